@@ -7,7 +7,7 @@
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use knockon::embed::{ModelKind, ModelSpec, Precision, Role, locate, open};
+use knockon::embed::{ModelKind, ModelPrecision, ModelSpec, TextRole, model_paths, open};
 
 const MODEL: &str = "all-MiniLM-L6-v2";
 const TOKENS: usize = 64;
@@ -31,16 +31,16 @@ fn texts_per_second(criterion: &mut Criterion) {
         match open(&spec) {
             Ok(embedder) => {
                 group.bench_function(name, |b| {
-                    b.iter(|| embedder.embed(Role::Passage, &texts, &|_| {}).unwrap());
+                    b.iter(|| embedder.embed(TextRole::Passage, &texts, &|_| {}).unwrap());
                 });
             }
             Err(e) => println!("skipped: {name}: {e:#}"),
         }
     };
-    packed("packed int8", Precision::Int8);
-    packed("packed f32", Precision::F32);
+    packed("packed int8", ModelPrecision::Int8);
+    packed("packed f32", ModelPrecision::F32);
 
-    let Some(dir) = locate::pulled(MODEL) else {
+    let Some(dir) = model_paths::pulled_model_dir(MODEL) else {
         println!("skipped: stock; fetch the weights with: knockon models pull {MODEL}");
         return;
     };
@@ -50,8 +50,8 @@ fn texts_per_second(criterion: &mut Criterion) {
     (ids[0], ids[TOKENS - 1]) = (101, 102);
     let ids = Tensor::from_vec(ids.repeat(BATCH), (BATCH, TOKENS), &Device::Cpu).unwrap();
     let one = stock.embed(&ids).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap();
-    let spec = ModelSpec::new(ModelKind::Transformer, MODEL).with_precision(Precision::F32);
-    let ours = open(&spec).unwrap().embed(Role::Passage, &texts[..1], &|_| {}).unwrap();
+    let spec = ModelSpec::new(ModelKind::Transformer, MODEL).with_precision(ModelPrecision::F32);
+    let ours = open(&spec).unwrap().embed(TextRole::Passage, &texts[..1], &|_| {}).unwrap();
     let apart = one.iter().zip(&ours.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(apart < 1e-4, "the stock forward computes something else: {apart} apart");
     group.bench_function("stock operations of candle", |b| {

@@ -7,14 +7,14 @@
 use std::io::{BufRead, Write};
 
 use anyhow::{Context, bail};
-use knockon::embed::{ModelKind, ModelSpec, Precision, Role, open};
+use knockon::embed::{ModelKind, ModelPrecision, ModelSpec, TextRole, open};
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [model, precision] = args.as_slice() else { bail!("usage: embed_texts MODEL f32|int8") };
     let precision = match precision.as_str() {
-        "f32" => Precision::F32,
-        "int8" => Precision::Int8,
+        "f32" => ModelPrecision::F32,
+        "int8" => ModelPrecision::Int8,
         other => bail!("precision {other}: f32 or int8"),
     };
     let spec = ModelSpec::new(ModelKind::Transformer, model).with_precision(precision);
@@ -25,7 +25,7 @@ fn main() -> anyhow::Result<()> {
         let (texts, vectors) = line.split_once(' ').context("TEXTS VECTORS expected")?;
         let texts: Vec<String> = serde_json::from_slice(&std::fs::read(texts)?)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let found = embedder.embed(Role::Passage, &texts, &|_| {})?;
+        let found = embedder.embed(TextRole::Passage, &texts, &|_| {})?;
         say("done")?;
         if vectors != "-" {
             let rows: Vec<&[f32]> = found.data.chunks_exact(found.dim).collect();

@@ -7,7 +7,7 @@
 use std::io::{BufRead, Write};
 
 use anyhow::bail;
-use knockon::embed::Vectors;
+use knockon::embed::EmbeddingVectors;
 use knockon::retrieve::DenseIndex;
 
 fn main() -> anyhow::Result<()> {
@@ -35,10 +35,13 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(path: &str, dim: usize) -> anyhow::Result<Vectors> {
+fn read(path: &str, dim: usize) -> anyhow::Result<EmbeddingVectors> {
     let bytes = std::fs::read(path)?;
     let (numbers, _) = bytes.as_chunks::<4>();
-    Ok(Vectors { dim, data: numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect() })
+    Ok(EmbeddingVectors {
+        dim,
+        data: numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+    })
 }
 
 fn say(word: &str) -> std::io::Result<()> {

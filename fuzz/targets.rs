@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use knockon::embed::{ModelKind, ModelSpec, Precision, Role};
-use knockon::extract::Kind;
-use knockon::gate::Baseline;
+use knockon::embed::{ModelKind, ModelPrecision, ModelSpec, TextRole};
+use knockon::extract::ExtractorKind;
+use knockon::gate::GateBaseline;
 use knockon::progress::NoProgress;
 use knockon::scenario;
 use knockon::world;
@@ -255,9 +255,9 @@ fn with_file<T>(name: &str, bytes: &[u8], read: impl Fn(&Path) -> T) {
 }
 
 fn csv_import(bytes: &[u8]) {
-    let options = world::import::csv::Options {
+    let options = world::import::csv::CsvImportOptions {
         key: vec!["key".to_owned()],
-        ..world::import::csv::Options::default()
+        ..world::import::csv::CsvImportOptions::default()
     };
     with_file("t.csv", bytes, |path| world::import::csv::read(path, &options));
 }
@@ -317,21 +317,21 @@ fn pairs(bytes: &[u8]) {
 }
 
 fn texts(bytes: &[u8]) {
-    with_file("t.txt", bytes, |path| world::texts::read(path, "text", &NoProgress));
-    with_file("t.jsonl", bytes, |path| world::texts::read(path, "text", &NoProgress));
-    with_file("t.csv", bytes, |path| world::texts::read(path, "text", &NoProgress));
+    with_file("t.txt", bytes, |path| world::text_list::read(path, "text", &NoProgress));
+    with_file("t.jsonl", bytes, |path| world::text_list::read(path, "text", &NoProgress));
+    with_file("t.csv", bytes, |path| world::text_list::read(path, "text", &NoProgress));
 }
 
 fn extract_values(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let kinds = [
-        Kind::Date(None),
-        Kind::Duration,
-        Kind::Money { decimal: None, currency: None },
-        Kind::Percent(None),
-        Kind::Number(None),
-        Kind::Party,
-        Kind::Text,
+        ExtractorKind::Date(None),
+        ExtractorKind::Duration,
+        ExtractorKind::Money { decimal: None, currency: None },
+        ExtractorKind::Percent(None),
+        ExtractorKind::Number(None),
+        ExtractorKind::Party,
+        ExtractorKind::Text,
     ];
     for kind in kinds {
         for found in kind.candidates(text) {
@@ -363,9 +363,9 @@ fn model_with(name: &str, bytes: &[u8]) {
         .collect();
     let dir = folder(&files);
     let spec = ModelSpec::new(ModelKind::Transformer, dir.path().to_str().unwrap());
-    for precision in [Precision::Int8, Precision::F32] {
+    for precision in [ModelPrecision::Int8, ModelPrecision::F32] {
         if let Ok(model) = knockon::embed::open(&spec.clone().with_precision(precision)) {
-            let _ = model.embed(Role::Query, &["a short text"], &|_| {});
+            let _ = model.embed(TextRole::Query, &["a short text"], &|_| {});
         }
     }
 }
@@ -389,7 +389,7 @@ fn adapter(bytes: &[u8]) {
     let mut spec = ModelSpec::new(ModelKind::Transformer, tiny.join("bert").to_str().unwrap());
     spec.adapter = Some(dir.path().to_str().unwrap().to_owned());
     if let Ok(model) = knockon::embed::open(&spec) {
-        let _ = model.embed(Role::Passage, &["a short text"], &|_| {});
+        let _ = model.embed(TextRole::Passage, &["a short text"], &|_| {});
     }
 }
 
@@ -412,7 +412,7 @@ const BASELINE_TASKS: &[u8] = b"arm,task,unit,right_action,p_failure,expected_lo
 
 fn baseline_with(manifest: &[u8], tasks: &[u8]) {
     let dir = folder(&[("manifest.json", manifest), ("tasks.csv", tasks)]);
-    let _ = Baseline::read(dir.path());
+    let _ = GateBaseline::read(dir.path());
 }
 
 fn baseline_manifest(bytes: &[u8]) {

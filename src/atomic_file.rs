@@ -19,7 +19,7 @@ const SUFFIX: &str = ".tmp";
 
 /// Writes `bytes` to `path`; see [`write_all`].
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let dir = folder(path);
+    let dir = parent_folder(path);
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.with_context(|| format!("{} names no file", path.display()))?;
     write_all(dir, &[(name, bytes)])
@@ -29,22 +29,22 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// temporary name; only when all are on disk are they renamed. If interrupted before that, the existing files are
 /// unchanged.
 pub fn write_all<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<()> {
-    stage(dir, files)?.publish()
+    stage(dir, files)?.commit()
 }
 
 /// Files that are on disk under temporary names, ready to be renamed.
-pub struct Staged(Vec<(NamedTempFile, PathBuf)>);
+pub struct StagedFiles(Vec<(NamedTempFile, PathBuf)>);
 
 /// The first half of [`write_all`]. A name may contain folders, which are created if needed.
-pub fn stage<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<Staged> {
+pub fn stage<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<StagedFiles> {
     let mut staged = Vec::new();
     for (name, content) in files {
         let path = dir.join(name);
-        let folder = folder(&path);
+        let folder = parent_folder(&path);
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
         let write = || -> anyhow::Result<_> {
-            let mut file = temporary(folder)?;
+            let mut file = locked_temporary(folder)?;
             file.write_all(content.as_ref())?;
             file.as_file().sync_all()?;
             Ok(file)
@@ -52,12 +52,12 @@ pub fn stage<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<
         let file = write().with_context(|| format!("cannot write {}", path.display()))?;
         staged.push((file, path));
     }
-    Ok(Staged(staged))
+    Ok(StagedFiles(staged))
 }
 
-impl Staged {
+impl StagedFiles {
     /// Renames the files to their final names, in order.
-    pub fn publish(self) -> anyhow::Result<()> {
+    pub fn commit(self) -> anyhow::Result<()> {
         for (file, path) in self.0 {
             file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
         }
@@ -67,15 +67,15 @@ impl Staged {
 
 /// Writes a file that is too large for memory: `fill` writes everything after the first `header` bytes and returns
 /// the header, which may depend on the rest.
-pub fn fill<H: AsRef<[u8]>>(
+pub fn write_with_header<H: AsRef<[u8]>>(
     path: &Path,
     header: usize,
     fill: impl FnOnce(&mut File) -> anyhow::Result<H>,
 ) -> anyhow::Result<()> {
-    let dir = folder(path);
+    let dir = parent_folder(path);
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let cannot = || format!("cannot write {}", path.display());
-    let mut temporary = temporary(dir).with_context(cannot)?;
+    let mut temporary = locked_temporary(dir).with_context(cannot)?;
     let file = temporary.as_file_mut();
     file.seek(SeekFrom::Start(header as u64)).with_context(cannot)?;
     let start = fill(file)?;
@@ -90,34 +90,34 @@ pub fn fill<H: AsRef<[u8]>>(
 }
 
 /// Fails if writing a file into `dir` would fail, and leaves nothing there. `dir` itself need not exist yet.
-pub fn try_folder(dir: &Path) -> anyhow::Result<()> {
+pub fn check_writable(dir: &Path) -> anyhow::Result<()> {
     let cannot = || format!("cannot write into {}", dir.display());
-    let existing = dir.ancestors().map(or_here).find(|dir| dir.symlink_metadata().is_ok());
+    let existing = dir.ancestors().map(or_current).find(|dir| dir.symlink_metadata().is_ok());
     let existing = existing.unwrap_or(Path::new("."));
     if existing.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
         anyhow::bail!("{}: {} is a file", cannot(), existing.display());
     }
-    temporary(existing).with_context(cannot).map(drop)
+    locked_temporary(existing).with_context(cannot).map(drop)
 }
 
 /// Waits until no other knockon process writes into `dir`, and blocks others until the returned handle is dropped.
 /// The folder is created if needed; on file systems where folders cannot be locked there is no waiting.
-pub fn take_turn(dir: &Path) -> anyhow::Result<Option<File>> {
+pub fn lock_folder(dir: &Path) -> anyhow::Result<Option<File>> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     Ok(File::open(dir).ok().filter(|dir| dir.lock().is_ok()))
 }
 
 /// The folder that contains a file.
-pub fn folder(path: &Path) -> &Path {
-    path.parent().map_or(Path::new("."), or_here)
+pub fn parent_folder(path: &Path) -> &Path {
+    path.parent().map_or(Path::new("."), or_current)
 }
 
-fn or_here(dir: &Path) -> &Path {
+fn or_current(dir: &Path) -> &Path {
     if dir.as_os_str().is_empty() { Path::new(".") } else { dir }
 }
 
 /// A new locked temporary file in `dir`; abandoned ones are removed first.
-fn temporary(dir: &Path) -> std::io::Result<NamedTempFile> {
+fn locked_temporary(dir: &Path) -> std::io::Result<NamedTempFile> {
     remove_abandoned(dir);
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
@@ -141,8 +141,8 @@ fn temporary(dir: &Path) -> std::io::Result<NamedTempFile> {
 
 /// Removes our temporary files whose process has ended, once per folder and process.
 fn remove_abandoned(dir: &Path) {
-    static LOOKED_AT: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
-    if !LOOKED_AT.lock().is_ok_and(|mut seen| seen.insert(dir.to_owned())) {
+    static CLEANED_FOLDERS: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+    if !CLEANED_FOLDERS.lock().is_ok_and(|mut seen| seen.insert(dir.to_owned())) {
         return;
     }
     let Ok(entries) = std::fs::read_dir(dir) else { return };
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+    fn only_files_of_killed_processes_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         for name in [".knockon-Ab12xY.tmp", ".tmpQ7dE2s", "knockon.tmp", ".knockon-notes"] {
@@ -199,12 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_tried_without_a_trace() {
+    fn checking_a_folder_leaves_no_files() {
         let dir = tempfile::tempdir().unwrap();
-        try_folder(&dir.path().join("a/b/c")).unwrap();
+        check_writable(&dir.path().join("a/b/c")).unwrap();
         assert_eq!(names(dir.path()), Vec::<String>::new());
         std::fs::write(dir.path().join("file"), "").unwrap();
-        let error = try_folder(&dir.path().join("file/b")).unwrap_err().to_string();
+        let error = check_writable(&dir.path().join("file/b")).unwrap_err().to_string();
         assert!(error.contains("file is a file"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 /// The result of [`order`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct TopologicalOrder {
     /// Every node once, each after its parents; among nodes that are ready, the lowest first. Nodes on or downstream of
     /// a cycle come last.
     pub sorted: Vec<usize>,
@@ -18,7 +18,7 @@ pub struct Order {
 
 /// Orders the nodes `0..parents.len()`; `parents[i]` lists the nodes that `i` needs, with indices below
 /// `parents.len()`.
-pub fn order(parents: &[Vec<usize>]) -> Order {
+pub fn order(parents: &[Vec<usize>]) -> TopologicalOrder {
     let mut children = vec![Vec::new(); parents.len()];
     let mut waiting: Vec<usize> = vec![0; parents.len()];
     for (node, needs) in parents.iter().enumerate() {
@@ -41,7 +41,7 @@ pub fn order(parents: &[Vec<usize>]) -> Order {
         }
     }
     sorted.extend((0..parents.len()).filter(|n| waiting[*n] > 0));
-    Order { sorted, cycles: cycles(&children) }
+    TopologicalOrder { sorted, cycles: cycles(&children) }
 }
 
 /// Outputs that may be open at once in the order as written. A node is open from its turn to that of its last child. Each
@@ -50,14 +50,18 @@ const OPEN_AT_ONCE: usize = 12;
 
 /// As [`order`], but where that keeps many outputs open at once and another order keeps fewer, that other one: parts that
 /// do not depend on each other then follow one another, and the work grows with their sum and not with their product.
-pub fn narrow_order(parents: &[Vec<usize>]) -> Order {
+pub fn narrow_order(parents: &[Vec<usize>]) -> TopologicalOrder {
     let order = order(parents);
     let open = most_open(parents, &order.sorted);
     if !order.cycles.is_empty() || open <= OPEN_AT_ONCE {
         return order;
     }
     let narrow = close_early(parents);
-    if most_open(parents, &narrow) < open { Order { sorted: narrow, ..order } } else { order }
+    if most_open(parents, &narrow) < open {
+        TopologicalOrder { sorted: narrow, ..order }
+    } else {
+        order
+    }
 }
 
 /// Each node after its parents; of those that are ready the one that leaves the fewest outputs open, the lowest of equals.
@@ -120,14 +124,14 @@ fn cycles(children: &[Vec<usize>]) -> Vec<Vec<usize>> {
         let Some(&start) = knot.first() else {
             continue;
         };
-        cycles.extend(shortest_way_back(start, &knot, children));
+        cycles.extend(shortest_cycle(start, &knot, children));
     }
     cycles.sort();
     cycles
 }
 
 /// The shortest cycle through `start` inside the component `knot`; `None` for a single node without an edge to itself.
-fn shortest_way_back(
+fn shortest_cycle(
     start: usize,
     knot: &BTreeSet<usize>,
     children: &[Vec<usize>],
@@ -160,7 +164,7 @@ mod tests {
     #[test]
     fn parents_come_first_and_the_written_order_is_kept_otherwise() {
         let order = order(&[vec![3], vec![], vec![0, 1], vec![]]);
-        assert_eq!(order, Order { sorted: vec![1, 3, 0, 2], cycles: vec![] });
+        assert_eq!(order, TopologicalOrder { sorted: vec![1, 3, 0, 2], cycles: vec![] });
     }
 
     #[test]

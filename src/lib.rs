@@ -37,8 +37,8 @@
 
 #[doc(hidden)]
 pub mod atomic_file;
-mod axis;
 pub mod cascade;
+mod chart_axis;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
@@ -54,11 +54,15 @@ pub mod gate;
 #[doc(hidden)]
 pub mod graph;
 #[doc(hidden)]
+pub mod http_client;
+#[doc(hidden)]
 pub mod impact;
 #[doc(hidden)]
 pub mod input_file;
 #[doc(hidden)]
 pub mod kernel;
+#[doc(hidden)]
+pub mod number_words;
 #[doc(hidden)]
 pub mod output;
 #[doc(hidden)]
@@ -72,8 +76,6 @@ mod questions;
 #[doc(hidden)]
 pub mod read;
 #[doc(hidden)]
-pub mod remote;
-#[doc(hidden)]
 pub mod report;
 #[doc(hidden)]
 pub mod retrieve;
@@ -86,23 +88,21 @@ pub mod session;
 #[doc(hidden)]
 pub mod solve;
 #[doc(hidden)]
-pub mod spell;
-#[doc(hidden)]
 pub mod stats;
 pub mod step;
 #[doc(hidden)]
 pub mod train;
 #[doc(hidden)]
 pub mod value;
-pub mod visible;
+pub mod visible_text;
 #[doc(hidden)]
 pub mod world;
 
-pub use cascade::trace::Trace;
+pub use cascade::trace::RunTrace;
 #[doc(inline)]
 pub use report::csv::files as csv_files;
-pub use run::Record;
+pub use run::RunRecord;
 #[doc(inline)]
-pub use scenario::{Diagnostic, Diagnostics, Explanation, Scenario, explain, load};
+pub use scenario::{Diagnostic, DiagnosticExplanation, Diagnostics, Scenario, explain, load};
 pub use session::Session;
-pub use step::{Event, MissKind, Outcome};
+pub use step::{MissKind, RunOutcome, StepEvent};

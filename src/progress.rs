@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Identifies a piece of work among those that go on at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WorkId(u64);
+pub struct ProgressWorkId(u64);
 
 /// The unit of the amounts in [`ProgressEvent::Started`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WorkUnit {
+pub enum ProgressUnit {
     /// Tasks, texts, training steps: whatever the label names.
     Items,
     /// Bytes of a file.
@@ -24,7 +24,7 @@ pub enum ProgressEvent<'a> {
     /// A piece of work begins.
     Started {
         /// The piece of work.
-        work: WorkId,
+        work: ProgressWorkId,
         /// A description for people.
         label: &'a str,
         /// Total amount of work.
@@ -32,26 +32,26 @@ pub enum ProgressEvent<'a> {
         /// Amount that is already done.
         done: u64,
         /// Unit of both amounts.
-        unit: WorkUnit,
+        unit: ProgressUnit,
     },
     /// Some of the work is done.
     Advanced {
         /// The piece of work.
-        work: WorkId,
+        work: ProgressWorkId,
         /// Amount done since the last event of this kind.
         by: u64,
     },
     /// The work has a new description.
     Renamed {
         /// The piece of work.
-        work: WorkId,
+        work: ProgressWorkId,
         /// A description for people.
         label: &'a str,
     },
     /// The work is over: done, or given up.
     Finished {
         /// The piece of work.
-        work: WorkId,
+        work: ProgressWorkId,
     },
 }
 
@@ -69,7 +69,7 @@ pub trait ProgressListener: Sync {
 /// The listener cancelled the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cancelled")]
-pub struct Cancelled;
+pub struct WorkCancelled;
 
 /// Ignores events and never cancels.
 pub struct NoProgress;
@@ -80,46 +80,46 @@ impl ProgressListener for NoProgress {
 
 impl dyn ProgressListener + '_ {
     /// Begins a piece of work; it ends when the returned value is dropped.
-    pub fn start(&self, label: &str, total: usize) -> Work<'_> {
+    pub fn start(&self, label: &str, total: usize) -> WorkHandle<'_> {
         self.resume(label, total, 0)
     }
 
     /// As `start`, with `done` of it already done.
-    pub fn resume(&self, label: &str, total: usize, done: usize) -> Work<'_> {
-        Work::started(self, label, total as u64, done as u64, WorkUnit::Items)
+    pub fn resume(&self, label: &str, total: usize, done: usize) -> WorkHandle<'_> {
+        WorkHandle::started(self, label, total as u64, done as u64, ProgressUnit::Items)
     }
 
     /// As `start`, for the bytes of a file.
-    pub fn start_reading(&self, path: &Path, bytes: u64) -> Work<'_> {
+    pub fn start_reading(&self, path: &Path, bytes: u64) -> WorkHandle<'_> {
         let label = format!("reading {}", path.file_name().unwrap_or_default().display());
-        Work::started(self, &label, bytes, 0, WorkUnit::Bytes)
+        WorkHandle::started(self, &label, bytes, 0, ProgressUnit::Bytes)
     }
 
     /// # Errors
     /// [`Cancelled`], if the listener asks for it.
-    pub fn check(&self) -> Result<(), Cancelled> {
-        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    pub fn check(&self) -> Result<(), WorkCancelled> {
+        if self.is_cancelled() { Err(WorkCancelled) } else { Ok(()) }
     }
 }
 
 /// A piece of work in progress.
-pub struct Work<'a> {
-    id: WorkId,
+pub struct WorkHandle<'a> {
+    id: ProgressWorkId,
     listener: &'a dyn ProgressListener,
 }
 
-impl<'a> Work<'a> {
+impl<'a> WorkHandle<'a> {
     fn started(
         listener: &'a dyn ProgressListener,
         label: &str,
         total: u64,
         done: u64,
-        unit: WorkUnit,
-    ) -> Work<'a> {
+        unit: ProgressUnit,
+    ) -> WorkHandle<'a> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let work = WorkId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let work = ProgressWorkId(NEXT.fetch_add(1, Ordering::Relaxed));
         listener.on_event(&ProgressEvent::Started { work, label, total, done, unit });
-        Work { id: work, listener }
+        WorkHandle { id: work, listener }
     }
 
     /// Reports that this much more is done.
@@ -133,7 +133,7 @@ impl<'a> Work<'a> {
     }
 }
 
-impl Drop for Work<'_> {
+impl Drop for WorkHandle<'_> {
     fn drop(&mut self) {
         self.listener.on_event(&ProgressEvent::Finished { work: self.id });
     }
@@ -145,9 +145,9 @@ mod tests {
     use std::sync::Mutex;
 
     #[derive(Default)]
-    struct Recorded(Mutex<Vec<String>>);
+    struct RecordingListener(Mutex<Vec<String>>);
 
-    impl ProgressListener for Recorded {
+    impl ProgressListener for RecordingListener {
         fn on_event(&self, event: &ProgressEvent<'_>) {
             let text = match event {
                 ProgressEvent::Started { label, total, done, .. } => {
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn events_come_in_order_and_the_end_is_reported_once() {
-        let recorded = Recorded::default();
+        let recorded = RecordingListener::default();
         let listener: &dyn ProgressListener = &recorded;
         let work = listener.resume("training", 10, 4);
         work.advance(2);
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(listener.check(), Ok(()));
         drop(work);
         let reading = listener.start_reading(Path::new("folder/tasks.csv"), 7);
-        assert_eq!(listener.check(), Err(Cancelled));
+        assert_eq!(listener.check(), Err(WorkCancelled));
         drop(reading);
         let expected = [
             "training: 4 of 10",

@@ -1,13 +1,13 @@
 //! The questions of the command line as methods of a session: check, run, inject, trace and search.
 
+use crate::cascade::arm_runs::{self, ArmRuns};
 use crate::cascade::inject;
-use crate::cascade::runs::{self, Runs};
-use crate::cascade::sample::Pick;
-use crate::cascade::trace::Trace;
-use crate::run::look::{Look, Spot, look};
+use crate::cascade::run_selection::SelectedRun;
+use crate::cascade::trace::RunTrace;
+use crate::run::oracle_check::OracleRecord;
 use crate::run::preflight::preflight;
-use crate::run::right::RightRecord;
-use crate::run::{self, Record};
+use crate::run::search_preview::{SearchPreview, SearchPreviewRequest, preview_search};
+use crate::run::{self, RunRecord};
 use crate::scenario::Diagnostics;
 use crate::session::Session;
 
@@ -16,7 +16,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Everything that does, at once.
-    pub fn preflight(&self, arms: &[usize]) -> Result<RightRecord, Diagnostics> {
+    pub fn preflight(&self, arms: &[usize]) -> Result<OracleRecord, Diagnostics> {
         preflight(self, arms)
     }
 
@@ -26,7 +26,7 @@ impl Session<'_> {
     /// # Errors
     /// Those of [`Session::preflight`], a cache that cannot be read or written, an endpoint that does not answer,
     /// `method: exact` with too many states, and [`Cancelled`](crate::progress::Cancelled).
-    pub fn run(&self, arms: &[usize]) -> anyhow::Result<Record> {
+    pub fn run(&self, arms: &[usize]) -> anyhow::Result<RunRecord> {
         self.preflight(arms)?;
         run::run(self, arms)
     }
@@ -43,9 +43,9 @@ impl Session<'_> {
         arm: usize,
         steps: &[&str],
         kinds: &[&str],
-    ) -> anyhow::Result<inject::Record> {
+    ) -> anyhow::Result<inject::InjectionReport> {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let sources = inject::ask(self.scenario(), &owned(steps), &owned(kinds))?;
+        let sources = inject::requested_errors(self.scenario(), &owned(steps), &owned(kinds))?;
         self.preflight(&[arm])?;
         inject::inject(self, arm, &sources)
     }
@@ -55,18 +55,18 @@ impl Session<'_> {
     ///
     /// # Errors
     /// As [`Session::run`].
-    pub fn trace(&self, arm: usize, task: usize) -> anyhow::Result<Option<Trace>> {
+    pub fn trace(&self, arm: usize, task: usize) -> anyhow::Result<Option<RunTrace>> {
         self.preflight(&[arm])?;
-        let mut searches = self.searches(runs::depth(self.scenario()));
-        let mut runs = Runs::new(self, arm, &mut searches)?;
-        runs.typical(task).map(|trial| runs.tell(&Pick { task, trial })).transpose()
+        let mut searches = self.searches(arm_runs::search_depth(self.scenario()));
+        let mut runs = ArmRuns::new(self, arm, &mut searches)?;
+        runs.typical_trial(task).map(|trial| runs.trace(&SelectedRun { task, trial })).transpose()
     }
 
     /// What one step would retrieve.
     ///
     /// # Errors
     /// A step that does not retrieve, a task that never searches there, no query, and errors of the retriever.
-    pub fn search(&self, spot: &Spot) -> anyhow::Result<Look> {
-        look(self, spot)
+    pub fn search(&self, spot: &SearchPreviewRequest) -> anyhow::Result<SearchPreview> {
+        preview_search(self, spot)
     }
 }

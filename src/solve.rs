@@ -2,17 +2,17 @@
 
 use rayon::prelude::*;
 
-use crate::compile::scales::{Scales, compile_and_tell};
-use crate::compile::search::Searches;
-use crate::compile::{Compiled, Odds, Question, Toll, compile};
+use crate::compile::reweight::{ReweightableArm, compile_and_classify};
+use crate::compile::search_cache::SearchCache;
+use crate::compile::{ArmOdds, CompileQuestion, CompiledTask, StepCostFn, compile};
 use crate::expr::CorpusIndex;
-use crate::kernel::{Masses, exact, monte_carlo, rng};
-use crate::progress::{ProgressListener, Work};
-use crate::scenario::{Arm, Method, Scenario, Step};
+use crate::kernel::{BranchMasses, exact, monte_carlo, rng};
+use crate::progress::{ProgressListener, WorkHandle};
+use crate::scenario::{InferenceMethod, PipelineStep, Scenario, ScenarioArm};
 
 /// How a task was solved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ran {
+pub enum SolveMethod {
     /// Exactly; `states` is the size of the largest layer.
     Exact { states: usize },
     /// Sampled because the scenario asks for it.
@@ -22,13 +22,13 @@ pub enum Ran {
 }
 
 /// One task, compiled and solved.
-pub struct Solved {
+pub struct SolvedTask {
     /// The task's kernels.
-    pub compiled: Compiled,
+    pub compiled: CompiledTask,
     /// The probability of every branch, by outcome.
-    pub masses: Masses,
+    pub masses: BranchMasses,
     /// How it was solved.
-    pub ran: Ran,
+    pub method: SolveMethod,
 }
 
 /// Rank up to which retrieval quality is judged, however many passages a step passes on.
@@ -36,14 +36,14 @@ pub const QUALITY_DEPTH: usize = 10;
 
 /// Passages ranked beyond those that a step passes on, so that the ranks of missed gold passages can be reported. What
 /// takes the place of gold in a miss is searched for as deep as necessary: see [`Searches::find_at_least`].
-const BEYOND: usize = 40;
+const DEPTH_MARGIN: usize = 40;
 
 /// How many passages each search returns by default for these arms, retries included.
-pub fn depth(steps: &[Step], arms: &[Arm]) -> usize {
+pub fn search_depth(steps: &[PipelineStep], arms: &[ScenarioArm]) -> usize {
     let own = arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
     let guards = steps.iter().flat_map(|step| &step.guards);
     let again = guards.flat_map(|guard| &guard.retries).filter_map(|retry| retry.top_k);
-    own.chain(again).max().unwrap_or(0) + BEYOND
+    own.chain(again).max().unwrap_or(0) + DEPTH_MARGIN
 }
 
 /// Compiles and solves every task under one arm.
@@ -51,72 +51,80 @@ pub fn solve(
     scenario: &Scenario,
     arm: usize,
     indices: &[CorpusIndex],
-    searches: &mut Searches,
-    question: &Question,
+    searches: &mut SearchCache,
+    question: &CompileQuestion,
     progress: &dyn ProgressListener,
-) -> anyhow::Result<Vec<Solved>> {
+) -> anyhow::Result<Vec<SolvedTask>> {
     let arm = &scenario.arms[arm];
     let compiled = {
-        let work = compiling(scenario, arm, progress);
+        let work = compile_progress(scenario, arm, progress);
         compile(scenario, arm, indices, searches, question, &|| work.advance(1))?
     };
     Ok(solve_compiled(scenario, arm, compiled, progress))
 }
 
 /// As [`solve`] for [`Question::Run`], and classifies the rows: see [`compile_and_tell`].
-pub fn solve_and_tell<'a>(
+pub fn solve_and_classify<'a>(
     scenario: &'a Scenario,
     arm: usize,
     indices: &'a [CorpusIndex],
-    searches: &mut Searches,
-    (odds, toll): ([Odds; 3], &Toll),
+    searches: &mut SearchCache,
+    (odds, toll): ([ArmOdds; 3], &StepCostFn),
     progress: &dyn ProgressListener,
-) -> anyhow::Result<(Vec<Solved>, Scales<'a>)> {
+) -> anyhow::Result<(Vec<SolvedTask>, ReweightableArm<'a>)> {
     let arm = &scenario.arms[arm];
     let (compiled, scales) = {
-        let work = compiling(scenario, arm, progress);
+        let work = compile_progress(scenario, arm, progress);
         let done = || work.advance(1);
-        compile_and_tell(scenario, arm, indices, searches, odds, toll, &done)?
+        compile_and_classify(scenario, arm, indices, searches, odds, toll, &done)?
     };
     Ok((solve_compiled(scenario, arm, compiled, progress), scales))
 }
 
 /// Reports progress on compiling all steps of all tasks under an arm.
-pub fn compiling<'p>(
+pub fn compile_progress<'p>(
     scenario: &Scenario,
-    arm: &Arm,
+    arm: &ScenarioArm,
     progress: &'p dyn ProgressListener,
-) -> Work<'p> {
+) -> WorkHandle<'p> {
     let steps = scenario.steps.len() * scenario.tasks.tasks.len();
     progress.start(&format!("{}: compiling steps", arm.id), steps)
 }
 
 fn solve_compiled(
     scenario: &Scenario,
-    arm: &Arm,
-    compiled: Vec<Compiled>,
+    arm: &ScenarioArm,
+    compiled: Vec<CompiledTask>,
     progress: &dyn ProgressListener,
-) -> Vec<Solved> {
+) -> Vec<SolvedTask> {
     let tasks = &scenario.tasks.tasks;
     let work = progress.start(&format!("{}: solving tasks", arm.id), tasks.len());
     let simulation = &scenario.simulation;
-    let solve = |(task, compiled): (usize, Compiled)| {
+    let solve = |(task, compiled): (usize, CompiledTask)| {
         let exactly = match simulation.method {
-            Method::MonteCarlo => None,
-            Method::Auto | Method::Exact => exact::infer(&compiled.model),
+            InferenceMethod::MonteCarlo => None,
+            InferenceMethod::Auto | InferenceMethod::Exact => exact::infer(&compiled.model),
         };
         let (masses, ran) = match (exactly, compiled.states) {
-            (Some(masses), Some(states)) => (masses, Ran::Exact { states }),
+            (Some(masses), Some(states)) => (masses, SolveMethod::Exact { states }),
             (_, states) => {
                 // Keyed by task and step, so arms share random numbers and other tasks change nothing.
-                let key = |step: &Step| rng::key(simulation.seed, &tasks[task].id, &step.id);
+                let key =
+                    |step: &PipelineStep| rng::key(simulation.seed, &tasks[task].id, &step.id);
                 let keys: Vec<u64> = scenario.steps.iter().map(key).collect();
                 let masses = monte_carlo::sample(&compiled.model, &keys, simulation.trials);
-                (masses, if states.is_some() { Ran::Sampled } else { Ran::SampledPastCap })
+                (
+                    masses,
+                    if states.is_some() {
+                        SolveMethod::Sampled
+                    } else {
+                        SolveMethod::SampledPastCap
+                    },
+                )
             }
         };
         work.advance(1);
-        Solved { compiled, masses, ran }
+        SolvedTask { compiled, masses, method: ran }
     };
     compiled.into_par_iter().enumerate().map(solve).collect()
 }

@@ -3,12 +3,14 @@
 
 use std::path::Path;
 
-use knockon::embed::similarity_map::{Base, Config, Net, Shape};
-use knockon::embed::{
-    CrossEncoderSpec, ModelKind, Precision, SimilarityMapSpec, open, open_cross_encoder, open_maps,
-    open_max_sim, open_similarity_map, quantize, similarity_map,
+use knockon::embed::similarity_map::{
+    MapNetwork, MapNetworkShape, SimilarityMapBase, SimilarityMapConfig,
 };
-use knockon::output::Output;
+use knockon::embed::{
+    CrossEncoderSpec, ModelKind, ModelPrecision, SimilarityMapSpec, open, open_cross_encoder,
+    open_maps, open_max_sim, open_similarity_map, quantize, similarity_map,
+};
+use knockon::output::OutputWriter;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
@@ -28,14 +30,14 @@ fn refusal(layout: &Value, file: &str, change: impl FnOnce(&mut Vec<Tensor>)) ->
 
 fn opened(layout: &Value, dir: &Path) -> Option<String> {
     let error = match layout["kind"].as_str() {
-        Some("static") => open(&spec(ModelKind::Static, dir, Precision::F32)).err(),
-        Some("late") => open_max_sim(&spec(ModelKind::Transformer, dir, Precision::F32)).err(),
+        Some("static") => open(&spec(ModelKind::Static, dir, ModelPrecision::F32)).err(),
+        Some("late") => open_max_sim(&spec(ModelKind::Transformer, dir, ModelPrecision::F32)).err(),
         Some("reranker") => {
-            let (model, precision) = (dir.to_str().unwrap().to_owned(), Precision::F32);
+            let (model, precision) = (dir.to_str().unwrap().to_owned(), ModelPrecision::F32);
             let spec = CrossEncoderSpec { model, precision, max_tokens: None, pair: None };
             open_cross_encoder(&spec).err()
         }
-        _ => open(&spec(ModelKind::Transformer, dir, Precision::F32)).err(),
+        _ => open(&spec(ModelKind::Transformer, dir, ModelPrecision::F32)).err(),
     };
     error.map(|error| format!("{error:#}"))
 }
@@ -198,7 +200,7 @@ fn degenerate_matrices_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (source, out) = (dir.path().join("source"), dir.path().join("out"));
     build(&stored.layouts["pooling mean"], &source);
-    quantize::quantize(&source, &Output::default(), &out).unwrap();
+    quantize::quantize(&source, &OutputWriter::default(), &out).unwrap();
     let good = load(&out.join(WEIGHTS), "");
     for (tensor, byte, expected) in [
         ("word_embeddings.weight", 0_u8, "is all zeros"),
@@ -210,7 +212,7 @@ fn degenerate_matrices_are_refused() {
         let (_, _, _, bytes) = tensors.iter_mut().find(|(n, ..)| n.ends_with(tensor)).unwrap();
         bytes.fill(byte);
         save(&out.join(WEIGHTS), &tensors);
-        let error = open(&spec(ModelKind::Transformer, &out, Precision::Int8)).err().unwrap();
+        let error = open(&spec(ModelKind::Transformer, &out, ModelPrecision::Int8)).err().unwrap();
         assert_mentions(Some(format!("{error:#}")), &[tensor, expected]);
     }
 }
@@ -351,7 +353,8 @@ fn adapters_and_map_networks_get_the_same_checks() {
         change(&mut tensors);
         write(&dir.path().join("adapter_config.json"), config);
         save(&dir.path().join("adapter_model.safetensors"), &tensors);
-        let mut adapted = spec(ModelKind::Transformer, &data().join("tiny/bert"), Precision::F32);
+        let mut adapted =
+            spec(ModelKind::Transformer, &data().join("tiny/bert"), ModelPrecision::F32);
         adapted.adapter = Some(dir.path().to_str().unwrap().to_owned());
         open(&adapted).err().map(|error| format!("{error:#}"))
     };
@@ -393,16 +396,22 @@ fn adapters_and_map_networks_get_the_same_checks() {
 
     let tiny = data().join("tiny_pairs");
     let base = tiny.to_str().unwrap().to_owned();
-    let maps = open_maps(&spec(ModelKind::Transformer, &tiny, Precision::F32), 8).unwrap();
+    let maps = open_maps(&spec(ModelKind::Transformer, &tiny, ModelPrecision::F32), 8).unwrap();
     let fingerprint = maps.fingerprint().to_owned();
-    let base = Base { model: base, precision: Precision::F32, fingerprint };
-    let shape = Shape { width: 2, layers: 1 };
-    let weights = (0..shape.parameters()).map(|i| 0.01 * (i % 11) as f32 - 0.05).collect();
-    let net = Net { shape, weights };
+    let base = SimilarityMapBase { model: base, precision: ModelPrecision::F32, fingerprint };
+    let shape = MapNetworkShape { width: 2, layers: 1 };
+    let weights = (0..shape.parameter_count()).map(|i| 0.01 * (i % 11) as f32 - 0.05).collect();
+    let net = MapNetwork { shape, weights };
     let dir = tempfile::tempdir().unwrap();
     let map = dir.path().join("map");
-    similarity_map::save(&Output::new(true), &map, &Config::new(base, 8, shape), &net, &[])
-        .unwrap();
+    similarity_map::save(
+        &OutputWriter::new(true),
+        &map,
+        &SimilarityMapConfig::new(base, 8, shape),
+        &net,
+        &[],
+    )
+    .unwrap();
     let open = || {
         let map_spec = SimilarityMapSpec { dir: map.to_str().unwrap().to_owned(), penalty: None };
         open_similarity_map(&map_spec).err().map(|error| format!("{error:#}"))
@@ -441,7 +450,8 @@ fn non_files_are_refused_without_blocking() {
             write(&dir.path().join(name), &std::fs::read(lora.join(name)).unwrap());
         }
         pipe(&dir.path().join(file));
-        let mut adapted = spec(ModelKind::Transformer, &data().join("tiny/bert"), Precision::F32);
+        let mut adapted =
+            spec(ModelKind::Transformer, &data().join("tiny/bert"), ModelPrecision::F32);
         adapted.adapter = Some(dir.path().to_str().unwrap().to_owned());
         assert_mentions(
             open(&adapted).err().map(|e| format!("{e:#}")),

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use knockon::embed::bert::ReferenceBert;
 use knockon::embed::{
-    CachedEmbedder, Embedder, ModelKind, ModelSpec, Precision, Role, Vectors, locate, open,
+    CachedEmbedder, Embedder, EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole,
+    model_paths, open,
 };
-use knockon::output::Output;
+use knockon::output::OutputWriter;
 
 const MINILM: &str = "all-MiniLM-L6-v2";
 const POTION: &str = "potion-base-8M";
@@ -30,21 +31,21 @@ fn texts(stored: &Stored) -> Vec<&str> {
 
 /// The pulled f32 weights; if they are missing, prints that the test is skipped.
 fn original(name: &str) -> Option<PathBuf> {
-    let found = locate::pulled(name);
+    let found = model_paths::pulled_model_dir(name);
     if found.is_none() {
         println!("skipped: no f32 weights of {name}; fetch them with: knockon models pull {name}");
     }
     found
 }
 
-fn minilm(precision: Precision) -> ModelSpec {
+fn minilm(precision: ModelPrecision) -> ModelSpec {
     ModelSpec::new(ModelKind::Transformer, MINILM).with_precision(precision)
 }
 
-fn embed(embedder: &dyn Embedder, texts: &[&str]) -> Vectors {
+fn embed(embedder: &dyn Embedder, texts: &[&str]) -> EmbeddingVectors {
     let progress = AtomicUsize::new(0);
     let vectors = embedder
-        .embed(Role::Passage, texts, &|n| {
+        .embed(TextRole::Passage, texts, &|n| {
             progress.fetch_add(n, Ordering::Relaxed);
         })
         .unwrap();
@@ -54,7 +55,7 @@ fn embed(embedder: &dyn Embedder, texts: &[&str]) -> Vectors {
 }
 
 /// Mean and minimum cosine of our vectors with the stored ones. Rows of zeros must be zeros in both.
-fn cosines(ours: &Vectors, stored: &Stored) -> (f64, f64) {
+fn cosines(ours: &EmbeddingVectors, stored: &Stored) -> (f64, f64) {
     let (mut sum, mut least, mut n) = (0.0, f64::INFINITY, 0);
     for (i, theirs) in stored.vectors.iter().enumerate() {
         if theirs.iter().all(|x| *x == 0.0) {
@@ -77,7 +78,7 @@ fn cosines(ours: &Vectors, stored: &Stored) -> (f64, f64) {
 #[test]
 fn bundled_minilm_is_close_to_sentence_transformers() {
     let stored = stored("minilm.json");
-    let embedder = open(&minilm(Precision::Int8)).unwrap();
+    let embedder = open(&minilm(ModelPrecision::Int8)).unwrap();
     let (mean, least) = cosines(&embed(&*embedder, &texts(&stored)), &stored);
     println!("all-MiniLM-L6-v2 int8: cosine mean {mean:.5}, least {least:.5}");
     assert!(least >= 0.995, "least cosine {least}");
@@ -89,7 +90,7 @@ fn minilm_in_f32_equals_sentence_transformers() {
         return;
     }
     let stored = stored("minilm.json");
-    let embedder = open(&minilm(Precision::F32)).unwrap();
+    let embedder = open(&minilm(ModelPrecision::F32)).unwrap();
     let (mean, least) = cosines(&embed(&*embedder, &texts(&stored)), &stored);
     println!("all-MiniLM-L6-v2 f32: cosine mean {mean:.7}, least {least:.7}");
     assert!(least >= 0.9999, "least cosine {least}");
@@ -104,7 +105,7 @@ fn potion_is_close_to_model2vec() {
     assert!(least >= 0.995, "least cosine {least}");
 
     if original(POTION).is_some() {
-        let spec = spec.with_precision(Precision::F32);
+        let spec = spec.with_precision(ModelPrecision::F32);
         let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
         println!("potion-base-8M f32: cosine mean {mean:.7}, least {least:.7}");
         assert!(least >= 0.9999, "least cosine {least}");
@@ -114,7 +115,8 @@ fn potion_is_close_to_model2vec() {
 /// A random model of a few kilobytes: see `tests/data/embed/make_tiny.py`.
 fn tiny(name: &str) -> ModelSpec {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed/tiny").join(name);
-    ModelSpec::new(ModelKind::Transformer, dir.to_str().unwrap()).with_precision(Precision::F32)
+    ModelSpec::new(ModelKind::Transformer, dir.to_str().unwrap())
+        .with_precision(ModelPrecision::F32)
 }
 
 /// The tiny BERT with its adapter.
@@ -135,7 +137,7 @@ fn architectures_and_adapters_match_transformers_and_peft() {
         let (mean, least) = cosines(&f32, &stored);
         println!("tiny {name} f32: cosine mean {mean:.7}, least {least:.7}");
         assert!(least >= 0.99999, "{name}: least cosine {least}");
-        let spec = spec.with_precision(Precision::Int8);
+        let spec = spec.with_precision(ModelPrecision::Int8);
         let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
         println!("tiny {name} int8: cosine mean {mean:.5}, least {least:.5}");
         // With only 16 dimensions, rounding errors hardly cancel out.
@@ -155,11 +157,11 @@ fn pulled_models_match_their_libraries() {
             continue;
         }
         let stored = stored(file);
-        let spec = ModelSpec::new(ModelKind::Transformer, name).with_precision(Precision::F32);
+        let spec = ModelSpec::new(ModelKind::Transformer, name).with_precision(ModelPrecision::F32);
         let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
         println!("{name} f32: cosine mean {mean:.7}, least {least:.7}");
         assert!(least >= 0.9999, "{name}: least cosine {least}");
-        let spec = spec.with_precision(Precision::Int8);
+        let spec = spec.with_precision(ModelPrecision::Int8);
         let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
         println!("{name} int8: cosine mean {mean:.5}, least {least:.5}");
         assert!(least >= least_in_int8, "{name} in int8: least cosine {least}");
@@ -172,23 +174,23 @@ fn arctic_puts_its_prefix_before_queries() {
         return;
     }
     let arctic = open(&ModelSpec::new(ModelKind::Transformer, "snowflake-arctic-embed-s")).unwrap();
-    let query = arctic.embed(Role::Query, &["notice period"], &|_| {}).unwrap();
+    let query = arctic.embed(TextRole::Query, &["notice period"], &|_| {}).unwrap();
     let prefixed = "Represent this sentence for searching relevant passages: notice period";
     assert_eq!(query, embed(&*arctic, &[prefixed]));
 }
 
 #[test]
 fn the_packed_forward_agrees_with_the_reference_forward() {
-    use knockon::embed::Pooling::{Cls, Last, Max};
-    let minilm = original(MINILM).is_some().then(|| minilm(Precision::F32));
+    use knockon::embed::TokenPooling::{Cls, Last, Max};
+    let minilm = original(MINILM).is_some().then(|| minilm(ModelPrecision::F32));
     for spec in minilm.into_iter().chain([tiny_lora(), tiny("mpnet")]) {
         let stored = stored("minilm.json");
         let texts = texts(&stored);
         for pooling in [None, Some(Cls), Some(Max), Some(Last)] {
             let spec = ModelSpec { pooling, ..spec.clone() };
-            let dir = locate::model_dir(&spec.model, spec.precision).unwrap();
+            let dir = model_paths::model_dir(&spec.model, spec.precision).unwrap();
             let theirs =
-                ReferenceBert::load(&dir, &spec).unwrap().embed(Role::Passage, &texts).unwrap();
+                ReferenceBert::load(&dir, &spec).unwrap().embed(TextRole::Passage, &texts).unwrap();
             let ours = embed(&*open(&spec).unwrap(), &texts);
             let apart =
                 ours.data.iter().zip(&theirs.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -227,7 +229,7 @@ fn an_adapter_of_another_base_is_refused() {
         error.contains("the adapter changes `encoder.layer.0.attention.self.query.weight`"),
         "{error}"
     );
-    let spec = ModelSpec { model: MINILM.into(), precision: Precision::Int8, ..tiny_lora() };
+    let spec = ModelSpec { model: MINILM.into(), precision: ModelPrecision::Int8, ..tiny_lora() };
     let error = format!("{:#}", open(&spec).err().unwrap());
     assert!(error.contains("it was made for another base"), "{error}");
     assert_ne!(
@@ -262,8 +264,8 @@ fn a_smaller_dim_truncates_the_vector_without_embedding_again() {
 fn a_vector_depends_on_its_text_alone() {
     let stored = stored("minilm.json");
     let all = texts(&stored);
-    let f32 = original(MINILM).map(|_| Precision::F32);
-    let specs = [Precision::Int8].into_iter().chain(f32).map(minilm);
+    let f32 = original(MINILM).map(|_| ModelPrecision::F32);
+    let specs = [ModelPrecision::Int8].into_iter().chain(f32).map(minilm);
     for spec in specs.chain([tiny("mpnet"), tiny("modernbert")]) {
         let embedder = open(&spec).unwrap();
         let together = embed(&*embedder, &all);
@@ -281,16 +283,16 @@ fn a_vector_depends_on_its_text_alone() {
 
 #[test]
 fn prefixes_and_max_length_change_vector_and_fingerprint() {
-    let plain = open(&minilm(Precision::Int8)).unwrap();
+    let plain = open(&minilm(ModelPrecision::Int8)).unwrap();
     let spec = ModelSpec {
         query_prefix: Some("query: ".into()),
         max_tokens: Some(8),
-        ..minilm(Precision::Int8)
+        ..minilm(ModelPrecision::Int8)
     };
     let prefixed = open(&spec).unwrap();
     assert_ne!(plain.fingerprint(), prefixed.fingerprint());
     let text = "notice of termination";
-    let query = prefixed.embed(Role::Query, &[text], &|_| {}).unwrap();
+    let query = prefixed.embed(TextRole::Query, &[text], &|_| {}).unwrap();
     assert_eq!(query, embed(&*plain, &["query: notice of termination"]));
     assert_eq!(embed(&*prefixed, &[text]), embed(&*plain, &[text]));
     // Six words and the two special tokens fit.
@@ -325,14 +327,14 @@ impl Embedder for Counting {
 
     fn embed(
         &self,
-        _: Role,
+        _: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors> {
+    ) -> anyhow::Result<EmbeddingVectors> {
         self.0.fetch_add(texts.len(), Ordering::Relaxed);
         done(texts.len());
         let row = |t: &&str| [t.len() as f32, f32::from(t.bytes().next().unwrap_or(0))];
-        Ok(Vectors { dim: 2, data: texts.iter().flat_map(row).collect() })
+        Ok(EmbeddingVectors { dim: 2, data: texts.iter().flat_map(row).collect() })
     }
 }
 
@@ -349,10 +351,10 @@ fn computed(dir: &Path, texts: &[&str]) -> usize {
         }
         fn embed(
             &self,
-            role: Role,
+            role: TextRole,
             texts: &[&str],
             done: &(dyn Fn(usize) + Sync),
-        ) -> anyhow::Result<Vectors> {
+        ) -> anyhow::Result<EmbeddingVectors> {
             self.0.embed(role, texts, done)
         }
     }
@@ -425,13 +427,13 @@ fn twenty_thousand_cached_texts_load_quickly() {
         }
         fn embed(
             &self,
-            _: Role,
+            _: TextRole,
             texts: &[&str],
             done: &(dyn Fn(usize) + Sync),
-        ) -> anyhow::Result<Vectors> {
+        ) -> anyhow::Result<EmbeddingVectors> {
             done(texts.len());
             let data = (0..texts.len() * 384).map(|i| (i % 97) as f32);
-            Ok(Vectors { dim: 384, data: data.collect() })
+            Ok(EmbeddingVectors { dim: 384, data: data.collect() })
         }
     }
     let texts: Vec<String> = (0..20_000).map(|i| format!("passage {i}")).collect();
@@ -452,15 +454,15 @@ fn the_bundled_models_equal_the_output_of_quantize() {
     for name in [MINILM, POTION] {
         let Some(source) = original(name) else { continue };
         let out = tempfile::tempdir().unwrap();
-        knockon::embed::quantize::quantize(&source, &Output::default(), out.path()).unwrap();
-        let bundled = locate::bundled(name).unwrap().unwrap();
+        knockon::embed::quantize::quantize(&source, &OutputWriter::default(), out.path()).unwrap();
+        let bundled = model_paths::int8_model_dir(name).unwrap().unwrap();
         for file in ["config.json", "tokenizer.json", "model.safetensors"] {
             let bytes = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
             assert!(bytes(out.path()) == bytes(&bundled), "{name}/{file} differs");
         }
         let again = knockon::embed::quantize::quantize(
             out.path(),
-            &Output::default(),
+            &OutputWriter::default(),
             &out.path().join("x"),
         );
         assert!(again.unwrap_err().to_string().contains("int8 already"));
@@ -470,8 +472,8 @@ fn the_bundled_models_equal_the_output_of_quantize() {
 #[test]
 fn the_reference_forward_has_gradients_through_every_layer() {
     use candle_core::{DType, Device, Tensor, Var};
-    let dir = locate::bundled(MINILM).unwrap().unwrap();
-    let mut reference = ReferenceBert::load(&dir, &minilm(Precision::Int8)).unwrap();
+    let dir = model_paths::int8_model_dir(MINILM).unwrap().unwrap();
+    let mut reference = ReferenceBert::load(&dir, &minilm(ModelPrecision::Int8)).unwrap();
     let first = Var::from_tensor(&reference.model.layers[0].query.weight).unwrap();
     reference.model.layers[0].query.weight = first.as_tensor().clone();
     let ids =

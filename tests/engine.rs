@@ -4,17 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use knockon::Session;
-use knockon::cascade::paths::Paths;
-use knockon::cascade::{Source, cuts, shapley};
-use knockon::compile::Question;
-use knockon::kernel::exact::Flow;
-use knockon::kernel::{OUTCOMES, failing};
-use knockon::output::Output;
+use knockon::cascade::failure_paths::FailurePathFinder;
+use knockon::cascade::{OwnError, cut_sets, shapley};
+use knockon::compile::CompileQuestion;
+use knockon::kernel::exact::ForwardBackward;
+use knockon::kernel::{OUTCOMES, failure_probability};
+use knockon::output::OutputWriter;
 use knockon::progress::NoProgress;
 use knockon::report;
-use knockon::run::record::{ArmRecord, ShareRecord};
-use knockon::run::{self, Ran};
-use knockon::scenario::{Method, Scenario};
+use knockon::run::record::{ArmRecord, CauseShareRecord};
+use knockon::run::{self, SolveMethod};
+use knockon::scenario::{InferenceMethod, Scenario};
 use knockon::world::import::cuad;
 
 use crate::support::scenarios::load;
@@ -39,7 +39,11 @@ fn shipped() -> Vec<Scenario> {
         let dir = tempfile::tempdir().unwrap();
         cuad::read(&data.join("cuad"), 800)
             .and_then(|import| {
-                import.write(&Output::default(), &dir.path().join("cuad"), cuad::Prefix::Both)
+                import.write(
+                    &OutputWriter::default(),
+                    &dir.path().join("cuad"),
+                    cuad::CuadTitlePrefix::Both,
+                )
             })
             .unwrap();
         for name in ["cuad_renewal.yaml", "cuad_governing_law.yaml", "cuad_consent.yaml"] {
@@ -80,7 +84,7 @@ fn tasks_are_correct_with_gold_retrieved_and_a_perfect_reader() {
             arm,
             session.indices(),
             &mut searches,
-            &Question::Gold,
+            &CompileQuestion::Gold,
             &NoProgress,
         )
         .unwrap();
@@ -101,36 +105,55 @@ fn causes_add_up_and_cut_sets_are_minimal() {
         let indices = session.indices();
         let mut searches = session.searches(10);
         for arm in quick_arms(&scenario) {
-            let solved =
-                run::solve(&scenario, arm, indices, &mut searches, &Question::Run, &NoProgress);
+            let solved = run::solve(
+                &scenario,
+                arm,
+                indices,
+                &mut searches,
+                &CompileQuestion::Run,
+                &NoProgress,
+            );
             for (task, solved) in scenario.tasks.tasks.iter().zip(solved.unwrap()) {
                 let name = format!("{}, arm {arm}, task {}", scenario.name, task.id);
                 let model = &solved.compiled.model;
-                let fixed = cuts::forced(model, &[]).unwrap();
-                assert!(failing(&fixed) < 1e-12, "{name}: {fixed:?}");
+                let fixed = cut_sets::forced_outcomes(model, &[]).unwrap();
+                assert!(failure_probability(&fixed) < 1e-12, "{name}: {fixed:?}");
                 let shares = shapley::exact(model).unwrap();
                 for outcome in 1..OUTCOMES {
                     let sum: f64 = shares.iter().map(|share| share.outcomes[outcome]).sum();
                     let off = (sum - solved.masses.outcomes[outcome]).abs();
                     assert!(off < 1e-9, "{name}: shares of outcome {outcome} are off by {off}");
                 }
-                let found = cuts::minimal(model, &Flow::plain(model).unwrap());
+                let found =
+                    cut_sets::minimal_cut_sets(model, &ForwardBackward::plain(model).unwrap());
                 for cut in &found {
-                    assert!(failing(&cuts::forced(model, &cut.errors).unwrap()) > 1e-12, "{name}");
+                    assert!(
+                        failure_probability(
+                            &cut_sets::forced_outcomes(model, &cut.errors).unwrap()
+                        ) > 1e-12,
+                        "{name}"
+                    );
                     for out in 0..cut.errors.len() {
                         let mut part = cut.errors.clone();
                         part.remove(out);
-                        let left = failing(&cuts::forced(model, &part).unwrap());
+                        let left =
+                            failure_probability(&cut_sets::forced_outcomes(model, &part).unwrap());
                         assert!(left <= 1e-12, "{name}: {cut:?} without {out} fails {left}");
                     }
                 }
-                let flow = Flow::plain(model).unwrap();
-                for path in Paths::new(&solved.compiled).exact(&flow) {
-                    let roots: Vec<Source> =
-                        path.way.own.iter().map(|&at| path.way.events[at]).collect();
-                    let holds = |cut: &cuts::Cut| cut.errors.iter().all(|e| roots.contains(e));
+                let flow = ForwardBackward::plain(model).unwrap();
+                for path in FailurePathFinder::new(&solved.compiled).exact(&flow) {
+                    let roots: Vec<OwnError> = path
+                        .signature
+                        .own_errors
+                        .iter()
+                        .map(|&at| path.signature.events[at])
+                        .collect();
+                    let holds = |cut: &cut_sets::MinimalCutSet| {
+                        cut.errors.iter().all(|e| roots.contains(e))
+                    };
                     assert!(
-                        roots.len() > cuts::ORDER || found.iter().any(holds),
+                        roots.len() > cut_sets::MAX_ORDER || found.iter().any(holds),
                         "{name}: {path:?}"
                     );
                 }
@@ -145,7 +168,7 @@ fn exact_and_sampled_failure_rates_agree() {
         let arms = quick_arms(&scenario);
         let cache = cache();
         let mut runs = Vec::new();
-        for method in [Method::Exact, Method::MonteCarlo] {
+        for method in [InferenceMethod::Exact, InferenceMethod::MonteCarlo] {
             scenario.simulation.method = method;
             scenario.simulation.trials = 4000;
             let session = Session::over(&scenario).with_cache(&cache);
@@ -156,7 +179,10 @@ fn exact_and_sampled_failure_rates_agree() {
         }
         let tasks = runs[0].arms.iter().zip(&runs[1].arms);
         for (exact, sampled) in tasks.flat_map(|(a, b)| a.tasks.iter().zip(&b.tasks)) {
-            assert!(matches!(exact.ran, Ran::Exact { .. }) && sampled.ran == Ran::Sampled);
+            assert!(
+                matches!(exact.method, SolveMethod::Exact { .. })
+                    && sampled.method == SolveMethod::Sampled
+            );
             for (p, sampled) in exact.outcomes.iter().zip(sampled.outcomes) {
                 // Among thousands of comparisons, differences beyond five standard errors are very rare.
                 let error = (p * (1.0 - p) / 4000.0).max(0.0).sqrt();
@@ -178,7 +204,7 @@ fn agree(exact: &ArmRecord, sampled: &ArmRecord) {
     let sum: f64 = sampled.causes.iter().map(|cause| cause.failure.estimate).sum();
     assert!((sum - failure).abs() < 1e-9, "sampled shares add up to {sum}, not {failure}");
     for cause in &sampled.causes {
-        let same = |c: &&ShareRecord| (&c.step, c.event) == (&cause.step, cause.event);
+        let same = |c: &&CauseShareRecord| (&c.step, c.event) == (&cause.step, cause.event);
         let share = exact.causes.iter().find(same).map_or(0.0, |c| c.failure.estimate);
         // The interval has level 95%: three times its width is very rarely exceeded.
         let half = (cause.failure.high - cause.failure.low) / 2.0;
@@ -225,7 +251,8 @@ fn past_the_state_cap_sampling_agrees_with_exact() {
     };
     let (exact, capped) = (run(20_000), run(2));
     agree(&exact.arms[0], &capped.arms[0]);
-    let past = capped.arms[0].tasks.iter().filter(|t| t.ran == Ran::SampledPastCap).count();
+    let past =
+        capped.arms[0].tasks.iter().filter(|t| t.method == SolveMethod::SampledPastCap).count();
     assert!(past > 0, "no task has more than 2 joint states");
     for (exact, capped) in exact.arms[0].tasks.iter().zip(&capped.arms[0].tasks) {
         let p = exact.failure();
@@ -237,7 +264,7 @@ fn past_the_state_cap_sampling_agrees_with_exact() {
 #[test]
 fn reports_do_not_depend_on_the_number_of_threads() {
     let mut scenario = load(&root().join("scenarios/renewal_desk.yaml"));
-    for method in [Method::Auto, Method::MonteCarlo] {
+    for method in [InferenceMethod::Auto, InferenceMethod::MonteCarlo] {
         scenario.simulation.method = method;
         scenario.simulation.trials = 500;
         let arms = quick_arms(&scenario);

@@ -1,9 +1,9 @@
 //! Fields read from texts: extracted values count as stated for the oracle, the reader and the traces.
 
 use knockon::Session;
-use knockon::cascade::runs::{Runs, depth};
-use knockon::cascade::sample::Pick;
-use knockon::cascade::trace::Trace;
+use knockon::cascade::arm_runs::{ArmRuns, search_depth};
+use knockon::cascade::run_selection::SelectedRun;
+use knockon::cascade::trace::RunTrace;
 use knockon::run::record::ArmRecord;
 
 use knockon::scenario::Scenario;
@@ -49,11 +49,11 @@ fn unlabelled() -> String {
 
 const EXTRACT: &str = ", extract: {type: number, near: [fee]}";
 
-fn trace_of(scenario: &Scenario) -> Trace {
+fn trace_of(scenario: &Scenario) -> RunTrace {
     let session = Session::over(scenario);
-    let mut searches = session.searches(depth(scenario));
-    let mut runs = Runs::new(&session, 0, &mut searches).unwrap();
-    runs.tell(&Pick { task: 0, trial: 0 }).unwrap()
+    let mut searches = session.searches(search_depth(scenario));
+    let mut runs = ArmRuns::new(&session, 0, &mut searches).unwrap();
+    runs.trace(&SelectedRun { task: 0, trial: 0 }).unwrap()
 }
 
 #[test]

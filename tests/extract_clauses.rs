@@ -14,21 +14,24 @@
 
 use std::collections::BTreeMap;
 
-use knockon::extract::{Extractor, Kind, field_cues, renewal};
-use knockon::value::{Type, Value};
+use knockon::extract::{ExtractorKind, ValueExtractor, field_cues, renewal};
+use knockon::value::{TypedValue, ValueType};
 
-fn extractor(field: &str, ty: &str) -> Extractor {
+fn extractor(field: &str, ty: &str) -> ValueExtractor {
     let (ty, kind) = match ty {
-        "date" => (Type::Date, Kind::Date(None)),
-        "duration" => (Type::Duration, Kind::Duration),
-        "money" => (Type::Money, Kind::Money { decimal: None, currency: Some("USD".to_owned()) }),
-        "percent" => (Type::Percent, Kind::Percent(None)),
-        "number" => (Type::Number, Kind::Number(None)),
-        "yes_no" => (Type::YesNo, Kind::Phrases(renewal::meanings())),
-        "jurisdiction" => (Type::Text, Kind::Jurisdiction),
+        "date" => (ValueType::Date, ExtractorKind::Date(None)),
+        "duration" => (ValueType::Duration, ExtractorKind::Duration),
+        "money" => (
+            ValueType::Money,
+            ExtractorKind::Money { decimal: None, currency: Some("USD".to_owned()) },
+        ),
+        "percent" => (ValueType::Percent, ExtractorKind::Percent(None)),
+        "number" => (ValueType::Number, ExtractorKind::Number(None)),
+        "yes_no" => (ValueType::YesNo, ExtractorKind::Phrases(renewal::meanings())),
+        "jurisdiction" => (ValueType::Text, ExtractorKind::Jurisdiction),
         other => panic!("no type {other}"),
     };
-    Extractor { ty, kind, near: field_cues::cues(ty, field) }
+    ValueExtractor { ty, kind, cues: field_cues::cues(ty, field) }
 }
 
 #[test]
@@ -52,7 +55,8 @@ fn every_clause_is_read_as_labelled() {
             let (field, ty, value, text) = (&row[0], &row[1], &row[2], &row[3]);
             *counts.entry(ty.to_owned()).or_default() += 1;
             let extractor = extractor(field, ty);
-            let stated = (!value.is_empty()).then(|| Value::parse(extractor.ty, value).unwrap());
+            let stated =
+                (!value.is_empty()).then(|| TypedValue::parse(extractor.ty, value).unwrap());
             let found = extractor.read(text);
             if found.is_none() && file == "contracts_not_read" {
                 continue;

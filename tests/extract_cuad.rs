@@ -9,12 +9,12 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{Datelike, NaiveDate};
-use knockon::extract::{Extractor, Kind, field_cues};
-use knockon::spell;
-use knockon::value::{Period, Type, Value};
+use knockon::extract::{ExtractorKind, ValueExtractor, field_cues};
+use knockon::number_words;
+use knockon::value::{CalendarPeriod, TypedValue, ValueType};
 use knockon::world::Passage;
-use knockon::world::import::cuad::answer::{Answer, normalise};
-use knockon::world::import::cuad::{self, fold, layout, list_literal, passages};
+use knockon::world::import::cuad::answer::{CuadAnswer, parse_answer};
+use knockon::world::import::cuad::{self, layout, list_literal, passages, whitespace};
 
 /// The data set, if this machine has it.
 fn data() -> Option<PathBuf> {
@@ -43,7 +43,7 @@ fn plain(text: &str) -> String {
     format!(" {} ", words.collect::<Vec<_>>().join(" "))
 }
 
-fn period_spellings(period: Period) -> Vec<String> {
+fn period_spellings(period: CalendarPeriod) -> Vec<String> {
     let ways = [
         (period.days, 1, "day"),
         (period.days, 7, "week"),
@@ -55,7 +55,7 @@ fn period_spellings(period: Period) -> Vec<String> {
         if n == 0 || !n.is_multiple_of(by) {
             continue;
         }
-        for count in [(n / by).to_string(), spell::words(n / by)] {
+        for count in [(n / by).to_string(), number_words::to_words(n / by)] {
             for kind in ["", "calendar ", "full "] {
                 spellings.push(format!("{count} {kind}{unit}"));
                 spellings.push(format!("{count} {kind}{unit}s"));
@@ -86,11 +86,11 @@ fn date_spellings(date: NaiveDate) -> Vec<String> {
     spellings
 }
 
-fn is_literal(value: &Value, text: &str) -> bool {
+fn is_literal(value: &TypedValue, text: &str) -> bool {
     let spellings = match value {
-        Value::Duration(period) => period_spellings(*period),
-        Value::Date(date) => date_spellings(*date),
-        Value::Text(name) => vec![name.clone()],
+        TypedValue::Duration(period) => period_spellings(*period),
+        TypedValue::Date(date) => date_spellings(*date),
+        TypedValue::Text(name) => vec![name.clone()],
         _ => Vec::new(),
     };
     let text = plain(text);
@@ -108,19 +108,20 @@ struct Tally {
 
 /// Reads every clause of a column with the cues of its field. The extractors were developed on the contracts on even
 /// lines; those on odd lines show whether they are overfitted.
-fn read(dir: &Path, column: &str, field: &str, ty: Type, kind: Kind) -> [Tally; 2] {
-    let extractor = Extractor { ty, kind, near: field_cues::cues(ty, field) };
+fn read(dir: &Path, column: &str, field: &str, ty: ValueType, kind: ExtractorKind) -> [Tally; 2] {
+    let extractor = ValueExtractor { ty, kind, cues: field_cues::cues(ty, field) };
     let layout = layout::read(dir).unwrap();
     let at = layout.types.iter().position(|ty| ty.name == column).unwrap();
     let mut halves = [Tally::default(), Tally::default()];
     for (line, row) in layout.rows.iter().enumerate() {
         let half = &mut halves[line % 2];
         let (texts, answer) = &row.cells[at];
-        let Answer::Value(answer) = normalise(layout.types[at].form, answer) else {
+        let CuadAnswer::Value(answer) = parse_answer(layout.types[at].answer_form, answer) else {
             continue;
         };
         let texts = list_literal::parse(texts).unwrap_or_default();
-        let texts: Vec<String> = texts.iter().map(|text| fold::flat(text)).collect();
+        let texts: Vec<String> =
+            texts.iter().map(|text| whitespace::fold_to_spaces(text)).collect();
         let text = texts.join("\n");
         if text.is_empty() {
             continue;
@@ -144,7 +145,14 @@ fn read(dir: &Path, column: &str, field: &str, ty: Type, kind: Kind) -> [Tally; 
     halves
 }
 
-fn check(dir: &Path, column: &str, field: &str, ty: Type, kind: Kind, at_least: usize) {
+fn check(
+    dir: &Path,
+    column: &str,
+    field: &str,
+    ty: ValueType,
+    kind: ExtractorKind,
+    at_least: usize,
+) {
     let halves = read(dir, column, field, ty, kind);
     let sum = |of: fn(&Tally) -> usize| halves.iter().map(of).sum::<usize>();
     let (literal, right, wrong) = (sum(|t| t.literal), sum(|t| t.right), sum(|t| t.wrong));
@@ -157,19 +165,33 @@ fn check(dir: &Path, column: &str, field: &str, ty: Type, kind: Kind, at_least: 
 fn literal_notice_periods_are_extracted_without_inventions() {
     let Some(dir) = data() else { return };
     let column = "Notice Period To Terminate Renewal";
-    check(&dir, column, "notice_period", Type::Duration, Kind::Duration, 45);
+    check(&dir, column, "notice_period", ValueType::Duration, ExtractorKind::Duration, 45);
 }
 
 #[test]
 fn literal_expiry_dates_are_extracted_without_inventions() {
     let Some(dir) = data() else { return };
-    check(&dir, "Expiration Date", "expiration_date", Type::Date, Kind::Date(None), 40);
+    check(
+        &dir,
+        "Expiration Date",
+        "expiration_date",
+        ValueType::Date,
+        ExtractorKind::Date(None),
+        40,
+    );
 }
 
 #[test]
 fn literal_governing_laws_are_extracted_without_inventions() {
     let Some(dir) = data() else { return };
-    check(&dir, "Governing Law", "governing_law", Type::Text, Kind::Jurisdiction, 200);
+    check(
+        &dir,
+        "Governing Law",
+        "governing_law",
+        ValueType::Text,
+        ExtractorKind::Jurisdiction,
+        200,
+    );
 }
 
 /// A passage of a contract contains more than the clause, such as other periods and dates.
@@ -179,11 +201,11 @@ fn nine_in_ten_literal_facts_are_extracted_from_whole_passages() {
     let import = cuad::read(&dir, 800).unwrap();
     let passages: Vec<Passage> = passages::passages(&import, false).collect();
     let kinds = [
-        ("notice_period", Type::Duration, Kind::Duration),
-        ("expiration_date", Type::Date, Kind::Date(None)),
+        ("notice_period", ValueType::Duration, ExtractorKind::Duration),
+        ("expiration_date", ValueType::Date, ExtractorKind::Date(None)),
     ];
     for (field, ty, kind) in kinds {
-        let extractor = Extractor { ty, kind, near: field_cues::cues(ty, field) };
+        let extractor = ValueExtractor { ty, kind, cues: field_cues::cues(ty, field) };
         let (mut literal, mut right, mut nothing, mut others) = (0, 0, 0, 0);
         for passage in &passages {
             let found = extractor.read(&passage.text).map(|found| found.value);

@@ -128,7 +128,7 @@ fn every_example_causes_the_error_that_it_explains() {
         };
         let codes: Vec<&str> = match scenario::load(&file).and_then(|scenario| ready(&scenario)) {
             Ok(()) => Vec::new(),
-            Err(diagnostics) => diagnostics.list.iter().map(|d| d.code).collect(),
+            Err(diagnostics) => diagnostics.mistakes.iter().map(|d| d.code).collect(),
         };
         if !codes.contains(&code) {
             others.push(format!("{code} gives {codes:?}"));
@@ -141,7 +141,7 @@ fn every_example_causes_the_error_that_it_explains() {
 #[test]
 fn every_code_in_the_sources_is_explained() {
     // Hyphenated, but not an error code.
-    let names = scenario::PRESETS;
+    let names = scenario::READER_PRESETS;
     let pattern = regex::Regex::new(r#""([a-z][a-z0-9]*(?:-[a-z0-9]+)+)""#).unwrap();
     let mut seen = 0;
     for folder in ["src/scenario", "src/expr", "src/run", "src/run/right"] {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use knockon::Session;
-use knockon::probe::contender::{Contender, Kind};
+use knockon::probe::contender::{ContenderKind, ProbeContender};
 use knockon::probe::retrieval;
-use knockon::probe::score::Sample;
+use knockon::probe::score::ScoreSample;
 use knockon::progress::NoProgress;
-use knockon::retrieve::{Analyzer, Bm25Params, Hit, Request, TrecRun};
+use knockon::retrieve::{Analyzer, Bm25Params, PassageHit, SearchRequest, TrecRun};
 use knockon::scenario::{self, Scenario};
 use knockon::world::beir;
 use serde::Deserialize;
@@ -33,14 +33,14 @@ fn retrieval_scores_match_beir() {
     let expected: BTreeMap<String, Expected> = serde_json::from_slice(&expected).unwrap();
     assert_eq!(expected.len(), 8);
     let words = Bm25Params { analyzer: Analyzer::PLAIN, ..Bm25Params::default() };
-    let words = Contender { name: "words".to_owned(), kind: Kind::Bm25(words) };
+    let words = ProbeContender { name: "words".to_owned(), kind: ContenderKind::Bm25(words) };
     for (name, Expected { queries, measures }) in expected {
         let set = beir::read(&data("beir").join(&name), &NoProgress).unwrap();
         assert_eq!(set.queries.len(), queries, "{name}");
-        let found = retrieval::of_set(&words, &set, &NoProgress).unwrap();
+        let found = retrieval::score_retrieval(&words, &set, &NoProgress).unwrap();
         for (measure, expected) in measures {
             let score = found.scores.iter().find(|score| score.measure == measure).unwrap();
-            let Sample::Rate(values) = &score.sample else { panic!("{measure}") };
+            let ScoreSample::Rate(values) = &score.sample else { panic!("{measure}") };
             let mean = values.iter().map(|(value, _)| value).sum::<f64>() / values.len() as f64;
             // BEIR rounds to five decimals.
             assert!((mean - expected).abs() < 6e-6, "{name}, {measure}: {mean}, not {expected}");
@@ -127,10 +127,10 @@ arms: [{{id: words}}, {{id: other, embedder: other}}]
     fn found(&self, run: impl AsRef<[u8]>) -> Vec<String> {
         let scenario = self.load_with_run(run).unwrap();
         let session = Session::over(&scenario).with_cache(self.dir.path());
-        let request = Request { query: "notice of acme", candidates: None };
+        let request = SearchRequest { query: "notice of acme", candidates: None };
         let retriever = session.retriever(1, 0).unwrap();
         let ranking = retriever.search(&[request], 9, &|_| {}).unwrap().remove(0);
-        let id = |hit: &Hit| &scenario.corpora[0].passages[hit.passage as usize].id;
+        let id = |hit: &PassageHit| &scenario.corpora[0].passages[hit.passage as usize].id;
         ranking.iter().map(|hit| id(hit).clone()).collect()
     }
 }
@@ -418,7 +418,7 @@ proptest::proptest! {
         pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..30)
     ) {
         use knockon::world::import::{condaqa, csv, paws};
-        use knockon::world::{Corpus, Table, TaskSet, labelled_pair, pair, texts, triplet};
+        use knockon::world::{Corpus, LookupTable, TaskSet, labelled_pair, pair, text_list, triplet};
 
         let bytes = pieces.concat();
         let dir = tempfile::tempdir().unwrap();
@@ -430,13 +430,13 @@ proptest::proptest! {
         };
         for name in ["t.csv", "t.tsv", "t.jsonl", "t.txt"] {
             let path = put(name);
-            let options = csv::Options { key: vec!["id".to_owned()], ..Default::default() };
+            let options = csv::CsvImportOptions { key: vec!["id".to_owned()], ..Default::default() };
             let _ = csv::read(&path, &options);
             let _ = Corpus::read("c", &path);
             let _ = TaskSet::read(&path, &BTreeMap::new());
-            let _ = Table::read("t", &path, "id", &BTreeMap::new());
-            let _ = texts::read(&path, "text", &NoProgress);
-            let _ = texts::read_each_line(&path, &NoProgress);
+            let _ = LookupTable::read("t", &path, "id", &BTreeMap::new());
+            let _ = text_list::read(&path, "text", &NoProgress);
+            let _ = text_list::read_each_line(&path, &NoProgress);
             let _ = triplet::read(&path, &NoProgress);
             let _ = pair::read(&path, &NoProgress);
             let _ = labelled_pair::read(&path, &NoProgress);
@@ -469,10 +469,10 @@ proptest::proptest! {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.csv");
         std::fs::write(&path, &text).unwrap();
-        let options = csv::Options {
+        let options = csv::CsvImportOptions {
             key: vec!["id".to_owned()],
             text: Some("{a}\u{1}{b}".to_owned()),
-            types: vec![("a".to_owned(), knockon::value::Type::Text), ("b".to_owned(), knockon::value::Type::Text)],
+            types: vec![("a".to_owned(), knockon::value::ValueType::Text), ("b".to_owned(), knockon::value::ValueType::Text)],
             ..Default::default()
         };
         let import = csv::read(&path, &options).unwrap();

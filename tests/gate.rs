@@ -4,11 +4,12 @@ use std::path::Path;
 
 use knockon::Session;
 use knockon::gate::{
-    self, Allowed, Baseline, Check, Demand, Finding, Limit, Measure, Question, Verdict,
+    self, AllowedIncrease, GateBaseline, GateCheck, GateCriterion, GateFinding, GateLimitTest,
+    GateMeasure, GateSettings, GateVerdict,
 };
-use knockon::run::{self, Record};
+use knockon::run::{self, RunRecord};
 use knockon::scenario::Scenario;
-use knockon::stats::{Interval, Pair};
+use knockon::stats::{ConfidenceInterval, PairedCase};
 use knockon::{atomic_file, report};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -48,7 +49,7 @@ fn scenario(misses: u32, tasks: usize, amount: u32) -> Scenario {
     one_arm::scenario(PASSAGES, &format!("id,name\n{rows}"), follows, &steps, &impact)
 }
 
-fn run(scenario: &Scenario) -> Record {
+fn run(scenario: &Scenario) -> RunRecord {
     let session = Session::over(scenario);
     run::run(&session, &[0]).unwrap()
 }
@@ -58,84 +59,88 @@ fn written(scenario: &Scenario, dir: &Path) {
     written_of(scenario, &run(scenario), dir);
 }
 
-fn written_of(scenario: &Scenario, record: &Record, dir: &Path) {
+fn written_of(scenario: &Scenario, record: &RunRecord, dir: &Path) {
     let mut files = report::csv::files(record).unwrap();
     let manifest = report::manifest::manifest(scenario, record, &[None, None], &[]);
     files.push(("manifest.json", report::manifest::bytes(&manifest).unwrap()));
     atomic_file::write_all(dir, &files).unwrap();
 }
 
-const ASKED: Question = Question {
-    allowed: Allowed { failure: 0.01, silent: 0.01, stopped: None, loss: Some(0.05) },
-    demand: Demand::NotWorse,
+const ASKED: GateSettings = GateSettings {
+    allowed: AllowedIncrease { failure: 0.01, silent: 0.01, stopped: None, loss: Some(0.05) },
+    criterion: GateCriterion::NotWorse,
     stop_weight: 1.0,
 };
 
-fn limit(check: &Check) -> Option<Limit> {
+fn limit(check: &GateCheck) -> Option<GateLimitTest> {
     match &check.verdict {
-        Verdict::Assessed { limit, .. } => *limit,
-        Verdict::Unknown(_) => None,
+        GateVerdict::Assessed { limit, .. } => *limit,
+        GateVerdict::NotAssessed(_) => None,
     }
 }
 
-fn unknown(check: &Check) -> &str {
+fn unknown(check: &GateCheck) -> &str {
     match &check.verdict {
-        Verdict::Unknown(why) => why,
-        Verdict::Assessed { .. } => panic!("{check:?}"),
+        GateVerdict::NotAssessed(why) => why,
+        GateVerdict::Assessed { .. } => panic!("{check:?}"),
     }
 }
 
-fn of(checks: &[Check], measure: Measure) -> &Check {
+fn of(checks: &[GateCheck], measure: GateMeasure) -> &GateCheck {
     checks.iter().find(|check| check.measure == measure).unwrap()
 }
 
-fn compare_runs(before: &Scenario, now: &Scenario, question: &Question) -> Vec<Check> {
+fn compare_runs(before: &Scenario, now: &Scenario, question: &GateSettings) -> Vec<GateCheck> {
     let dir = tempfile::tempdir().unwrap();
     written(before, dir.path());
-    let baseline = Baseline::read(dir.path()).unwrap();
+    let baseline = GateBaseline::read(dir.path()).unwrap();
     let record = run(now);
-    assert!(baseline.stale(now, &record).is_empty(), "{:?}", baseline.stale(now, &record));
+    assert!(
+        baseline.incomparable_reasons(now, &record).is_empty(),
+        "{:?}",
+        baseline.incomparable_reasons(now, &record)
+    );
     let arms = [("only".to_owned(), "only".to_owned())];
     gate::assess(now, &record, &baseline, &arms, question).unwrap()
 }
 
 /// Twelve tasks with a failure rate of .3 before, and of `misses` / 10 now.
-fn checks(now: &Scenario) -> Vec<Check> {
+fn checks(now: &Scenario) -> Vec<GateCheck> {
     compare_runs(&scenario(3, 12, 100), now, &ASKED)
 }
 
-fn findings(checks: &[Check]) -> Vec<(Measure, Option<Finding>)> {
+fn findings(checks: &[GateCheck]) -> Vec<(GateMeasure, Option<GateFinding>)> {
     checks.iter().map(|check| (check.measure, limit(check).map(|limit| limit.finding))).collect()
 }
 
 #[test]
 fn better_and_unchanged_arms_pass_and_worse_ones_fail() {
     // With twelve identical units, 368 would be needed at a limit of one point, and 72 at 5% of the loss.
-    let same = |needed| Finding::Identical { units: 12, needed: Some(needed) };
+    let same = |needed| GateFinding::Identical { units: 12, needed: Some(needed) };
     for (misses, finding, money) in [
-        (1, Finding::NonInferior, Finding::NonInferior),
+        (1, GateFinding::NonInferior, GateFinding::NonInferior),
         (3, same(368), same(72)),
-        (5, Finding::Worse, Finding::Worse),
+        (5, GateFinding::Worse, GateFinding::Worse),
     ] {
         let checks = checks(&scenario(misses, 12, 100));
         let all = [
-            (Measure::Failure, Some(finding)),
-            (Measure::WrongOrMissed, Some(finding)),
-            (Measure::Stopped, None),
-            (Measure::Loss, Some(money)),
+            (GateMeasure::Failure, Some(finding)),
+            (GateMeasure::WrongOrMissed, Some(finding)),
+            (GateMeasure::Stopped, None),
+            (GateMeasure::Loss, Some(money)),
         ];
         assert_eq!(findings(&checks), all, "{misses}");
-        let open = checks.iter().all(|check| check.passes(Demand::NotWorse));
-        assert_eq!(open, finding != Finding::Worse);
-        let Verdict::Assessed { before, now, difference, .. } = &checks[0].verdict else {
+        let open = checks.iter().all(|check| check.passes(GateCriterion::NotWorse));
+        assert_eq!(open, finding != GateFinding::Worse);
+        let GateVerdict::Assessed { before, now, difference, .. } = &checks[0].verdict else {
             panic!()
         };
         assert!((before - 0.3).abs() < 1e-6 && (now - f64::from(misses) / 10.0).abs() < 1e-6);
         // Identical results differ by exactly zero.
         assert!(misses != 3 || difference.estimate == 0.0);
 
-        let junit = gate::junit("s", &checks, Demand::NotWorse);
-        let page = gate::markdown("s", &checks, &[], Demand::NotWorse);
+        let junit = gate::junit("s", &checks, GateCriterion::NotWorse);
+        let page = gate::markdown("s", &checks, &[], GateCriterion::NotWorse);
         let failures = junit.matches("<failure ").count();
         assert_eq!(failures, if open { 0 } else { 3 }, "{junit}");
         assert_eq!(page.contains("failed, 3 of 4 checks"), !open, "{page}");
@@ -148,17 +153,18 @@ fn better_and_unchanged_arms_pass_and_worse_ones_fail() {
 fn the_test_is_of_the_limit() {
     let (before, now) = (scenario(3, 12, 100), scenario(5, 12, 100));
     let found = |failure: f64| {
-        let question = Question { allowed: Allowed { failure, ..ASKED.allowed }, ..ASKED };
-        limit(of(&compare_runs(&before, &now, &question), Measure::Failure)).unwrap()
+        let question =
+            GateSettings { allowed: AllowedIncrease { failure, ..ASKED.allowed }, ..ASKED };
+        limit(of(&compare_runs(&before, &now, &question), GateMeasure::Failure)).unwrap()
     };
     let one_sided = 1.0 / 4096.0;
     for (failure, finding, p) in [
-        (0.0, Finding::Worse, one_sided),
-        (0.01, Finding::Worse, one_sided),
-        (0.19, Finding::Worse, one_sided),
+        (0.0, GateFinding::Worse, one_sided),
+        (0.01, GateFinding::Worse, one_sided),
+        (0.19, GateFinding::Worse, one_sided),
         // No evidence of a larger increase.
-        (0.21, Finding::NonInferior, 1.0),
-        (1.0, Finding::NonInferior, 1.0),
+        (0.21, GateFinding::NonInferior, 1.0),
+        (1.0, GateFinding::NonInferior, 1.0),
     ] {
         let limit = found(failure);
         assert_eq!(limit.finding, finding, "{failure}");
@@ -169,24 +175,29 @@ fn the_test_is_of_the_limit() {
 /// The three demands, on an increase above the limit, on a possible one, and on none.
 #[test]
 fn each_demand_is_stricter_than_the_one_before() {
-    let check = |finding: Finding| Check {
+    let check = |finding: GateFinding| GateCheck {
         arm: String::new(),
         against: String::new(),
-        measure: Measure::Failure,
-        verdict: Verdict::Assessed {
+        measure: GateMeasure::Failure,
+        verdict: GateVerdict::Assessed {
             before: 0.0,
             now: 0.0,
-            difference: Interval { estimate: 0.0, low: 0.0, high: 0.0 },
-            limit: Some(Limit { allowed: 0.0, p_worse: 0.5, finding }),
+            difference: ConfidenceInterval { estimate: 0.0, low: 0.0, high: 0.0 },
+            limit: Some(GateLimitTest { allowed: 0.0, p_worse: 0.5, finding }),
         },
     };
     let passes = |demand| {
-        [Finding::NonInferior, Finding::Fine, Finding::Unclear, Finding::Worse]
-            .map(|finding| check(finding).passes(demand))
+        [
+            GateFinding::NonInferior,
+            GateFinding::BelowUncertain,
+            GateFinding::AboveUncertain,
+            GateFinding::Worse,
+        ]
+        .map(|finding| check(finding).passes(demand))
     };
-    assert_eq!(passes(Demand::NotWorse), [true, true, true, false]);
-    assert_eq!(passes(Demand::NotAbove), [true, true, false, false]);
-    assert_eq!(passes(Demand::NonInferior), [true, false, false, false]);
+    assert_eq!(passes(GateCriterion::NotWorse), [true, true, true, false]);
+    assert_eq!(passes(GateCriterion::NotAbove), [true, true, false, false]);
+    assert_eq!(passes(GateCriterion::NonInferior), [true, false, false, false]);
 }
 
 /// Sign flips over n units give no p-value below 2 / 2^n: with five units no result is significant.
@@ -197,35 +208,35 @@ fn too_few_units_cannot_be_assessed_and_fail() {
         for tasks in 1..=5 {
             let (before, now) = (scenario(before, tasks, 100), scenario(now, tasks, 100));
             let checks = compare_runs(&before, &now, &ASKED);
-            for measure in [Measure::Failure, Measure::WrongOrMissed, Measure::Loss] {
+            for measure in [GateMeasure::Failure, GateMeasure::WrongOrMissed, GateMeasure::Loss] {
                 let check = of(&checks, measure);
                 assert!(unknown(check).contains("no test can tell below 6"), "{check:?}");
-                assert!(!check.passes(Demand::NotWorse));
+                assert!(!check.passes(GateCriterion::NotWorse));
             }
         }
     }
     let six = compare_runs(&scenario(1, 6, 100), &scenario(9, 6, 100), &ASKED);
-    assert_eq!(limit(&six[0]).unwrap().finding, Finding::Worse);
+    assert_eq!(limit(&six[0]).unwrap().finding, GateFinding::Worse);
     let six = compare_runs(&scenario(3, 6, 100), &scenario(3, 6, 100), &ASKED);
-    assert!(six.iter().all(|check| check.passes(Demand::NotAbove)));
+    assert!(six.iter().all(|check| check.passes(GateCriterion::NotAbove)));
 }
 
 #[test]
 fn an_arm_that_cannot_be_assessed_fails() {
     // The amounts changed: failures can be compared, losses cannot.
     let dearer = checks(&scenario(3, 12, 150));
-    assert!(of(&dearer, Measure::Failure).passes(Demand::NotAbove));
-    assert!(unknown(of(&dearer, Measure::Loss)).contains("loss rules"));
-    assert!(!of(&dearer, Measure::Loss).passes(Demand::NotWorse));
+    assert!(of(&dearer, GateMeasure::Failure).passes(GateCriterion::NotAbove));
+    assert!(unknown(of(&dearer, GateMeasure::Loss)).contains("loss rules"));
+    assert!(!of(&dearer, GateMeasure::Loss).passes(GateCriterion::NotWorse));
 
     let dir = tempfile::tempdir().unwrap();
     let now = scenario(3, 12, 100);
     written(&now, dir.path());
-    let baseline = Baseline::read(&dir.path().join("manifest.json")).unwrap();
+    let baseline = GateBaseline::read(&dir.path().join("manifest.json")).unwrap();
     let arms = [("only".to_owned(), "nobody".to_owned())];
     let checks = gate::assess(&now, &run(&now), &baseline, &arms, &ASKED).unwrap();
     assert!(unknown(&checks[0]).contains("no arm 'nobody': only"));
-    let junit = gate::junit("s", &checks, Demand::NotWorse);
+    let junit = gate::junit("s", &checks, GateCriterion::NotWorse);
     assert_eq!((junit.matches("<error ").count(), junit.matches("<failure ").count()), (4, 0));
 }
 
@@ -233,15 +244,17 @@ fn an_arm_that_cannot_be_assessed_fails() {
 fn an_earlier_run_on_other_data_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     written(&scenario(3, 12, 100), dir.path());
-    let baseline = Baseline::read(dir.path()).unwrap();
+    let baseline = GateBaseline::read(dir.path()).unwrap();
     let now = scenario(3, 13, 100);
-    let stale = baseline.stale(&now, &run(&now));
+    let stale = baseline.incomparable_reasons(&now, &run(&now));
     let expected =
         ["tasks.csv has changed since", "its arm 'only' lacks 1 of 13 tasks, 't12' among them"];
     assert_eq!(stale, expected);
 
     std::fs::write(dir.path().join("manifest.json"), "{}").unwrap();
-    assert!(Baseline::read(dir.path()).unwrap_err().to_string().contains("no manifest of a run"));
+    assert!(
+        GateBaseline::read(dir.path()).unwrap_err().to_string().contains("no manifest of a run")
+    );
 }
 
 /// A table that was edited, or combined from two runs.
@@ -254,7 +267,7 @@ fn rows_that_no_run_writes_are_refused_with_their_line() {
     let lines: Vec<&str> = text.lines().collect();
     let refused = |edited: String| {
         std::fs::write(&path, edited).unwrap();
-        format!("{:#}", Baseline::read(dir.path()).unwrap_err())
+        format!("{:#}", GateBaseline::read(dir.path()).unwrap_err())
     };
     let with_line_repeated = |at: usize| format!("{text}{}\n", lines[at]);
     assert!(
@@ -304,13 +317,14 @@ fn names_that_begin_with_a_sign_are_matched() {
         now.arms[0].id = name.to_owned();
         let dir = tempfile::tempdir().unwrap();
         written(&now, dir.path());
-        let baseline = Baseline::read(dir.path()).unwrap();
+        let baseline = GateBaseline::read(dir.path()).unwrap();
         let record = run(&now);
-        assert_eq!(baseline.stale(&now, &record), Vec::<String>::new());
+        assert_eq!(baseline.incomparable_reasons(&now, &record), Vec::<String>::new());
         let arms = [(name.to_owned(), name.to_owned())];
-        let question = Question { allowed: Allowed { loss: None, ..ASKED.allowed }, ..ASKED };
+        let question =
+            GateSettings { allowed: AllowedIncrease { loss: None, ..ASKED.allowed }, ..ASKED };
         let checks = gate::assess(&now, &record, &baseline, &arms, &question).unwrap();
-        assert!(checks.iter().all(|check| check.passes(Demand::NotAbove)), "{checks:#?}");
+        assert!(checks.iter().all(|check| check.passes(GateCriterion::NotAbove)), "{checks:#?}");
     }
 }
 
@@ -340,19 +354,19 @@ fn the_gate_rarely_errs_at_its_limit() {
         let mut worse = 0;
         for run in 0..RUNS {
             let mut rng = ChaCha8Rng::seed_from_u64(run);
-            let pair = |cluster| Pair {
+            let pair = |cluster| PairedCase {
                 baseline: 0.0,
                 arm: change(limit, &mut rng),
                 weight: 1.0,
                 cluster,
             };
-            let pairs: Vec<Pair> = (0..10).map(pair).collect();
-            let (interval, found) = gate::tested(&pairs, Some(limit), run).unwrap();
+            let pairs: Vec<PairedCase> = (0..10).map(pair).collect();
+            let (interval, found) = gate::test_difference(&pairs, Some(limit), run).unwrap();
             let found = found.unwrap();
             let above = interval.low > limit + 1e-9;
-            assert_eq!(found.finding == Finding::Worse, above, "{interval:?} {found:?}");
+            assert_eq!(found.finding == GateFinding::Worse, above, "{interval:?} {found:?}");
             let below = interval.high < limit - 1e-9;
-            assert_eq!(found.finding == Finding::NonInferior, below, "{interval:?} {found:?}");
+            assert_eq!(found.finding == GateFinding::NonInferior, below, "{interval:?} {found:?}");
             assert_eq!(above, found.p_worse < 0.025, "{found:?}");
             worse += u32::from(above);
         }
@@ -373,8 +387,8 @@ fn tasks_that_the_run_did_not_write_are_refused() {
     let hash = blake3::hash(text.as_bytes()).to_hex();
     json["outputs"] = serde_json::json!([{"path": "tasks.csv", "blake3": hash.as_str()}]);
     std::fs::write(&manifest, json.to_string()).unwrap();
-    Baseline::read(dir.path()).unwrap();
+    GateBaseline::read(dir.path()).unwrap();
     std::fs::write(&tasks, text.replacen("0.300000", "0.400000", 1)).unwrap();
-    let refused = Baseline::read(dir.path()).unwrap_err().to_string();
+    let refused = GateBaseline::read(dir.path()).unwrap_err().to_string();
     assert!(refused.contains("its checksum is another than in"), "{refused}");
 }

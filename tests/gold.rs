@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use knockon::Session;
-use knockon::run::record::StepRecord;
-use knockon::run::{self, Record};
+use knockon::run::record::RunStepRecord;
+use knockon::run::{self, RunRecord};
 use knockon::scenario;
 
 use crate::right::{TOOL_PASSAGES, TOOLS, check, knockon, stderr, write};
@@ -20,7 +20,7 @@ fn passages(ids: &str, count: usize, text: &str, entity: &str, fee: u32) -> Stri
 }
 
 /// The record of a scenario of passages, tasks and the rest of the file.
-fn record(passages: &str, tasks: &str, rest: &str) -> Record {
+fn record(passages: &str, tasks: &str, rest: &str) -> RunRecord {
     let dir = tempfile::tempdir().unwrap();
     let head = "version: 1\nname: deep\ncorpora: {c: {passages: p.jsonl}}\ntasks: {file: t.csv, fields: {name: text}}\n\
                 reader: {preset: perfect, follow: 1}\n";
@@ -37,8 +37,8 @@ fn record(passages: &str, tasks: &str, rest: &str) -> Record {
 /// P(the run fails if the step errs): 1 if the wrong passages after all gold are handed on and followed, and 0 if
 /// nothing is handed on, because then the run waits, and waiting is right.
 #[track_caller]
-fn misled(record: &Record, arm: usize, step: &str) -> f64 {
-    let of = |found: &&StepRecord| found.step == step;
+fn misled(record: &RunRecord, arm: usize, step: &str) -> f64 {
+    let of = |found: &&RunStepRecord| found.step == step;
     let found = record.arms[arm].steps.iter().find(of).unwrap();
     found.importance.unwrap().p_fail_if_wrong
 }

@@ -1,8 +1,8 @@
 //! Guards, retries and escalation: every figure compared with hand computation, with rerunning, and with sampling.
 
 use knockon::run::record::{ArmRecord, GuardRecord};
-use knockon::scenario::{Method, Scenario};
-use knockon::step::{Event, MissKind, Outcome};
+use knockon::scenario::{InferenceMethod, Scenario};
+use knockon::step::{MissKind, RunOutcome, StepEvent};
 use proptest::prelude::*;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -55,11 +55,11 @@ fn counts(guard: &GuardRecord, expected: [f64; 6]) {
     }
 }
 
-fn outcome(arm: &ArmRecord, outcome: Outcome) -> f64 {
+fn outcome(arm: &ArmRecord, outcome: RunOutcome) -> f64 {
     arm.summary.outcomes[outcome as usize]
 }
 
-const BINDING: Event = Event::OwnMiss(MissKind::Binding);
+const BINDING: StepEvent = StepEvent::OwnMiss(MissKind::Binding);
 
 /// The miss (.2) is caught by its entity, and another query finds the right passage: two checks in those runs.
 #[test]
@@ -68,7 +68,7 @@ fn a_retry_recovers_from_a_caught_error() {
     near(arm.summary.failure.estimate, 0.0);
     counts(&arm.guards[0], [1.2, 0.2, 0.0, 0.0, 0.2, 0.0]);
     near(arm.guards[0].saved.estimate, 0.2);
-    near(arm.guards[0].outcomes_if_off[Outcome::WrongAction as usize], 0.2);
+    near(arm.guards[0].outcomes_if_off[RunOutcome::WrongAction as usize], 0.2);
     let find = &arm.steps[0];
     // The miss happened, although the step's final output is right.
     near(find.p_own_miss, 0.2);
@@ -81,13 +81,13 @@ fn a_retry_recovers_from_a_caught_error() {
 #[test]
 fn a_run_stops_after_its_last_retry() {
     let arm = follows(r#"{same_entity: '"a"', retry: [{query: beta}]}"#, "");
-    near(outcome(&arm, Outcome::Stopped), 0.2);
+    near(outcome(&arm, RunOutcome::Stopped), 0.2);
     counts(&arm.guards[0], [1.2, 0.4, 0.0, 0.0, 0.2, 0.0]);
     near(arm.steps[0].p_caught, 0.2);
     near(arm.guards[0].saved.estimate, 0.0);
     near(arm.guards[0].saved_unstopped.estimate, 0.2);
     let miss = arm.causes.iter().find(|c| c.event == BINDING).unwrap();
-    near(miss.outcomes[Outcome::Stopped as usize], 0.2);
+    near(miss.outcomes[RunOutcome::Stopped as usize], 0.2);
 }
 
 /// A retry is the step with some settings changed, independent of earlier retries: after other words found the wrong
@@ -100,7 +100,7 @@ fn every_retry_starts_from_the_settings_of_the_step() {
         FOLLOWS,
         &chain(guard, "").replace("text: alpha, weight: 8", "text: beta, weight: 8"),
     ));
-    near(outcome(&arm, Outcome::Stopped), 0.5);
+    near(outcome(&arm, RunOutcome::Stopped), 0.5);
     counts(&arm.guards[0], [2.5, 2.0, 0.0, 0.0, 1.5, 0.0]);
 }
 
@@ -120,7 +120,7 @@ fn retries_do_not_multiply_states() {
 fn a_person_corrects_flagged_values() {
     let escalate = "escalate: {accuracy: 0.9, cost: 50, minutes: 10}";
     let arm = follows(&format!(r#"{{same_entity: '"a"', {escalate}}}"#), "");
-    near(outcome(&arm, Outcome::WrongAction), 0.02);
+    near(outcome(&arm, RunOutcome::WrongAction), 0.02);
     near(arm.summary.silent, 0.02);
     counts(&arm.guards[0], [1.0, 0.2, 0.0, 0.0, 0.0, 0.2]);
     near(arm.guards[0].cost, 10.0);
@@ -137,13 +137,13 @@ fn a_person_knows_no_more_than_the_oracle() {
     let steps = steps.replace("alpha, weight: 8", "beta, weight: 8");
     let stops = one_arm::scenario(&passages, "id,name\nt1,x\n", FOLLOWS, &steps, "{}");
     let arm = run_first(&stops);
-    near(outcome(&arm, Outcome::Commission), 0.5);
-    near(outcome(&arm, Outcome::Correct), 0.5);
+    near(outcome(&arm, RunOutcome::Commission), 0.5);
+    near(outcome(&arm, RunOutcome::Correct), 0.5);
     counts(&arm.guards[0], [1.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
     near(arm.guards[0].cost, 100.0);
 
     let arm = follows("{score: {bm25: 1000}, escalate: {accuracy: 0}}", "");
-    near(outcome(&arm, Outcome::WrongAction), 0.2);
+    near(outcome(&arm, RunOutcome::WrongAction), 0.2);
     near(arm.guards[0].saved.estimate, 0.0);
 }
 
@@ -166,14 +166,14 @@ fn only_present_checks_missing_values() {
 #[test]
 fn a_false_alarm_can_cause_failures() {
     let arm = follows(r#"{same_entity: '"b"', retry: [{query: beta}]}"#, "");
-    near(outcome(&arm, Outcome::WrongAction), 1.0);
+    near(outcome(&arm, RunOutcome::WrongAction), 1.0);
     counts(&arm.guards[0], [1.8, 0.0, 1.0, 0.8, 0.8, 0.0]);
     near(arm.steps[0].p_false_alarm, 0.8);
     near(arm.guards[0].saved.estimate, -0.8);
     // Two errors of one step, of which a run makes one: v({miss}) = .2, v({alarm}) = .8, v(both) = 1.
     let share = |event| arm.causes.iter().find(|c| c.event == event).unwrap().failure.estimate;
     near(share(BINDING), 0.2);
-    near(share(Event::FalseAlarm), 0.8);
+    near(share(StepEvent::FalseAlarm), 0.8);
 }
 
 /// A reviewer stops 9 of 10 wrong fees and 1 of 20 right ones.
@@ -181,8 +181,8 @@ fn a_false_alarm_can_cause_failures() {
 fn a_reviewer_catches_and_errs_at_its_rates() {
     let arm =
         follows("", "{reviewer: {catch_rate: 0.9, false_alarm_rate: 0.05, cost: 2, minutes: 1}}");
-    near(outcome(&arm, Outcome::WrongAction), 0.02);
-    near(outcome(&arm, Outcome::Stopped), 0.18 + 0.04);
+    near(outcome(&arm, RunOutcome::WrongAction), 0.02);
+    near(outcome(&arm, RunOutcome::Stopped), 0.18 + 0.04);
     counts(&arm.guards[0], [1.0, 0.18, 0.02, 0.04, 0.0, 0.0]);
     near(arm.guards[0].cost, 2.0);
 }
@@ -192,7 +192,7 @@ fn a_reviewer_catches_and_errs_at_its_rates() {
 fn a_read_step_retries_with_or_without_a_new_search() {
     let arm = follows("", "{check: fee < 15, retry: [{queries: [{text: alpha}, {text: gamma}]}]}");
     // Half of the retries find the 30 of `third`, which is caught as well.
-    near(outcome(&arm, Outcome::Stopped), 0.1);
+    near(outcome(&arm, RunOutcome::Stopped), 0.1);
     counts(&arm.guards[0], [1.2, 0.3, 0.0, 0.0, 0.2, 0.0]);
     near(arm.steps[1].p_recovered, 0.1);
 
@@ -203,7 +203,7 @@ fn a_read_step_retries_with_or_without_a_new_search() {
         chain("", "{check: fee < 15, retry: [{}]}").replace("weight: 2", "weight: 0.000001");
     let arm = run_first(&scenario(reader, &steps));
     let seen = 0.1 * 2.0 / 3.0;
-    let off = outcome(&arm, Outcome::Stopped) - seen * seen;
+    let off = outcome(&arm, RunOutcome::Stopped) - seen * seen;
     assert!(off.abs() < 1e-5, "{:?}", arm.summary.outcomes);
 }
 
@@ -212,11 +212,11 @@ fn a_read_step_retries_with_or_without_a_new_search() {
 fn a_silent_wrong_value_is_never_retried() {
     let guard = "{check: fee < 25, retry: [{query: alpha}], escalate: {accuracy: 1}}";
     let arm = follows("", guard);
-    near(outcome(&arm, Outcome::WrongAction), 0.2);
+    near(outcome(&arm, RunOutcome::WrongAction), 0.2);
     counts(&arm.guards[0], [1.0, 0.0, 0.2, 0.0, 0.0, 0.0]);
     // A reviewer that never catches anything, and a check without a value.
     let blind = "{reviewer: {catch_rate: 0, false_alarm_rate: 0}, retry: [{query: alpha}]}";
-    near(outcome(&follows(blind, blind), Outcome::WrongAction), 0.2);
+    near(outcome(&follows(blind, blind), RunOutcome::WrongAction), 0.2);
 }
 
 /// `agrees_with` catches two readings that differ, not two that are wrong in the same way; if the other one is missing
@@ -233,13 +233,13 @@ fn a_cross_check_catches_a_difference() {
     };
     let steps = |query: &str| again(query) + &chain("", "{agrees_with: again}");
     let arm = run_first(&scenario(FOLLOWS, &steps("alpha")));
-    near(outcome(&arm, Outcome::Stopped), 0.2);
+    near(outcome(&arm, RunOutcome::Stopped), 0.2);
     let arm = run_first(&scenario(FOLLOWS, &steps("beta")));
-    near(outcome(&arm, Outcome::WrongAction), 0.2);
-    near(outcome(&arm, Outcome::Stopped), 0.8);
+    near(outcome(&arm, RunOutcome::WrongAction), 0.2);
+    near(outcome(&arm, RunOutcome::Stopped), 0.8);
     let arm = run_first(&scenario(FOLLOWS, &steps("nothing")));
-    near(outcome(&arm, Outcome::WrongAction), 0.2);
-    near(outcome(&arm, Outcome::Correct), 0.8);
+    near(outcome(&arm, RunOutcome::WrongAction), 0.2);
+    near(outcome(&arm, RunOutcome::Correct), 0.8);
 }
 
 /// An empty result is caught by `present`, and by a threshold on scores.
@@ -393,13 +393,13 @@ proptest! {
     fn exact_equals_sampled_and_disabled_guards_equal_none(seed in any::<u64>()) {
         let steps = random_steps(seed);
         let mut guarded = scenario(READER, &steps);
-        guarded.simulation.method = Method::Exact;
+        guarded.simulation.method = InferenceMethod::Exact;
         let exact = run_first(&guarded);
         prop_assert!((exact.summary.outcomes.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         let shares: f64 = exact.causes.iter().map(|cause| cause.failure.estimate).sum();
         prop_assert!((shares - exact.summary.failure.estimate).abs() < 1e-9, "shares {shares}");
 
-        for (method, cap) in [(Method::MonteCarlo, 20_000), (Method::Auto, 1)] {
+        for (method, cap) in [(InferenceMethod::MonteCarlo, 20_000), (InferenceMethod::Auto, 1)] {
             guarded.simulation.method = method;
             guarded.simulation.max_states = cap;
             let sampled = run_first(&guarded);
@@ -433,14 +433,14 @@ proptest! {
         }
 
         let mut off = scenario(READER, &steps);
-        off.simulation.method = Method::Exact;
+        off.simulation.method = InferenceMethod::Exact;
         off.arms[0].guarded.fill(false);
         let bare: Vec<String> = steps.lines().map(without_guards).collect();
         let mut bare = scenario(READER, &bare.join("\n"));
-        bare.simulation.method = Method::Exact;
+        bare.simulation.method = InferenceMethod::Exact;
         let (off, bare) = (run_first(&off), run_first(&bare));
         prop_assert_eq!(off.summary.outcomes, bare.summary.outcomes);
-        let causes = |arm: &ArmRecord| -> Vec<(String, Event, f64)> {
+        let causes = |arm: &ArmRecord| -> Vec<(String, StepEvent, f64)> {
             arm.causes.iter().map(|c| (c.step.clone(), c.event, c.failure.estimate)).collect()
         };
         prop_assert_eq!(causes(&off), causes(&bare));

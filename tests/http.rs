@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use knockon::embed::http::Supplied;
-use knockon::embed::{CachedEmbedder, Embedder, HttpEmbedder, HttpSpec, Role, Vectors};
+use knockon::embed::http::SuppliedValue;
+use knockon::embed::{
+    CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedder, HttpEmbedderSpec, TextRole,
+};
 use serde_json::{Value, json};
 
 use crate::support::endpoint::{Answer, Seen, serve};
@@ -41,8 +43,8 @@ pub fn right(input: &[String]) -> Answer {
 }
 
 /// Batches of two, one at a time, with short retry delays.
-fn spec(address: &str) -> HttpSpec {
-    let mut spec = HttpSpec::new(address, "some-model", 2);
+fn spec(address: &str) -> HttpEmbedderSpec {
+    let mut spec = HttpEmbedderSpec::new(address, "some-model", 2);
     spec.batch_size = 2;
     spec.concurrency = 1;
     spec.timeout = Duration::from_millis(400);
@@ -50,11 +52,11 @@ fn spec(address: &str) -> HttpSpec {
     spec
 }
 
-fn embed(embedder: &dyn Embedder, texts: &[&str]) -> anyhow::Result<Vectors> {
-    embedder.embed(Role::Passage, texts, &|_| {})
+fn embed(embedder: &dyn Embedder, texts: &[&str]) -> anyhow::Result<EmbeddingVectors> {
+    embedder.embed(TextRole::Passage, texts, &|_| {})
 }
 
-fn check(vectors: &Vectors, texts: &[&str]) {
+fn check(vectors: &EmbeddingVectors, texts: &[&str]) {
     assert_eq!(vectors.len(), texts.len());
     for (i, text) in texts.iter().enumerate() {
         for (got, want) in vectors.row(i).iter().zip(vector(text)) {
@@ -89,9 +91,9 @@ fn vectors_keep_the_order_of_the_texts() {
     (spec.concurrency, spec.send_dim, spec.passage_prefix) = (3, true, "p: ".into());
     let embedder = HttpEmbedder::new(spec).unwrap();
     let got = embed(&embedder, &["a", "bb", " ", "ccc", "dddd"]).unwrap();
-    check(&Vectors { dim: 2, data: got.data[..4].to_vec() }, &["p: a", "p: bb"]);
+    check(&EmbeddingVectors { dim: 2, data: got.data[..4].to_vec() }, &["p: a", "p: bb"]);
     assert_eq!(got.row(2), [0.0, 0.0], "a blank text is not sent");
-    check(&Vectors { dim: 2, data: got.data[6..].to_vec() }, &["p: ccc", "p: dddd"]);
+    check(&EmbeddingVectors { dim: 2, data: got.data[6..].to_vec() }, &["p: ccc", "p: dddd"]);
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 3);
     for request in seen.iter() {
@@ -229,7 +231,7 @@ fn the_key_is_sent_but_never_shown_or_stored() {
     });
     let mut spec = spec(&address);
     spec.api_key_env = Some("KNOCKON_TEST_HTTP_KEY".into());
-    let plain = HttpEmbedder::new(HttpSpec { api_key_env: None, ..spec.clone() }).unwrap();
+    let plain = HttpEmbedder::new(HttpEmbedderSpec { api_key_env: None, ..spec.clone() }).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let open = || {
         let remote = HttpEmbedder::new(spec.clone()).unwrap();
@@ -258,9 +260,9 @@ fn the_key_is_sent_but_never_shown_or_stored() {
 
 /// An embedder with a server that answers with `answer`.
 fn embed_through(
-    change: impl FnOnce(&mut HttpSpec),
+    change: impl FnOnce(&mut HttpEmbedderSpec),
     answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static,
-) -> (anyhow::Result<Vectors>, Vec<Seen>) {
+) -> (anyhow::Result<EmbeddingVectors>, Vec<Seen>) {
     let (address, seen) = server(answer);
     let mut spec = spec(&address);
     spec.retries = 0;
@@ -305,7 +307,7 @@ fn a_key_is_redacted_in_any_spelling() {
         let (vectors, seen) = embed_through(
             |spec| {
                 spec.body =
-                    vec![("token".into(), Supplied::Variable("KNOCKON_TEST_ESCAPED".into()))]
+                    vec![("token".into(), SuppliedValue::Variable("KNOCKON_TEST_ESCAPED".into()))]
             },
             move |_, _| Answer::Reply(status, body.clone()),
         );
@@ -321,16 +323,16 @@ fn a_key_is_redacted_in_any_spelling() {
 fn custom_headers_and_body_keys_are_sent() {
     // SAFETY: through std, which locks the environment; no other test names this variable.
     unsafe { std::env::set_var("KNOCKON_TEST_AZURE", "azure-secret") };
-    let settings = |spec: &mut HttpSpec| {
+    let settings = |spec: &mut HttpEmbedderSpec| {
         spec.headers = vec![
-            ("api-key".into(), Supplied::Variable("KNOCKON_TEST_AZURE".into())),
-            ("x-version".into(), Supplied::Written(json!("2"))),
+            ("api-key".into(), SuppliedValue::Variable("KNOCKON_TEST_AZURE".into())),
+            ("x-version".into(), SuppliedValue::Written(json!("2"))),
         ];
         spec.body = vec![
-            ("input_type".into(), Supplied::Written(json!("both"))),
-            ("n".into(), Supplied::Written(json!({"deep": [1]}))),
+            ("input_type".into(), SuppliedValue::Written(json!("both"))),
+            ("n".into(), SuppliedValue::Written(json!({"deep": [1]}))),
         ];
-        spec.passage_body = vec![("input_type".into(), Supplied::Written(json!("passage")))];
+        spec.passage_body = vec![("input_type".into(), SuppliedValue::Written(json!("passage")))];
     };
     let (vectors, seen) = embed_through(settings, |_, input| right(input));
     check(&vectors.unwrap(), &["one", "three"]);
@@ -347,8 +349,8 @@ fn custom_headers_and_body_keys_are_sent() {
     assert!(error.contains("no [key]"), "{error}");
 
     // Settings that may change vectors are part of the fingerprint; secrets are not.
-    let fingerprint = |change: &dyn Fn(&mut HttpSpec)| {
-        let mut spec = HttpSpec::new("http://h/v1", "m", 2);
+    let fingerprint = |change: &dyn Fn(&mut HttpEmbedderSpec)| {
+        let mut spec = HttpEmbedderSpec::new("http://h/v1", "m", 2);
         change(&mut spec);
         HttpEmbedder::new(spec).unwrap().fingerprint().to_owned()
     };
@@ -357,7 +359,8 @@ fn custom_headers_and_body_keys_are_sent() {
     assert_ne!(plain, fingerprint(&settings));
     let (vectors, seen) = embed_through(
         |spec| {
-            spec.headers = vec![("api-key".into(), Supplied::Variable("KNOCKON_TEST_UNSET".into()))]
+            spec.headers =
+                vec![("api-key".into(), SuppliedValue::Variable("KNOCKON_TEST_UNSET".into()))]
         },
         |_, input| right(input),
     );
@@ -573,15 +576,15 @@ fn variables_may_be_at_any_depth_of_the_body() {
     // SAFETY: through std, which locks the environment; no other test names this variable.
     unsafe { std::env::set_var("KNOCKON_TEST_DEEP", "deep-secret-value") };
     let env = || json!({"env": "KNOCKON_TEST_DEEP"});
-    let settings = |spec: &mut HttpSpec| {
+    let settings = |spec: &mut HttpEmbedderSpec| {
         spec.body = vec![
-            ("a".into(), Supplied::parse(&env()).unwrap()),
+            ("a".into(), SuppliedValue::parse(&env()).unwrap()),
             (
                 "b".into(),
-                Supplied::parse(&json!({"c": [1, env(), {"d": env()}], "e": "f"})).unwrap(),
+                SuppliedValue::parse(&json!({"c": [1, env(), {"d": env()}], "e": "f"})).unwrap(),
             ),
         ];
-        spec.headers = vec![("x-list".into(), Supplied::parse(&env()).unwrap())];
+        spec.headers = vec![("x-list".into(), SuppliedValue::parse(&env()).unwrap())];
     };
     let (vectors, seen) = embed_through(settings, |_, input| right(input));
     check(&vectors.unwrap(), &["one", "three"]);
@@ -590,7 +593,9 @@ fn variables_may_be_at_any_depth_of_the_body() {
     assert_eq!(seen[0].body["b"], json!({"c": [1, secret, {"d": secret}], "e": "f"}));
     assert!(seen[0].head.contains("deep-secret-value"));
     let (vectors, _) = embed_through(
-        |spec| spec.body = vec![("b".into(), Supplied::parse(&json!([{"d": env()}])).unwrap())],
+        |spec| {
+            spec.body = vec![("b".into(), SuppliedValue::parse(&json!([{"d": env()}])).unwrap())]
+        },
         |_, _| Answer::Reply("400 Bad Request", "no deep-secret-value".into()),
     );
     let error = vectors.unwrap_err().to_string();
@@ -610,11 +615,11 @@ fn variables_may_be_at_any_depth_of_the_body() {
         json!([{"a": {"eNv": "X"}}]),
         json!({"a": {"b": {"env": "X", "c": 1}}}),
     ] {
-        assert!(Supplied::parse(&value).is_err(), "{value}");
+        assert!(SuppliedValue::parse(&value).is_err(), "{value}");
     }
     for value in
         [json!({"environment": "X"}), json!("env"), json!({"a": {"env": "X_1"}}), json!(null)]
     {
-        Supplied::parse(&value).unwrap();
+        SuppliedValue::parse(&value).unwrap();
     }
 }

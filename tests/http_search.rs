@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use knockon::remote::{self, Endpoint, Secrets};
-use knockon::retrieve::{Catalogue, HttpRetriever, LONGEST_ANSWER, Request, Retriever, Shortfall};
+use knockon::http_client::{self, JsonEndpoint, RequestSecrets};
+use knockon::retrieve::{
+    HttpRetriever, MAX_ANSWER_BYTES, RemoteCorpus, Retriever, SearchRequest, ShortAnswerCount,
+};
 use serde_json::{Value, json};
 
 /// The server's status and body for the n-th request; with `None` it never answers.
@@ -95,27 +97,27 @@ impl Client {
         Client { cache: tempfile::tempdir().unwrap(), url: server.url.clone() }
     }
 
-    fn retriever(&self, timeout: Duration, retries: u32) -> (HttpRetriever, Arc<Shortfall>) {
-        let endpoint = Endpoint {
+    fn retriever(&self, timeout: Duration, retries: u32) -> (HttpRetriever, Arc<ShortAnswerCount>) {
+        let endpoint = JsonEndpoint {
             url: self.url.parse().unwrap(),
             timeout,
             retries,
             first_wait: Duration::from_millis(10),
             concurrency: 3,
-            headers: remote::headers(&[], Some("s3cret")).unwrap(),
-            secrets: Secrets::new(["s3cret".to_owned()]),
-            longest_reply: LONGEST_ANSWER,
+            headers: http_client::headers(&[], Some("s3cret")).unwrap(),
+            secrets: RequestSecrets::new(["s3cret".to_owned()]),
+            max_reply_bytes: MAX_ANSWER_BYTES,
         };
         let passages = (0..10).map(|n| (format!("p{n}"), Some(format!("e{}", n / 5))));
-        let count = Arc::<Shortfall>::default();
+        let count = Arc::<ShortAnswerCount>::default();
         let cache = self.cache.path().join("answers");
-        let catalogue = Catalogue::new("contracts", passages);
+        let catalogue = RemoteCorpus::new("contracts", passages);
         (HttpRetriever::new(endpoint, catalogue, 4, cache, count.clone()), count)
     }
 
     /// The error message for one query.
     fn error(&self, timeout: Duration, retries: u32) -> String {
-        let request = Request { query: "q", candidates: Some(&[0, 1, 2]) };
+        let request = SearchRequest { query: "q", candidates: Some(&[0, 1, 2]) };
         let found = self.retriever(timeout, retries).0.search(&[request], 4, &|_| {});
         format!("{:#}", found.unwrap_err())
     }
@@ -128,7 +130,7 @@ fn a_repeated_key_is_removed_from_the_recorded_answer() {
     let body = r#"{"results": [{"id": "p1", "score": 0.5}], "asked_with": "s3cret"}"#;
     let server = serve(move |_, _| Some((200, body.to_owned())));
     let client = Client::new(&server);
-    let request = Request { query: "q", candidates: None };
+    let request = SearchRequest { query: "q", candidates: None };
     client.retriever(LONG, 0).0.search(&[request], 4, &|_| {}).unwrap();
     let cache: Vec<_> = std::fs::read_dir(client.cache.path().join("answers")).unwrap().collect();
     assert_eq!(cache.len(), 1);
@@ -136,7 +138,7 @@ fn a_repeated_key_is_removed_from_the_recorded_answer() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
         assert!(text.contains("p1") && !text.contains("s3cret"), "{text}");
     }
-    let request = Request { query: "q", candidates: None };
+    let request = SearchRequest { query: "q", candidates: None };
     client.retriever(LONG, 0).0.search(&[request], 4, &|_| {}).unwrap();
     assert_eq!(server.requests_seen.lock().unwrap().len(), 1, "and it is read again");
 }
@@ -162,7 +164,7 @@ fn an_encoded_key_in_a_reply_is_not_shown() {
 #[test]
 fn the_query_string_of_the_url_is_never_written() {
     let url = "https://me.example/search?api_key=hidden#part".parse().unwrap();
-    assert_eq!(remote::without_query(&url), "https://me.example/search");
+    assert_eq!(http_client::without_query(&url), "https://me.example/search");
 }
 
 fn results(found: &[(&str, f64)]) -> Option<(u16, String)> {
@@ -181,8 +183,8 @@ fn queries_are_sent_once_with_bounded_concurrency_and_cached() {
     let client = Client::new(&server);
     let queries: Vec<String> =
         (0..8).filter(|n| ![3, 7].contains(n)).map(|n| format!("q{n}")).collect();
-    let requests: Vec<Request> =
-        queries.iter().map(|query| Request { query, candidates: None }).collect();
+    let requests: Vec<SearchRequest> =
+        queries.iter().map(|query| SearchRequest { query, candidates: None }).collect();
     let (retriever, count) = client.retriever(LONG, 0);
     let progress = AtomicUsize::new(0);
     let done = |n| {
@@ -215,7 +217,7 @@ fn a_narrowed_search_sends_the_passages_and_their_entity() {
     });
     let (retriever, count) = Client::new(&server).retriever(LONG, 0);
     let ask = |candidates: &[u32]| {
-        let request = Request { query: "q", candidates: Some(candidates) };
+        let request = SearchRequest { query: "q", candidates: Some(candidates) };
         retriever.search(&[request], 10, &|_| {}).unwrap()[0].len()
     };
     assert_eq!((ask(&[5, 6, 7, 8, 9]), ask(&[1, 2]), ask(&[])), (4, 2, 0));
@@ -232,7 +234,7 @@ fn temporary_errors_are_retried_and_permanent_ones_reported_at_once() {
         0 => Some((503, "busy".to_owned())),
         _ => results(&[("p1", 1.0)]),
     });
-    let request = Request { query: "q", candidates: None };
+    let request = SearchRequest { query: "q", candidates: None };
     let found = Client::new(&server).retriever(LONG, 1).0.search(&[request], 4, &|_| {}).unwrap();
     assert_eq!((found[0][0].passage, server.requests_seen.lock().unwrap().len()), (1, 2));
 

@@ -2,23 +2,24 @@
 
 use std::path::Path;
 
-use knockon::output::Output;
-use knockon::value::{Type, Value};
-use knockon::world::import::csv::{self, Import, Options};
+use knockon::output::OutputWriter;
+use knockon::value::{TypedValue, ValueType};
+use knockon::world::import::csv::{self, CsvImport, CsvImportOptions};
 use knockon::world::{Corpus, TaskSet};
 
-fn import(dir: &Path, table: &str) -> Import {
+fn import(dir: &Path, table: &str) -> CsvImport {
     let path = dir.join("t.csv");
     std::fs::write(&path, table).unwrap();
-    csv::read(&path, &Options { key: vec!["k".to_owned()], ..Options::default() }).unwrap()
+    csv::read(&path, &CsvImportOptions { key: vec!["k".to_owned()], ..CsvImportOptions::default() })
+        .unwrap()
 }
 
 /// The values of the column `v` after a round trip through passages.jsonl.
-fn there_and_back(cells: &[&str]) -> (Vec<Value>, Vec<String>) {
+fn there_and_back(cells: &[&str]) -> (Vec<TypedValue>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let rows: String = cells.iter().enumerate().map(|(i, c)| format!("r{i},{c}\n")).collect();
     let import = import(dir.path(), &format!("k,v\n{rows}"));
-    import.write(&Output::default(), dir.path(), None).unwrap();
+    import.write(&OutputWriter::default(), dir.path(), None).unwrap();
     let corpus = Corpus::read("c", &dir.path().join("passages.jsonl")).unwrap();
     let values = corpus.passages.iter().map(|passage| passage.facts["v"].clone());
     (values.collect(), import.notes)
@@ -35,7 +36,8 @@ fn numbers_round_trip_as_written() {
         "1234567.8912345",
     ];
     let (values, notes) = there_and_back(&cells);
-    let numbers: Vec<Value> = cells.map(|cell| Value::parse(Type::Number, cell).unwrap()).into();
+    let numbers: Vec<TypedValue> =
+        cells.map(|cell| TypedValue::parse(ValueType::Number, cell).unwrap()).into();
     assert_eq!((values, notes), (numbers, vec![]));
 }
 
@@ -51,16 +53,16 @@ fn codes_stay_text_with_a_note() {
         ["00", "0"],
     ] {
         let (values, notes) = there_and_back(&cells);
-        assert_eq!(values, cells.map(|cell| Value::Text(cell.to_owned())), "{cells:?}");
+        assert_eq!(values, cells.map(|cell| TypedValue::Text(cell.to_owned())), "{cells:?}");
         assert_eq!(notes.len(), 1, "{cells:?}: {notes:?}");
         assert!(notes[0].contains("is read as text"), "{notes:?}");
     }
     // All prices have the same number of decimals.
     let (values, notes) = there_and_back(&["1.10", "2.50"]);
-    assert_eq!((values, notes), (vec![Value::Number(1.1), Value::Number(2.5)], vec![]));
+    assert_eq!((values, notes), (vec![TypedValue::Number(1.1), TypedValue::Number(2.5)], vec![]));
 }
 
-fn tasks(name: &str, text: &str, ty: Type) -> anyhow::Result<TaskSet> {
+fn tasks(name: &str, text: &str, ty: ValueType) -> anyhow::Result<TaskSet> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     std::fs::write(&path, text).unwrap();
@@ -74,17 +76,20 @@ fn tasks_keep_numbers_exactly_or_refuse_them() {
             ("t.csv", format!("id,v\nt1,{cell}\n")),
             ("t.jsonl", format!("{{\"id\": \"t1\", \"v\": {cell}}}\n")),
         ] {
-            let error = format!("{:#}", tasks(name, &text, Type::Number).unwrap_err());
+            let error = format!("{:#}", tasks(name, &text, ValueType::Number).unwrap_err());
             assert!(error.contains(cell) && error.contains("digits"), "{name}: {error}");
-            let text = tasks(name, &text, Type::Text).unwrap();
-            assert_eq!(text.tasks[0].fields["v"], Value::Text(cell.to_owned()), "{name}");
+            let text = tasks(name, &text, ValueType::Text).unwrap();
+            assert_eq!(text.tasks[0].fields["v"], TypedValue::Text(cell.to_owned()), "{name}");
         }
     }
-    let error = format!("{:#}", tasks("t.csv", "id,v\nt1,007\n", Type::Number).unwrap_err());
+    let error = format!("{:#}", tasks("t.csv", "id,v\nt1,007\n", ValueType::Number).unwrap_err());
     assert!(error.contains("'007'") && error.contains("text"), "{error}");
     let line = "{\"id\": \"t1\", \"v\": 117.63331139400017}\n";
-    let read = tasks("t.jsonl", line, Type::Number).unwrap();
-    assert_eq!(read.tasks[0].fields["v"], Value::Number("117.63331139400017".parse().unwrap()));
+    let read = tasks("t.jsonl", line, ValueType::Number).unwrap();
+    assert_eq!(
+        read.tasks[0].fields["v"],
+        TypedValue::Number("117.63331139400017".parse().unwrap())
+    );
 }
 
 #[test]
@@ -98,7 +103,7 @@ fn facts_keep_numbers_exactly_or_refuse_them() {
     };
     for digits in ["901.6103396217235", "117.63331139400017", "1e21", "9007199254740992"] {
         let value = read(&format!("{{\"number\": {digits}}}")).unwrap();
-        assert_eq!(value, Value::Number(digits.parse().unwrap()), "{digits}");
+        assert_eq!(value, TypedValue::Number(digits.parse().unwrap()), "{digits}");
     }
     for digits in ["12345678901234567890", "99999999999999999999", "9007199254740993"] {
         let error = format!("{:#}", read(&format!("{{\"number\": {digits}}}")).unwrap_err());
@@ -106,6 +111,6 @@ fn facts_keep_numbers_exactly_or_refuse_them() {
         let error = format!("{:#}", read(&format!("{{\"text\": {digits}}}")).unwrap_err());
         assert!(error.contains("is not a text"), "{error}");
         let text = read(&format!("{{\"text\": \"{digits}\"}}")).unwrap();
-        assert_eq!(text, Value::Text(digits.to_owned()));
+        assert_eq!(text, TypedValue::Text(digits.to_owned()));
     }
 }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use knockon::extract::date::DayOrder;
-use knockon::extract::number::Decimal;
-use knockon::output::Output;
+use knockon::extract::date::DayMonthOrder;
+use knockon::extract::number::DecimalSeparator;
+use knockon::output::OutputWriter;
 use knockon::scenario;
-use knockon::value::{Type, Value};
+use knockon::value::{TypedValue, ValueType};
 use knockon::world::Corpus;
-use knockon::world::import::csv::{self, Import, Options};
+use knockon::world::import::csv::{self, CsvImport, CsvImportOptions};
 
 use crate::support::runs::try_arms;
 use crate::support::scenarios::load;
@@ -19,25 +19,28 @@ fn file(dir: &Path, content: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-fn keyed(key: &str) -> Options {
-    Options { key: key.split(',').map(str::to_owned).collect(), ..Options::default() }
+fn keyed(key: &str) -> CsvImportOptions {
+    CsvImportOptions {
+        key: key.split(',').map(str::to_owned).collect(),
+        ..CsvImportOptions::default()
+    }
 }
 
-fn read(content: impl AsRef<[u8]>, options: &Options) -> anyhow::Result<Import> {
+fn read(content: impl AsRef<[u8]>, options: &CsvImportOptions) -> anyhow::Result<CsvImport> {
     let dir = tempfile::tempdir().unwrap();
     csv::read(&file(dir.path(), content), options)
 }
 
 /// The error message, without the folder.
-fn error_of(content: impl AsRef<[u8]>, options: &Options) -> String {
+fn error_of(content: impl AsRef<[u8]>, options: &CsvImportOptions) -> String {
     let dir = tempfile::tempdir().unwrap();
     let error = csv::read(&file(dir.path(), content), options).unwrap_err();
     format!("{error:#}").replace(&format!("{}/", dir.path().display()), "")
 }
 
 /// With the key `k` and a column of dates.
-fn dated(column: &str) -> Options {
-    Options { types: vec![(column.to_owned(), Type::Date)], ..keyed("k") }
+fn dated(column: &str) -> CsvImportOptions {
+    CsvImportOptions { types: vec![(column.to_owned(), ValueType::Date)], ..keyed("k") }
 }
 
 const SUPPLIERS: &str = "Supplier,Due date,Amount,Rate,Active,Contact Name,Code\n\
@@ -48,18 +51,18 @@ Gamma,,EUR 0.125,2%,No,,001\n";
 #[test]
 fn rows_become_typed_passages() {
     let import = read(SUPPLIERS, &keyed("Supplier")).unwrap();
-    let types: Vec<(&str, Type)> =
+    let types: Vec<(&str, ValueType)> =
         import.attributes.iter().map(|a| (a.field.as_str(), a.ty)).collect();
     assert_eq!(
         types,
         [
-            ("due_date", Type::Date),
-            ("amount", Type::Money),
-            ("rate", Type::Percent),
-            ("active", Type::YesNo),
-            ("contact_name", Type::Text),
+            ("due_date", ValueType::Date),
+            ("amount", ValueType::Money),
+            ("rate", ValueType::Percent),
+            ("active", ValueType::YesNo),
+            ("contact_name", ValueType::Text),
             // Leading zeros are part of an article number.
-            ("code", Type::Text),
+            ("code", ValueType::Text),
         ]
     );
     let acme = &import.passages[0];
@@ -68,14 +71,14 @@ fn rows_become_typed_passages() {
     assert!(
         acme.text.starts_with("Supplier: Acme; Ltd\nDue date: 2024-01-31\nAmount: EUR 1,200.50")
     );
-    assert_eq!(acme.facts["amount"], Value::parse(Type::Money, "EUR 1200.5").unwrap());
+    assert_eq!(acme.facts["amount"], TypedValue::parse(ValueType::Money, "EUR 1200.5").unwrap());
     let gamma = &import.passages[2];
     assert!(!gamma.facts.contains_key("due_date") && !gamma.text.contains("Due date"));
 }
 
 #[test]
 fn cells_and_templates() {
-    let options = Options {
+    let options = CsvImportOptions {
         per_cell: true,
         attributes: vec!["Rate".to_owned(), "Contact Name".to_owned()],
         ..keyed("Supplier")
@@ -87,11 +90,13 @@ fn cells_and_templates() {
     assert_eq!(import.passages[0].attribute.as_deref(), Some("Rate"));
     assert_eq!(import.passages[0].text, "Supplier: Acme; Ltd\nRate: 8.5%");
 
-    let options =
-        Options { text: Some("{Supplier} {{pays}} {Rate}".to_owned()), ..keyed("Supplier") };
+    let options = CsvImportOptions {
+        text: Some("{Supplier} {{pays}} {Rate}".to_owned()),
+        ..keyed("Supplier")
+    };
     assert_eq!(read(SUPPLIERS, &options).unwrap().passages[1].text, "Beta {pays} -1%");
     assert!(error_of(SUPPLIERS, &keyed("supplier")).contains("did you mean `Supplier`?"));
-    let options = Options { text: Some("{Suplier}".to_owned()), ..keyed("Supplier") };
+    let options = CsvImportOptions { text: Some("{Suplier}".to_owned()), ..keyed("Supplier") };
     let text = error_of(SUPPLIERS, &options);
     assert!(
         text.contains("no column 'Suplier'") && text.contains("did you mean `Supplier`?"),
@@ -103,9 +108,9 @@ fn cells_and_templates() {
 fn the_imported_files_pass_the_check_and_run() {
     for (per_cell, ask) in [(false, "Due date"), (true, "Contact Name"), (false, "Amount")] {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options { per_cell, ..keyed("Supplier") };
+        let options = CsvImportOptions { per_cell, ..keyed("Supplier") };
         let import = read(SUPPLIERS, &options).unwrap();
-        import.write(&Output::default(), dir.path(), Some((ask, per_cell))).unwrap();
+        import.write(&OutputWriter::default(), dir.path(), Some((ask, per_cell))).unwrap();
         let corpus = Corpus::read("c", &dir.path().join("passages.jsonl")).unwrap();
         assert_eq!(corpus.passages, import.passages);
         let scenario = load(&dir.path().join("scenario.yaml"));
@@ -124,12 +129,12 @@ fn ambiguous_numbers_need_an_option() {
 say which: --decimal point or --decimal comma"
     );
     let mut options = keyed("k");
-    options.writing.decimal = Some(Decimal::Comma);
+    options.formats.decimal = Some(DecimalSeparator::Comma);
     let import = read("k,n\na,\"1,234\"\n", &options).unwrap();
-    assert_eq!(import.passages[0].facts["n"], Value::Number(1.234));
+    assert_eq!(import.passages[0].facts["n"], TypedValue::Number(1.234));
     // Another cell of the column resolves the ambiguity.
     let import = read("k,n\na,\"1,234\"\nb,\"1,234.50\"\n", &keyed("k")).unwrap();
-    assert_eq!(import.passages[0].facts["n"], Value::Number(1234.0));
+    assert_eq!(import.passages[0].facts["n"], TypedValue::Number(1234.0));
     let text = error_of("k,n\na,\"1,234.50\"\nb,\"1.234,50\"\n", &keyed("k"));
     assert!(text.contains("line 3, column 'n': '1.234,50' and '1,234.50' on line 2"), "{text}");
     let text = error_of("k,n\na,\"12.5\"\n", &options);
@@ -141,11 +146,17 @@ fn ambiguous_dates_need_an_option() {
     let text = error_of("k,d\na,03/04/2024\n", &keyed("k"));
     assert!(text.contains("'03/04/2024' is 2024-04-03 or 2024-03-04; say which"), "{text}");
     let import = read("k,d\na,03/04/2024\nb,13/04/2024\n", &keyed("k")).unwrap();
-    assert_eq!(import.passages[0].facts["d"], Value::parse(Type::Date, "2024-04-03").unwrap());
+    assert_eq!(
+        import.passages[0].facts["d"],
+        TypedValue::parse(ValueType::Date, "2024-04-03").unwrap()
+    );
     let mut options = keyed("k");
-    options.writing.dates = Some(DayOrder::MonthFirst);
+    options.formats.day_order = Some(DayMonthOrder::MonthFirst);
     let import = read("k,d\na,03/04/2024\nb,\"March 5, 2024\"\n", &options).unwrap();
-    assert_eq!(import.passages[0].facts["d"], Value::parse(Type::Date, "2024-03-04").unwrap());
+    assert_eq!(
+        import.passages[0].facts["d"],
+        TypedValue::parse(ValueType::Date, "2024-03-04").unwrap()
+    );
     assert!(error_of("k,d\na,13/04/2024\n", &options).contains("no month, day and year"));
 }
 
@@ -154,16 +165,19 @@ fn a_currency_is_never_guessed() {
     let text = error_of("k,m\na,$5.00\n", &keyed("k"));
     assert!(text.contains("'$' is the sign of several currencies; say which"), "{text}");
     let mut options = keyed("k");
-    options.writing.currency = Some("CAD".to_owned());
+    options.formats.currency = Some("CAD".to_owned());
     let import = read("k,m\na,($5.00)\n", &options).unwrap();
-    assert_eq!(import.passages[0].facts["m"], Value::parse(Type::Money, "CAD -5").unwrap());
+    assert_eq!(
+        import.passages[0].facts["m"],
+        TypedValue::parse(ValueType::Money, "CAD -5").unwrap()
+    );
 }
 
 #[test]
 fn all_mistakes_are_reported_at_once_and_nothing_is_written() {
     let table = "k,due,n\na,2024-01-31,1\nb,17,2\na,2024-02-30,x\n,2024-01-01,3\n";
-    let options = Options {
-        types: vec![("due".to_owned(), Type::Date), ("n".to_owned(), Type::Number)],
+    let options = CsvImportOptions {
+        types: vec![("due".to_owned(), ValueType::Date), ("n".to_owned(), ValueType::Number)],
         ..keyed("k")
     };
     let text = error_of(table, &options);
@@ -205,7 +219,7 @@ fn broken_files_are_reported_by_line() {
     // Excel's first line names the delimiter.
     let separated =
         read("sep=;\nLieferant;Betrag\nAcme GmbH;1.234,50\n", &keyed("Lieferant")).unwrap();
-    assert_eq!(separated.passages[0].facts["betrag"], Value::Number(1234.5));
+    assert_eq!(separated.passages[0].facts["betrag"], TypedValue::Number(1234.5));
     let late = error_of("sep=;\r\nk;d\r\nx;2024-01-31\r\ny;2024-02-30\r\n", &dated("d"));
     assert!(late.contains("line 4, column 'd'"), "{late}");
     assert!(error_of("", &keyed("k")).contains("the file is empty"));
@@ -227,7 +241,8 @@ fn broken_files_are_reported_by_line() {
     for end in ["\r", "\n", "\r\n"] {
         let text =
             "supplier,due\nAcme,2024-01-31\n\nBeta,2024-02-30\nGamma,soon\n".replace('\n', end);
-        let late = error_of(text, &Options { key: vec!["supplier".to_owned()], ..dated("due") });
+        let late =
+            error_of(text, &CsvImportOptions { key: vec!["supplier".to_owned()], ..dated("due") });
         assert!(
             late.contains("line 4, column 'due'") && late.contains("line 5, column 'due'"),
             "{late}"
@@ -242,11 +257,14 @@ fn broken_files_are_reported_by_line() {
 #[test]
 fn a_nearly_typed_column_is_text_with_a_note() {
     let import = read("k,n\na,1\nb,2\nc,n/a\n", &keyed("k")).unwrap();
-    assert_eq!(import.attributes[0].ty, Type::Text);
+    assert_eq!(import.attributes[0].ty, ValueType::Text);
     assert!(import.notes[0].contains("2 of 3 cells are a number, but not 'n/a' on line 4"));
-    let options = Options { empty: vec!["n/a".to_owned()], ..keyed("k") };
+    let options = CsvImportOptions { empty_texts: vec!["n/a".to_owned()], ..keyed("k") };
     let import = read("k,n\na,1\nb,2\nc,n/a\n", &options).unwrap();
-    assert_eq!((import.attributes[0].ty, import.attributes[0].filled), (Type::Number, 2));
+    assert_eq!(
+        (import.attributes[0].ty, import.attributes[0].filled_cells),
+        (ValueType::Number, 2)
+    );
 }
 
 #[test]
@@ -264,7 +282,7 @@ fn a_missing_header_is_reported_and_names_can_be_given() {
   line 1, column 'EUR 5': this is a money like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME"
     );
     let header = ["supplier", "due", "amount"].map(str::to_owned).to_vec();
-    let import = read(table, &Options { header, ..keyed("supplier") }).unwrap();
+    let import = read(table, &CsvImportOptions { header, ..keyed("supplier") }).unwrap();
     assert_eq!((import.rows, import.passages[0].entity.as_deref()), (2, Some("acme")));
     assert_eq!(import.notes, [""; 0]);
 
@@ -284,8 +302,8 @@ where it is data, give the names, --header NAME,NAME"
 
 #[test]
 fn broken_rows_and_wrong_cells_are_reported_together() {
-    let types = vec![("due".to_owned(), Type::Date)];
-    let text = error_of("k,due\nx\ny,45292\n", &Options { types, ..keyed("k") });
+    let types = vec![("due".to_owned(), ValueType::Date)];
+    let text = error_of("k,due\nx\ny,45292\n", &CsvImportOptions { types, ..keyed("k") });
     assert_eq!(
         text.lines().skip(1).collect::<Vec<_>>(),
         [
@@ -300,7 +318,7 @@ fn a_sample_of_many_tasks_is_drawn() {
     let rows: String = (0..600).map(|i| format!("r{i},{i}\n")).collect();
     let import = read(format!("k,n\n{rows}"), &keyed("k")).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let written = import.write(&Output::default(), dir.path(), Some(("n", false))).unwrap();
+    let written = import.write(&OutputWriter::default(), dir.path(), Some(("n", false))).unwrap();
     assert_eq!(written[1].1, "600 tasks, one a row");
     assert_eq!(written[2].1, "replays 500 of the tasks, drawn at random; change `sample` for more");
     let scenario = || scenario::load(&dir.path().join("scenario.yaml")).unwrap();

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use knockon::output::Output;
-use knockon::value::{Period, Type, Value};
-use knockon::world::import::cuad::{self, Import, Prefix, layout, report, tasks};
+use knockon::output::OutputWriter;
+use knockon::value::{CalendarPeriod, TypedValue, ValueType};
+use knockon::world::import::cuad::{self, CuadImport, CuadTitlePrefix, layout, report, tasks};
 use knockon::world::{Corpus, TaskSet};
 
 /// The data set, if this machine has it.
@@ -26,8 +26,8 @@ fn field<'a>(object: &'a serde_json::Value, name: &str) -> &'a str {
     object[name].as_str().unwrap_or_else(|| panic!("no text '{name}' in {object}"))
 }
 
-fn deadlines(import: &Import) -> BTreeMap<String, tasks::Renewal<'_>> {
-    let renewals = tasks::renewals(import).into_iter();
+fn deadlines(import: &CuadImport) -> BTreeMap<String, tasks::CuadRenewalCase<'_>> {
+    let renewals = tasks::renewal_cases(import).into_iter();
     renewals.map(|r| (layout::folded_name(&r.contract.file), r)).collect()
 }
 
@@ -79,7 +79,7 @@ fn both_corpora_and_all_tasks_round_trip_consistently() {
     let Some(dir) = data() else { return };
     let import = cuad::read(&dir, 800).unwrap();
     let out = tempfile::tempdir().unwrap();
-    import.write(&Output::default(), out.path(), Prefix::Both).unwrap();
+    import.write(&OutputWriter::default(), out.path(), CuadTitlePrefix::Both).unwrap();
 
     let corpus = |name: &str| Corpus::read(name, &out.path().join(name)).unwrap();
     let (titled, plain) = (corpus("passages_title.jsonl"), corpus("passages_plain.jsonl"));
@@ -92,16 +92,16 @@ fn both_corpora_and_all_tasks_round_trip_consistently() {
         assert_eq!(labels(a), labels(b));
     }
 
-    let facts: BTreeMap<&str, &BTreeMap<String, Value>> =
+    let facts: BTreeMap<&str, &BTreeMap<String, TypedValue>> =
         titled.passages.iter().map(|p| (p.id.as_str(), &p.facts)).collect();
-    let read = |name: &str, extra: &[(&str, Type)]| {
-        let mut fields: BTreeMap<String, Type> =
-            ["contract", "title", "party"].map(|f| (f.to_owned(), Type::Text)).into();
+    let read = |name: &str, extra: &[(&str, ValueType)]| {
+        let mut fields: BTreeMap<String, ValueType> =
+            ["contract", "title", "party"].map(|f| (f.to_owned(), ValueType::Text)).into();
         fields.extend(extra.iter().map(|&(name, ty)| (name.to_owned(), ty)));
         TaskSet::read(&out.path().join(name), &fields).unwrap().tasks
     };
     let tables = [
-        read("renewal_tasks.csv", &[("today", Type::Date)]),
+        read("renewal_tasks.csv", &[("today", ValueType::Date)]),
         read("governing_law_tasks.csv", &[]),
         read("consent_tasks.csv", &[]),
     ];
@@ -115,7 +115,7 @@ fn both_corpora_and_all_tasks_round_trip_consistently() {
     ];
     let read_by: BTreeMap<&str, &str> = read_by.into();
     for task in tables.iter().flatten() {
-        let Value::Text(contract) = &task.fields["contract"] else { panic!("{}", task.id) };
+        let TypedValue::Text(contract) = &task.fields["contract"] else { panic!("{}", task.id) };
         assert!(!task.gold.is_empty());
         for (step, ids) in &task.gold {
             let stated: BTreeSet<String> =
@@ -157,31 +157,34 @@ fn small_folder() -> tempfile::TempDir {
 fn a_small_folder_is_labelled_and_missing_files_are_named() {
     let dir = small_folder();
     let import = cuad::read(dir.path(), 400).unwrap();
-    let kinds: Vec<(report::Kind, &str)> =
+    let kinds: Vec<(report::CuadFindingKind, &str)> =
         import.findings.iter().map(|f| (f.kind, f.file.as_str())).collect();
     assert_eq!(
         kinds,
         [
-            (report::Kind::TextNotLocated, "AcmeInc_2019_Supply& Agreement.pdf"),
-            (report::Kind::FileMissing, "Gone.pdf"),
-            (report::Kind::TextNotListed, "stray.txt"),
+            (report::CuadFindingKind::TextNotLocated, "AcmeInc_2019_Supply& Agreement.pdf"),
+            (report::CuadFindingKind::FileMissing, "Gone.pdf"),
+            (report::CuadFindingKind::TextNotListed, "stray.txt"),
         ]
     );
 
     let out = tempfile::tempdir().unwrap();
-    import.write(&Output::default(), out.path(), Prefix::Title).unwrap();
+    import.write(&OutputWriter::default(), out.path(), CuadTitlePrefix::Title).unwrap();
     assert!(!out.path().join("passages_plain.jsonl").exists());
     let corpus = Corpus::read("c", &out.path().join("passages_title.jsonl")).unwrap();
     let stating: Vec<_> =
         corpus.passages.iter().filter(|p| p.facts.contains_key("expiration_date")).collect();
     let [passage] = stating.as_slice() else { panic!("{stating:?}") };
     assert!(passage.text.starts_with("SUPPLY AGREEMENT between Acme, Inc. and Beta LLC: "));
-    assert_eq!(passage.facts["expiration_date"], Value::parse(Type::Date, "2021-06-01").unwrap());
-    assert_eq!(passage.facts["notice_period"], Value::Duration(Period::days(60)));
+    assert_eq!(
+        passage.facts["expiration_date"],
+        TypedValue::parse(ValueType::Date, "2021-06-01").unwrap()
+    );
+    assert_eq!(passage.facts["notice_period"], TypedValue::Duration(CalendarPeriod::days(60)));
     assert_eq!(passage.attribute.as_deref(), Some("Expiration Date"));
 
     let first = std::fs::read(out.path().join("renewal_tasks.csv")).unwrap();
-    import.write(&Output::default(), out.path(), Prefix::Title).unwrap();
+    import.write(&OutputWriter::default(), out.path(), CuadTitlePrefix::Title).unwrap();
     assert_eq!(std::fs::read(out.path().join("renewal_tasks.csv")).unwrap(), first);
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use knockon::output::Output;
-use knockon::value::Value;
+use knockon::output::OutputWriter;
+use knockon::value::TypedValue;
 use knockon::world::Corpus;
-use knockon::world::import::tatqa::{self, Import, report};
+use knockon::world::import::tatqa::{self, TatqaImport, report};
 
 use crate::support::scenarios::load;
 
@@ -25,15 +25,15 @@ fn data(name: &str) -> Option<PathBuf> {
 }
 
 /// Recomputes every answer from the passages on disk.
-fn follow_from_passages(import: &Import, passages: &Path) -> usize {
+fn follow_from_passages(import: &TatqaImport, passages: &Path) -> usize {
     let corpus = Corpus::read("c", passages).unwrap();
     let facts: BTreeMap<&str, _> =
         corpus.passages.iter().map(|p| (p.id.as_str(), (&p.entity, &p.facts))).collect();
-    let follows = |a: &&tatqa::questions::Arithmetic| {
+    let follows = |a: &&tatqa::questions::ArithmeticQuestion| {
         let values = a.operands.iter().map(|o| {
             let (entity, facts) = facts[o.passage.as_str()];
             assert_eq!(entity.as_deref(), Some(a.entity.as_str()));
-            let Value::Number(stated) = facts[&o.field] else { panic!("{o:?}") };
+            let TypedValue::Number(stated) = facts[&o.field] else { panic!("{o:?}") };
             stated * o.factor
         });
         let result = a.derivation.eval(&values.collect::<Vec<f64>>()).unwrap();
@@ -47,12 +47,20 @@ fn answers_can_be_computed_from_the_gold_passages() {
     let Some(file) = data("tatqa_dataset_test_gold.json") else { return };
     let import = tatqa::read(&file).unwrap();
     let out = tempfile::tempdir().unwrap();
-    import.write(&Output::default(), out.path()).unwrap();
+    import.write(&OutputWriter::default(), out.path()).unwrap();
     let follow = follow_from_passages(&import, &out.path().join("passages.jsonl"));
-    println!("{follow} of {} mapped questions; {} tasks", import.mapped, import.tasks().count());
-    assert!(import.mapped > 400);
-    assert!(follow as f64 >= 0.95 * import.mapped as f64, "{follow} of {}", import.mapped);
-    assert!(import.tasks().count() as f64 >= 0.8 * import.mapped as f64);
+    println!(
+        "{follow} of {} mapped questions; {} tasks",
+        import.mapped_questions,
+        import.tasks().count()
+    );
+    assert!(import.mapped_questions > 400);
+    assert!(
+        follow as f64 >= 0.95 * import.mapped_questions as f64,
+        "{follow} of {}",
+        import.mapped_questions
+    );
+    assert!(import.tasks().count() as f64 >= 0.8 * import.mapped_questions as f64);
     // Every arithmetic question is either a task or a finding.
     let questions = import.questions["arithmetic"];
     assert_eq!(import.tasks().count() + import.findings.len(), questions);
@@ -63,7 +71,7 @@ fn the_oracle_of_the_scenario_computes_every_answer() {
     let Some(file) = data("tatqa_dataset_test_gold.json") else { return };
     let import = tatqa::read(&file).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    import.write(&Output::default(), &dir.path().join("tatqa")).unwrap();
+    import.write(&OutputWriter::default(), &dir.path().join("tatqa")).unwrap();
     let yaml = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/tatqa.yaml");
     let path = dir.path().join("tatqa.yaml");
     std::fs::copy(yaml, &path).unwrap();
@@ -85,11 +93,11 @@ fn the_oracle_of_the_scenario_computes_every_answer() {
 fn a_file_without_mappings_gives_passages_and_findings() {
     let Some(file) = data("tatqa_dataset_dev.json") else { return };
     let import = tatqa::read(&file).unwrap();
-    assert_eq!((import.mapped, import.arithmetic.len()), (0, 0));
+    assert_eq!((import.mapped_questions, import.arithmetic.len()), (0, 0));
     assert_eq!(import.findings.len(), import.questions["arithmetic"]);
-    assert!(import.findings.iter().all(|f| f.kind == report::Kind::NoMapping));
+    assert!(import.findings.iter().all(|f| f.kind == report::TatqaFindingKind::NoMapping));
     let out = tempfile::tempdir().unwrap();
-    import.write(&Output::default(), out.path()).unwrap();
+    import.write(&OutputWriter::default(), out.path()).unwrap();
     assert!(!out.path().join("tasks.csv").exists());
 }
 
@@ -138,19 +146,19 @@ fn a_small_file_by_hand() {
     let q1 = &import.arithmetic[0];
     assert_eq!(q1.operands[0].passage, "report-01234567.r2c1");
     assert_eq!((q1.operands[0].stated, q1.operands[0].factor), (-20.0, -1.0));
-    let kinds: Vec<(&str, report::Kind)> =
+    let kinds: Vec<(&str, report::TatqaFindingKind)> =
         import.findings.iter().map(|f| (f.id.as_str(), f.kind)).collect();
     assert_eq!(
         kinds,
         [
-            ("q2", report::Kind::NotInScenario),
-            ("q3", report::Kind::AnswerDiffers),
-            ("q4", report::Kind::FigureDiffers),
-            ("q5", report::Kind::FigureNotLocated),
+            ("q2", report::TatqaFindingKind::NotInScenario),
+            ("q3", report::TatqaFindingKind::AnswerDiffers),
+            ("q4", report::TatqaFindingKind::FigureDiffers),
+            ("q5", report::TatqaFindingKind::FigureNotLocated),
         ]
     );
     let first = tempfile::tempdir().unwrap();
-    import.write(&Output::default(), first.path()).unwrap();
+    import.write(&OutputWriter::default(), first.path()).unwrap();
     assert_eq!(follow_from_passages(&import, &first.path().join("passages.jsonl")), 2);
 }
 

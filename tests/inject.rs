@@ -2,12 +2,13 @@
 
 use knockon::Session;
 use knockon::cascade::inject::{
-    AskError, Effect, InjectionRecord, Record, StepRecord, Why, ask, inject,
+    InjectedErrorRecord, InjectionEffect, InjectionObstacle, InjectionReport,
+    InjectionRequestError, InjectionStepRecord, inject, requested_errors,
 };
 use knockon::report::injection;
 
-use knockon::scenario::{Method, Scenario};
-use knockon::step::Outcome;
+use knockon::scenario::{InferenceMethod, Scenario};
+use knockon::step::RunOutcome;
 
 use crate::one_arm;
 use crate::support::scenarios::{in_repository, load};
@@ -33,36 +34,36 @@ const FIND: &str = r#"
     retrieve: {corpus: c, query: alpha common, gold: passage.id == "k1", top_k: 1}
 "#;
 
-fn answer(scenario: &Scenario, arm: &str, steps: &[&str], kinds: &[&str]) -> Record {
+fn answer(scenario: &Scenario, arm: &str, steps: &[&str], kinds: &[&str]) -> InjectionReport {
     let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-    let sources = ask(scenario, &owned(steps), &owned(kinds)).unwrap();
+    let sources = requested_errors(scenario, &owned(steps), &owned(kinds)).unwrap();
     let arm = scenario.arms.iter().position(|a| a.id == arm).unwrap();
     let session = Session::over(scenario);
     inject(&session, arm, &sources).unwrap()
 }
 
 /// The answer for one error.
-fn one(scenario: &Scenario, step: &str, kind: &str) -> InjectionRecord {
+fn one(scenario: &Scenario, step: &str, kind: &str) -> InjectedErrorRecord {
     let mut record = answer(scenario, "only", &[step], &[kind]);
     assert_eq!(record.injections.len(), 1);
     record.injections.remove(0)
 }
 
-fn step<'a>(effect: &'a Effect, id: &str) -> &'a StepRecord {
+fn step<'a>(effect: &'a InjectionEffect, id: &str) -> &'a InjectionStepRecord {
     effect.steps.iter().find(|s| s.step == id).unwrap()
 }
 
-fn propagation(effect: &Effect, parent: &str, child: &str) -> Option<f64> {
+fn propagation(effect: &InjectionEffect, parent: &str, child: &str) -> Option<f64> {
     let edge = effect.edges.iter().find(|e| (&*e.parent, &*e.child) == (parent, child));
     edge.unwrap().propagation
 }
 
-fn outcomes(effect: &Effect, expected: [(Outcome, f64); 4]) {
+fn outcomes(effect: &InjectionEffect, expected: [(RunOutcome, f64); 4]) {
     for (outcome, p) in expected {
         near(effect.outcomes[outcome as usize], p);
     }
     near(effect.outcomes.iter().sum(), 1.0);
-    near(effect.absorbed, effect.outcomes[Outcome::Correct as usize]);
+    near(effect.absorbed, effect.outcomes[RunOutcome::Correct as usize]);
     near(effect.failure, 1.0 - effect.absorbed);
 }
 
@@ -88,7 +89,7 @@ fn a_chain_matches_hand_computed_values() {
     near(found.share, 1.0);
     assert_eq!((found.tasks, found.sampled, found.not.len()), (1, 0, 0));
     let effect = found.effect.unwrap();
-    use Outcome::*;
+    use RunOutcome::*;
     outcomes(&effect, [(Correct, 0.0), (Stopped, 0.2), (Omission, 0.2), (WrongAction, 0.6)]);
     let fee = step(&effect, "fee");
     near(fee.wrong, 0.8);
@@ -150,7 +151,7 @@ fn a_diamond_fails_only_if_both_sides_are_wrong() {
     );
     let effect = one(&scenario, "find", "binding").effect.unwrap();
     let (both, either) = (0.6 * 0.6, 2.0 * 0.6 * 0.4);
-    use Outcome::*;
+    use RunOutcome::*;
     outcomes(
         &effect,
         [(Correct, 1.0 - both), (Stopped, 0.0), (Omission, both), (WrongAction, 0.0)],
@@ -207,7 +208,7 @@ fn a_wrong_value_makes_the_next_query_miss() {
         ),
     );
     let effect = one(&scenario, "find", "binding").effect.unwrap();
-    near(effect.outcomes[Outcome::WrongAction as usize], 1.0);
+    near(effect.outcomes[RunOutcome::WrongAction as usize], 1.0);
     near(step(&effect, "find_price").events["induced_miss"], 1.0);
     // find > key > find_price > price > act.
     assert_eq!((effect.depth.max, effect.breadth.max), (4, 4));
@@ -223,7 +224,7 @@ fn a_wrong_value_makes_the_next_query_miss() {
 
 #[test]
 fn an_error_without_effect_gives_the_reason() {
-    let reasons = |found: &InjectionRecord| -> Vec<(Why, usize)> {
+    let reasons = |found: &InjectedErrorRecord| -> Vec<(InjectionObstacle, usize)> {
         found.not.iter().map(|n| (n.why, n.tasks)).collect()
     };
     let steps = format!(
@@ -236,18 +237,24 @@ fn an_error_without_effect_gives_the_reason() {
     // Half of the tasks, by number, skip the step; by weight a quarter.
     let scenario = small("{preset: perfect, follow: 1}", "t1,3,x\nt2,1,y\n", &steps);
     let found = one(&scenario, "find", "binding");
-    assert_eq!((found.tasks, reasons(&found)), (1, vec![(Why::Skipped, 1)]));
+    assert_eq!((found.tasks, reasons(&found)), (1, vec![(InjectionObstacle::Skipped, 1)]));
     near(found.share, 0.75);
     near(found.not[0].share, 0.25);
     // Conditional on the error, the task on which it cannot happen has no influence.
     near(found.effect.unwrap().failure, 1.0);
 
     let found = one(&scenario, "find", "negation");
-    assert_eq!(reasons(&found), [(Why::Skipped, 1), (Why::NoPassage, 1)]);
+    assert_eq!(
+        reasons(&found),
+        [(InjectionObstacle::Skipped, 1), (InjectionObstacle::NoPassage, 1)]
+    );
     assert!(found.effect.is_none());
     // Only one passage is handed on, so nothing can distract.
     let found = one(&scenario, "fee", "distracted");
-    assert_eq!(reasons(&found), [(Why::Skipped, 1), (Why::ReaderCannot, 1)]);
+    assert_eq!(
+        reasons(&found),
+        [(InjectionObstacle::Skipped, 1), (InjectionObstacle::ReaderCannot, 1)]
+    );
 }
 
 #[test]
@@ -265,12 +272,12 @@ fn an_error_can_lack_opportunity_or_be_stopped_before() {
     let mut scenario = small("{preset: perfect}", &format!("{ONE}t0,1,spare\n"), &steps);
     scenario.tasks.tasks.truncate(1);
     let why = |step, kind| one(&scenario, step, kind).not[0].why;
-    assert_eq!(why("find", "empty"), Why::NoGold);
-    assert_eq!(why("find_price", "empty"), Why::NotReached);
-    assert_eq!(why("price", "misread"), Why::NotReached);
+    assert_eq!(why("find", "empty"), InjectionObstacle::NoGold);
+    assert_eq!(why("find_price", "empty"), InjectionObstacle::NotReached);
+    assert_eq!(why("price", "misread"), InjectionObstacle::NotReached);
     // A fabricated value lets the run continue where it should have stopped.
     let effect = one(&scenario, "fee", "fabricated").effect.unwrap();
-    near(effect.outcomes[Outcome::Commission as usize], 1.0);
+    near(effect.outcomes[RunOutcome::Commission as usize], 1.0);
     assert_eq!(effect.actions[0].right, "stopped");
 }
 
@@ -292,17 +299,20 @@ fn an_error_possible_for_some_phrasings_is_judged_where_it_happens() {
     let scenario = small("{preset: perfect, distracted_below: 0.1}", ONE, &steps);
     let found = one(&scenario, "fee", "distracted");
     near(found.share, 0.75);
-    assert_eq!((found.tasks, found.not[0].why, found.not[0].tasks), (1, Why::ReaderCannot, 0));
+    assert_eq!(
+        (found.tasks, found.not[0].why, found.not[0].tasks),
+        (1, InjectionObstacle::ReaderCannot, 0)
+    );
     near(found.not[0].share, 0.25);
-    near(found.effect.unwrap().outcomes[Outcome::Omission as usize], 1.0);
+    near(found.effect.unwrap().outcomes[RunOutcome::Omission as usize], 1.0);
 }
 
 #[test]
 fn mistakes_in_the_question_name_the_valid_choices() {
     let scenario = chain("{preset: perfect}");
-    let error_of = |steps: &[&str], kinds: &[&str]| -> AskError {
+    let error_of = |steps: &[&str], kinds: &[&str]| -> InjectionRequestError {
         let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-        ask(&scenario, &owned(steps), &owned(kinds)).unwrap_err()
+        requested_errors(&scenario, &owned(steps), &owned(kinds)).unwrap_err()
     };
     assert_eq!(
         error_of(&["fin"], &[]).to_string(),
@@ -347,9 +357,9 @@ fn exact_agrees_with_replay_within_and_past_the_cap() {
     let (steps, kinds) =
         (["find_contract", "reference", "find_notice", "notice"], ["binding", "empty", "misread"]);
     let exact = answer(&scenario, "bm25", &steps, &kinds);
-    scenario.simulation.method = Method::MonteCarlo;
+    scenario.simulation.method = InferenceMethod::MonteCarlo;
     let within = answer(&scenario, "bm25", &steps, &kinds);
-    scenario.simulation.method = Method::Auto;
+    scenario.simulation.method = InferenceMethod::Auto;
     scenario.simulation.max_states = 2;
     // Ordinary runs are not needed here.
     scenario.simulation.trials = 300;
@@ -364,14 +374,14 @@ fn exact_agrees_with_replay_within_and_past_the_cap() {
 }
 
 /// Every probability agrees within five standard errors; stratification by task only makes them smaller.
-fn agree(exact: &InjectionRecord, sampled: &InjectionRecord, runs: f64) {
+fn agree(exact: &InjectedErrorRecord, sampled: &InjectedErrorRecord, runs: f64) {
     let at = format!("{} at {}", exact.kind, exact.step);
     let close = |what: &str, a: f64, b: f64| {
         let error = (a * (1.0 - a) / runs).max(0.0).sqrt();
         assert!((a - b).abs() <= 5.0 * error + 1e-9, "{at}, {what}: {a} against {b}");
     };
     let (a, b) = (exact.effect.as_ref().unwrap(), sampled.effect.as_ref().unwrap());
-    for (outcome, (a, b)) in Outcome::ALL.iter().zip(a.outcomes.iter().zip(b.outcomes)) {
+    for (outcome, (a, b)) in RunOutcome::ALL.iter().zip(a.outcomes.iter().zip(b.outcomes)) {
         close(outcome.name(), *a, b);
     }
     for (a, b) in a.steps.iter().zip(&b.steps) {
@@ -413,7 +423,7 @@ fn the_answer_adds_up_and_does_not_depend_on_threads() {
         }
         // A stop at any step is the outcome `stopped`.
         let flags: f64 = effect.steps.iter().map(|s| s.flags).sum();
-        near(flags, effect.outcomes[Outcome::Stopped as usize]);
+        near(flags, effect.outcomes[RunOutcome::Stopped as usize]);
     }
     let csv = String::from_utf8(injection::csv(&record).unwrap()).unwrap();
     assert_eq!(csv.lines().count(), 1 + record.injections.len());

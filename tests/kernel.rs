@@ -1,8 +1,10 @@
 //! Exact inference against full enumeration and against sampling, on handmade and random DAGs.
 
-use knockon::kernel::trellis::{Frontier, Shape};
-use knockon::kernel::walk::{Lane, Walk};
-use knockon::kernel::{Branch, Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP};
+use knockon::kernel::forward_simulation::{ForwardSimulation, SimulatedRun};
+use knockon::kernel::trellis::{TrellisFrontier, TrellisShape};
+use knockon::kernel::{
+    BranchMasses, KernelBranch, KernelBuilder, KernelModel, OUTCOMES, STOP, StepKernel,
+};
 use knockon::kernel::{exact, monte_carlo, rng};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -12,10 +14,10 @@ use rand_chacha::ChaCha8Rng;
 fn model(
     parents: Vec<Vec<usize>>,
     tokens: &[u32],
-    mut row: impl FnMut(usize, &[u32]) -> Vec<Branch>,
-) -> Model {
-    let shape = Shape::new(parents.clone());
-    let mut frontier = Frontier::default();
+    mut row: impl FnMut(usize, &[u32]) -> Vec<KernelBranch>,
+) -> KernelModel {
+    let shape = TrellisShape::new(parents.clone());
+    let mut frontier = TrellisFrontier::default();
     let mut kernels = Vec::new();
     for (step, of) in parents.into_iter().enumerate() {
         let mut kernel = KernelBuilder::new(of);
@@ -27,11 +29,11 @@ fn model(
         kernels.push(kernel);
     }
     let trellis = Some(frontier.finish());
-    Model { kernels: kernels.into_iter().map(|k| k.finish(tokens)).collect(), trellis }
+    KernelModel { kernels: kernels.into_iter().map(|k| k.finish(tokens)).collect(), trellis }
 }
 
-fn branch(token: u32, outcome: u8, p: f64) -> Branch {
-    Branch { token, outcome, p, ..Branch::default() }
+fn branch(token: u32, outcome: u8, p: f64) -> KernelBranch {
+    KernelBranch { token, outcome, p, ..KernelBranch::default() }
 }
 
 /// Retrieval hits (.8) or misses (.2); reading a hit is right (.95), reading a miss is wrong (.6) or stops (.4); acting
@@ -60,7 +62,7 @@ fn a_three_step_chain_computed_by_hand() {
 }
 
 /// A DAG of 2 to 6 steps with up to 2 parents each, 2 to 4 tokens, some stops and some outcomes.
-fn random_model(seed: u64) -> Model {
+fn random_model(seed: u64) -> KernelModel {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let steps = rng.random_range(2..=6usize);
     let parents: Vec<Vec<usize>> =
@@ -68,7 +70,7 @@ fn random_model(seed: u64) -> Model {
     let tokens: Vec<u32> = (0..steps).map(|_| rng.random_range(2..=4)).collect();
     let counts = tokens.clone();
     model(parents, &counts, |step, _| {
-        let mut row: Vec<Branch> = (0..tokens[step])
+        let mut row: Vec<KernelBranch> = (0..tokens[step])
             .map(|t| {
                 let outcome = if rng.random_bool(0.3) { rng.random_range(0..5) } else { 0 };
                 branch(t, outcome, rng.random_range(0.0..1.0))
@@ -82,8 +84,8 @@ fn random_model(seed: u64) -> Model {
 }
 
 /// Sums over every path, one by one: slow, and shares nothing with the trellis except the rows.
-fn enumerate(kernels: &[Kernel], rows: &dyn Fn(usize, &[u32]) -> u32) -> Masses {
-    let mut masses = Masses {
+fn enumerate(kernels: &[StepKernel], rows: &dyn Fn(usize, &[u32]) -> u32) -> BranchMasses {
+    let mut masses = BranchMasses {
         steps: kernels.iter().map(|k| vec![[0.0; OUTCOMES]; k.branches().len()]).collect(),
         outcomes: [0.0; OUTCOMES],
     };
@@ -190,8 +192,11 @@ fn a_walk_visits_the_rows_that_sampling_needs() {
         let (trials, counts) = (3000, [tokens, tokens, 1, 2]);
         let keys: Vec<u64> = (0..4).map(|s| rng::key(1, "t", &s.to_string())).collect();
         let full = model(parents.to_vec(), &counts, row);
-        let lanes = (0..trials).map(|trial| Lane { trial, what: Default::default() }).collect();
-        let (mut walk, shape) = (Walk::new(lanes), Shape::new(parents.to_vec()));
+        let lanes = (0..trials)
+            .map(|trial| SimulatedRun { trial, interventions: Default::default() })
+            .collect();
+        let (mut walk, shape) =
+            (ForwardSimulation::new(lanes), TrellisShape::new(parents.to_vec()));
         let mut kernels = Vec::new();
         for (step, of) in parents.iter().enumerate() {
             let mut kernel = KernelBuilder::new(of.clone());
@@ -204,7 +209,7 @@ fn a_walk_visits_the_rows_that_sampling_needs() {
         if tokens == 300 {
             assert!(kernels[3].inputs().count() < full.kernels[3].inputs().count());
         }
-        let visited = Model { kernels, trellis: None };
+        let visited = KernelModel { kernels, trellis: None };
         let sampled = monte_carlo::sample(&visited, &keys, trials);
         assert_eq!(sampled.outcomes, monte_carlo::sample(&full, &keys, trials).outcomes);
         assert!(exact::infer(&visited).is_none());

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use knockon::embed::{
-    CrossEncoderSpec, ModelKind, ModelSpec, Precision, Role, open, open_cross_encoder,
+    CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, TextRole, open, open_cross_encoder,
     open_max_sim, quantize,
 };
-use knockon::output::Output;
+use knockon::output::OutputWriter;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
@@ -104,12 +104,12 @@ pub fn build(layout: &Value, dir: &Path) {
     }
 }
 
-pub fn spec(kind: ModelKind, dir: &Path, precision: Precision) -> ModelSpec {
+pub fn spec(kind: ModelKind, dir: &Path, precision: ModelPrecision) -> ModelSpec {
     ModelSpec::new(kind, dir.to_str().unwrap()).with_precision(precision)
 }
 
 /// The largest difference between our vectors of a layout and the library's.
-fn vectors_apart(stored: &Stored, layout: &Value, dir: &Path, precision: Precision) -> f32 {
+fn vectors_apart(stored: &Stored, layout: &Value, dir: &Path, precision: ModelPrecision) -> f32 {
     let kind = match layout["kind"].as_str() {
         Some("static") => ModelKind::Static,
         _ => ModelKind::Transformer,
@@ -117,7 +117,7 @@ fn vectors_apart(stored: &Stored, layout: &Value, dir: &Path, precision: Precisi
     let model = open(&spec(kind, dir, precision)).unwrap();
     let texts: Vec<&str> = stored.texts.iter().map(String::as_str).collect();
     let mut apart: f32 = 0.0;
-    for (role, name) in [(Role::Query, "query"), (Role::Passage, "passage")] {
+    for (role, name) in [(TextRole::Query, "query"), (TextRole::Passage, "passage")] {
         let expected: Vec<Vec<f32>> =
             serde_json::from_value(layout["vectors"][name].clone()).unwrap();
         let ours = model.embed(role, &texts, &|_| {}).unwrap();
@@ -130,7 +130,7 @@ fn vectors_apart(stored: &Stored, layout: &Value, dir: &Path, precision: Precisi
 }
 
 fn scores_apart(stored: &Stored, layout: &Value, dir: &Path) -> f32 {
-    let precision = Precision::F32;
+    let precision = ModelPrecision::F32;
     let scorer = match layout["kind"].as_str() {
         Some("late") => open_max_sim(&spec(ModelKind::Transformer, dir, precision)).unwrap(),
         _ => {
@@ -156,7 +156,9 @@ fn every_accepted_layout_matches_its_library() {
         let dir = tempfile::tempdir().unwrap();
         build(layout, dir.path());
         let apart = match layout["kind"].as_str().unwrap() {
-            "sentence" | "static" => vectors_apart(&stored, layout, dir.path(), Precision::F32),
+            "sentence" | "static" => {
+                vectors_apart(&stored, layout, dir.path(), ModelPrecision::F32)
+            }
             _ => scores_apart(&stored, layout, dir.path()),
         };
         if apart.is_nan() || apart > 2e-5 {
@@ -168,10 +170,10 @@ fn every_accepted_layout_matches_its_library() {
 
 /// Vectors of all texts, from a transformer in a folder.
 fn vectors(dir: &Path) -> Vec<f32> {
-    let model = open(&spec(ModelKind::Transformer, dir, Precision::F32)).unwrap();
+    let model = open(&spec(ModelKind::Transformer, dir, ModelPrecision::F32)).unwrap();
     let stored = stored();
     let texts: Vec<&str> = stored.texts.iter().map(String::as_str).collect();
-    model.embed(Role::Passage, &texts, &|_| {}).unwrap().data
+    model.embed(TextRole::Passage, &texts, &|_| {}).unwrap().data
 }
 
 /// RoBERTa and related models count positions from after the padding token (`create_position_ids_from_input_ids` of
@@ -257,12 +259,12 @@ fn an_int8_copy_keeps_every_module_and_setting() {
         let dir = tempfile::tempdir().unwrap();
         let (source, out) = (dir.path().join("source"), dir.path().join("out"));
         build(layout, &source);
-        quantize::quantize(&source, &Output::default(), &out)
+        quantize::quantize(&source, &OutputWriter::default(), &out)
             .unwrap_or_else(|error| panic!("{name}: {error:#}"));
         if layout["kind"] != "reranker" {
             // Rounding moves a vector of 16 numbers by a few hundredths.
-            let copy = vectors_apart(&stored, layout, &out, Precision::Int8);
-            let rounded = vectors_apart(&stored, layout, &source, Precision::Int8);
+            let copy = vectors_apart(&stored, layout, &out, ModelPrecision::Int8);
+            let rounded = vectors_apart(&stored, layout, &source, ModelPrecision::Int8);
             if (copy - rounded).abs() > 1e-6 {
                 wrong.push(format!("{name}: the copy is {copy} off, rounded on loading {rounded}"));
             }
@@ -279,7 +281,7 @@ fn refusal(changes: &Value) -> String {
         layout["base"] = json!("bert");
     }
     build(&layout, dir.path());
-    let spec = spec(ModelKind::Transformer, dir.path(), Precision::F32);
+    let spec = spec(ModelKind::Transformer, dir.path(), ModelPrecision::F32);
     match open(&spec) {
         Ok(_) => "accepted".to_owned(),
         Err(error) => format!("{error:#}"),
@@ -471,7 +473,7 @@ fn adapters_that_are_not_plain_lora_are_refused() {
         let mut config = written.clone();
         config[key] = value;
         write(&dir.path().join("adapter_config.json"), config.to_string().as_bytes());
-        let mut spec = spec(ModelKind::Transformer, &data().join("tiny/bert"), Precision::F32);
+        let mut spec = spec(ModelKind::Transformer, &data().join("tiny/bert"), ModelPrecision::F32);
         spec.adapter = Some(dir.path().to_str().unwrap().to_owned());
         open(&spec).map(|_| ()).map_err(|error| format!("{error:#}"))
     };
@@ -513,7 +515,7 @@ fn numbers_that_are_not_finite_are_refused_everywhere() {
         let mut damaged = tensors.clone();
         let (_, _, _, bytes) = damaged.iter_mut().find(|(name, ..)| name == tensor).unwrap();
         bytes[20..24].copy_from_slice(&number.to_le_bytes());
-        for precision in [Precision::F32, Precision::Int8] {
+        for precision in [ModelPrecision::F32, ModelPrecision::Int8] {
             let dir = tempfile::tempdir().unwrap();
             build(&json!({"base": "bert"}), dir.path());
             save(&dir.path().join("model.safetensors"), &damaged);
@@ -541,7 +543,7 @@ fn numbers_that_are_not_finite_are_refused_everywhere() {
     write(&dir.path().join("adapter_config.json"), &config);
     let file = "adapter_model.safetensors";
     damaged(&lora.join(file), "lora_B.weight", &dir.path().join(file));
-    let mut adapted = spec(ModelKind::Transformer, &data().join("tiny/bert"), Precision::Int8);
+    let mut adapted = spec(ModelKind::Transformer, &data().join("tiny/bert"), ModelPrecision::Int8);
     adapted.adapter = Some(dir.path().to_str().unwrap().to_owned());
     let message = format!("{:#}", open(&adapted).err().unwrap());
     assert!(message.contains("lora_B.weight") && message.contains("NaN"), "{message}");
@@ -553,7 +555,7 @@ fn numbers_that_are_not_finite_are_refused_everywhere() {
     }
     let file = "model.safetensors";
     damaged(&pairs.join(file), "classifier.weight", &dir.path().join(file));
-    let (model, precision) = (dir.path().to_str().unwrap().to_owned(), Precision::Int8);
+    let (model, precision) = (dir.path().to_str().unwrap().to_owned(), ModelPrecision::Int8);
     let scorer = CrossEncoderSpec { model, precision, max_tokens: None, pair: None };
     let message = format!("{:#}", open_cross_encoder(&scorer).err().unwrap());
     assert!(message.contains("classifier.weight") && message.contains("NaN"), "{message}");
@@ -565,13 +567,13 @@ fn numbers_that_are_not_finite_are_refused_everywhere() {
         let other = tempfile::tempdir().unwrap();
         build(&stored.layouts["static with weights"], other.path());
         damaged(&dir.path().join(file), tensor, &other.path().join(file));
-        let opened = open(&spec(ModelKind::Static, other.path(), Precision::Int8));
+        let opened = open(&spec(ModelKind::Static, other.path(), ModelPrecision::Int8));
         let message = format!("{:#}", opened.err().unwrap());
         assert!(message.contains(tensor) && message.contains("NaN"), "{message}");
     }
 
     // Finite weights may still be too large to compute with, which must not give a plausible result.
-    for precision in [Precision::F32, Precision::Int8] {
+    for precision in [ModelPrecision::F32, ModelPrecision::Int8] {
         let mut large = tensors.clone();
         for (name, _, _, bytes) in &mut large {
             if name.contains("output.dense.weight") {
@@ -586,7 +588,7 @@ fn numbers_that_are_not_finite_are_refused_everywhere() {
         build(&json!({"base": "bert"}), dir.path());
         save(&dir.path().join("model.safetensors"), &large);
         let model = open(&spec(ModelKind::Transformer, dir.path(), precision)).unwrap();
-        let message = model.embed(Role::Passage, &["a b"], &|_| {}).unwrap_err().to_string();
+        let message = model.embed(TextRole::Passage, &["a b"], &|_| {}).unwrap_err().to_string();
         assert!(message.contains("not finite"), "{message}");
     }
 }
@@ -641,10 +643,10 @@ fn a_damaged_tokenizer_is_an_error_and_does_not_panic() {
         let dir = tempfile::tempdir().unwrap();
         build(&json!({"base": "bert"}), dir.path());
         write(&dir.path().join("tokenizer.json"), json.to_string().as_bytes());
-        let opened = open(&spec(ModelKind::Transformer, dir.path(), Precision::F32));
+        let opened = open(&spec(ModelKind::Transformer, dir.path(), ModelPrecision::F32));
         // Some damage gives another valid tokenizer, which then has to work.
         if let Ok(model) = opened {
-            let vectors = model.embed(Role::Passage, &["a text", ""], &|_| {});
+            let vectors = model.embed(TextRole::Passage, &["a text", ""], &|_| {});
             if let Ok(vectors) = vectors {
                 assert!(vectors.data.iter().all(|x| x.is_finite()), "{what}");
             }
@@ -654,7 +656,8 @@ fn a_damaged_tokenizer_is_an_error_and_does_not_panic() {
         let dir = tempfile::tempdir().unwrap();
         build(&json!({"base": "bert"}), dir.path());
         write(&dir.path().join("tokenizer.json"), &good[..cut]);
-        let error = open(&spec(ModelKind::Transformer, dir.path(), Precision::F32)).err().unwrap();
+        let error =
+            open(&spec(ModelKind::Transformer, dir.path(), ModelPrecision::F32)).err().unwrap();
         assert!(format!("{error:#}").contains("tokenizer.json"), "{error:#}");
     }
 }
@@ -666,7 +669,7 @@ fn missing_weights_and_settings_are_reported() {
     std::fs::remove_file(dir.path().join("model.safetensors")).unwrap();
     write(&dir.path().join("pytorch_model.bin"), b"x");
     write(&dir.path().join("modules.json"), modules(&[("", TRANSFORMER)]).to_string().as_bytes());
-    let error = open(&spec(ModelKind::Transformer, dir.path(), Precision::F32)).err().unwrap();
+    let error = open(&spec(ModelKind::Transformer, dir.path(), ModelPrecision::F32)).err().unwrap();
     assert!(format!("{error:#}").contains("model.safetensors"), "{error:#}");
 
     let message = refusal(&json!({"files": {"modules.json": modules(&[("", TRANSFORMER)])}}));
@@ -676,9 +679,9 @@ fn missing_weights_and_settings_are_reported() {
     let mut layout = dot;
     layout["base"] = json!("bert");
     build(&layout, dir.path());
-    let cut = open(&spec(ModelKind::Transformer, dir.path(), Precision::F32)).unwrap();
+    let cut = open(&spec(ModelKind::Transformer, dir.path(), ModelPrecision::F32)).unwrap();
     assert_eq!(cut.dim(), 5, "truncate_dim is the usual dim");
-    let mut requested = spec(ModelKind::Transformer, dir.path(), Precision::F32);
+    let mut requested = spec(ModelKind::Transformer, dir.path(), ModelPrecision::F32);
     requested.dim = Some(7);
     assert_eq!(open(&requested).unwrap().dim(), 7);
 }

@@ -33,7 +33,7 @@ fn mistakes(dir: &Path, text: &str) -> Diagnostics {
 }
 
 fn codes(diagnostics: &Diagnostics) -> Vec<&'static str> {
-    diagnostics.list.iter().map(|diagnostic| diagnostic.code).collect()
+    diagnostics.mistakes.iter().map(|diagnostic| diagnostic.code).collect()
 }
 
 fn of(text: &str, before: &str, added: &str) -> String {
@@ -71,7 +71,11 @@ fn aliases_of_long_texts_are_not_expanded() {
     ] {
         let found = mistakes(dir.path(), &text);
         assert_eq!(codes(&found), ["yaml-syntax"]);
-        assert!(found.list[0].message.contains("holds more than"), "{}", found.list[0].message);
+        assert!(
+            found.mistakes[0].message.contains("holds more than"),
+            "{}",
+            found.mistakes[0].message
+        );
     }
 }
 
@@ -108,8 +112,12 @@ fn the_first_of_many_mistakes_are_shown_and_all_counted() {
         let found = mistakes(dir.path(), &text);
         assert_eq!(found.count(), count);
         assert!(codes(&found).iter().all(|code| *code == "unknown-key"));
-        assert_eq!(found.list.len(), 20);
-        assert!(found.list[19].message.contains("and 48980 more"), "{}", found.list[19].message);
+        assert_eq!(found.mistakes.len(), 20);
+        assert!(
+            found.mistakes[19].message.contains("and 48980 more"),
+            "{}",
+            found.mistakes[19].message
+        );
     }
     // Many maps with one mistake each.
     let steps = "  - 7\n".repeat(30_000);
@@ -147,7 +155,11 @@ fn exponentially_growing_texts_are_refused_before_the_run() {
     ] {
         let found = mistakes(dir.path(), &of(&text, "steps:\n", &steps));
         assert_eq!(codes(&found), ["text-too-long"], "{}", found.render(false));
-        assert!(found.list[0].message.contains("can make a text of"), "{}", found.list[0].message);
+        assert!(
+            found.mistakes[0].message.contains("can make a text of"),
+            "{}",
+            found.mistakes[0].message
+        );
     }
     // A query is also a text.
     let half = chain("task.name", &|n| format!("t{0} + t{0}", n - 1), 16);
@@ -188,7 +200,7 @@ fn nested_embedders_are_searched_once_or_refused() {
     let session = Session::over(&scenario);
     let at = scenario.embedders.iter().position(|e| e.name == "z29").unwrap();
     let retriever = session.retriever(at, 0).unwrap();
-    let request = knockon::retrieve::Request { query: "headset", candidates: None };
+    let request = knockon::retrieve::SearchRequest { query: "headset", candidates: None };
     let found = retriever.search(&[request], 3, &|_| {}).unwrap();
     assert_eq!(found[0].len(), 3);
     assert!(session.fingerprints()[at].is_some());
@@ -308,7 +320,7 @@ fn the_number_of_guards_of_a_step_is_limited() {
     for count in [33, 2_000] {
         let found = mistakes(dir.path(), &guards(count));
         assert_eq!(codes(&found), ["out-of-range"]);
-        let message = &found.list[0].message;
+        let message = &found.mistakes[0].message;
         assert!(message.contains(&format!("{count} guards of the step `window`")), "{message}");
     }
     std::fs::write(dir.path().join("fine.yaml"), guards(32)).unwrap();

@@ -1,8 +1,8 @@
 //! Costs of failures: every figure computed by hand, and sampled results against exact ones.
 
-use knockon::run::record::{By, MoneyRecord};
+use knockon::run::record::{LossAttribution, MoneyRecord};
 use knockon::scenario::Scenario;
-use knockon::step::{Event, MissKind, Outcome};
+use knockon::step::{MissKind, RunOutcome, StepEvent};
 
 use crate::one_arm;
 use crate::support::runs::{run_first, try_all};
@@ -46,12 +46,12 @@ fn near(a: f64, b: f64) {
     assert!((a - b).abs() < 1e-9, "{a} against {b}");
 }
 
-fn part(money: &MoneyRecord, by: By) -> f64 {
-    money.splits.iter().find(|split| split.by == by).map_or(0.0, |split| split.loss)
+fn part(money: &MoneyRecord, by: LossAttribution) -> f64 {
+    money.splits.iter().find(|split| split.attributed_to == by).map_or(0.0, |split| split.loss)
 }
 
-fn error(step: &str, kind: MissKind) -> By {
-    By::Error(Some((step.to_owned(), Event::OwnMiss(kind))))
+fn error(step: &str, kind: MissKind) -> LossAttribution {
+    LossAttribution::Error(Some((step.to_owned(), StepEvent::OwnMiss(kind))))
 }
 
 const IMPACT: &str = r#"
@@ -72,14 +72,14 @@ fn losses_of_a_case_match_hand_computed_values() {
     let money = money(STEPS, "{}", IMPACT);
     let (refused, asked, bound) = (0.28 * 100.0 * 3.0, 0.3 * 40.0, (0.2 + 0.28) * 8.0 * 0.75);
     near(money.loss.estimate, refused + asked + bound);
-    near(part(&money, By::Rule("refused".into())), refused);
-    near(part(&money, By::Rule("asked".into())), asked);
-    near(part(&money, By::Rule("bound".into())), bound);
-    near(part(&money, By::Outcome(Outcome::WrongAction)), refused + 0.28 * 6.0);
-    near(part(&money, By::Outcome(Outcome::Omission)), asked + 0.2 * 6.0);
+    near(part(&money, LossAttribution::Rule("refused".into())), refused);
+    near(part(&money, LossAttribution::Rule("asked".into())), asked);
+    near(part(&money, LossAttribution::Rule("bound".into())), bound);
+    near(part(&money, LossAttribution::Outcome(RunOutcome::WrongAction)), refused + 0.28 * 6.0);
+    near(part(&money, LossAttribution::Outcome(RunOutcome::Omission)), asked + 0.2 * 6.0);
     near(money.running, 2.0 * 0.5 + 2.0 * 0.25);
     near(money.seconds, 2.0 * 2.0 + 2.0);
-    assert_eq!(money.tasks_behind_half, 1);
+    assert_eq!(money.tasks_for_half_loss, 1);
     // By size: 40 and 46 are in one band, 306 in another.
     let bands: Vec<(f64, f64)> = money.bands.iter().map(|b| (b.from, b.incidents)).collect();
     assert_eq!(bands.len(), 2);
@@ -111,7 +111,7 @@ fn shares_average_over_all_orders() {
     near(part(&money, error("one", MissKind::Binding)), shares[0]);
     near(part(&money, error("one", MissKind::Topic)), shares[1]);
     near(part(&money, error("two", MissKind::Binding)), shares[2]);
-    near(part(&money, By::Error(None)), 0.0);
+    near(part(&money, LossAttribution::Error(None)), 0.0);
     let all: f64 = shares.iter().sum();
     near(all, money.loss.estimate);
     // If `two` had been right, only the cost of `one` remains.
@@ -128,9 +128,12 @@ fn sampling_agrees_with_exact() {
     let close = |a: f64, b: f64| assert!((a - b).abs() < 3.0, "{a} against {b}");
     close(exact.loss.estimate, sampled.loss.estimate);
     for split in &exact.splits {
-        close(split.loss, part(&sampled, split.by.clone()));
+        close(split.loss, part(&sampled, split.attributed_to.clone()));
     }
-    let errors = sampled.splits.iter().filter(|split| matches!(split.by, By::Error(_)));
+    let errors = sampled
+        .splits
+        .iter()
+        .filter(|split| matches!(split.attributed_to, LossAttribution::Error(_)));
     near(errors.map(|split| split.loss).sum(), sampled.loss.estimate);
     for (a, b) in exact.avoidable.iter().zip(&sampled.avoidable) {
         close(a.loss, b.loss);
@@ -147,7 +150,7 @@ fn a_year_of_constant_losses_is_binomial() {
     let money = money(STEPS, "{}", impact);
     near(money.loss.estimate, 0.3 * 7.0);
     let year = Binomial::new(0.3, 500).unwrap();
-    for tail in &money.stated.tail {
+    for tail in &money.stated_year.tail {
         // 10,000 years: four standard errors of a share.
         let error = 4.0 * (tail.level * (1.0 - tail.level) / 1e4).sqrt();
         let low = year.inverse_cdf(tail.level - error) as f64 * 7.0;
@@ -156,7 +159,11 @@ fn a_year_of_constant_losses_is_binomial() {
         assert!(tail.cvar >= tail.var);
     }
     let sd = (500.0 * 0.3 * 0.7_f64).sqrt() * 7.0;
-    assert!((money.stated.sd / sd - 1.0).abs() < 0.04, "{} against {sd}", money.stated.sd);
+    assert!(
+        (money.stated_year.sd / sd - 1.0).abs() < 0.04,
+        "{} against {sd}",
+        money.stated_year.sd
+    );
 }
 
 #[test]
@@ -303,7 +310,7 @@ fn mixed(at_most: u64, low: f64, high: f64) -> f64 {
 fn a_year_of_random_volume_is_a_mixture() {
     let section = "sensitivity: {assumptions: {volume: {low: 200, high: 800}}}";
     let money = yearly("mean: 500, distribution: poisson", section);
-    let drawn = money.drawn.as_ref().unwrap();
+    let drawn = money.drawn_year.as_ref().unwrap();
     assert_eq!((drawn.years, drawn.draws), (10_000, None));
     for tail in &drawn.tail {
         let error = 4.0 * (tail.level * (1.0 - tail.level) / 1e4).sqrt();
@@ -313,9 +320,9 @@ fn a_year_of_random_volume_is_a_mixture() {
         assert!(low < tail.var && tail.var < high && high < 1.1 * tail.var, "{tail:?}");
     }
     // The same mean number of cases as before, but with a much larger variance between years.
-    assert!((drawn.mean / money.stated.mean - 1.0).abs() < 0.03);
-    assert!(drawn.sd > 4.0 * money.stated.sd, "{} {}", drawn.sd, money.stated.sd);
-    assert!(drawn.tail[1].var > 1.3 * money.stated.tail[1].var);
+    assert!((drawn.mean / money.stated_year.mean - 1.0).abs() < 0.03);
+    assert!(drawn.sd > 4.0 * money.stated_year.sd, "{} {}", drawn.sd, money.stated_year.sd);
+    assert!(drawn.tail[1].var > 1.3 * money.stated_year.tail[1].var);
     assert_eq!(money.year(), drawn);
 }
 
@@ -324,16 +331,23 @@ fn a_year_of_random_volume_is_a_mixture() {
 fn years_are_simulated_if_any_quantity_has_a_range() {
     let volume = "mean: 500, distribution: poisson";
     let none = yearly(volume, "sensitivity: {assumptions: {}}");
-    assert!(none.drawn.is_none());
-    assert_eq!(none.year(), &none.stated);
+    assert!(none.drawn_year.is_none());
+    assert_eq!(none.year(), &none.stated_year);
     let default = yearly(volume, "");
     // Of 500 cases, 250 to 1000: half of the years are above the stated mean.
-    let above =
-        default.drawn.as_ref().unwrap().curve.iter().find(|point| point.1 >= 1050.0).unwrap().0;
+    let above = default
+        .drawn_year
+        .as_ref()
+        .unwrap()
+        .curve
+        .iter()
+        .find(|point| point.1 >= 1050.0)
+        .unwrap()
+        .0;
     assert!((above - 0.5).abs() < 0.02, "{above}");
-    assert_eq!(default.stated, none.stated);
+    assert_eq!(default.stated_year, none.stated_year);
     let again = yearly(volume, "");
-    assert_eq!(again.drawn, default.drawn);
+    assert_eq!(again.drawn_year, default.drawn_year);
     // Scales the mean of a variable, not its variation between cases.
     let scaled = money(
         STEPS,
@@ -342,7 +356,7 @@ fn years_are_simulated_if_any_quantity_has_a_range() {
          losses: [{name: asked, if: action == 'ask', amount: 7, times: [x]}]\n\
          sensitivity: {assumptions: {variable.x: {low: 0.5, high: 1.5}}}",
     );
-    let (drawn, stated) = (scaled.drawn.as_ref().unwrap(), &scaled.stated);
+    let (drawn, stated) = (scaled.drawn_year.as_ref().unwrap(), &scaled.stated_year);
     let own = stated.sd.powi(2) / stated.mean.powi(2);
     // Var = E[x^2] own + Var[x], with x uniform from .5 to 1.5: 13/12 and 1/12.
     let expected = ((13.0 / 12.0 * own + 1.0 / 12.0) * stated.mean.powi(2)).sqrt();

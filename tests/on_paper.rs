@@ -4,9 +4,9 @@
 //! set how often a step misses. `alpha` is always right, and `beta` is the same attribute of another entity: a binding
 //! miss.
 
-use knockon::run::record::{ArmRecord, Importance, ShareRecord};
-use knockon::scenario::Method;
-use knockon::step::{Event, MissKind, Outcome};
+use knockon::run::record::{ArmRecord, CauseShareRecord, StepImportance};
+use knockon::scenario::InferenceMethod;
+use knockon::step::{MissKind, RunOutcome, StepEvent};
 
 use crate::one_arm;
 use crate::support::near;
@@ -19,7 +19,7 @@ const PASSAGES: &str = r#"
 {"id":"wrong price","text":"epsilon","entity":"b","attribute":"price","facts":{"price":{"number":2}}}
 "#;
 
-fn run_with(method: Method, reader: &str, steps: &str) -> ArmRecord {
+fn run_with(method: InferenceMethod, reader: &str, steps: &str) -> ArmRecord {
     let tasks = "id,name\nt1,x\n";
     let mut scenario = one_arm::scenario(PASSAGES, tasks, reader, steps, "{trials: 40000}");
     scenario.simulation.method = method;
@@ -27,7 +27,7 @@ fn run_with(method: Method, reader: &str, steps: &str) -> ArmRecord {
 }
 
 fn run(reader: &str, steps: &str) -> ArmRecord {
-    run_with(Method::Exact, reader, steps)
+    run_with(InferenceMethod::Exact, reader, steps)
 }
 
 /// A retrieve step that misses `weight` times in ten, and the reading of its fee.
@@ -45,15 +45,15 @@ fn find(name: &str, weight: u32) -> String {
     )
 }
 
-fn cause<'a>(arm: &'a ArmRecord, step: &str, event: Event) -> &'a ShareRecord {
+fn cause<'a>(arm: &'a ArmRecord, step: &str, event: StepEvent) -> &'a CauseShareRecord {
     arm.causes.iter().find(|c| c.step == step && c.event == event).unwrap()
 }
 
-fn importance(arm: &ArmRecord, step: &str) -> Importance {
+fn importance(arm: &ArmRecord, step: &str) -> StepImportance {
     arm.steps.iter().find(|s| s.step == step).unwrap().importance.unwrap()
 }
 
-const BINDING: Event = Event::OwnMiss(MissKind::Binding);
+const BINDING: StepEvent = StepEvent::OwnMiss(MissKind::Binding);
 
 /// A chain: the fee is found (a miss in 2 of 10), read, and paid if it is 10.
 ///
@@ -76,11 +76,11 @@ fn a_chain_matches_derived_figures() {
     );
     let arm = run("{preset: perfect, follow: 1, misread: 0.1, lucky: 0.1}", &steps);
     near(arm.summary.failure.estimate, 0.26);
-    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.26);
+    near(arm.summary.outcomes[RunOutcome::WrongAction as usize], 0.26);
     assert_eq!(arm.causes.len(), 2);
     near(cause(&arm, "find_fee", BINDING).failure.estimate, 0.17);
-    near(cause(&arm, "fee", Event::Misread).failure.estimate, 0.09);
-    near(cause(&arm, "fee", Event::Misread).share, 0.09 / 0.26);
+    near(cause(&arm, "fee", StepEvent::Misread).failure.estimate, 0.09);
+    near(cause(&arm, "fee", StepEvent::Misread).share, 0.09 / 0.26);
 
     let retrieval = importance(&arm, "find_fee");
     near(retrieval.p_err, 0.2);
@@ -123,10 +123,10 @@ fn a_chain_matches_derived_figures() {
     // find -> fee: wrong in .2, and then fee is wrong in .9. fee -> act: wrong alone in .26, and act is then always
     // wrong.
     let edge = |child: &str| arm.edges.iter().find(|e| e.child == child).unwrap();
-    near(edge("fee").p_parent_off_alone, 0.2);
+    near(edge("fee").p_only_parent_off, 0.2);
     near(edge("fee").p_child_wrong_given.unwrap(), 0.9);
     near(edge("fee").p_absorbed_given.unwrap(), 0.1);
-    near(edge("act").p_parent_off_alone, 0.26);
+    near(edge("act").p_only_parent_off, 0.26);
     near(edge("act").p_child_wrong_given.unwrap(), 1.0);
     // Independent steps: .8 of hits, .9 of readings of hits, 1 of actions. The truth is better by the luck of .2 * .1.
     near(arm.summary.independent_success, 0.72);
@@ -160,7 +160,7 @@ fn a_diamond_fails_only_if_both_sides_are_wrong() {
     near(arm.cuts[0].share, 1.0);
     // A single wrong side is absorbed by the action: a wrong and b right in .2 * .7.
     let edge = arm.edges.iter().find(|e| e.parent == "a").unwrap();
-    near(edge.p_parent_off_alone, 0.14);
+    near(edge.p_only_parent_off, 0.14);
     near(edge.p_absorbed_given.unwrap(), 1.0);
     // Five steps at .8, 1, .7, 1, 1: the independence formula ignores the diamond.
     near(arm.summary.independent_success, 0.56);
@@ -236,13 +236,13 @@ fn an_abstaining_reader_stops_the_run() {
         find("fee", 3)
     );
     let arm = run("{preset: perfect}", &steps);
-    near(arm.summary.outcomes[Outcome::Stopped as usize], 0.3);
+    near(arm.summary.outcomes[RunOutcome::Stopped as usize], 0.3);
     near(arm.summary.silent, 0.0);
     let share = cause(&arm, "find_fee", BINDING);
-    near(share.outcomes[Outcome::Stopped as usize], 0.3);
+    near(share.outcomes[RunOutcome::Stopped as usize], 0.3);
     near(share.failure.estimate, 0.3);
-    let events: Vec<Event> = arm.paths[0].events.iter().map(|e| e.event).collect();
-    assert_eq!(events, [BINDING, Event::Abstained, Event::Stopped]);
+    let events: Vec<StepEvent> = arm.paths[0].events.iter().map(|e| e.event).collect();
+    assert_eq!(events, [BINDING, StepEvent::Abstained, StepEvent::Stopped]);
 }
 
 /// The chain again, by sampling alone: every figure within five standard errors, and the shares within their own
@@ -255,7 +255,7 @@ fn sampling_agrees_with_the_derived_figures() {
         find("fee", 2)
     );
     let reader = "{preset: perfect, follow: 1, misread: 0.1, lucky: 0.1}";
-    let arm = run_with(Method::MonteCarlo, reader, &steps);
+    let arm = run_with(InferenceMethod::MonteCarlo, reader, &steps);
     let close = |a: f64, b: f64| {
         let error = (b * (1.0 - b) / 40_000.0).sqrt();
         assert!((a - b).abs() < 5.0 * error, "{a} against {b}");
@@ -263,7 +263,7 @@ fn sampling_agrees_with_the_derived_figures() {
     close(arm.summary.failure.estimate, 0.26);
     let sum: f64 = arm.causes.iter().map(|c| c.failure.estimate).sum();
     near(sum, arm.summary.failure.estimate);
-    for (step, event, share) in [("find_fee", BINDING, 0.17), ("fee", Event::Misread, 0.09)] {
+    for (step, event, share) in [("find_fee", BINDING, 0.17), ("fee", StepEvent::Misread, 0.09)] {
         let found = cause(&arm, step, event).failure;
         let half = (found.high - found.low) / 2.0;
         assert!(half > 0.0 && half < 0.01);
@@ -278,7 +278,7 @@ fn sampling_agrees_with_the_derived_figures() {
 }
 
 /// A guard on the fee with the check `check`. The find misses in 2 of 10 runs, and the reader follows.
-fn guarded(method: Method, check: &str) -> ArmRecord {
+fn guarded(method: InferenceMethod, check: &str) -> ArmRecord {
     let find = find("fee", 2).replace(
         "read: {from: find_fee, field: fee}}",
         &format!("read: {{from: find_fee, field: fee}}, guard: [{{check: {check}}}]}}"),
@@ -294,24 +294,24 @@ fn guarded(method: Method, check: &str) -> ArmRecord {
 /// and nothing is silent any more. The miss still causes the failures.
 #[test]
 fn a_guard_stops_wrong_values() {
-    let arm = guarded(Method::Exact, "fee < 15");
-    near(arm.summary.outcomes[Outcome::Stopped as usize], 0.2);
+    let arm = guarded(InferenceMethod::Exact, "fee < 15");
+    near(arm.summary.outcomes[RunOutcome::Stopped as usize], 0.2);
     near(arm.summary.failure.estimate, 0.2);
     near(arm.summary.silent, 0.0);
     let fee = arm.steps.iter().find(|s| s.step == "fee").unwrap();
     near(fee.p_caught, 0.2);
     near(fee.p_false_alarm, 0.0);
     near(fee.p_missing, 0.2);
-    near(cause(&arm, "find_fee", BINDING).outcomes[Outcome::Stopped as usize], 0.2);
-    let events: Vec<Event> = arm.paths[0].events.iter().map(|e| e.event).collect();
-    assert_eq!(events, [BINDING, Event::Distracted, Event::Caught]);
+    near(cause(&arm, "find_fee", BINDING).outcomes[RunOutcome::Stopped as usize], 0.2);
+    let events: Vec<StepEvent> = arm.paths[0].events.iter().map(|e| e.event).collect();
+    assert_eq!(events, [BINDING, StepEvent::Distracted, StepEvent::Caught]);
 }
 
 /// A guard that catches nothing leaves every number unchanged: .2 of wrong actions.
 #[test]
 fn a_silent_wrong_value_is_not_stopped() {
-    let arm = guarded(Method::Exact, "fee < 25");
-    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.2);
+    let arm = guarded(InferenceMethod::Exact, "fee < 25");
+    near(arm.summary.outcomes[RunOutcome::WrongAction as usize], 0.2);
     near(arm.summary.silent, 0.2);
     let fee = arm.steps.iter().find(|s| s.step == "fee").unwrap();
     near(fee.p_caught + fee.p_false_alarm, 0.0);
@@ -323,16 +323,16 @@ fn a_silent_wrong_value_is_not_stopped() {
 /// a hit; v(both) = 1. Shapley: miss (.2 + 0) / 2 = .1; alarm (1 + .8) / 2 = .9.
 #[test]
 fn a_false_alarm_is_an_own_error_of_the_guard() {
-    for method in [Method::Exact, Method::MonteCarlo] {
+    for method in [InferenceMethod::Exact, InferenceMethod::MonteCarlo] {
         let arm = guarded(method, "fee < 5");
         let close = |a: f64, b: f64| match method {
-            Method::Exact => near(a, b),
+            InferenceMethod::Exact => near(a, b),
             // 40,000 trials.
             _ => assert!((a - b).abs() < 0.01, "{a} against {b}"),
         };
-        near(arm.summary.outcomes[Outcome::Stopped as usize], 1.0);
+        near(arm.summary.outcomes[RunOutcome::Stopped as usize], 1.0);
         close(cause(&arm, "find_fee", BINDING).failure.estimate, 0.1);
-        close(cause(&arm, "fee", Event::FalseAlarm).failure.estimate, 0.9);
+        close(cause(&arm, "fee", StepEvent::FalseAlarm).failure.estimate, 0.9);
         let fee = arm.steps.iter().find(|s| s.step == "fee").unwrap();
         close(fee.p_caught, 0.2);
         close(fee.p_false_alarm, 0.8);
@@ -356,7 +356,7 @@ fn a_guard_downstream_catches_an_inherited_error() {
     let arm = run("{preset: perfect, follow: 1}", &steps);
     let twice = arm.steps.iter().find(|s| s.step == "twice").unwrap();
     near(twice.p_caught, 0.2);
-    near(arm.summary.outcomes[Outcome::Stopped as usize], 0.2);
+    near(arm.summary.outcomes[RunOutcome::Stopped as usize], 0.2);
     assert_eq!(arm.causes.len(), 1);
     let edge = arm.edges.iter().find(|e| e.child == "twice").unwrap();
     near(edge.p_child_missing_given.unwrap(), 1.0);
@@ -374,10 +374,10 @@ fn gold_in_the_middle_is_overlooked() {
   - {id: fee, read: {from: find_fee, field: fee}}
   - {id: act, act: [{if: fee == 20, do: pay}, {do: refuse}]}"#;
     let arm = run("{preset: perfect, overlooked: 0.2, follow: 0.5}", steps);
-    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.1);
-    near(arm.summary.outcomes[Outcome::Stopped as usize], 0.1);
-    near(cause(&arm, "fee", Event::Distracted).failure.estimate, 0.1);
-    near(cause(&arm, "fee", Event::Abstained).failure.estimate, 0.1);
+    near(arm.summary.outcomes[RunOutcome::WrongAction as usize], 0.1);
+    near(arm.summary.outcomes[RunOutcome::Stopped as usize], 0.1);
+    near(cause(&arm, "fee", StepEvent::Distracted).failure.estimate, 0.1);
+    near(cause(&arm, "fee", StepEvent::Abstained).failure.estimate, 0.1);
     near(importance(&arm, "fee").p_fail_if_right, 0.0);
 }
 

@@ -1,10 +1,12 @@
 //! The same difference in every report: pairs.csv, summary.csv and impact.csv of a run, a plan and a gate.
 
-use knockon::gate::{self, Allowed, Baseline, Check, Demand, Question, Verdict};
-use knockon::run::Record;
-use knockon::run::record::Measure;
+use knockon::gate::{
+    self, AllowedIncrease, GateBaseline, GateCheck, GateCriterion, GateSettings, GateVerdict,
+};
+use knockon::run::RunRecord;
+use knockon::run::record::ComparisonMeasure;
 use knockon::scenario::Scenario;
-use knockon::stats::Interval;
+use knockon::stats::ConfidenceInterval;
 use knockon::{atomic_file, plan, report};
 
 use crate::significance::{AMOUNTS, scenario};
@@ -16,41 +18,41 @@ fn reviewed(amounts: &[f64], misread: f64) -> Scenario {
     scenario(amounts, misread, guard, "plan: {candidates: [{id: review, guarded: true}]}")
 }
 
-fn gated(scenario: &Scenario, record: &Record) -> Vec<Check> {
+fn gated(scenario: &Scenario, record: &RunRecord) -> Vec<GateCheck> {
     let dir = tempfile::tempdir().unwrap();
     let mut files = report::csv::files(record).unwrap();
     let none = vec![None; scenario.arms.len()];
     let manifest = report::manifest::manifest(scenario, record, &none, &[]);
     files.push(("manifest.json", report::manifest::bytes(&manifest).unwrap()));
     atomic_file::write_all(dir.path(), &files).unwrap();
-    let question = Question {
-        allowed: Allowed { failure: 0.01, silent: 0.01, stopped: None, loss: Some(0.05) },
-        demand: Demand::NotWorse,
+    let question = GateSettings {
+        allowed: AllowedIncrease { failure: 0.01, silent: 0.01, stopped: None, loss: Some(0.05) },
+        criterion: GateCriterion::NotWorse,
         stop_weight: 1.0,
     };
-    let baseline = Baseline::read(dir.path()).unwrap();
+    let baseline = GateBaseline::read(dir.path()).unwrap();
     let arms = [("reviewed".to_owned(), "plain".to_owned())];
     gate::assess(scenario, record, &baseline, &arms, &question).unwrap()
 }
 
-fn gate_interval(checks: &[Check], measure: gate::Measure) -> Interval {
+fn gate_interval(checks: &[GateCheck], measure: gate::GateMeasure) -> ConfidenceInterval {
     let check = checks.iter().find(|check| check.measure == measure).unwrap();
     match &check.verdict {
-        Verdict::Assessed { difference, .. } => *difference,
-        Verdict::Unknown(why) => panic!("{why}"),
+        GateVerdict::Assessed { difference, .. } => *difference,
+        GateVerdict::NotAssessed(why) => panic!("{why}"),
     }
 }
 
 #[track_caller]
-fn same(a: Interval, b: Interval, within: f64) {
+fn same(a: ConfidenceInterval, b: ConfidenceInterval, within: f64) {
     for (a, b) in [(a.estimate, b.estimate), (a.low, b.low), (a.high, b.high)] {
         assert!((a - b).abs() <= within * b.abs().max(1.0), "{a} against {b}");
     }
 }
 
-fn times(of: Interval, factor: f64) -> Interval {
+fn times(of: ConfidenceInterval, factor: f64) -> ConfidenceInterval {
     let (low, high) = (factor * of.low, factor * of.high);
-    Interval { estimate: factor * of.estimate, low: low.min(high), high: low.max(high) }
+    ConfidenceInterval { estimate: factor * of.estimate, low: low.min(high), high: low.max(high) }
 }
 
 #[test]
@@ -64,16 +66,16 @@ fn run_plan_and_gate_give_the_same_interval() {
         let scenario = reviewed(amounts, misread);
         let record = run_all(&scenario);
         let (failure, money) = (
-            record.comparison.difference(Measure::Failure, 1, 0).unwrap(),
-            record.comparison.difference(Measure::Money, 1, 0).unwrap(),
+            record.comparison.difference(ComparisonMeasure::Failure, 1, 0).unwrap(),
+            record.comparison.difference(ComparisonMeasure::Money, 1, 0).unwrap(),
         );
         // On the terminal, in summary.csv and impact.csv.
         assert_eq!(record.arms[1].summary.difference, Some(failure));
         let of_arm = record.arms[1].money.as_ref().unwrap();
         assert_eq!(of_arm.difference, Some(money));
         let checks = gated(&scenario, &record);
-        same(gate_interval(&checks, gate::Measure::Failure), failure.interval, within);
-        same(gate_interval(&checks, gate::Measure::Loss), money.interval, within);
+        same(gate_interval(&checks, gate::GateMeasure::Failure), failure.interval, within);
+        same(gate_interval(&checks, gate::GateMeasure::Loss), money.interval, within);
         // The plan's yearly saving is the cost difference of the arm per case times the cases per year; with a single
         // option there is no correction for picking the best.
         let planned = plan::plan(scenario, &mut |scenario| Ok(run_all(scenario))).unwrap();

@@ -5,17 +5,17 @@
 use std::path::Path;
 
 use knockon::Session;
-use knockon::output::Output;
+use knockon::output::OutputWriter;
 use knockon::report::{manifest, page};
-use knockon::run::{self, Record};
+use knockon::run::{self, RunRecord};
 use knockon::scenario::{self, Scenario};
 use knockon::world::synth;
 
 use crate::support::one_arm;
 
-fn record(scenario: &Scenario, arms: &[usize]) -> (Record, String) {
+fn record(scenario: &Scenario, arms: &[usize]) -> (RunRecord, String) {
     let session = Session::over(scenario);
-    let record = run::run_and_tell(&session, arms, page::worst(arms.len())).unwrap();
+    let record = run::run_with_traces(&session, arms, page::worst_tasks_shown(arms.len())).unwrap();
     let manifest = manifest::manifest(scenario, &record, &session.fingerprints(), &[]);
     let page = page::page(&record, &manifest);
     (record, page)
@@ -61,7 +61,7 @@ fn flows_add_up_to_the_failures() {
     assert!((flows - arm.summary.failure.estimate).abs() < 1e-9);
     // A stop has no label, and each outcome equals the summary, except for flows too rare to be shown.
     let rest: f64 = arm.flows.iter().filter(|f| f.root.is_none()).map(|f| f.p).sum();
-    for outcome in knockon::step::Outcome::ALL.into_iter().skip(1) {
+    for outcome in knockon::step::RunOutcome::ALL.into_iter().skip(1) {
         let of = arm.flows.iter().filter(|flow| flow.outcome == Some(outcome));
         let p: f64 = of.map(|flow| flow.p).sum();
         let all = arm.summary.outcomes[outcome as usize];
@@ -83,9 +83,9 @@ fn the_page_does_not_depend_on_threads() {
 #[test]
 fn the_page_of_three_hundred_tasks_and_four_arms_is_small() {
     let dir = tempfile::tempdir().unwrap();
-    let portfolio = synth::contracts(100, 1, "hard".parse().unwrap()).unwrap();
+    let portfolio = synth::generate_contracts(100, 1, "hard".parse().unwrap()).unwrap();
     assert_eq!(portfolio.tasks.len(), 300);
-    portfolio.write(&Output::default(), &dir.path().join("renewal_desk")).unwrap();
+    portfolio.write(&OutputWriter::default(), &dir.path().join("renewal_desk")).unwrap();
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let yaml = std::fs::read_to_string(scenarios.join("renewal_desk.yaml")).unwrap();
     // Four arms without a transformer: their results do not matter here.
@@ -101,7 +101,7 @@ fn the_page_of_three_hundred_tasks_and_four_arms_is_small() {
 
 #[test]
 fn only_the_best_arms_and_the_baseline_are_detailed_among_many() {
-    assert_eq!([1, 16, 17, 40, 100, 400].map(page::worst), [25, 25, 23, 10, 4, 3]);
+    assert_eq!([1, 16, 17, 40, 100, 400].map(page::worst_tasks_shown), [25, 25, 23, 10, 4, 3]);
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in [
         ("passages.jsonl", include_str!("../src/cli/init/passages.jsonl")),

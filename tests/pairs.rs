@@ -4,14 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use knockon::embed::similarity_map::{Base, Config, Map, Net, Shape, probability, save};
+use knockon::embed::similarity_map::{
+    MapNetwork, MapNetworkShape, SimilarityMapBase, SimilarityMapConfig, TokenSimilarityMap,
+    probability, save,
+};
 use knockon::embed::{
-    CachedScorer, CrossEncoderSpec, ModelKind, ModelSpec, Pair, PairLimit, PairScorer, Penalty,
-    Precision, SimilarityMapSpec, locate, open_cross_encoder, open_maps, open_max_sim,
+    CachedScorer, CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, PairLimit, PairScorer,
+    Penalty, SimilarityMapSpec, TextPair, model_paths, open_cross_encoder, open_maps, open_max_sim,
     open_similarity_map, quantize,
 };
-use knockon::output::Output;
-use knockon::retrieve::{Bm25Params, Bm25Retriever, Request, RerankedRetriever, Retriever};
+use knockon::output::OutputWriter;
+use knockon::retrieve::{Bm25Params, Bm25Retriever, RerankedRetriever, Retriever, SearchRequest};
 
 const TINY: &str = "tests/data/embed/tiny_pairs";
 
@@ -29,17 +32,17 @@ fn stored() -> Stored {
     serde_json::from_str(include_str!("data/embed/pairs.json")).unwrap()
 }
 
-fn pairs(stored: &Stored) -> Vec<Pair<'_>> {
+fn pairs(stored: &Stored) -> Vec<TextPair<'_>> {
     stored.pairs.iter().map(|(query, passage)| (query.as_str(), passage.as_str())).collect()
 }
 
-fn cross_encoder(precision: Precision, pair: Option<String>) -> Box<dyn PairScorer> {
+fn cross_encoder(precision: ModelPrecision, pair: Option<String>) -> Box<dyn PairScorer> {
     let spec = CrossEncoderSpec { model: TINY.to_owned(), precision, max_tokens: None, pair };
     open_cross_encoder(&spec).unwrap()
 }
 
 fn max_sim() -> Box<dyn PairScorer> {
-    let spec = ModelSpec::new(ModelKind::Transformer, TINY).with_precision(Precision::F32);
+    let spec = ModelSpec::new(ModelKind::Transformer, TINY).with_precision(ModelPrecision::F32);
     open_max_sim(&spec).unwrap()
 }
 
@@ -56,9 +59,9 @@ fn scores_match_the_reference() {
     let stored = stored();
     let pairs = pairs(&stored);
     let score = |scorer: &dyn PairScorer| scorer.score(&pairs, &|_| {}).unwrap();
-    close(&score(&*cross_encoder(Precision::F32, None)), &stored.cross_encoder, 1e-4);
-    close(&score(&*cross_encoder(Precision::Int8, None)), &stored.cross_encoder, 0.1);
-    let single = cross_encoder(Precision::F32, Some(stored.single.clone()));
+    close(&score(&*cross_encoder(ModelPrecision::F32, None)), &stored.cross_encoder, 1e-4);
+    close(&score(&*cross_encoder(ModelPrecision::Int8, None)), &stored.cross_encoder, 0.1);
+    let single = cross_encoder(ModelPrecision::F32, Some(stored.single.clone()));
     close(&score(&*single), &stored.cross_encoder_single, 1e-4);
     close(&score(&*max_sim()), &stored.max_sim, 1e-5);
 }
@@ -66,7 +69,7 @@ fn scores_match_the_reference() {
 #[test]
 fn a_score_does_not_depend_on_the_other_pairs_and_empty_texts_are_scored() {
     let stored = stored();
-    for scorer in [cross_encoder(Precision::F32, None), max_sim()] {
+    for scorer in [cross_encoder(ModelPrecision::F32, None), max_sim()] {
         let together = scorer.score(&pairs(&stored), &|_| {}).unwrap();
         let alone =
             pairs(&stored).into_iter().map(|pair| scorer.score(&[pair], &|_| {}).unwrap()[0]);
@@ -79,14 +82,15 @@ fn a_score_does_not_depend_on_the_other_pairs_and_empty_texts_are_scored() {
 #[test]
 fn a_quantized_cross_encoder_keeps_its_head() {
     let dir = tempfile::tempdir().unwrap();
-    quantize::quantize(Path::new(TINY), &Output::default(), dir.path()).unwrap();
+    quantize::quantize(Path::new(TINY), &OutputWriter::default(), dir.path()).unwrap();
     let model = dir.path().to_str().unwrap().to_owned();
-    let spec = CrossEncoderSpec { model, precision: Precision::Int8, max_tokens: None, pair: None };
+    let spec =
+        CrossEncoderSpec { model, precision: ModelPrecision::Int8, max_tokens: None, pair: None };
     let (stored, quantized) = (stored(), open_cross_encoder(&spec).unwrap());
     let scores = quantized.score(&pairs(&stored), &|_| {}).unwrap();
     assert_eq!(
         scores,
-        cross_encoder(Precision::Int8, None).score(&pairs(&stored), &|_| {}).unwrap()
+        cross_encoder(ModelPrecision::Int8, None).score(&pairs(&stored), &|_| {}).unwrap()
     );
 }
 
@@ -94,7 +98,7 @@ fn a_quantized_cross_encoder_keeps_its_head() {
 fn a_model_without_a_head_is_refused() {
     let spec = CrossEncoderSpec {
         model: "all-MiniLM-L6-v2".to_owned(),
-        precision: Precision::Int8,
+        precision: ModelPrecision::Int8,
         max_tokens: None,
         pair: None,
     };
@@ -110,23 +114,23 @@ fn the_named_reranker_joins_texts_as_its_own_files_specify() {
         onnx: Vec<f32>,
         f32: Vec<f32>,
     }
-    if locate::pulled("bert-mini-reranker").is_none() {
+    if model_paths::pulled_model_dir("bert-mini-reranker").is_none() {
         println!(
             "skipped: bert-mini-reranker is not here (knockon models pull bert-mini-reranker)"
         );
         return;
     }
     let stored: Stored = serde_json::from_str(include_str!("data/embed/bert_mini.json")).unwrap();
-    let pairs: Vec<Pair> = stored.pairs.iter().map(|(q, p)| (q.as_str(), p.as_str())).collect();
+    let pairs: Vec<TextPair> = stored.pairs.iter().map(|(q, p)| (q.as_str(), p.as_str())).collect();
     let score = |precision| {
         let model = "bert-mini-reranker".to_owned();
         let spec = CrossEncoderSpec { model, precision, max_tokens: None, pair: None };
         open_cross_encoder(&spec).unwrap().score(&pairs, &|_| {}).unwrap()
     };
-    close(&score(Precision::F32), &stored.f32, 1e-3);
-    close(&score(Precision::Int8), &stored.f32, 0.35);
+    close(&score(ModelPrecision::F32), &stored.f32, 1e-3);
+    close(&score(ModelPrecision::Int8), &stored.f32, 0.35);
     // ONNX Runtime rounds the activations of a tensor with a single scale, which is coarser than ours.
-    close(&score(Precision::F32), &stored.onnx, 0.7);
+    close(&score(ModelPrecision::F32), &stored.onnx, 0.7);
 }
 
 /// A network of random weights and two maps, generated by `tests/data/embed/make_similarity_map.py`.
@@ -148,18 +152,18 @@ struct StoredMap {
     logit: f32,
 }
 
-fn stored_net() -> (Net, Vec<StoredMap>) {
+fn stored_net() -> (MapNetwork, Vec<StoredMap>) {
     let text = include_str!("data/embed/similarity_map.json");
     let stored: StoredNet = serde_json::from_str(text).unwrap();
-    let shape = Shape { width: stored.width, layers: stored.layers };
-    (Net { shape, weights: stored.weights }, stored.maps)
+    let shape = MapNetworkShape { width: stored.width, layers: stored.layers };
+    (MapNetwork { shape, weights: stored.weights }, stored.maps)
 }
 
 #[test]
 fn a_network_over_a_map_matches_pytorch() {
     let (net, maps) = stored_net();
     for StoredMap { rows, cols, cosine, same, base, logit } in maps {
-        let ours = net.logit(&Map { rows, cols, cosine, same, base });
+        let ours = net.logit(&TokenSimilarityMap { rows, cols, cosine, same, base });
         assert!((ours - logit).abs() < 1e-4, "{rows} x {cols}: {ours} {logit}");
     }
 }
@@ -169,19 +173,23 @@ fn a_similarity_map_scores_by_probability_or_by_penalised_cosine() {
     let stored = stored();
     let pairs = pairs(&stored);
     let (net, _) = stored_net();
-    let base = ModelSpec::new(ModelKind::Transformer, TINY).with_precision(Precision::F32);
+    let base = ModelSpec::new(ModelKind::Transformer, TINY).with_precision(ModelPrecision::F32);
     let maps = open_maps(&base, 6).unwrap();
     let config = |fingerprint: &str| {
         let fingerprint = fingerprint.to_owned();
-        Config::new(
-            Base { model: TINY.to_owned(), precision: Precision::F32, fingerprint },
+        SimilarityMapConfig::new(
+            SimilarityMapBase {
+                model: TINY.to_owned(),
+                precision: ModelPrecision::F32,
+                fingerprint,
+            },
             6,
             net.shape,
         )
     };
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("map");
-    save(&Output::new(true), &dir, &config(maps.fingerprint()), &net, &[]).unwrap();
+    save(&OutputWriter::new(true), &dir, &config(maps.fingerprint()), &net, &[]).unwrap();
     let open = |penalty| {
         let dir = dir.to_str().unwrap().to_owned();
         open_similarity_map(&SimilarityMapSpec { dir, penalty })
@@ -189,7 +197,7 @@ fn a_similarity_map_scores_by_probability_or_by_penalised_cosine() {
     let score = |penalty| open(penalty).unwrap().score(&pairs, &|_| {}).unwrap();
 
     let seen = maps
-        .each(&pairs, &|_| {}, &|map| {
+        .map_each(&pairs, &|_| {}, &|map| {
             map.map(|map| (map.rows.max(map.cols), map.base, probability(net.logit(&map))))
         })
         .unwrap();
@@ -208,9 +216,9 @@ fn a_similarity_map_scores_by_probability_or_by_penalised_cosine() {
     assert_eq!(scorer.pair_limit(), Some(PairLimit::Apart { query: 6, passage: 6 }));
     let length_pairs =
         [("a", "b"), ("a b c d e f", "b"), ("a b c d e f g", "b"), ("a", "a b c d e f g")];
-    assert_eq!(scorer.are_cut(&length_pairs).unwrap(), [false, false, true, true]);
+    assert_eq!(scorer.are_truncated(&length_pairs).unwrap(), [false, false, true, true]);
 
-    save(&Output::new(true), &dir, &config("another"), &net, &[]).unwrap();
+    save(&OutputWriter::new(true), &dir, &config("another"), &net, &[]).unwrap();
     let error =
         |result: anyhow::Result<Box<dyn PairScorer>>| format!("{:#}", result.err().unwrap());
     let message = error(open(None));
@@ -220,7 +228,7 @@ fn a_similarity_map_scores_by_probability_or_by_penalised_cosine() {
         ("config.json", b"{", "config.json"),
         ("model.safetensors", b"", "model.safetensors is damaged"),
     ] {
-        save(&Output::new(true), &dir, &config(maps.fingerprint()), &net, &[]).unwrap();
+        save(&OutputWriter::new(true), &dir, &config(maps.fingerprint()), &net, &[]).unwrap();
         std::fs::write(dir.join(file), bytes).unwrap();
         let message = error(open(None));
         assert!(message.contains(expected), "{message}");
@@ -238,7 +246,7 @@ impl PairScorer for LengthScorer {
         "lengths"
     }
 
-    fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
+    fn score(&self, pairs: &[TextPair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
         let before = self.scored.fetch_add(pairs.len(), Ordering::Relaxed);
         anyhow::ensure!(before + pairs.len() <= self.most, "interrupted");
         done(pairs.len());
@@ -251,7 +259,8 @@ fn an_interrupted_scoring_resumes() {
     let folder = tempfile::tempdir().unwrap();
     let texts: Vec<String> = (0..5000).map(|n| "x".repeat(n % 7) + &n.to_string()).collect();
     // Each pair occurs twice.
-    let pairs: Vec<Pair> = texts.iter().chain(&texts).map(|text| ("q", text.as_str())).collect();
+    let pairs: Vec<TextPair> =
+        texts.iter().chain(&texts).map(|text| ("q", text.as_str())).collect();
     let open = |most| {
         let scored = Arc::new(AtomicUsize::new(0));
         let scorer = Box::new(LengthScorer { scored: scored.clone(), most });
@@ -275,8 +284,8 @@ fn reranking_orders_the_top_of_the_first_ranking() {
     let texts = ["notice", "notice notice of it", "no", "notice of"];
     let first = Arc::new(Bm25Retriever::new(&texts, Bm25Params::default()).unwrap());
     let scorer = Arc::new(LengthScorer { scored: Arc::default(), most: usize::MAX });
-    let all = Request { query: "notice", candidates: None };
-    let some = Request { query: "notice", candidates: Some(&[0, 2, 3]) };
+    let all = SearchRequest { query: "notice", candidates: None };
+    let some = SearchRequest { query: "notice", candidates: Some(&[0, 2, 3]) };
     let found = |depth, asked| {
         let reranked = RerankedRetriever::new(first.clone(), scorer.clone(), &texts, depth);
         let progress = AtomicUsize::new(0);
@@ -285,8 +294,9 @@ fn reranking_orders_the_top_of_the_first_ranking() {
         };
         let found = reranked.search(&[all, some], asked, &done).unwrap();
         assert_eq!(progress.into_inner(), 2);
-        let ids =
-            |ranking: &Vec<knockon::retrieve::Hit>| ranking.iter().map(|h| h.passage).collect();
+        let ids = |ranking: &Vec<knockon::retrieve::PassageHit>| {
+            ranking.iter().map(|h| h.passage).collect()
+        };
         found.iter().map(ids).collect::<Vec<Vec<u32>>>()
     };
     assert_eq!(found(20, 20), [vec![1, 3, 0], vec![3, 0]]);

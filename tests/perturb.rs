@@ -2,22 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use knockon::perturb::{Kind, Options, Positive, near_misses};
+use knockon::perturb::{NearMissKind, NearMissOptions, TripletPositive, near_misses};
 use knockon::progress::NoProgress;
 use knockon::world::import::{condaqa, paws};
-use knockon::world::triplet::{self, Triplet};
-use knockon::world::{labelled_pair, texts};
+use knockon::world::triplet::{self, TextTriplet};
+use knockon::world::{labelled_pair, text_list};
 
-fn options(kinds: &[Kind], positive: Positive) -> Options {
-    Options { kinds: kinds.to_vec(), seed: 1, per_kind: None, positive }
+fn options(kinds: &[NearMissKind], positive: TripletPositive) -> NearMissOptions {
+    NearMissOptions { kinds: kinds.to_vec(), seed: 1, per_kind: None, positive }
 }
 
 /// All near-misses of one kind from a hundred seeds.
-fn all(kind: Kind, text: &str) -> Vec<String> {
+fn all(kind: NearMissKind, text: &str) -> Vec<String> {
     let texts = [text.to_owned()];
     let mut all: Vec<String> = (0..100)
         .flat_map(|seed| {
-            let options = Options { seed, ..options(&[kind], Positive::Identity) };
+            let options = NearMissOptions { seed, ..options(&[kind], TripletPositive::Identity) };
             near_misses(&texts, &options).triplets
         })
         .filter_map(|triplet| triplet.negative)
@@ -33,44 +33,44 @@ fn each_kind_makes_its_change() {
         |kind, text: &str, expected: &[&str]| assert_eq!(all(kind, text), expected, "{text}");
     let text = "The Customer shall pay the Supplier within thirty (30) days of receipt.";
     near(
-        Kind::Negation,
+        NearMissKind::Negation,
         text,
         &["The Customer shall not pay the Supplier within thirty (30) days of receipt."],
     );
     near(
-        Kind::RoleSwap,
+        NearMissKind::RoleSwap,
         text,
         &["The Supplier shall pay the Customer within thirty (30) days of receipt."],
     );
     near(
-        Kind::QuantifierModal,
+        NearMissKind::QuantifierModal,
         text,
         &["The Customer may pay the Supplier within thirty (30) days of receipt."],
     );
     near(
-        Kind::Temporal,
+        NearMissKind::Temporal,
         text,
         &["The Customer shall pay the Supplier more than thirty (30) days after receipt."],
     );
     near(
-        Kind::Binding,
+        NearMissKind::Binding,
         "A late fee of $50 applies to orders above $2,000 each.",
         &["A late fee of $2,000 applies to orders above $50 each."],
     );
     near(
-        Kind::Negation,
+        NearMissKind::Negation,
         "This clause does not apply to any other party.",
         &["This clause applies to any other party."],
     );
     near(
-        Kind::Number,
+        NearMissKind::Number,
         "The rate of interest is one hundred percent a year.",
         &["The rate of interest is fifty percent a year."],
     );
     // The order is reversible; a prohibition is not weakened by another modal; a section number is not an amount.
-    near(Kind::RoleSwap, "The Customer and the Supplier shall keep it secret.", &[]);
-    near(Kind::QuantifierModal, "No party shall disclose it to others.", &[]);
-    near(Kind::Number, "Section 4 governs what the parties owe each other.", &[]);
+    near(NearMissKind::RoleSwap, "The Customer and the Supplier shall keep it secret.", &[]);
+    near(NearMissKind::QuantifierModal, "No party shall disclose it to others.", &[]);
+    near(NearMissKind::Number, "Section 4 governs what the parties owe each other.", &[]);
 }
 
 #[test]
@@ -79,10 +79,11 @@ fn a_rewording_is_the_positive_where_there_is_one() {
         "The Customer shall pay each invoice within 30 days of receipt.".to_owned(),
         "He will come to see all of them today.".to_owned(),
     ];
-    let made = near_misses(&texts, &options(&[Kind::Negation], Positive::Paraphrase));
+    let made =
+        near_misses(&texts, &options(&[NearMissKind::Negation], TripletPositive::Paraphrase));
     assert_eq!(
         made.triplets,
-        [Triplet {
+        [TextTriplet {
             anchor: texts[0].clone(),
             positive: "Each invoice shall be paid by the Customer within 30 days of receipt."
                 .into(),
@@ -101,9 +102,12 @@ fn the_bundled_near_misses_are_reproducible() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let mut all = Vec::new();
     for file in ["renewal_desk/passages.jsonl", "ledger/purchasing.jsonl", "ledger/sales.jsonl"] {
-        all.extend(texts::read(&root.join(file), "text", &NoProgress).unwrap());
+        all.extend(text_list::read(&root.join(file), "text", &NoProgress).unwrap());
     }
-    let options = Options { per_kind: Some(50), ..options(&Kind::ALL, Positive::Paraphrase) };
+    let options = NearMissOptions {
+        per_kind: Some(50),
+        ..options(&NearMissKind::ALL, TripletPositive::Paraphrase)
+    };
     let bundled = std::fs::read(root.join("probe/near_misses.csv")).unwrap();
     for threads in [1, 3] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -163,11 +167,11 @@ proptest::proptest! {
         seed in 0u64..1000
     ) {
         let texts = [format!("The Customer {} it.", pieces.join(" "))];
-        for positive in [Positive::Identity, Positive::Paraphrase] {
-            let options = Options { seed, ..options(&Kind::ALL, positive) };
+        for positive in [TripletPositive::Identity, TripletPositive::Paraphrase] {
+            let options = NearMissOptions { seed, ..options(&NearMissKind::ALL, positive) };
             for triplet in near_misses(&texts, &options).triplets {
                 proptest::prop_assert!(triplet.negative.as_deref() != Some(&triplet.anchor));
-                proptest::prop_assert!(positive == Positive::Identity || triplet.positive != triplet.anchor);
+                proptest::prop_assert!(positive == TripletPositive::Identity || triplet.positive != triplet.anchor);
             }
         }
     }

@@ -6,9 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use knockon::embed::{self, CorpusVectors, Embedder, ModelKind, ModelSpec, Role};
-use knockon::retrieve::pgvector::{Distance, PgCorpus, PgIndex, PgRetriever, PgTable, Search};
-use knockon::retrieve::{Catalogue, DenseRetriever, Ranking, Request, Retriever, Shortfall};
+use knockon::embed::{self, CorpusVectors, Embedder, ModelKind, ModelSpec, TextRole};
+use knockon::retrieve::pgvector::{
+    PgDistance, PgIndexMethod, PgRetriever, PgSearchSettings, PgVectorCorpus, PgVectorTable,
+};
+use knockon::retrieve::{
+    DenseRetriever, PassageRanking, RemoteCorpus, Retriever, SearchRequest, ShortAnswerCount,
+};
 use postgres::{Client, NoTls};
 
 use crate::support::program;
@@ -67,16 +71,16 @@ fn texts() -> Vec<String> {
     (0..TEXTS).map(|n| if n == 17 { String::new() } else { clause(n) }).collect()
 }
 
-fn catalogue() -> Catalogue {
+fn catalogue() -> RemoteCorpus {
     // Characters that must be escaped when written to a table.
     let id = |n: usize| if n == 3 { "p\t3\\".to_owned() } else { format!("p{n}") };
-    Catalogue::new("clauses", (0..TEXTS).map(|n| (id(n), Some(format!("e{}", n / 10)))))
+    RemoteCorpus::new("clauses", (0..TEXTS).map(|n| (id(n), Some(format!("e{}", n / 10)))))
 }
 
-fn index(table: PgTable) -> PgIndex {
-    PgIndex {
+fn index(table: PgVectorTable) -> PgSearchSettings {
+    PgSearchSettings {
         table,
-        distance: Distance::Cosine,
+        distance: PgDistance::Cosine,
         ef_search: None,
         probes: None,
         depth: 50,
@@ -85,29 +89,32 @@ fn index(table: PgTable) -> PgIndex {
     }
 }
 
-fn open(address: &str, index: PgIndex) -> anyhow::Result<(PgRetriever, Arc<Shortfall>)> {
+fn open(
+    address: &str,
+    index: PgSearchSettings,
+) -> anyhow::Result<(PgRetriever, Arc<ShortAnswerCount>)> {
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let vectors = || CorpusVectors::new(&*model(), &texts, None, &|_| {});
-    let corpus = PgCorpus { catalogue: catalogue(), texts: &texts, vectors };
-    let count = Arc::<Shortfall>::default();
+    let corpus = PgVectorCorpus { catalogue: catalogue(), texts: &texts, vectors };
+    let count = Arc::<ShortAnswerCount>::default();
     let kept = tempfile::tempdir().unwrap().keep();
     Ok((PgRetriever::open(address, index, model(), corpus, kept, count.clone())?, count))
 }
 
 /// Queries over everything, over an entity, over nothing, and one without a known word.
-fn requests() -> Vec<Request<'static>> {
+fn requests() -> Vec<SearchRequest<'static>> {
     const ONE_ENTITY: &[u32] = &[10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
     let all = ["when can agreement 250 be ended?", "notice before October", " "];
-    let mut requests: Vec<Request> =
-        all.into_iter().map(|query| Request { query, candidates: None }).collect();
-    requests.push(Request { query: all[0], candidates: Some(ONE_ENTITY) });
-    requests.push(Request { query: all[1], candidates: Some(&[]) });
+    let mut requests: Vec<SearchRequest> =
+        all.into_iter().map(|query| SearchRequest { query, candidates: None }).collect();
+    requests.push(SearchRequest { query: all[0], candidates: Some(ONE_ENTITY) });
+    requests.push(SearchRequest { query: all[1], candidates: Some(&[]) });
     requests
 }
 
 /// The same passages with the same scores; passages whose scores differ only by rounding may be in any order.
-fn assert_same_ranking(got: &Ranking, want: &Ranking) {
+fn assert_same_ranking(got: &PassageRanking, want: &PassageRanking) {
     assert_eq!(got.len(), want.len());
     for (place, (got_hit, want_hit)) in got.iter().zip(want).enumerate() {
         assert!(
@@ -123,10 +130,10 @@ fn assert_same_ranking(got: &Ranking, want: &Ranking) {
     }
 }
 
-fn ours() -> Vec<Ranking> {
+fn ours() -> Vec<PassageRanking> {
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let vectors = model().embed(Role::Passage, &texts, &|_| {}).unwrap();
+    let vectors = model().embed(TextRole::Passage, &texts, &|_| {}).unwrap();
     let dense = DenseRetriever::new(model(), vectors).unwrap();
     dense.search(&requests(), 50, &|_| {}).unwrap()
 }
@@ -140,7 +147,7 @@ fn rankings_match_a_real_server() {
 }
 
 /// The rankings found, and the note about them.
-fn found(address: &str, index: PgIndex) -> (Vec<Ranking>, Option<String>) {
+fn found(address: &str, index: PgSearchSettings) -> (Vec<PassageRanking>, Option<String>) {
     let (retriever, count) = open(address, index).unwrap();
     let found = retriever.search(&requests(), 50, &|_| {}).unwrap();
     // A shallow ranking is a prefix of a deeper one, and cached answers equal the original ones.
@@ -153,30 +160,36 @@ fn found(address: &str, index: PgIndex) -> (Vec<Ranking>, Option<String>) {
 
 fn own_tables(address: &str) {
     let want = ours();
-    let found = |index: PgIndex| found(address, index);
+    let found = |index: PgSearchSettings| found(address, index);
 
     // The table is filled on the first pass and reused on the second.
     for _ in 0..2 {
-        let (exact, note) = found(index(PgTable::Own(Search::Exact)));
+        let (exact, note) = found(index(PgVectorTable::Own(PgIndexMethod::Exact)));
         assert_eq!(note, None);
         for (got, want) in exact.iter().zip(&want) {
             assert_same_ranking(got, want);
         }
         assert_eq!(exact[2], want[2], "ties in the order of the corpus");
     }
-    for distance in [Distance::InnerProduct, Distance::L2] {
-        let (other, _) = found(PgIndex { distance, ..index(PgTable::Own(Search::Exact)) });
-        let passages =
-            |ranking: &Ranking| ranking.iter().map(|hit| hit.passage).take(3).collect::<Vec<_>>();
+    for distance in [PgDistance::InnerProduct, PgDistance::L2] {
+        let (other, _) =
+            found(PgSearchSettings { distance, ..index(PgVectorTable::Own(PgIndexMethod::Exact)) });
+        let passages = |ranking: &PassageRanking| {
+            ranking.iter().map(|hit| hit.passage).take(3).collect::<Vec<_>>()
+        };
         assert_eq!(passages(&other[0]), passages(&want[0]), "unit vectors: the same order");
     }
 
     // A thorough index finds everything; a fast one finds less, which is reported.
-    let thorough = PgIndex { ef_search: Some(1000), ..index(PgTable::Own(Search::Hnsw)) };
+    let thorough = PgSearchSettings {
+        ef_search: Some(1000),
+        ..index(PgVectorTable::Own(PgIndexMethod::Hnsw))
+    };
     assert_same_ranking(&found(thorough.clone()).0[0], &want[0]);
-    let (_, note) = found(PgIndex { ef_search: Some(5), ..thorough });
+    let (_, note) = found(PgSearchSettings { ef_search: Some(5), ..thorough });
     assert!(note.unwrap().starts_with("pg: "), "five are fewer than fifty");
-    let lists = PgIndex { probes: Some(1), ..index(PgTable::Own(Search::Ivfflat)) };
+    let lists =
+        PgSearchSettings { probes: Some(1), ..index(PgVectorTable::Own(PgIndexMethod::Ivfflat)) };
     assert_same_ranking(&found(lists).0[0], &want[0]);
 }
 
@@ -192,7 +205,7 @@ fn a_table_of_the_users(address: &str) {
     let mut rows = client.copy_in("COPY app.\"Clauses\" FROM STDIN").unwrap();
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let vectors = model().embed(Role::Passage, &texts, &|_| {}).unwrap();
+    let vectors = model().embed(TextRole::Passage, &texts, &|_| {}).unwrap();
     for (n, id) in catalogue().ids.iter().enumerate() {
         use std::io::Write;
         let id = id.replace('\\', "\\\\").replace('\t', "\\t");
@@ -201,7 +214,7 @@ fn a_table_of_the_users(address: &str) {
     rows.finish().unwrap();
     let theirs = |table: &str, exact| {
         let (id, vector) = ("key".to_owned(), "emb".to_owned());
-        index(PgTable::Theirs { table: table.to_owned(), id, vector, exact })
+        index(PgVectorTable::Theirs { table: table.to_owned(), id, vector, exact })
     };
     for exact in [false, true] {
         for (got, want) in found(address, theirs("app.Clauses", exact)).0.iter().zip(&ours()) {
@@ -210,7 +223,7 @@ fn a_table_of_the_users(address: &str) {
     }
 
     // Errors.
-    let error = |index: PgIndex| {
+    let error = |index: PgSearchSettings| {
         let (retriever, _) = open(address, index).unwrap();
         format!("{:#}", retriever.search(&requests(), 50, &|_| {}).unwrap_err())
     };

@@ -1,6 +1,6 @@
 //! Plans: each option equals a run of it, and the fronts and the order match hand computation.
 
-use knockon::plan::{self, Bought};
+use knockon::plan::{self, PlanOption};
 use knockon::scenario::Scenario;
 
 use crate::one_arm;
@@ -56,7 +56,7 @@ fn near(a: f64, b: f64) {
 fn options_match_runs_and_hand_computed_figures() {
     let planned = plan::plan(scenario(false, false, PLAN), &mut try_all).unwrap();
     assert!(planned.complete && planned.excluded == 0 && planned.options.len() == 4);
-    let of = |chosen: &[usize]| -> &Bought {
+    let of = |chosen: &[usize]| -> &PlanOption {
         planned.options.iter().find(|option| option.chosen == chosen).unwrap()
     };
     // Loss 40,000; a person leaves a quarter of it, for 9,000; retrying leaves nothing, for 30,000.
@@ -79,7 +79,7 @@ fn options_match_runs_and_hand_computed_figures() {
     }
     // First the person; retrying in addition costs more than it saves.
     let order: Vec<&[usize]> =
-        planned.order.iter().map(|&at| planned.options[at].chosen.as_slice()).collect();
+        planned.buying_order.iter().map(|&at| planned.options[at].chosen.as_slice()).collect();
     assert_eq!(order, [&[][..], &[1]]);
     assert!(of(&[]).on_front && of(&[1]).on_front && of(&[0]).on_front && !of(&[0, 1]).on_front);
     assert!(plan::table(&planned).starts_with("Buy first: person. "));

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use knockon::embed::{Embedder, Role, Vectors};
-use knockon::probe::contender::{Contender, Kind};
-use knockon::probe::score::Row;
-use knockon::probe::{Probes, pipeline, plot, scorecard, sheet};
+use knockon::embed::{Embedder, EmbeddingVectors, TextRole};
+use knockon::probe::contender::{ContenderKind, ProbeContender};
+use knockon::probe::score::ScorecardRow;
+use knockon::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output};
 use knockon::progress::NoProgress;
 use knockon::retrieve::Bm25Params;
 use knockon::scenario::EmbedderKind;
-use knockon::stats::Auc;
-use knockon::world::beir::{BeirSet, Judged};
+use knockon::stats::AreaUnderRoc;
+use knockon::world::beir::{BeirDataset, BeirJudgedQuery};
 use knockon::world::labelled_pair::LabelledPair;
-use knockon::world::triplet::Triplet;
+use knockon::world::triplet::TextTriplet;
 
 use crate::one_arm;
 use crate::support::runs::try_arms;
@@ -31,10 +31,10 @@ impl Embedder for LetterCounts {
 
     fn embed(
         &self,
-        _: Role,
+        _: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors> {
+    ) -> anyhow::Result<EmbeddingVectors> {
         let mut data = Vec::new();
         for text in texts {
             let mut row = [0f32; 26];
@@ -45,12 +45,12 @@ impl Embedder for LetterCounts {
             data.extend(row.map(|x| x / length));
             done(1);
         }
-        Ok(Vectors { dim: 26, data })
+        Ok(EmbeddingVectors { dim: 26, data })
     }
 }
 
-fn probes() -> Probes {
-    let triplet = |anchor: &str, positive: &str, negative: &str, category: &str| Triplet {
+fn probes() -> ProbeDatasets {
+    let triplet = |anchor: &str, positive: &str, negative: &str, category: &str| TextTriplet {
         anchor: anchor.into(),
         positive: positive.into(),
         negative: Some(negative.into()),
@@ -62,13 +62,13 @@ fn probes() -> Probes {
         same,
         category: String::new(),
     };
-    let query = |text: &str, passage| Judged {
+    let query = |text: &str, passage| BeirJudgedQuery {
         text: text.into(),
         relevant: vec![(passage, 1.0)],
-        own: None,
+        own_passage: None,
     };
-    Probes {
-        sets: vec![BeirSet {
+    ProbeDatasets {
+        sets: vec![BeirDataset {
             name: "set".into(),
             passages: ["aaa", "bbb", "ccc b", "ddd c"].map(str::to_owned).to_vec(),
             queries: vec![query("aa", 0), query("bb", 2)],
@@ -93,7 +93,7 @@ fn probes() -> Probes {
     }
 }
 
-fn value(rows: &[Row], embedder: &str, measure: &str) -> f64 {
+fn value(rows: &[ScorecardRow], embedder: &str, measure: &str) -> f64 {
     let found = rows.iter().find(|r| r.embedder == embedder && r.measure == measure);
     found.unwrap_or_else(|| panic!("no {measure} of {embedder}")).value
 }
@@ -101,8 +101,11 @@ fn value(rows: &[Row], embedder: &str, measure: &str) -> f64 {
 #[test]
 fn measures_match_hand_computed_values() {
     let contenders = [
-        Contender { name: "words".into(), kind: Kind::Bm25(Bm25Params::default()) },
-        Contender { name: "letters".into(), kind: Kind::Vectors(Arc::new(LetterCounts)) },
+        ProbeContender { name: "words".into(), kind: ContenderKind::Bm25(Bm25Params::default()) },
+        ProbeContender {
+            name: "letters".into(),
+            kind: ContenderKind::Vectors(Arc::new(LetterCounts)),
+        },
     ];
     let rows = scorecard(&contenders, &probes(), 1, &NoProgress).unwrap();
     let of = |measure: &str| value(&rows, "letters", measure);
@@ -126,11 +129,11 @@ fn measures_match_hand_computed_values() {
     let row = rows.iter().find(|r| r.embedder == "letters" && r.measure == "nDCG@10").unwrap();
     let baseline = value(&rows, "words", "nDCG@10");
     near(row.difference.unwrap(), row.value - baseline);
-    let csv = String::from_utf8(sheet::csv(&rows).unwrap()).unwrap();
+    let csv = String::from_utf8(scorecard_output::csv(&rows).unwrap()).unwrap();
     assert_eq!(csv.lines().count(), rows.len() + 1);
     let svg = plot::svg(&rows).unwrap();
     assert_eq!(svg.matches("<circle").count(), 2);
-    assert!(sheet::terminal(&rows).contains("| near "));
+    assert!(scorecard_output::terminal(&rows).contains("| near "));
 }
 
 /// Questions on one passage count as one: a repeated question adds no evidence. The same applies to triplets that share
@@ -139,9 +142,9 @@ fn measures_match_hand_computed_values() {
 fn cases_that_share_a_text_count_once() {
     let letter = |i: usize| char::from(b'a' + i as u8);
     let word = |i: usize| format!("{0}{0}{1}", letter(i), letter(7 * i % 25));
-    let of = |times: usize| -> Vec<Row> {
-        let mut probes = Probes {
-            sets: vec![BeirSet {
+    let of = |times: usize| -> Vec<ScorecardRow> {
+        let mut probes = ProbeDatasets {
+            sets: vec![BeirDataset {
                 name: "set".into(),
                 passages: (0..25).map(|i| format!("{} {}", word(i), word(3 * i % 25))).collect(),
                 queries: Vec::new(),
@@ -151,12 +154,12 @@ fn cases_that_share_a_text_count_once() {
         };
         for i in 0..25 {
             for _ in 0..times {
-                probes.sets[0].queries.push(Judged {
+                probes.sets[0].queries.push(BeirJudgedQuery {
                     text: word(if i % 3 == 0 { i + 1 } else { i }),
                     relevant: vec![(i as u32, 1.0)],
-                    own: None,
+                    own_passage: None,
                 });
-                probes.triplets[0].1.push(Triplet {
+                probes.triplets[0].1.push(TextTriplet {
                     anchor: word(i),
                     positive: format!("{}{}", word(i), letter(i * i % 25)),
                     negative: Some(format!("{}{}", word(i), letter(i * 5 % 25))),
@@ -176,9 +179,9 @@ fn cases_that_share_a_text_count_once() {
                 }
             }
         }
-        let letters = |name: &str| Contender {
+        let letters = |name: &str| ProbeContender {
             name: name.into(),
-            kind: Kind::Vectors(Arc::new(LetterCounts)),
+            kind: ContenderKind::Vectors(Arc::new(LetterCounts)),
         };
         scorecard(&[letters("letters")], &probes, 1, &NoProgress).unwrap()
     };
@@ -196,15 +199,15 @@ fn cases_that_share_a_text_count_once() {
 /// Numbers from numpy and scipy: placements, their covariance, and the normal distribution.
 #[test]
 fn areas_and_their_differences_match_delong() {
-    let a = Auc::new(&[0.9, 0.8, 0.8, 0.4, 0.6], &[0.7, 0.3, 0.4, 0.1]).unwrap();
-    let b = Auc::new(&[0.5, 0.9, 0.6, 0.7, 0.2], &[0.6, 0.4, 0.1, 0.3]).unwrap();
+    let a = AreaUnderRoc::new(&[0.9, 0.8, 0.8, 0.4, 0.6], &[0.7, 0.3, 0.4, 0.1]).unwrap();
+    let b = AreaUnderRoc::new(&[0.5, 0.9, 0.6, 0.7, 0.2], &[0.6, 0.4, 0.1, 0.3]).unwrap();
     let near = |x: f64, y: f64| assert!((x - y).abs() < 1e-12, "{x} is not {y}");
     near(a.area, 0.875);
     near(
         a.interval(0.95).unwrap().low,
         0.875 - 1.959_963_984_540_054 * 0.015_208_333_333_333_334_f64.sqrt(),
     );
-    let difference = a.above(&b, 0.95).unwrap();
+    let difference = a.difference_from(&b, 0.95).unwrap();
     near(difference.interval.estimate, 0.1);
     near(difference.interval.low, -0.215_654_618_470_495_22);
     near(difference.p, 0.534_651_984_519_419_8);

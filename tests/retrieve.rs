@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use knockon::embed::{CorpusVectors, Embedder, Role, Vectors};
-use knockon::retrieve::metrics::Judgements;
+use knockon::embed::{CorpusVectors, Embedder, EmbeddingVectors, TextRole};
+use knockon::retrieve::metrics::RelevanceJudgements;
 use knockon::retrieve::{
-    Analyzer, Bm25Params, Bm25Retriever, DenseIndex, DenseRetriever, FusedRetriever, Fusion, Hit,
-    Part, Ranking, Request, Retriever, StopWords,
+    Analyzer, Bm25Params, Bm25Retriever, DenseIndex, DenseRetriever, FusedRetriever, PassageHit,
+    PassageRanking, RankFusion, RankFusionPart, Retriever, SearchRequest, StopWordList,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,12 +20,12 @@ fn reference<T: for<'a> Deserialize<'a>>(json: &str) -> T {
 }
 
 /// A ranking of these passages in this order.
-fn ranking(passages: &[u32]) -> Ranking {
-    passages.iter().map(|&passage| Hit { passage, score: 0.0 }).collect()
+fn ranking(passages: &[u32]) -> PassageRanking {
+    passages.iter().map(|&passage| PassageHit { passage, score: 0.0 }).collect()
 }
 
-fn all<'a>(queries: &[&'a str]) -> Vec<Request<'a>> {
-    queries.iter().map(|query| Request { query, candidates: None }).collect()
+fn all<'a>(queries: &[&'a str]) -> Vec<SearchRequest<'a>> {
+    queries.iter().map(|query| SearchRequest { query, candidates: None }).collect()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn metrics_agree_with_trec_eval() {
     }
     let reference: Reference = reference(include_str!("data/retrieve/metrics.json"));
     for case in &reference.cases {
-        let judged = Judgements::graded(case.gains.iter().copied()).unwrap();
+        let judged = RelevanceJudgements::graded(case.gains.iter().copied()).unwrap();
         let ranking = ranking(&case.ranking);
         let mut pairs = vec![(judged.reciprocal_rank(&ranking), case.reciprocal_rank)];
         for (at, &k) in reference.cuts.iter().enumerate() {
@@ -62,19 +62,19 @@ fn metrics_agree_with_trec_eval() {
 
 #[test]
 fn metrics_match_hand_computed_values() {
-    let judged = Judgements::binary([7, 3]);
+    let judged = RelevanceJudgements::binary([7, 3]);
     let found = ranking(&[5, 3, 9, 7]);
     assert_eq!(judged.recall(&found, 2), 0.5);
     assert_eq!(judged.reciprocal_rank(&found), 0.5);
     assert_eq!(judged.reciprocal_rank_at(&found, 1), 0.0);
     let by_hand = (1.0 / 3f64.log2() + 1.0 / 5f64.log2()) / (1.0 + 1.0 / 3f64.log2());
     assert!((judged.ndcg(&found, 10) - by_hand).abs() < 1e-15);
-    let nothing = Judgements::graded([(3, 0.0)]).unwrap();
+    let nothing = RelevanceJudgements::graded([(3, 0.0)]).unwrap();
     assert!(nothing.is_empty());
     assert_eq!((nothing.recall(&found, 5), nothing.ndcg(&found, 5)), (0.0, 0.0));
     assert!(judged.ndcg(&[], 10).is_sign_positive());
     for gain in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let error = Judgements::graded([(3, 1.0), (5, gain)]).unwrap_err().to_string();
+        let error = RelevanceJudgements::graded([(3, 1.0), (5, gain)]).unwrap_err().to_string();
         assert!(error.contains("the gain of passage 5 is"), "{error}");
     }
 }
@@ -90,7 +90,7 @@ fn words_follow_unicode_and_stems_follow_snowball() {
     let cases: Vec<Case> = reference(include_str!("data/retrieve/words.json"));
     for Case { text, plain, english } in cases {
         assert_eq!(Analyzer::PLAIN.words(&text), plain);
-        let stopped = Analyzer { stop_words: StopWords::Lucene, ..Analyzer::default() };
+        let stopped = Analyzer { stop_words: StopWordList::Lucene, ..Analyzer::default() };
         assert_eq!(stopped.words(&text), english);
     }
 }
@@ -145,7 +145,7 @@ fn bm25_ranks_match_bm25s() {
     let bm25 = Bm25Retriever::new(&texts, Bm25Params::default()).unwrap();
     let found = bm25.search(&all(&queries), 20, &|_| {}).unwrap();
     for (found, expected) in found.iter().zip(&reference.expected) {
-        let passages = |hits: &[Hit]| hits.iter().map(|hit| hit.passage).collect::<Vec<_>>();
+        let passages = |hits: &[PassageHit]| hits.iter().map(|hit| hit.passage).collect::<Vec<_>>();
         assert_eq!(passages(found), expected.iter().map(|e| e.0).collect::<Vec<_>>());
         for (hit, (_, score)) in found.iter().zip(expected) {
             assert!((f64::from(hit.score) - score).abs() < 1e-5);
@@ -157,12 +157,12 @@ fn bm25_ranks_match_bm25s() {
     let full = bm25.search(&all(&queries), 200, &|_| {}).unwrap();
     for step in [3, 29] {
         let candidates: Vec<u32> = (0..200).filter(|p| p % step == 0).collect();
-        let some = |query| Request { query, candidates: Some(candidates.as_slice()) };
-        let both = |&query| [some(query), Request { query, candidates: None }];
-        let requests: Vec<Request> = queries.iter().flat_map(both).collect();
+        let some = |query| SearchRequest { query, candidates: Some(candidates.as_slice()) };
+        let both = |&query| [some(query), SearchRequest { query, candidates: None }];
+        let requests: Vec<SearchRequest> = queries.iter().flat_map(both).collect();
         let found = bm25.search(&requests, 20, &|_| {}).unwrap();
         for (full, pair) in full.iter().zip(found.chunks(2)) {
-            let expected: Ranking =
+            let expected: PassageRanking =
                 full.iter().copied().filter(|hit| hit.passage % step == 0).take(20).collect();
             assert_eq!((&pair[0], &pair[1][..]), (&expected, &full[..20.min(full.len())]));
         }
@@ -173,7 +173,7 @@ fn bm25_ranks_match_bm25s() {
 fn bad_candidates_and_parameters_are_refused() {
     let bm25 = Bm25Retriever::new(&["a", "b", "c"], Bm25Params::default()).unwrap();
     let error = |candidates: &[u32]| {
-        let request = Request { query: "a", candidates: Some(candidates) };
+        let request = SearchRequest { query: "a", candidates: Some(candidates) };
         bm25.search(&[request], 1, &|_| {}).unwrap_err().to_string()
     };
     assert!(error(&[2, 1]).contains("2 is followed by 1"));
@@ -181,17 +181,17 @@ fn bad_candidates_and_parameters_are_refused() {
     for (k1, b) in [(-1.0, 0.4), (f64::NAN, 0.4), (0.9, 1.1)] {
         assert!(Bm25Retriever::new(&["a"], Bm25Params { k1, b, ..Bm25Params::default() }).is_err());
     }
-    assert!(DenseIndex::new(Vectors { dim: 2, data: vec![0.0, f32::NAN] }).is_err());
-    assert!(DenseIndex::new(Vectors { dim: 2, data: vec![0.0; 3] }).is_err());
+    assert!(DenseIndex::new(EmbeddingVectors { dim: 2, data: vec![0.0, f32::NAN] }).is_err());
+    assert!(DenseIndex::new(EmbeddingVectors { dim: 2, data: vec![0.0; 3] }).is_err());
 }
 
-fn random_vectors(rng: &mut ChaCha8Rng, rows: usize, dim: usize) -> Vectors {
+fn random_vectors(rng: &mut ChaCha8Rng, rows: usize, dim: usize) -> EmbeddingVectors {
     let mut data: Vec<f32> = (0..rows * dim).map(|_| rng.random_range(-1.0..1.0)).collect();
     for row in data.chunks_exact_mut(dim) {
         let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
         row.iter_mut().for_each(|x| *x /= length);
     }
-    Vectors { dim, data }
+    EmbeddingVectors { dim, data }
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn dense_search_equals_brute_force_in_any_batch_and_thread_count() {
             assert!((f64::from(hit.score) - score).abs() < 1e-6);
         }
 
-        let alone = Vectors { dim, data: queries.row(q).to_vec() };
+        let alone = EmbeddingVectors { dim, data: queries.row(q).to_vec() };
         assert_eq!(index.search(&alone, depth, &|_| {}).unwrap()[0], *found);
     }
 
@@ -228,7 +228,7 @@ fn dense_search_equals_brute_force_in_any_batch_and_thread_count() {
 }
 
 /// Returns the n-th row for the text "n", and counts the texts it received.
-struct RowEmbedder(Vectors, AtomicUsize);
+struct RowEmbedder(EmbeddingVectors, AtomicUsize);
 
 impl Embedder for RowEmbedder {
     fn fingerprint(&self) -> &str {
@@ -241,14 +241,14 @@ impl Embedder for RowEmbedder {
 
     fn embed(
         &self,
-        _: Role,
+        _: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors> {
+    ) -> anyhow::Result<EmbeddingVectors> {
         self.1.fetch_add(texts.len(), Ordering::Relaxed);
         done(texts.len());
         let rows = texts.iter().map(|text| self.0.row(text.parse().unwrap()));
-        Ok(Vectors { dim: self.0.dim, data: rows.flatten().copied().collect() })
+        Ok(EmbeddingVectors { dim: self.0.dim, data: rows.flatten().copied().collect() })
     }
 }
 
@@ -266,12 +266,12 @@ fn vectors_in_a_file_give_the_same_results_as_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let filed = |texts: &[&str]| {
         let before = table.1.load(Ordering::Relaxed);
-        let vectors = CorpusVectors::filed(&table, texts, dir.path(), &|_| {}).unwrap();
+        let vectors = CorpusVectors::new_on_disk(&table, texts, dir.path(), &|_| {}).unwrap();
         assert_eq!(vectors.windows().len(), 3);
         (DenseIndex::new(vectors).unwrap(), table.1.load(Ordering::Relaxed) - before)
     };
-    let bits = |found: Vec<Ranking>| -> Vec<Vec<(u32, u32)>> {
-        let bits = |hit: Hit| (hit.passage, hit.score.to_bits());
+    let bits = |found: Vec<PassageRanking>| -> Vec<Vec<(u32, u32)>> {
+        let bits = |hit: PassageHit| (hit.passage, hit.score.to_bits());
         found.into_iter().map(|ranking| ranking.into_iter().map(bits).collect()).collect()
     };
     let queries = random_vectors(&mut rng, 70, dim);
@@ -311,10 +311,10 @@ fn dense_retriever_embeds_each_query_once_and_filters() {
     let dense = DenseRetriever::new(embedder.clone(), passages).unwrap();
     let odd: Vec<u32> = (0..500).filter(|p| p % 2 == 1).collect();
     let requests = [
-        Request { query: "1", candidates: Some(&odd) },
-        Request { query: "0", candidates: None },
-        Request { query: "1", candidates: None },
-        Request { query: "1", candidates: Some(&[]) },
+        SearchRequest { query: "1", candidates: Some(&odd) },
+        SearchRequest { query: "0", candidates: None },
+        SearchRequest { query: "1", candidates: None },
+        SearchRequest { query: "1", candidates: Some(&[]) },
     ];
     let count = AtomicUsize::new(0);
     let done = |n| {
@@ -323,24 +323,26 @@ fn dense_retriever_embeds_each_query_once_and_filters() {
     let found = dense.search(&requests, usize::MAX, &done).unwrap();
     assert_eq!(count.into_inner(), 4);
     assert_eq!(embedder.1.load(Ordering::Relaxed), 2);
-    let expected: Ranking = found[2].iter().copied().filter(|hit| hit.passage % 2 == 1).collect();
+    let expected: PassageRanking =
+        found[2].iter().copied().filter(|hit| hit.passage % 2 == 1).collect();
     assert_eq!(found[0], expected);
     assert_eq!((found[1].len(), found[3].len()), (500, 0));
 }
 
 /// Returns the n-th ranking for the query "n", cut to the requested depth.
-struct FixedRankings(Vec<Ranking>);
+struct FixedRankings(Vec<PassageRanking>);
 
 impl Retriever for FixedRankings {
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         _: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
-        let answer = |request: &Request| {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
+        let answer = |request: &SearchRequest| {
             let ranking = &self.0[request.query.parse::<usize>().unwrap()];
-            let among = |hit: &&Hit| request.candidates.is_none_or(|c| c.contains(&hit.passage));
+            let among =
+                |hit: &&PassageHit| request.candidates.is_none_or(|c| c.contains(&hit.passage));
             ranking.iter().filter(among).take(depth).copied().collect()
         };
         Ok(requests.iter().map(answer).collect())
@@ -349,7 +351,7 @@ impl Retriever for FixedRankings {
 
 fn fixed_rankings(rankings: Vec<Vec<(u32, f32)>>) -> Arc<FixedRankings> {
     let hits = |ranking: Vec<(u32, f32)>| {
-        ranking.into_iter().map(|(passage, score)| Hit { passage, score }).collect()
+        ranking.into_iter().map(|(passage, score)| PassageHit { passage, score }).collect()
     };
     Arc::new(FixedRankings(rankings.into_iter().map(hits).collect()))
 }
@@ -357,10 +359,10 @@ fn fixed_rankings(rankings: Vec<Vec<(u32, f32)>>) -> Arc<FixedRankings> {
 fn fused(
     rankings: &[Arc<FixedRankings>],
     weights: &[f64],
-    how: Fusion,
+    how: RankFusion,
     depth: usize,
 ) -> FusedRetriever {
-    let part = |(ranking, &weight): (&Arc<FixedRankings>, &f64)| Part {
+    let part = |(ranking, &weight): (&Arc<FixedRankings>, &f64)| RankFusionPart {
         retriever: ranking.clone(),
         weight,
         lowest: None,
@@ -382,8 +384,8 @@ fn fusion_ranks_match_ranx() {
         fixed_rankings(reference.rankings.iter().map(|lists| lists[e].clone()).collect())
     };
     let parts: Vec<Arc<FixedRankings>> = (0..3).map(of).collect();
-    let rrf = fused(&parts, &[1.0; 3], Fusion::ReciprocalRank { k: 60.0 }, 100);
-    let convex = fused(&parts, &reference.weights, Fusion::Convex, 100);
+    let rrf = fused(&parts, &[1.0; 3], RankFusion::ReciprocalRank { k: 60.0 }, 100);
+    let convex = fused(&parts, &reference.weights, RankFusion::Convex, 100);
     for (fused, expected) in [(rrf, &reference.rrf), (convex, &reference.convex)] {
         for (query, expected) in expected.iter().enumerate() {
             let query = query.to_string();
@@ -410,17 +412,17 @@ fn fusion_matches_hand_computed_values() {
         found.iter().map(|hit| (hit.passage, hit.score)).collect::<Vec<_>>()
     };
     // 3: halfway between worst and best in one ranking, and best in the other.
-    assert_eq!(search(Fusion::Convex, 100), [(3, 1.0), (7, 1.0), (1, 0.0)]);
-    let rrf = search(Fusion::ReciprocalRank { k: 0.0 }, 100);
+    assert_eq!(search(RankFusion::Convex, 100), [(3, 1.0), (7, 1.0), (1, 0.0)]);
+    let rrf = search(RankFusion::ReciprocalRank { k: 0.0 }, 100);
     assert_eq!(rrf, [(3, 1.0), (7, 1.0), (1, 1.0 / 3.0)]);
     // Cut to the best of each, whatever depth is requested.
-    assert_eq!(search(Fusion::ReciprocalRank { k: 0.0 }, 1), [(7, 1.0), (3, 0.5)]);
+    assert_eq!(search(RankFusion::ReciprocalRank { k: 0.0 }, 1), [(7, 1.0), (3, 0.5)]);
 
-    let lowest = |weight, lowest| Part { retriever: parts[0].clone(), weight, lowest };
-    let one = FusedRetriever::new(vec![lowest(1.0, Some(0.0))], Fusion::Convex, 9).unwrap();
+    let lowest = |weight, lowest| RankFusionPart { retriever: parts[0].clone(), weight, lowest };
+    let one = FusedRetriever::new(vec![lowest(1.0, Some(0.0))], RankFusion::Convex, 9).unwrap();
     let found = one.search(&all(&["0"]), 9, &|_| {}).unwrap().remove(0);
-    assert_eq!(found[2], Hit { passage: 1, score: 1.0 / 9.0 });
-    assert!(FusedRetriever::new(vec![lowest(0.0, None)], Fusion::Convex, 9).is_err());
+    assert_eq!(found[2], PassageHit { passage: 1, score: 1.0 / 9.0 });
+    assert!(FusedRetriever::new(vec![lowest(0.0, None)], RankFusion::Convex, 9).is_err());
 }
 
 #[test]
@@ -451,7 +453,8 @@ fn bm25_on_scifact_reaches_the_published_ndcg() {
     for (id, query) in records(std::fs::read_to_string(folder.join("queries.jsonl")).unwrap()) {
         let gold = qrels.iter().filter(|row| row[0] == id);
         let judged =
-            Judgements::graded(gold.map(|row| (place(row[1]), row[2].parse().unwrap()))).unwrap();
+            RelevanceJudgements::graded(gold.map(|row| (place(row[1]), row[2].parse().unwrap())))
+                .unwrap();
         if !judged.is_empty() {
             let found = bm25.search(&all(&[&query]), 10, &|_| {}).unwrap();
             total += judged.ndcg(&found[0], 10);

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use knockon::Session;
-use knockon::cli::check::{Args, report};
-use knockon::run::right::{self, RightRecord};
+use knockon::cli::check::{CheckArgs, report};
+use knockon::run::oracle_check::{self, OracleRecord};
 
 use knockon::scenario;
 
 /// The messages of `check` for a file, and its exit code.
 pub fn check(file: &Path) -> (String, u8) {
-    report(&Args { files: vec![file.to_owned()], explain: None }, false)
+    report(&CheckArgs { files: vec![file.to_owned()], explain: None }, false)
 }
 
 pub fn write(dir: &Path, files: &[(&str, &str)]) {
@@ -33,7 +33,7 @@ pub fn stderr(output: &Output) -> String {
 }
 
 /// The oracle's record of a valid scenario.
-fn judged(file: &Path) -> RightRecord {
+fn judged(file: &Path) -> OracleRecord {
     let scenario = scenario::load(file).unwrap_or_else(|d| panic!("{d}"));
     let session = Session::over(&scenario);
     let arms: Vec<usize> = (0..scenario.arms.len()).collect();
@@ -162,7 +162,7 @@ fn the_oracle_is_compared_with_expected_actions() {
                  t3,core,2025-03-01,,,4\nt5,acme,2025-01-01,wait,two months,null\n";
     let differ = |expected: &str| -> Vec<(Option<String>, usize, Vec<String>)> {
         let record = judged(&notice(dir.path(), "", expected, tasks));
-        let of = |expected: &right::ExpectedRecord| {
+        let of = |expected: &oracle_check::ExpectedColumnRecord| {
             let differ = expected.differ.iter();
             let differ = differ.map(|d| format!("{}: {} / {}", d.task, d.expected, d.oracle));
             (expected.step.clone(), expected.compared, differ.collect())

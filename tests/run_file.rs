@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use knockon::Session;
-use knockon::retrieve::{Answers, Asked, Hit, Request, Retriever, RunRetriever, TrecRun};
+use knockon::retrieve::{
+    PassageHit, Retriever, RunFileAnswers, RunFileQueries, RunFileRetriever, SearchRequest, TrecRun,
+};
 use knockon::run;
 use knockon::scenario::{self, Scenario};
 use knockon::session::right_queries::right_queries;
@@ -42,14 +44,16 @@ fn a_run_file_is_ordered_by_rank_and_mistakes_are_reported_with_their_line() {
 
 #[test]
 fn queries_missing_in_the_run_file_use_the_fallback() {
-    let hits =
-        |passages: &[u32]| passages.iter().map(|&passage| Hit { passage, score: 1.0 }).collect();
-    let answers = |text: &str, passages: &[u32]| Answers::from([(text.to_owned(), hits(passages))]);
-    let used = Arc::<Asked>::default();
-    let other = RunRetriever::new(answers("late", &[1, 0]), 3, None, Arc::default());
+    let hits = |passages: &[u32]| {
+        passages.iter().map(|&passage| PassageHit { passage, score: 1.0 }).collect()
+    };
+    let answers =
+        |text: &str, passages: &[u32]| RunFileAnswers::from([(text.to_owned(), hits(passages))]);
+    let used = Arc::<RunFileQueries>::default();
+    let other = RunFileRetriever::new(answers("late", &[1, 0]), 3, None, Arc::default());
     let search = |fallback: Option<Arc<dyn Retriever>>| {
-        let run = RunRetriever::new(answers("right", &[2, 0, 1]), 3, fallback, used.clone());
-        let request = |query, candidates| Request { query, candidates };
+        let run = RunFileRetriever::new(answers("right", &[2, 0, 1]), 3, fallback, used.clone());
+        let request = |query, candidates| SearchRequest { query, candidates };
         let requests = [
             request("late", None),
             request("right", Some(&[0, 1][..])),
@@ -116,10 +120,10 @@ fn desk(
     let title = scenario.tasks.tasks[0].fields["title"].to_string();
     let queries =
         [format!("when does {title} expire?"), format!("{title} term"), "other".to_owned()];
-    let requests: Vec<Request> =
-        queries.iter().map(|query| Request { query, candidates: None }).collect();
+    let requests: Vec<SearchRequest> =
+        queries.iter().map(|query| SearchRequest { query, candidates: None }).collect();
     let found = retriever.search(&requests, 9, &|_| {})?;
-    let id = |hit: &Hit| scenario.corpora[0].passages[hit.passage as usize].id.clone();
+    let id = |hit: &PassageHit| scenario.corpora[0].passages[hit.passage as usize].id.clone();
     Ok((found.iter().map(|r| r.iter().map(id).collect()).collect(), session.notes()))
 }
 
@@ -198,10 +202,10 @@ fn a_run_file_of_the_same_rankings_changes_nothing() {
     let bm25 = session.retriever(0, 0).unwrap();
     let mut exported = String::new();
     for query in &queries {
-        let request = Request { query: &query.text, candidates: None };
+        let request = SearchRequest { query: &query.text, candidates: None };
         for (rank, hit) in (1..).zip(&bm25.search(&[request], 100, &|_| {}).unwrap()[0]) {
             let passage = &scenario.corpora[0].passages[hit.passage as usize].id;
-            let (qid, score) = (query.full_name(&scenario), hit.score);
+            let (qid, score) = (query.phrasing_id(&scenario), hit.score);
             exported += &format!("{qid} Q0 {passage} {rank} {score} bm25\n");
         }
     }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use knockon::cli::check::{Args, report};
-use knockon::scenario::{self, Gold, StepKind};
+use knockon::cli::check::{CheckArgs, report};
+use knockon::scenario::{self, GoldSource, PipelineStepKind};
 use proptest::prelude::*;
 
 fn broken() -> Vec<PathBuf> {
@@ -19,7 +19,7 @@ fn every_mistake_is_reported_at_once_with_its_place() {
     assert!(files.len() >= 30);
     for file in files {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        let (text, code) = report(&Args { files: vec![file], explain: None }, false);
+        let (text, code) = report(&CheckArgs { files: vec![file], explain: None }, false);
         assert_eq!(code, 1, "{name}: {text}");
         insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
             insta::assert_snapshot!(name, text);
@@ -38,16 +38,16 @@ fn a_valid_file_is_resolved() {
     );
     let parents: Vec<&[usize]> = scenario.steps.iter().map(|s| s.parents.as_slice()).collect();
     assert_eq!(parents, [&[][..], &[0], &[1], &[2], &[], &[1, 3], &[4, 5]]);
-    let StepKind::Retrieve(find_expiry) = &scenario.steps[0].kind else { panic!() };
+    let PipelineStepKind::Retrieve(find_expiry) = &scenario.steps[0].kind else { panic!() };
     let weights: Vec<f64> = find_expiry.queries.iter().map(|query| query.weight).collect();
     assert_eq!(weights, [0.75, 0.25]);
-    let Gold::Rule(gold) = &find_expiry.gold else { panic!() };
+    let GoldSource::Rule(gold) = &find_expiry.gold else { panic!() };
     let index = knockon::expr::CorpusIndex::new(&scenario.corpora[0]);
-    let found = gold.gold(&scenario.corpora[0], &index, &scenario.tasks.tasks[1]);
+    let found = gold.gold_passages(&scenario.corpora[0], &index, &scenario.tasks.tasks[1]);
     assert_eq!(found, Ok(vec![3]));
 
     let [bm25, potion] = scenario.arms.as_slice() else { panic!() };
-    let settings = |arm: &scenario::Arm, step: usize| {
+    let settings = |arm: &scenario::ScenarioArm, step: usize| {
         let r = arm.retrieval[step].unwrap();
         (scenario.embedders[r.embedder].name.clone(), r.top_k, r.entity_filter)
     };
@@ -68,7 +68,7 @@ fn a_valid_file_is_resolved() {
 fn the_exit_code_separates_mistakes_from_wrong_usage() {
     let code = |files: &[&str]| {
         let files = files.iter().map(PathBuf::from).collect();
-        report(&Args { files, explain: None }, false)
+        report(&CheckArgs { files, explain: None }, false)
     };
     let valid_file = "src/cli/init/scenario.yaml";
     assert_eq!(code(&[valid_file]), ("1 file fine\n".to_owned(), 0));
@@ -96,7 +96,7 @@ fn load(bytes: &[u8]) -> String {
     match scenario::load(file.path()) {
         Ok(scenario) => format!("{scenario:?}"),
         Err(diagnostics) => {
-            assert!(diagnostics.unreadable.is_some() || !diagnostics.list.is_empty());
+            assert!(diagnostics.unreadable.is_some() || !diagnostics.mistakes.is_empty());
             diagnostics.render(true)
         }
     }

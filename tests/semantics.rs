@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use knockon::Session;
-use knockon::retrieve::{Ranking, Request, Retriever};
+use knockon::retrieve::{PassageRanking, Retriever, SearchRequest};
 use knockon::run;
-use knockon::run::record::{ArmRecord, StepRecord};
-use knockon::step::Outcome;
+use knockon::run::record::{ArmRecord, RunStepRecord};
+use knockon::step::RunOutcome;
 
 use crate::one_arm;
 use crate::support::near;
@@ -30,13 +30,13 @@ fn run(reader: &str, steps: &str) -> ArmRecord {
     run_first(&scenario)
 }
 
-fn outcomes(arm: &ArmRecord, expected: [(Outcome, f64); 5]) {
+fn outcomes(arm: &ArmRecord, expected: [(RunOutcome, f64); 5]) {
     for (outcome, p) in expected {
         near(arm.summary.outcomes[outcome as usize], p);
     }
 }
 
-fn step<'a>(arm: &'a ArmRecord, id: &str) -> &'a StepRecord {
+fn step<'a>(arm: &'a ArmRecord, id: &str) -> &'a RunStepRecord {
     arm.steps.iter().find(|s| s.step == id).unwrap()
 }
 
@@ -63,7 +63,7 @@ fn a_three_step_scenario_matches_hand_computed_values() {
     // another wrong fee (.2), or abstains (.2), which stops the run.
     let luck = 0.2;
     let (correct, stopped) = (0.75 * 0.9 + 0.25 * luck, 0.25 * 0.8 * 0.2);
-    use Outcome::*;
+    use RunOutcome::*;
     outcomes(
         &arm,
         [
@@ -99,7 +99,7 @@ fn a_wrong_key_induces_a_miss_and_a_skipped_step_stops_no_run() {
     near(step(&arm, "find_price").p_induced_miss, 0.25);
     near(step(&arm, "find_price").p_own_miss, 0.0);
     near(step(&arm, "never").p_skipped, 1.0);
-    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.25);
+    near(arm.summary.outcomes[RunOutcome::WrongAction as usize], 0.25);
 }
 
 #[test]
@@ -115,8 +115,8 @@ fn stopping_is_right_where_the_oracle_stops() {
     near(step(&abstains, "find").p_no_gold, 1.0);
     // If the reader follows instead, it pays on 10, where no payment is due, and holds on 20, which is harmless.
     let follows = run("{preset: perfect, follow: 1}", &steps);
-    near(follows.summary.outcomes[Outcome::Commission as usize], 0.75);
-    near(follows.summary.outcomes[Outcome::Correct as usize], 0.25);
+    near(follows.summary.outcomes[RunOutcome::Commission as usize], 0.75);
+    near(follows.summary.outcomes[RunOutcome::Correct as usize], 0.25);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn null_conditions_skip_their_rules_and_labels_of_two_steps_do_not_add_up() {
         ),
     );
     near(step(&arm, "one").p_failed, 0.25);
-    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.25);
+    near(arm.summary.outcomes[RunOutcome::WrongAction as usize], 0.25);
     let (label, p) = arm.tasks[0].wrong_action.clone().unwrap();
     assert_eq!(label, "refuse");
     near(p, 0.25);
@@ -146,10 +146,10 @@ struct DepthRecorder {
 impl Retriever for DepthRecorder {
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         self.depths.lock().unwrap().push((requests.len(), depth));
         self.inner.search(requests, depth, done)
     }

@@ -3,9 +3,9 @@
 
 use std::f64::consts::PI;
 
-use knockon::run::record::{Effect, Measure, Record, SensitivityRecord};
+use knockon::run::record::{AssumptionEffect, ComparisonMeasure, RunRecord, SensitivityRecord};
 use knockon::scenario::{self, Scenario};
-use knockon::sensitivity::{Design, Index, indices};
+use knockon::sensitivity::{SaltelliDesign, SobolIndex, sobol_indices};
 use serde::Deserialize;
 
 use crate::support::runs::{run_all, try_arms};
@@ -20,10 +20,10 @@ fn near(ours: f64, theirs: f64, off: f64) {
     assert!((ours - theirs).abs() <= off, "{ours} {theirs}");
 }
 
-fn indices_of(answer: impl Fn(&[f64]) -> f64, samples: usize, inputs: usize) -> Vec<Index> {
-    let design = Design::new(samples, inputs, 3).unwrap();
+fn indices_of(answer: impl Fn(&[f64]) -> f64, samples: usize, inputs: usize) -> Vec<SobolIndex> {
+    let design = SaltelliDesign::new(samples, inputs, 3).unwrap();
     let answers: Vec<f64> = design.points().iter().map(|point| answer(point)).collect();
-    indices(&answers, samples, 0.95, 1).unwrap().unwrap()
+    sobol_indices(&answers, samples, 0.95, 1).unwrap().unwrap()
 }
 
 /// T. Ishigami and T. Homma, 1990: the variances in closed form.
@@ -77,12 +77,12 @@ fn indices_agree_with_salib_on_the_same_samples() {
         }));
     }
     let answers: Vec<f64> = points.iter().map(|point| ishigami(point)).collect();
-    let ours = indices(&answers, reference.samples, 0.95, 1).unwrap().unwrap();
+    let ours = sobol_indices(&answers, reference.samples, 0.95, 1).unwrap().unwrap();
     for (input, index) in ours.into_iter().enumerate() {
         near(index.first.estimate, reference.first[input], 1e-9);
         near(index.total.estimate, reference.total[input], 1e-9);
         // Both draw random bootstrap samples.
-        let half = |of: knockon::stats::Interval| (of.high - of.low) / 2.0;
+        let half = |of: knockon::stats::ConfidenceInterval| (of.high - of.low) / 2.0;
         near(half(index.first), reference.first_half[input], 0.1 * reference.first_half[input]);
         near(half(index.total), reference.total_half[input], 0.1 * reference.total_half[input]);
     }
@@ -96,7 +96,7 @@ fn an_additive_function_has_no_interactions() {
         near(index.total.estimate, part / 14.0, 0.005);
     }
     near(found.iter().map(|index| index.first.estimate).sum(), 1.0, 0.01);
-    assert_eq!(indices(&[0.3; 30], 5, 0.95, 1).unwrap(), None);
+    assert_eq!(sobol_indices(&[0.3; 30], 5, 0.95, 1).unwrap(), None);
 }
 
 /// A question finds `alike` first, which states the right value but is not gold, then `right`, then `wrong`.
@@ -135,7 +135,12 @@ arms: {arms}
     load_text(&yaml, &files).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-fn effect(of: &SensitivityRecord, measure: Measure, arm: usize, name: &str) -> Effect {
+fn effect(
+    of: &SensitivityRecord,
+    measure: ComparisonMeasure,
+    arm: usize,
+    name: &str,
+) -> AssumptionEffect {
     let at = of.assumptions.iter().position(|a| a.name == name).unwrap();
     let own = of.answers.iter().find(|a| (a.measure, a.arm, a.against) == (measure, arm, None));
     own.unwrap().effects[at]
@@ -150,7 +155,7 @@ fn a_single_deciding_rate_has_all_the_variance() {
     // Gold is always found, so the rates for missing gold have no influence.
     let names: Vec<&str> = of.assumptions.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names, ["reader.misread"]);
-    let effect = effect(&of, Measure::Failure, 0, "reader.misread");
+    let effect = effect(&of, ComparisonMeasure::Failure, 0, "reader.misread");
     near(effect.at_low, 0.1, 1e-12);
     near(effect.at_high, 0.3, 1e-12);
     let index = effect.index.unwrap();
@@ -168,15 +173,18 @@ fn an_order_of_arms_holds_in_its_part_of_the_range() {
     let arms = "[{id: all}, {id: one, top_k: 1}]";
     let mut scenario = load(reader, "", arms, end);
     // The other question finds gold first.
-    let scenario::StepKind::Retrieve(find) = &mut scenario.steps[0].kind else { panic!() };
+    let scenario::PipelineStepKind::Retrieve(find) = &mut scenario.steps[0].kind else { panic!() };
     find.queries.truncate(1);
     find.queries[0].weight = 1.0;
     let of = run_all(&scenario).sensitivity.unwrap();
     let failures = &of.orders[0];
-    assert_eq!((failures.measure, failures.order.as_slice()), (Measure::Failure, &[1, 0][..]));
-    near(failures.holds, 0.75, 0.005);
-    near(failures.best[1], 0.75, 0.005);
-    near(failures.best.iter().sum(), 1.0, 1e-12);
+    assert_eq!(
+        (failures.measure, failures.order.as_slice()),
+        (ComparisonMeasure::Failure, &[1, 0][..])
+    );
+    near(failures.share_unchanged, 0.75, 0.005);
+    near(failures.share_best[1], 0.75, 0.005);
+    near(failures.share_best.iter().sum(), 1.0, 1e-12);
 }
 
 /// The reader's `follow` is zero in the file, so the arm is compiled separately for other rates.
@@ -184,11 +192,11 @@ fn an_order_of_arms_holds_in_its_part_of_the_range() {
 fn a_rate_of_zero_can_have_a_range() {
     let end = "sensitivity: {base_samples: 8, assumptions: {reader.follow: {low: 0, high: 0.5}}}";
     let mut scenario = load("{preset: perfect}", "", "[{id: one, top_k: 1}]", end);
-    let scenario::StepKind::Retrieve(find) = &mut scenario.steps[0].kind else { panic!() };
+    let scenario::PipelineStepKind::Retrieve(find) = &mut scenario.steps[0].kind else { panic!() };
     find.queries.truncate(1);
     find.queries[0].weight = 1.0;
     let of = run_all(&scenario).sensitivity.unwrap();
-    let effect = effect(&of, Measure::Failure, 0, "reader.follow");
+    let effect = effect(&of, ComparisonMeasure::Failure, 0, "reader.follow");
     near(of.answers[0].value, 1.0, 1e-12);
     near(effect.at_low, 1.0, 1e-12);
     near(effect.at_high, 0.5, 1e-12);
@@ -251,14 +259,14 @@ fn two_arms(changed: Option<(&str, f64)>, sensitivity: &str) -> Scenario {
 fn every_answer_matches_a_run_with_that_figure() {
     let record = run_all(&two_arms(None, "sensitivity: {base_samples: 8}"));
     let of = record.sensitivity.as_ref().unwrap();
-    let total = |record: &Record, arm: usize| {
+    let total = |record: &RunRecord, arm: usize| {
         let money = record.arms[arm].money.as_ref().unwrap();
-        money.a_year(money.total())
+        money.per_year(money.total())
     };
-    let failure = |record: &Record, arm: usize| record.arms[arm].summary.failure.estimate;
+    let failure = |record: &RunRecord, arm: usize| record.arms[arm].summary.failure.estimate;
     for answer in of.answers.iter().filter(|answer| answer.against.is_none()) {
         let plain = match answer.measure {
-            Measure::Failure => failure(&record, answer.arm),
+            ComparisonMeasure::Failure => failure(&record, answer.arm),
             _ => total(&record, answer.arm),
         };
         near(answer.value, plain, 1e-12 * plain);
@@ -276,9 +284,9 @@ fn every_answer_matches_a_run_with_that_figure() {
                     let effect = effect(of, measure, arm, &assumption.name);
                     if high { effect.at_high } else { effect.at_low }
                 };
-                near(at(Measure::Failure), failure(&other, arm), 1e-12);
+                near(at(ComparisonMeasure::Failure), failure(&other, arm), 1e-12);
                 let total = total(&other, arm);
-                near(at(Measure::Money), total, 1e-12 * total);
+                near(at(ComparisonMeasure::Money), total, 1e-12 * total);
             }
         }
     }
@@ -302,7 +310,7 @@ fn equal_figures_are_not_merged() {
         .find(|assumption| assumption.name == "reader.distracted_above")
         .unwrap();
     let [above, below] = ["reader.distracted_above", "reader.distracted_below"]
-        .map(|name| effect(of, Measure::Failure, 0, name).at_low);
+        .map(|name| effect(of, ComparisonMeasure::Failure, 0, name).at_low);
     let failure = |scenario: &Scenario| run_all(scenario).arms[0].summary.failure.estimate;
     near(above, failure(&scenario(assumption.low, 0.2, "")), 1e-12);
     near(below, failure(&scenario(0.2, assumption.low, "")), 1e-12);
@@ -363,7 +371,7 @@ fn ranges_may_end_at_probability_zero_or_one() {
             }
             let other = run_all(&two_arms(Some((name, end)), ""));
             for arm in 0..2 {
-                let effect = effect(of, Measure::Failure, arm, name);
+                let effect = effect(of, ComparisonMeasure::Failure, arm, name);
                 let varied = if high { effect.at_high } else { effect.at_low };
                 near(varied, other.arms[arm].summary.failure.estimate, 1e-12);
             }
@@ -411,7 +419,7 @@ fn reported_values_lie_within_their_reported_ranges() {
     for file in ["renewal_desk", "invoice_match", "price_quote"] {
         let path = format!("scenarios/{file}.yaml");
         let mut scenario = scenario::load(std::path::Path::new(&path)).unwrap();
-        let offline = |arm: &scenario::Arm| {
+        let offline = |arm: &scenario::ScenarioArm| {
             arm.retrieval.iter().flatten().all(|retrieval| {
                 let decl = &scenario.embedders[retrieval.embedder];
                 matches!(&decl.kind, scenario::EmbedderKind::Bm25(_))
@@ -422,8 +430,12 @@ fn reported_values_lie_within_their_reported_ranges() {
             (0..scenario.arms.len()).filter(|&at| offline(&scenario.arms[at])).collect();
         // If the file has no impact section, none is added.
         let seed = scenario.simulation.seed;
-        let all =
-            scenario::Sensitivity { assumptions: None, indices: true, base_samples: 32, seed };
+        let all = scenario::SensitivitySettings {
+            assumptions: None,
+            computes_indices: true,
+            base_samples: 32,
+            seed,
+        };
         scenario.sensitivity = Some(all);
         let record = try_arms(&scenario, &arms).unwrap();
         let of = record.sensitivity.as_ref().unwrap();
@@ -435,8 +447,8 @@ fn reported_values_lie_within_their_reported_ranges() {
             arms_seen += 1;
         }
         for (arm, money) in record.arms.iter().filter_map(|arm| Some((arm, arm.money.as_ref()?))) {
-            let drawn = money.drawn.as_ref().unwrap();
-            assert!(drawn.tail[1].var > money.stated.tail[1].var, "{file} {}", arm.id);
+            let drawn = money.drawn_year.as_ref().unwrap();
+            assert!(drawn.tail[1].var > money.stated_year.tail[1].var, "{file} {}", arm.id);
         }
         files += 1;
     }

@@ -1,10 +1,10 @@
 //! Stars, p-values and intervals refer to the number beside them, and agree; if a test is impossible, the reports say
 //! so.
 
-use knockon::run::Record;
-use knockon::run::record::{Measure, PairFamily};
+use knockon::run::RunRecord;
+use knockon::run::record::{ArmPairFamily, ComparisonMeasure};
 use knockon::scenario::Scenario;
-use knockon::stats::Interval;
+use knockon::stats::ConfidenceInterval;
 use knockon::{csv_files, plan, report};
 
 use crate::support::runs::run_all;
@@ -65,7 +65,7 @@ fn near(a: f64, b: f64) {
 }
 
 /// The cells of a CSV's column, keyed by the row's first cells joined.
-fn column(record: &Record, file: &str, keys: usize, name: &str) -> Vec<(String, String)> {
+fn column(record: &RunRecord, file: &str, keys: usize, name: &str) -> Vec<(String, String)> {
     let files = csv_files(record).unwrap();
     let (_, bytes) = files.iter().find(|(known, _)| known.contains(file)).unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();
@@ -110,7 +110,7 @@ fn the_star_of_a_cost_difference_includes_running_costs() {
         let flips = sign_flips(&saved, price);
         // The correction for skewness may only increase the p-value.
         assert!(of.p_value >= flips - 1e-12, "{price}: {} against {flips}", of.p_value);
-        let excludes = |i: &Interval| i.low > 0.0 || i.high < 0.0;
+        let excludes = |i: &ConfidenceInterval| i.low > 0.0 || i.high < 0.0;
         assert_eq!(excludes(&of.interval), of.p_value < 0.05, "{price}");
         assert_eq!(excludes(&of.holm_interval), of.is_significant(), "{price}");
         verdicts.push((price, flips < 0.05, of.p_value < 0.05));
@@ -145,14 +145,17 @@ fn one_difference_has_one_p_value_in_all_files() {
     }
     for pair in &record.comparison.pairs {
         let of = &pair.difference;
-        for Interval { low, high, .. } in [of.interval, of.holm_interval] {
-            assert!(pair.measure == Measure::Money || (low >= -1.0 && high <= 1.0), "{low} {high}");
+        for ConfidenceInterval { low, high, .. } in [of.interval, of.holm_interval] {
+            assert!(
+                pair.measure == ComparisonMeasure::Money || (low >= -1.0 && high <= 1.0),
+                "{low} {high}"
+            );
         }
         let baseline = pair.arm == 0 || pair.other == 0;
-        assert_eq!(pair.family == PairFamily::Baseline, baseline);
+        assert_eq!(pair.family == ArmPairFamily::Baseline, baseline);
     }
     // With either arm as the baseline.
-    let turned = record.comparison.difference(Measure::Failure, 0, 1).unwrap();
+    let turned = record.comparison.difference(ComparisonMeasure::Failure, 0, 1).unwrap();
     let shown = record.arms[1].summary.difference.unwrap();
     near(turned.interval.estimate, -shown.interval.estimate);
     near(turned.interval.low, -shown.interval.high);
@@ -211,7 +214,7 @@ fn too_few_units_are_reported() {
         let record = run_all(&reviewed(&vec![100.0; units], 0.5, 1.0));
         let of = record.arms[1].summary.difference.unwrap();
         near(of.interval.estimate, -0.45);
-        assert_eq!(of.can_be_told(), can_be_told, "{units}");
+        assert_eq!(of.has_verdict(), can_be_told, "{units}");
         assert_eq!(of.interval.is_bounded(), units >= 6, "{units}");
         let table = report::terminal::table(&record, false, None);
         assert_eq!(table.contains("-45.0 pp ?"), !can_be_told, "{table}");
@@ -253,7 +256,7 @@ fn a_plan_tests_the_differences_that_it_shows() {
         let shown = option.saved.unwrap();
         let expected = 1000.0 * (saved - price - a_case) - a_year;
         assert!((shown.interval.estimate - expected).abs() < 1e-6);
-        let Interval { low, high, .. } = shown.interval;
+        let ConfidenceInterval { low, high, .. } = shown.interval;
         assert!(low <= expected + 1e-6 && expected <= high + 1e-6);
         assert_eq!(low > 0.0 || high < 0.0, shown.p_value < 0.05);
         // The interval is that of the losses, shifted by all payments.

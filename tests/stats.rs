@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use knockon::stats::{
-    Auc, Difference, Interval, Observation, Pair, PairedTest, can_reject, detectable, family, holm,
-    mean, rate,
+    AreaUnderRoc, ClusterObservation, ConfidenceInterval, MeanDifference, PairedCase, PairedTest,
+    can_reject, detectable_difference, family_differences, holm, mean, rate,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -40,12 +40,12 @@ fn reference() -> Reference {
     serde_json::from_str(include_str!("data/stats/reference.json")).unwrap()
 }
 
-fn difference(pairs: &[Pair], level: f64, seed: u64) -> Difference {
+fn difference(pairs: &[PairedCase], level: f64, seed: u64) -> MeanDifference {
     PairedTest::new(pairs, seed).unwrap().difference(level).unwrap()
 }
 
-fn observation(value: f64, cluster: usize) -> Observation {
-    Observation { value, weight: 1.0, cluster }
+fn observation(value: f64, cluster: usize) -> ClusterObservation {
+    ClusterObservation { value, weight: 1.0, cluster }
 }
 
 /// Wilson's interval as the roots of (p - x)^2 n = q^2 x (1 - x).
@@ -65,8 +65,8 @@ fn rates_and_differences_agree_with_statsmodels() {
     let reference = reference();
     for case in &reference.cases {
         let size = case.arm.len();
-        let observations: Vec<Observation> = (0..size)
-            .map(|i| Observation {
+        let observations: Vec<ClusterObservation> = (0..size)
+            .map(|i| ClusterObservation {
                 value: case.arm[i],
                 weight: case.weight[i],
                 cluster: case.cluster[i],
@@ -83,8 +83,8 @@ fn rates_and_differences_agree_with_statsmodels() {
         near(ours.low, low.min(p - unlike * p));
         near(ours.high, high.max(p + unlike * (1.0 - p)));
 
-        let pairs: Vec<Pair> = (0..size)
-            .map(|i| Pair {
+        let pairs: Vec<PairedCase> = (0..size)
+            .map(|i| PairedCase {
                 baseline: case.baseline[i],
                 arm: case.arm[i],
                 weight: case.weight[i],
@@ -109,18 +109,18 @@ fn zero_variance_still_gives_an_interval() {
     // Five clusters of three without a failure: up to 1 - .05^(1/5) of all clusters may fail although none of five
     // does.
     let unlike = 1.0 - 0.05f64.powf(0.2);
-    let none: Vec<Observation> = (0..15).map(|i| observation(0.0, i % 5)).collect();
-    let Interval { estimate, low, high } = rate(&none, 0.95).unwrap();
+    let none: Vec<ClusterObservation> = (0..15).map(|i| observation(0.0, i % 5)).collect();
+    let ConfidenceInterval { estimate, low, high } = rate(&none, 0.95).unwrap();
     assert_eq!((estimate, low), (0.0, 0.0));
     near(high, unlike);
     // A constant value has no variance either, although rounding may suggest some.
-    let tenth: Vec<Observation> = (0..15).map(|i| observation(0.1, i % 5)).collect();
+    let tenth: Vec<ClusterObservation> = (0..15).map(|i| observation(0.1, i % 5)).collect();
     let ours = rate(&tenth, 0.95).unwrap();
     near(ours.low, 0.1 - unlike * 0.1);
     near(ours.high, 0.1 + unlike * 0.9);
     // An amount that is a multiple of the rate has the same multiple as its interval.
-    let losses: Vec<Observation> =
-        tenth.iter().map(|o| Observation { value: 1_092.9 * o.value, ..*o }).collect();
+    let losses: Vec<ClusterObservation> =
+        tenth.iter().map(|o| ClusterObservation { value: 1_092.9 * o.value, ..*o }).collect();
     let loss = mean(&losses, 0.95, Some((0.0, 1_092.9))).unwrap();
     near(loss.low / 1_092.9, ours.low);
     near(loss.high / 1_092.9, ours.high);
@@ -129,7 +129,7 @@ fn zero_variance_still_gives_an_interval() {
     assert!(!mean(&losses[..1], 0.95, Some((0.0, 1.0))).unwrap().is_bounded());
 
     let single = rate(&[observation(1.0, 4), observation(0.0, 4)], 0.95).unwrap();
-    assert_eq!(single, Interval { estimate: 0.5, low: 0.0, high: 1.0 });
+    assert_eq!(single, ConfidenceInterval { estimate: 0.5, low: 0.0, high: 1.0 });
 }
 
 /// Nearly equal values are treated like equal ones: intervals do not jump where the variance vanishes.
@@ -137,7 +137,7 @@ fn zero_variance_still_gives_an_interval() {
 fn intervals_are_continuous_as_the_variance_vanishes() {
     let of = |jitter: f64| {
         let value = |i: usize| 0.1 + jitter * if i.is_multiple_of(2) { 1.0 } else { -1.0 };
-        let all: Vec<Observation> = (0..20).map(|i| observation(value(i), i)).collect();
+        let all: Vec<ClusterObservation> = (0..20).map(|i| observation(value(i), i)).collect();
         (rate(&all, 0.95).unwrap(), mean(&all, 0.95, Some((0.0, 1.0))).unwrap())
     };
     let (rate, mean) = of(0.0);
@@ -154,24 +154,28 @@ fn intervals_are_continuous_as_the_variance_vanishes() {
 fn repeated_rows_within_a_cluster_change_nothing() {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     for clusters in [3, 8, 20, 61] {
-        let rows: Vec<Pair> = (0..3 * clusters)
-            .map(|_| Pair {
+        let rows: Vec<PairedCase> = (0..3 * clusters)
+            .map(|_| PairedCase {
                 baseline: rng.random_range(0.0..1.0),
                 arm: f64::from(rng.random_range(0..2)),
                 weight: f64::from(rng.random_range(1..4)),
                 cluster: rng.random_range(0..clusters),
             })
             .collect();
-        let twice: Vec<Pair> = rows.iter().chain(&rows).copied().collect();
-        let of = |rows: &[Pair]| {
-            let row = |p: &Pair| Observation { value: p.arm, weight: p.weight, cluster: p.cluster };
-            let values: Vec<Observation> = rows.iter().map(row).collect();
+        let twice: Vec<PairedCase> = rows.iter().chain(&rows).copied().collect();
+        let of = |rows: &[PairedCase]| {
+            let row = |p: &PairedCase| ClusterObservation {
+                value: p.arm,
+                weight: p.weight,
+                cluster: p.cluster,
+            };
+            let values: Vec<ClusterObservation> = rows.iter().map(row).collect();
             let paired = difference(rows, 0.95, 1);
             [
                 rate(&values, 0.95).unwrap(),
                 mean(&values, 0.95, Some((0.0, 3.0))).unwrap(),
                 paired.interval,
-                Interval { estimate: paired.p, low: 0.0, high: 0.0 },
+                ConfidenceInterval { estimate: paired.p, low: 0.0, high: 0.0 },
             ]
         };
         for (once, twice) in of(&rows).iter().zip(of(&twice)) {
@@ -186,7 +190,7 @@ fn repeated_rows_within_a_cluster_change_nothing() {
 
 /// The p-value against `null` by its definition: all sign flips of the deviations from it and Student's t, each with
 /// and without skewness.
-fn by_definition(pairs: &[Pair], null: f64) -> f64 {
+fn by_definition(pairs: &[PairedCase], null: f64) -> f64 {
     let clusters = 1 + pairs.iter().map(|pair| pair.cluster).max().unwrap();
     let mut totals = vec![(0.0, 0.0); clusters];
     for pair in pairs {
@@ -224,7 +228,7 @@ fn by_definition(pairs: &[Pair], null: f64) -> f64 {
     (2.0 * greater.min(less)).min(1.0)
 }
 
-fn random_pairs(rng: &mut ChaCha8Rng, clusters: usize, whole: bool) -> Vec<Pair> {
+fn random_pairs(rng: &mut ChaCha8Rng, clusters: usize, whole: bool) -> Vec<PairedCase> {
     let mut pairs = Vec::new();
     for cluster in 0..clusters {
         for _ in 0..rng.random_range(1..4) {
@@ -234,7 +238,7 @@ fn random_pairs(rng: &mut ChaCha8Rng, clusters: usize, whole: bool) -> Vec<Pair>
             };
             let (baseline, arm) = (value(), value());
             let weight = f64::from(rng.random_range(1..4)) / 2.0;
-            pairs.push(Pair { baseline, arm, weight, cluster });
+            pairs.push(PairedCase { baseline, arm, weight, cluster });
         }
     }
     pairs
@@ -263,7 +267,7 @@ fn intervals_and_p_values_agree() {
         let pairs = random_pairs(&mut rng, clusters, round % 3 == 0);
         let test = PairedTest::new(&pairs, round as u64).unwrap();
         for level in [0.9, 0.95, 0.99] {
-            let Interval { estimate, low, high } = test.interval(level).unwrap();
+            let ConfidenceInterval { estimate, low, high } = test.interval(level).unwrap();
             assert!(low <= estimate && estimate <= high);
             let alpha = 1.0 - level;
             assert_eq!(low.is_finite(), can_reject(clusters, alpha), "{clusters} {level}");
@@ -284,8 +288,8 @@ fn intervals_and_p_values_agree() {
         }
         let p: Vec<f64> = (-50..=50).map(|i| test.p_greater(f64::from(i) / 50.0)).collect();
         assert!(p.is_sorted());
-        let turned: Vec<Pair> =
-            pairs.iter().map(|p| Pair { baseline: p.arm, arm: p.baseline, ..*p }).collect();
+        let turned: Vec<PairedCase> =
+            pairs.iter().map(|p| PairedCase { baseline: p.arm, arm: p.baseline, ..*p }).collect();
         let turned = PairedTest::new(&turned, round as u64).unwrap();
         near(turned.p_two_sided(0.0), test.p_two_sided(0.0));
         near(turned.p_less(-0.1), test.p_greater(0.1));
@@ -300,8 +304,8 @@ fn intervals_and_p_values_agree() {
 #[test]
 fn a_run_differs_from_itself_by_nothing() {
     for clusters in [6, 12, 16, 40] {
-        let same: Vec<Pair> = (0..2 * clusters)
-            .map(|i| Pair {
+        let same: Vec<PairedCase> = (0..2 * clusters)
+            .map(|i| PairedCase {
                 baseline: i as f64 / 99.0,
                 arm: i as f64 / 99.0,
                 weight: 2.0,
@@ -310,14 +314,15 @@ fn a_run_differs_from_itself_by_nothing() {
             .collect();
         let test = PairedTest::new(&same, 1).unwrap();
         assert!(test.identical);
-        let nothing = Interval { estimate: 0.0, low: 0.0, high: 0.0 };
+        let nothing = ConfidenceInterval { estimate: 0.0, low: 0.0, high: 0.0 };
         assert_eq!(test.difference(0.95).unwrap().interval, nothing);
         assert_eq!(test.p_two_sided(0.0), 1.0);
         assert!(test.p_less(0.01) < 0.025, "{}", test.p_less(0.01));
     }
     // Differences that cancel out are not identical results.
-    let mut pairs: Vec<Pair> =
-        (0..8).map(|cluster| Pair { baseline: 0.5, arm: 0.5, weight: 1.0, cluster }).collect();
+    let mut pairs: Vec<PairedCase> = (0..8)
+        .map(|cluster| PairedCase { baseline: 0.5, arm: 0.5, weight: 1.0, cluster })
+        .collect();
     pairs[0].arm = 0.7;
     pairs[1].arm = 0.3;
     let test = PairedTest::new(&pairs, 1).unwrap();
@@ -329,8 +334,8 @@ fn a_run_differs_from_itself_by_nothing() {
 #[test]
 fn too_few_clusters_reject_nothing() {
     for (clusters, p) in [(1, 1.0), (2, 0.5), (5, 0.0625), (6, 0.03125), (10, 2.0 / 1024.0)] {
-        let pairs: Vec<Pair> = (0..clusters)
-            .map(|cluster| Pair { baseline: 0.0, arm: 1.0, weight: 1.0, cluster })
+        let pairs: Vec<PairedCase> = (0..clusters)
+            .map(|cluster| PairedCase { baseline: 0.0, arm: 1.0, weight: 1.0, cluster })
             .collect();
         let test = PairedTest::new(&pairs, 1).unwrap();
         near(test.p_two_sided(0.0), p);
@@ -345,8 +350,8 @@ fn seeds_matter_little_where_p_is_close_to_the_level() {
     let mut rng = ChaCha8Rng::seed_from_u64(23);
     let base = random_pairs(&mut rng, 24, false);
     // Shift the other arm until p is within half a percentage point of .05.
-    let shifted = |by: f64| -> Vec<Pair> {
-        base.iter().map(|pair| Pair { arm: pair.arm + by, ..*pair }).collect()
+    let shifted = |by: f64| -> Vec<PairedCase> {
+        base.iter().map(|pair| PairedCase { arm: pair.arm + by, ..*pair }).collect()
     };
     let p = |by: f64, seed: u64| PairedTest::new(&shifted(by), seed).unwrap().p_two_sided(0.0);
     let (mut near_zero, mut far) = (-PairedTest::new(&base, 1).unwrap().estimate, 1.0);
@@ -362,10 +367,10 @@ fn seeds_matter_little_where_p_is_close_to_the_level() {
 fn bad_numbers_are_refused() {
     let valid = observation(0.5, 0);
     for bad in [
-        Observation { value: 1.5, ..valid },
-        Observation { value: f64::NAN, ..valid },
-        Observation { weight: -1.0, ..valid },
-        Observation { weight: 0.0, ..valid },
+        ClusterObservation { value: 1.5, ..valid },
+        ClusterObservation { value: f64::NAN, ..valid },
+        ClusterObservation { weight: -1.0, ..valid },
+        ClusterObservation { weight: 0.0, ..valid },
     ] {
         assert!(rate(&[bad], 0.95).is_err(), "{bad:?}");
     }
@@ -377,13 +382,13 @@ fn bad_numbers_are_refused() {
 /// interval, from the baseline's observations, the pairs and a seed.
 fn covers(
     samples: u64,
-    mut draw: impl FnMut() -> Vec<Pair>,
-    intervals: impl Fn(&[Observation], &[Pair], u64) -> [(f64, Interval); 2],
+    mut draw: impl FnMut() -> Vec<PairedCase>,
+    intervals: impl Fn(&[ClusterObservation], &[PairedCase], u64) -> [(f64, ConfidenceInterval); 2],
 ) {
     let mut covered = [0; 2];
     for sample in 0..samples {
         let pairs = draw();
-        let baseline: Vec<Observation> =
+        let baseline: Vec<ClusterObservation> =
             pairs.iter().map(|pair| observation(pair.baseline, pair.cluster)).collect();
         let found = intervals(&baseline, &pairs, sample);
         for (covered, (truth, interval)) in covered.iter_mut().zip(found) {
@@ -409,7 +414,7 @@ fn intervals_have_their_nominal_coverage() {
             let (p, q) = (low.sample(&mut rng), high.sample(&mut rng));
             for _ in 0..rng.random_range(1..=8) {
                 let mut draw = |p| f64::from(u8::from(rng.random_bool(p)));
-                pairs.push(Pair { baseline: draw(p), arm: draw(q), weight: 1.0, cluster });
+                pairs.push(PairedCase { baseline: draw(p), arm: draw(q), weight: 1.0, cluster });
             }
         }
         pairs
@@ -432,7 +437,12 @@ fn intervals_of_money_have_their_nominal_coverage() {
             let typical: f64 = shape.sample(&mut rng);
             for _ in 0..rng.random_range(1..=8) {
                 let mut loss = |times: f64| times * typical * case.sample(&mut rng);
-                pairs.push(Pair { baseline: loss(1.0), arm: loss(1.3), weight: 1.0, cluster });
+                pairs.push(PairedCase {
+                    baseline: loss(1.0),
+                    arm: loss(1.3),
+                    weight: 1.0,
+                    cluster,
+                });
             }
         }
         pairs
@@ -449,13 +459,13 @@ fn intervals_of_money_have_their_nominal_coverage() {
 /// error .7071, t(.975; 7) = 2.3646 and z(.8) = .8416.
 #[test]
 fn the_detectable_difference_is_t_plus_z_standard_errors() {
-    let pair = |(cluster, arm)| Pair { baseline: 0.0, arm, weight: 1.0, cluster };
+    let pair = |(cluster, arm)| PairedCase { baseline: 0.0, arm, weight: 1.0, cluster };
     // Each twice, because four clusters cannot show any difference: standard error (28/7/8)^.5, t(.975; 7) = 2.3646.
-    let pairs: Vec<Pair> =
+    let pairs: Vec<PairedCase> =
         [1.0, 2.0, 3.0, 6.0, 1.0, 2.0, 3.0, 6.0].into_iter().enumerate().map(pair).collect();
-    let least = detectable(&pairs, 0.95).unwrap();
+    let least = detectable_difference(&pairs, 0.95).unwrap();
     assert!((least - (2.364_624 + 0.841_621) * 0.5f64.sqrt()).abs() < 1e-5, "{least}");
-    assert_eq!(detectable(&pairs[..5], 0.95).unwrap(), f64::INFINITY);
+    assert_eq!(detectable_difference(&pairs[..5], 0.95).unwrap(), f64::INFINITY);
 }
 
 /// Two equivalent arms: within each of 12 clusters the losses are assigned by chance.
@@ -468,9 +478,9 @@ fn the_permutation_test_has_its_nominal_false_positive_rate() {
     for sample in 0..samples {
         let mut pair = |cluster: usize| {
             let [baseline, arm] = [(); 2].map(|()| loss.sample(&mut rng));
-            Pair { baseline, arm, weight: 1.0, cluster: cluster / 2 }
+            PairedCase { baseline, arm, weight: 1.0, cluster: cluster / 2 }
         };
-        let pairs: Vec<Pair> = (0..24).map(&mut pair).collect();
+        let pairs: Vec<PairedCase> = (0..24).map(&mut pair).collect();
         found += u32::from(difference(&pairs, 0.95, sample).p < 0.05);
     }
     let share = f64::from(found) / samples as f64;
@@ -498,18 +508,20 @@ fn intervals_agree_with_p_values_after_correction() {
             .collect();
         let p: Vec<f64> = tests.iter().map(|test| test.p_two_sided(0.0)).collect();
         let count = tests.len() as f64;
-        for (difference, adjusted) in
-            family(tests.len(), |at| Ok(tests[at].clone())).unwrap().iter().zip(holm(&p))
+        for (difference, adjusted) in family_differences(tests.len(), |at| Ok(tests[at].clone()))
+            .unwrap()
+            .iter()
+            .zip(holm(&p))
         {
             near(difference.p_holm, adjusted);
-            let excludes = |i: Interval| i.low > 0.0 || i.high < 0.0;
+            let excludes = |i: ConfidenceInterval| i.low > 0.0 || i.high < 0.0;
             assert_eq!(excludes(difference.holm_interval), difference.is_significant());
             assert_eq!(excludes(difference.interval), difference.p_value < 0.05);
             assert!(difference.holm_interval.low <= difference.interval.low);
-            assert!(difference.can_be_told() || !difference.is_significant());
-            assert!(difference.can_be_told() || !can_reject(clusters, 0.05 / count));
+            assert!(difference.has_verdict() || !difference.is_significant());
+            assert!(difference.has_verdict() || !can_reject(clusters, 0.05 / count));
             found[usize::from(difference.is_significant())] += 1;
-            let back = difference.turned().turned();
+            let back = difference.reversed().reversed();
             assert_eq!(back, *difference);
         }
     }
@@ -525,21 +537,22 @@ fn areas_account_for_clusters() {
         (0..40).map(|cluster| (rng.random_range(0.0..1.0) + by, cluster)).collect()
     };
     let (cases, controls) = (side(0.2), side(0.0));
-    let once = Auc::clustered(&cases, &controls).unwrap();
+    let once = AreaUnderRoc::clustered(&cases, &controls).unwrap();
     let twice = |of: &[(f64, usize)]| [of, of].concat();
-    let both = Auc::clustered(&twice(&cases), &twice(&controls)).unwrap();
+    let both = AreaUnderRoc::clustered(&twice(&cases), &twice(&controls)).unwrap();
     assert_eq!((once.clusters(), both.clusters(), both.count()), (40, 40, 160));
     let (a, b) = (once.interval(0.95).unwrap(), both.interval(0.95).unwrap());
     near(a.low, b.low);
     near(a.high, b.high);
     let scores = |of: &[(f64, usize)]| of.iter().map(|(score, _)| *score).collect::<Vec<f64>>();
     let apart: Vec<(f64, usize)> = controls.iter().map(|(s, c)| (*s, c + 40)).collect();
-    let alone = Auc::clustered(&cases, &apart).unwrap().interval(0.95).unwrap();
-    let delong = Auc::new(&scores(&cases), &scores(&controls)).unwrap().interval(0.95).unwrap();
+    let alone = AreaUnderRoc::clustered(&cases, &apart).unwrap().interval(0.95).unwrap();
+    let delong =
+        AreaUnderRoc::new(&scores(&cases), &scores(&controls)).unwrap().interval(0.95).unwrap();
     assert!((alone.low - delong.low).abs() < 0.005, "{alone:?} {delong:?}");
     // The area does not differ from itself; with one cluster nothing can be estimated.
-    assert_eq!(once.above(&once, 0.95).unwrap().p, 1.0);
+    assert_eq!(once.difference_from(&once, 0.95).unwrap().p, 1.0);
     let one = |of: &[(f64, usize)]| of.iter().map(|(s, _)| (*s, 7)).collect::<Vec<_>>();
-    let one = Auc::clustered(&one(&cases), &one(&controls)).unwrap();
+    let one = AreaUnderRoc::clustered(&one(&cases), &one(&controls)).unwrap();
     assert!(!one.interval(0.95).unwrap().is_bounded());
 }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{Days, NaiveDate};
-use knockon::output::Output;
-use knockon::value::{Type, Value};
-use knockon::world::synth::{self, Difficulty, Portfolio};
-use knockon::world::{Corpus, Passage, TaskSet, Variant};
+use knockon::output::OutputWriter;
+use knockon::value::{TypedValue, ValueType};
+use knockon::world::synth::{self, ContractPortfolio, Difficulty};
+use knockon::world::{Corpus, Passage, PassageVariant, TaskSet};
 
-fn portfolio(contracts: usize, seed: u64, difficulty: &str) -> Portfolio {
-    synth::contracts(contracts, seed, difficulty.parse().unwrap()).unwrap()
+fn portfolio(contracts: usize, seed: u64, difficulty: &str) -> ContractPortfolio {
+    synth::generate_contracts(contracts, seed, difficulty.parse().unwrap()).unwrap()
 }
 
 fn current<'a>(passages: &'a [Passage], contract: &str, attribute: &str) -> Vec<&'a Passage> {
@@ -58,10 +58,14 @@ fn every_twin_states_a_different_value() {
         assert!(differs, "{} states what {} does", twin.id, original.id);
         assert_ne!(twin.text, original.text);
     }
-    for variant in
-        [Variant::Negation, Variant::RoleSwap, Variant::Number, Variant::Version, Variant::Binding]
-    {
-        assert!(portfolio.count(variant) > 20, "{variant:?}");
+    for variant in [
+        PassageVariant::Negation,
+        PassageVariant::RoleSwap,
+        PassageVariant::Number,
+        PassageVariant::Version,
+        PassageVariant::Binding,
+    ] {
+        assert!(portfolio.variant_count(variant) > 20, "{variant:?}");
     }
 }
 
@@ -71,19 +75,19 @@ fn the_text_of_a_passage_states_its_facts() {
         for (field, value) in &passage.facts {
             let text = &passage.text;
             let is_stated = match value {
-                Value::Date(d) => {
+                TypedValue::Date(d) => {
                     text.contains(&d.format("%B %-d, %Y").to_string())
                         || text.contains(&d.format("%-d %B %Y").to_string())
                 }
-                Value::Duration(p) if p.months == 0 => text.contains(&format!("({})", p.days)),
-                Value::Duration(p) if p.months % 12 == 0 => {
+                TypedValue::Duration(p) if p.months == 0 => text.contains(&format!("({})", p.days)),
+                TypedValue::Duration(p) if p.months % 12 == 0 => {
                     text.contains(&format!("({}) year", p.months / 12))
                 }
-                Value::Duration(p) => text.contains(&format!("({}) month", p.months)),
-                Value::Text(t) => text.contains(t.as_str()),
-                Value::Percent(p) => text.contains(&format!("{p}%")),
-                Value::Money(m) => text.replace(',', "").contains(&format!("{:.0}", m.amount)),
-                Value::YesNo(_) | Value::Number(_) => true,
+                TypedValue::Duration(p) => text.contains(&format!("({}) month", p.months)),
+                TypedValue::Text(t) => text.contains(t.as_str()),
+                TypedValue::Percent(p) => text.contains(&format!("{p}%")),
+                TypedValue::Money(m) => text.replace(',', "").contains(&format!("{:.0}", m.amount)),
+                TypedValue::YesNo(_) | TypedValue::Number(_) => true,
             };
             assert!(is_stated, "{}: {field} = {value} is not in: {text}", passage.id);
         }
@@ -101,8 +105,8 @@ fn each_task_has_one_current_clause_and_actions_are_balanced() {
             assert_eq!(found.len(), 1, "{} {attribute}", task.id);
             found[0].facts[field].clone()
         };
-        assert_eq!(fact("parties", "counterparty"), Value::Text(task.party.clone()));
-        let (Value::Date(expiry), Value::Duration(notice), Value::YesNo(renews)) = (
+        assert_eq!(fact("parties", "counterparty"), TypedValue::Text(task.party.clone()));
+        let (TypedValue::Date(expiry), TypedValue::Duration(notice), TypedValue::YesNo(renews)) = (
             fact("expiration", "expiration_date"),
             fact("notice", "notice_period"),
             fact("renewal", "auto_renews"),
@@ -129,9 +133,9 @@ fn each_task_has_one_current_clause_and_actions_are_balanced() {
 fn the_committed_data_equals_the_output_of_the_command() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/renewal_desk");
     let fresh = tempfile::tempdir().unwrap();
-    synth::contracts(40, 1, "0.3".parse().unwrap())
+    synth::generate_contracts(40, 1, "0.3".parse().unwrap())
         .unwrap()
-        .write(&Output::default(), fresh.path())
+        .write(&OutputWriter::default(), fresh.path())
         .unwrap();
     let mut size = 0;
     for file in ["passages.jsonl", "renewal_tasks.csv"] {
@@ -148,13 +152,13 @@ fn the_committed_data_equals_the_output_of_the_command() {
     assert!(scenario.contains(&window), "the tasks were drawn for a window of another length");
 
     let corpus = Corpus::read("contracts", &committed.join("passages.jsonl")).unwrap();
-    assert_eq!(corpus.fields()["expiration_date"], Type::Date);
+    assert_eq!(corpus.fields()["expiration_date"], ValueType::Date);
     let fields = [
-        ("contract", Type::Text),
-        ("party", Type::Text),
-        ("title", Type::Text),
-        ("today", Type::Date),
-        ("wanted", Type::YesNo),
+        ("contract", ValueType::Text),
+        ("party", ValueType::Text),
+        ("title", ValueType::Text),
+        ("today", ValueType::Date),
+        ("wanted", ValueType::YesNo),
     ];
     let fields = fields.map(|(field, ty)| (field.to_owned(), ty)).into();
     let tasks = TaskSet::read(&committed.join("renewal_tasks.csv"), &fields).unwrap();
@@ -164,7 +168,7 @@ fn the_committed_data_equals_the_output_of_the_command() {
 
 #[test]
 fn invalid_options_are_refused() {
-    assert!(synth::contracts(0, 1, Difficulty::EASY).is_err());
+    assert!(synth::generate_contracts(0, 1, Difficulty::EASY).is_err());
     for wrong in ["1.01", "-0.1", "NaN", "harder"] {
         assert!(wrong.parse::<Difficulty>().unwrap_err().contains("allowed"));
     }

@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use knockon::output::Output;
-use knockon::value::{Type, Value};
-use knockon::world::synth::ledger::{self, InvoiceTask, Ledger, Options, QuoteTask};
-use knockon::world::{Passage, Variant};
+use knockon::output::OutputWriter;
+use knockon::value::{TypedValue, ValueType};
+use knockon::world::synth::ledger::{self, InvoiceTask, LedgerOptions, QuoteTask, SyntheticLedger};
+use knockon::world::{Passage, PassageVariant};
 
-fn options(vendors: usize, customers: usize, seed: u64, difficulty: &str) -> Options {
-    Options { vendors, customers, seed, difficulty: difficulty.parse().unwrap() }
+fn options(vendors: usize, customers: usize, seed: u64, difficulty: &str) -> LedgerOptions {
+    LedgerOptions { vendors, customers, seed, difficulty: difficulty.parse().unwrap() }
 }
 
-fn drawn(size: usize, seed: u64, difficulty: &str) -> Ledger {
-    ledger::ledger(options(size, size, seed, difficulty)).unwrap()
+fn drawn(size: usize, seed: u64, difficulty: &str) -> SyntheticLedger {
+    ledger::generate_ledger(options(size, size, seed, difficulty)).unwrap()
 }
 
-fn both(ledger: &Ledger) -> [&[Passage]; 2] {
+fn both(ledger: &SyntheticLedger) -> [&[Passage]; 2] {
     [&ledger.purchasing, &ledger.sales]
 }
 
@@ -33,8 +33,8 @@ fn current<'a>(rows: &'a [Passage], entity: &str, attribute: &str) -> Option<&'a
 
 fn figure(row: &Passage, field: &str) -> f64 {
     match &row.facts[field] {
-        Value::Number(n) | Value::Percent(n) => *n,
-        Value::Money(money) => money.amount,
+        TypedValue::Number(n) | TypedValue::Percent(n) => *n,
+        TypedValue::Money(money) => money.amount,
         other => panic!("{}: {field} is {other}", row.id),
     }
 }
@@ -47,7 +47,7 @@ fn word(row: &Passage, field: &str) -> String {
 fn a_larger_ledger_begins_with_the_smaller_one() {
     for difficulty in ["easy", "hard"] {
         let small = drawn(9, 3, difficulty);
-        let large = ledger::ledger(options(60, 40, 3, difficulty)).unwrap();
+        let large = ledger::generate_ledger(options(60, 40, 3, difficulty)).unwrap();
         assert_eq!(small.purchasing, large.purchasing[..small.purchasing.len()]);
         assert_eq!(small.invoices, large.invoices[..small.invoices.len()]);
         assert_eq!(small.sales, large.sales[..small.sales.len()]);
@@ -81,7 +81,7 @@ fn every_near_miss_has_a_current_row_and_a_different_value() {
             assert!(read.iter().any(|f| differs(f)), "{} reads as {}", row.id, of.id);
         }
     }
-    for variant in [Variant::Version, Variant::Number, Variant::Binding] {
+    for variant in [PassageVariant::Version, PassageVariant::Number, PassageVariant::Binding] {
         let rows = both(&ledger).into_iter().flatten();
         assert!(rows.filter(|p| p.variant == Some(variant)).count() > 40, "{variant:?}");
     }
@@ -97,8 +97,8 @@ fn facts_match_the_text() {
             let (header, cell) = cell.split_once(": ").expect("a cell has a header");
             let field = header.replace(' ', "_");
             let ty = row.facts[&field].type_of();
-            assert!(ty != Type::Text || !cell.contains(':'), "{}", row.text);
-            let value = Value::parse(ty, cell).unwrap();
+            assert!(ty != ValueType::Text || !cell.contains(':'), "{}", row.text);
+            let value = TypedValue::parse(ty, cell).unwrap();
             assert!(stated.insert(field, value).is_none(), "{header} stands twice in {}", row.text);
         }
         assert_eq!(stated, row.facts, "{}", row.id);
@@ -109,10 +109,10 @@ fn facts_match_the_text() {
 fn versions_supersede_in_time_order() {
     let date = |row: &Passage| {
         let since = row.facts.iter().find(|(field, value)| {
-            value.type_of() == Type::Date && !field.ends_with("until") && *field != "billed_on"
+            value.type_of() == ValueType::Date && !field.ends_with("until") && *field != "billed_on"
         });
         match since.expect("each row has a day").1 {
-            Value::Date(date) => *date,
+            TypedValue::Date(date) => *date,
             other => panic!("{other}"),
         }
     };
@@ -120,14 +120,14 @@ fn versions_supersede_in_time_order() {
     let last_asked = ledger.quotes.iter().map(|task| task.today).max().unwrap();
     for rows in both(&ledger) {
         let by_id: BTreeMap<&str, &Passage> = rows.iter().map(|p| (p.id.as_str(), p)).collect();
-        for row in rows.iter().filter(|p| p.variant == Some(Variant::Version)) {
+        for row in rows.iter().filter(|p| p.variant == Some(PassageVariant::Version)) {
             let of = by_id[row.of.as_deref().unwrap()];
             // Announced for later, or ended before the current row began.
             assert_eq!(date(row) > last_asked, row.id.ends_with("2027"), "{}", row.id);
             assert!(date(row) > last_asked || date(row) < date(of), "{}", row.id);
             assert!(date(of) < last_asked, "{}", of.id);
             let until = row.facts.iter().find(|(field, _)| field.ends_with("until"));
-            if let Some((_, Value::Date(until))) = until {
+            if let Some((_, TypedValue::Date(until))) = until {
                 assert_eq!(until.succ_opt(), Some(date(of)), "{}", row.id);
             }
         }
@@ -136,7 +136,7 @@ fn versions_supersede_in_time_order() {
 
 #[test]
 fn a_harder_ledger_holds_every_near_miss_of_an_easier_one_and_more_namesakes() {
-    let near_misses = |ledger: &Ledger| -> BTreeSet<String> {
+    let near_misses = |ledger: &SyntheticLedger| -> BTreeSet<String> {
         let rows = both(ledger).into_iter().flatten();
         rows.filter(|p| p.variant.is_some()).map(|p| p.id.clone()).collect()
     };
@@ -227,7 +227,7 @@ fn the_committed_data_equals_the_output_of_the_command() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/ledger");
     let fresh = tempfile::tempdir().unwrap();
     let written =
-        ledger::write(options(40, 40, 1, "0.4"), &Output::default(), fresh.path()).unwrap();
+        ledger::write(options(40, 40, 1, "0.4"), &OutputWriter::default(), fresh.path()).unwrap();
     let ledger = drawn(40, 1, "0.4");
     assert_eq!((written.purchasing, written.sales), (ledger.purchasing.len(), ledger.sales.len()));
     assert_eq!((written.invoices, written.quotes), (ledger.invoices.len(), ledger.quotes.len()));
@@ -243,7 +243,7 @@ fn the_committed_data_equals_the_output_of_the_command() {
 #[test]
 fn invalid_options_are_refused() {
     for (vendors, customers) in [(0, 1), (1, 0), (10_001, 1), (1, 10_001)] {
-        let error = ledger::ledger(options(vendors, customers, 1, "easy")).unwrap_err();
+        let error = ledger::generate_ledger(options(vendors, customers, 1, "easy")).unwrap_err();
         assert!(error.to_string().contains("allowed: 1 to 10000"));
     }
 }

@@ -1,17 +1,17 @@
 //! Traces of runs: fixing their causes fixes the run, and the text matches what happened.
 
 use knockon::Session;
-use knockon::cascade::causes::{but_for, mended};
-use knockon::cascade::runs::{Runs, depth};
-use knockon::cascade::sample::Pick;
-use knockon::cascade::tell::keys;
-use knockon::cascade::trace::Trace;
-use knockon::compile::{Compiled, Question, compile};
-use knockon::kernel::Fault;
+use knockon::cascade::arm_runs::{ArmRuns, search_depth};
+use knockon::cascade::causes::{but_for, repaired_run};
+use knockon::cascade::run_selection::SelectedRun;
+use knockon::cascade::trace::RunTrace;
+use knockon::cascade::trace_builder::draw_keys;
+use knockon::compile::{CompileQuestion, CompiledTask, compile};
+use knockon::kernel::BranchFault;
 use knockon::report::story;
 
 use knockon::scenario::Scenario;
-use knockon::step::{Event, MissKind, Outcome};
+use knockon::step::{MissKind, RunOutcome, StepEvent};
 
 use crate::one_arm;
 use crate::support::scenarios::{in_repository, load};
@@ -36,26 +36,26 @@ fn desk() -> Scenario {
 }
 
 /// Runs `look` on the baseline compiled for a question.
-fn compiled(scenario: &Scenario, question: &Question) -> Vec<Compiled> {
+fn compiled(scenario: &Scenario, question: &CompileQuestion) -> Vec<CompiledTask> {
     let session = Session::over(scenario);
     let indices = session.indices();
-    let mut searches = session.searches(depth(scenario));
+    let mut searches = session.searches(search_depth(scenario));
     let arm = &scenario.arms[scenario.baseline];
     compile(scenario, arm, indices, &mut searches, question, &|| {}).unwrap()
 }
 
-fn traces_of(scenario: &Scenario, picks: &[Pick]) -> Vec<Trace> {
+fn traces_of(scenario: &Scenario, picks: &[SelectedRun]) -> Vec<RunTrace> {
     let session = Session::over(scenario);
-    let mut searches = session.searches(depth(scenario));
-    let mut runs = Runs::new(&session, scenario.baseline, &mut searches).unwrap();
-    picks.iter().map(|pick| runs.tell(pick).unwrap()).collect()
+    let mut searches = session.searches(search_depth(scenario));
+    let mut runs = ArmRuns::new(&session, scenario.baseline, &mut searches).unwrap();
+    picks.iter().map(|pick| runs.trace(pick).unwrap()).collect()
 }
 
-fn first_failing(scenario: &Scenario) -> Pick {
-    let all = compiled(scenario, &Question::Run);
-    let keys = keys(scenario, &scenario.tasks.tasks[0]);
-    let fails = |&trial: &u32| mended(&all[0].model, &keys, trial, &[]).unwrap().outcome != 0;
-    Pick { task: 0, trial: (0..200).find(fails).unwrap() }
+fn first_failing(scenario: &Scenario) -> SelectedRun {
+    let all = compiled(scenario, &CompileQuestion::Run);
+    let keys = draw_keys(scenario, &scenario.tasks.tasks[0]);
+    let fails = |&trial: &u32| repaired_run(&all[0].model, &keys, trial, &[]).unwrap().outcome != 0;
+    SelectedRun { task: 0, trial: (0..200).find(fails).unwrap() }
 }
 
 /// All proper subsets of a set.
@@ -70,14 +70,15 @@ fn proper_subsets(set: &[usize]) -> Vec<Vec<usize>> {
 #[test]
 fn fixing_the_causes_fixes_every_run_and_no_subset_does() {
     let scenario = desk();
-    let all = compiled(&scenario, &Question::Run);
+    let all = compiled(&scenario, &CompileQuestion::Run);
     assert!(all.len() >= 120);
     let everything: Vec<usize> = (0..scenario.steps.len()).collect();
     let (mut failing, mut several) = (0, 0);
     for (task, compiled) in scenario.tasks.tasks.iter().zip(&all) {
-        let keys = keys(&scenario, task);
-        let outcome_without =
-            |trial, set: &[usize]| mended(&compiled.model, &keys, trial, set).unwrap().outcome;
+        let keys = draw_keys(&scenario, task);
+        let outcome_without = |trial, set: &[usize]| {
+            repaired_run(&compiled.model, &keys, trial, set).unwrap().outcome
+        };
         for trial in 0..TRIALS {
             let causes = but_for(&compiled.model, &keys, trial);
             assert_eq!(outcome_without(trial, &everything), 0);
@@ -104,7 +105,7 @@ fn fixing_the_causes_fixes_every_run_and_no_subset_does() {
 fn every_minimal_set_is_found() {
     // All sets of up to three steps, by brute force.
     let scenario = desk();
-    let all = compiled(&scenario, &Question::Run);
+    let all = compiled(&scenario, &CompileQuestion::Run);
     let errs: Vec<usize> = (0..scenario.steps.len()).collect();
     let mut sets: Vec<Vec<usize>> = Vec::new();
     for size in 1..=3usize {
@@ -116,10 +117,10 @@ fn every_minimal_set_is_found() {
         sets.extend(of_size);
     }
     for (task, compiled) in scenario.tasks.tasks.iter().zip(&all).step_by(6) {
-        let keys = keys(&scenario, task);
+        let keys = draw_keys(&scenario, task);
         for trial in 0..4 {
             let outcome_without =
-                |set: &[usize]| mended(&compiled.model, &keys, trial, set).unwrap().outcome;
+                |set: &[usize]| repaired_run(&compiled.model, &keys, trial, set).unwrap().outcome;
             if outcome_without(&[]) == 0 {
                 continue;
             }
@@ -141,15 +142,15 @@ fn every_minimal_set_is_found() {
 fn causes_past_the_cap_equal_exact_ones() {
     let mut scenario = desk();
     scenario.tasks.tasks.truncate(12);
-    let exact = compiled(&scenario, &Question::Run);
+    let exact = compiled(&scenario, &CompileQuestion::Run);
     scenario.simulation.max_states = 2;
     for (at, (task, exact)) in scenario.tasks.tasks.iter().zip(&exact).enumerate() {
         for trial in 0..TRIALS {
-            let sampled = compiled(&scenario, &Question::Trial { task: at, trial });
+            let sampled = compiled(&scenario, &CompileQuestion::Trial { task: at, trial });
             assert_eq!(sampled.len(), 1);
             let sampled = &sampled[0].model;
             assert!(exact.model.trellis.is_some() && sampled.trellis.is_none());
-            let keys = keys(&scenario, task);
+            let keys = draw_keys(&scenario, task);
             let causes = but_for(&exact.model, &keys, trial);
             assert_eq!(but_for(sampled, &keys, trial), causes, "{} {trial}", task.id);
         }
@@ -161,7 +162,8 @@ fn a_trace_past_the_cap_equals_the_exact_one() {
     let mut scenario = desk();
     scenario.tasks.tasks.truncate(2);
     scenario.simulation.trials = 50;
-    let picks: Vec<Pick> = (0..8).map(|trial| Pick { task: (trial % 2) as usize, trial }).collect();
+    let picks: Vec<SelectedRun> =
+        (0..8).map(|trial| SelectedRun { task: (trial % 2) as usize, trial }).collect();
     let mut exact = traces_of(&scenario, &picks);
     scenario.simulation.max_states = 2;
     let sampled = traces_of(&scenario, &picks);
@@ -182,13 +184,13 @@ const FIND: &str = r#"
 fn a_certain_miss_is_traced_from_the_query_to_the_action() {
     let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
     let scenario = small("{preset: perfect, follow: 1}", &steps);
-    let trace = traces_of(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
-    assert_eq!((trace.outcome, trace.p_failure), (Outcome::WrongAction, 1.0));
+    let trace = traces_of(&scenario, &[SelectedRun { task: 0, trial: 0 }]).remove(0);
+    assert_eq!((trace.outcome, trace.p_failure), (RunOutcome::WrongAction, 1.0));
     assert_eq!((trace.action.as_str(), trace.right_action.as_str()), ("refuse", "pay"));
     assert_eq!((trace.causes.clone(), trace.root_cause()), (vec![vec![0]], Some(0)));
     let find = &trace.steps[0];
     let done = find.done.as_ref().unwrap();
-    assert_eq!((done.event, done.fault), (Event::OwnMiss(MissKind::Binding), Fault::Own));
+    assert_eq!((done.event, done.fault), (StepEvent::OwnMiss(MissKind::Binding), BranchFault::Own));
     let retrieval = find.retrieval.as_ref().unwrap();
     assert_eq!((retrieval.query.as_str(), &retrieval.right_query), ("beta", &None));
     assert_eq!((retrieval.documents[0].id.as_str(), retrieval.documents[0].rank), ("k2", Some(1)));
@@ -215,7 +217,7 @@ fn two_misses_that_each_suffice_are_one_joint_cause() {
   - {{id: act, act: [{{if: fee == 10 && price == 1, do: pay}}, {{do: refuse}}]}}"
     );
     let scenario = small("{preset: perfect, follow: 1}", &steps);
-    let trace = traces_of(&scenario, &[Pick { task: 0, trial: 3 }]).remove(0);
+    let trace = traces_of(&scenario, &[SelectedRun { task: 0, trial: 3 }]).remove(0);
     assert_eq!(trace.causes, [vec![0, 2]]);
     let text = story::text(&trace, false, None);
     let both = "But for both the miss at find and the miss at again together";
@@ -232,7 +234,7 @@ fn each_of_two_jointly_needed_errors_is_a_cause() {
   - {{id: act, act: [{{if: fee == 10 || price == 1, do: pay}}, {{do: refuse}}]}}"
     );
     let scenario = small("{preset: perfect, follow: 1}", &steps);
-    let trace = traces_of(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
+    let trace = traces_of(&scenario, &[SelectedRun { task: 0, trial: 0 }]).remove(0);
     assert_eq!(trace.causes, [vec![0], vec![2]]);
 }
 
@@ -242,13 +244,13 @@ fn an_error_masked_by_the_first_is_part_of_the_cause() {
     // nine tenths. So wherever it abstained, both have to be fixed.
     let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
     let scenario = small("{preset: perfect, follow: 0.5, misread: 0.9}", &steps);
-    let all = compiled(&scenario, &Question::Run);
-    let keys = keys(&scenario, &scenario.tasks.tasks[0]);
+    let all = compiled(&scenario, &CompileQuestion::Run);
+    let keys = draw_keys(&scenario, &scenario.tasks.tasks[0]);
     let causes: Vec<_> = (0..200).map(|trial| but_for(&all[0].model, &keys, trial)).collect();
     assert!(causes.contains(&vec![vec![0, 1]]));
-    let Pick { task, .. } = first_failing(&scenario);
+    let SelectedRun { task, .. } = first_failing(&scenario);
     let trial = causes.iter().position(|c| *c == [vec![0, 1]]).unwrap() as u32;
-    let trace = traces_of(&scenario, &[Pick { task, trial }]).remove(0);
+    let trace = traces_of(&scenario, &[SelectedRun { task, trial }]).remove(0);
     let text = story::text(&trace, false, None);
     assert!(text.contains("the error that would follow at fee"), "{text}");
 }
@@ -257,8 +259,8 @@ fn an_error_masked_by_the_first_is_part_of_the_cause() {
 fn a_correct_run_has_no_causes() {
     let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
     let scenario = small("{preset: perfect, follow: 1}", &steps.replace("beta", "alpha"));
-    let trace = traces_of(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
-    assert_eq!((trace.outcome, trace.causes.len()), (Outcome::Correct, 0));
+    let trace = traces_of(&scenario, &[SelectedRun { task: 0, trial: 0 }]).remove(0);
+    assert_eq!((trace.outcome, trace.causes.len()), (RunOutcome::Correct, 0));
     assert!(story::text(&trace, false, None).contains("The run ends correct."));
 }
 
@@ -266,7 +268,7 @@ fn a_correct_run_has_no_causes() {
 fn the_same_run_gives_the_same_bytes() {
     let mut scenario = desk();
     scenario.tasks.tasks.truncate(3);
-    let picks = [first_failing(&scenario), Pick { task: 2, trial: 5 }];
+    let picks = [first_failing(&scenario), SelectedRun { task: 2, trial: 5 }];
     let bytes = || {
         let traces = traces_of(&scenario, &picks);
         let texts: String = traces.iter().map(|t| story::text(t, true, Some(90))).collect();

@@ -9,37 +9,38 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value as Json;
 
 use knockon::Session;
-use knockon::cascade::runs;
-use knockon::cascade::sample::{self, Pick};
+use knockon::cascade::arm_runs;
+use knockon::cascade::run_selection::{self, SelectedRun};
 use knockon::cascade::trace::{
-    Document, Done, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace,
+    DocumentTrace, EvidenceTrace, ReadingTrace, RetrievalTrace, RunTrace, StepResultTrace,
+    StepTrace,
 };
-use knockon::compile::Question;
-use knockon::kernel::Fault;
+use knockon::compile::CompileQuestion;
+use knockon::kernel::BranchFault;
 use knockon::progress::NoProgress;
 use knockon::report::{otlp, who_and_when};
 use knockon::run;
 use knockon::scenario::Scenario;
-use knockon::step::{Event, MissKind, Outcome, State};
-use knockon::world::Variant;
+use knockon::step::{MissKind, OutputState, RunOutcome, StepEvent};
+use knockon::world::PassageVariant;
 
 use crate::support::scenarios::load_text;
 
-fn document(id: &str, rank: usize, gold: bool, entity: &str, text: &str) -> Document {
-    Document {
+fn document(id: &str, rank: usize, gold: bool, entity: &str, text: &str) -> DocumentTrace {
+    DocumentTrace {
         id: id.to_owned(),
         rank: Some(rank),
         score: Some(1.5 / rank as f32),
         gold,
         entity: Some(entity.to_owned()),
         attribute: Some("notice".to_owned()),
-        variant: (!gold).then_some(Variant::Binding),
+        variant: (!gold).then_some(PassageVariant::Binding),
         text: text.to_owned(),
     }
 }
 
-fn evidence(passage: &str, entity: &str, value: &str) -> Evidence {
-    Evidence {
+fn evidence(passage: &str, entity: &str, value: &str) -> EvidenceTrace {
+    EvidenceTrace {
         passage: passage.to_owned(),
         entity: Some(entity.to_owned()),
         value: value.to_owned(),
@@ -47,9 +48,22 @@ fn evidence(passage: &str, entity: &str, value: &str) -> Evidence {
     }
 }
 
-fn done(event: Event, fault: Fault, output: Option<&str>, state: State) -> Option<Done> {
+fn done(
+    event: StepEvent,
+    fault: BranchFault,
+    output: Option<&str>,
+    state: OutputState,
+) -> Option<StepResultTrace> {
     let output = output.map(str::to_owned);
-    Some(Done { event, fault, alarm: None, alarms: Vec::new(), output, stopped: false, state })
+    Some(StepResultTrace {
+        event,
+        fault,
+        alarm: None,
+        alarms: Vec::new(),
+        output,
+        stopped: false,
+        state,
+    })
 }
 
 fn plain(step: &str, kind: &'static str, parents: &[usize]) -> StepTrace {
@@ -65,7 +79,7 @@ fn plain(step: &str, kind: &'static str, parents: &[usize]) -> StepTrace {
 }
 
 /// A binding miss that ends in the wrong action: five steps, of which `act` has two inputs.
-fn run() -> Trace {
+fn run() -> RunTrace {
     let retrieval = RetrievalTrace {
         embedder: "minilm".to_owned(),
         corpus: "contracts".to_owned(),
@@ -81,8 +95,8 @@ fn run() -> Trace {
         from: Some(evidence("g-1", "globex", "30 days")),
         gold: Some(evidence("a-1", "acme", "60 days")),
     };
-    let own_miss = Event::OwnMiss(MissKind::Binding);
-    Trace {
+    let own_miss = StepEvent::OwnMiss(MissKind::Binding);
+    RunTrace {
         scenario: "desk".to_owned(),
         arm: "minilm".to_owned(),
         task: "t/1 \u{e9}".to_owned(),
@@ -92,35 +106,55 @@ fn run() -> Trace {
             ("today".to_owned(), "2025-01-10".to_owned()),
         ],
         trial: 7,
-        outcome: Outcome::WrongAction,
+        outcome: RunOutcome::WrongAction,
         p_failure: 0.25,
         action: "renegotiate".to_owned(),
         right_action: "cancel".to_owned(),
         steps: vec![
             StepTrace {
-                done: done(own_miss, Fault::Own, Some("g-1"), State::Wrong),
+                done: done(own_miss, BranchFault::Own, Some("g-1"), OutputState::Wrong),
                 right: Some("a-1".to_owned()),
                 retrieval: Some(retrieval),
                 ..plain("find_notice", "retrieve", &[])
             },
             StepTrace {
-                done: done(Event::Distracted, Fault::None, Some("30 days"), State::Wrong),
+                done: done(
+                    StepEvent::Distracted,
+                    BranchFault::None,
+                    Some("30 days"),
+                    OutputState::Wrong,
+                ),
                 right: Some("60 days".to_owned()),
                 reading: Some(reading),
                 ..plain("notice", "read", &[0])
             },
             StepTrace {
-                done: done(Event::Clean, Fault::None, Some("2025-06-30"), State::Correct),
+                done: done(
+                    StepEvent::Clean,
+                    BranchFault::None,
+                    Some("2025-06-30"),
+                    OutputState::Correct,
+                ),
                 right: Some("2025-06-30".to_owned()),
                 ..plain("expiry", "lookup", &[])
             },
             StepTrace {
-                done: done(Event::Skipped, Fault::None, Some("skipped"), State::Correct),
+                done: done(
+                    StepEvent::Skipped,
+                    BranchFault::None,
+                    Some("skipped"),
+                    OutputState::Correct,
+                ),
                 right: Some("skipped".to_owned()),
                 ..plain("fee", "compute", &[2])
             },
             StepTrace {
-                done: done(Event::Clean, Fault::None, Some("renegotiate"), State::Wrong),
+                done: done(
+                    StepEvent::Clean,
+                    BranchFault::None,
+                    Some("renegotiate"),
+                    OutputState::Wrong,
+                ),
                 right: Some("cancel".to_owned()),
                 ..plain("action", "act", &[1, 2])
             },
@@ -130,19 +164,23 @@ fn run() -> Trace {
 }
 
 /// The same task, stopped at its second step because nothing was found.
-fn stopped() -> Trace {
+fn stopped() -> RunTrace {
     let mut trace = run();
     trace.trial = 8;
-    trace.outcome = Outcome::Stopped;
+    trace.outcome = RunOutcome::Stopped;
     trace.action = "stopped".to_owned();
-    trace.steps[0].done =
-        done(Event::OwnMiss(MissKind::Empty), Fault::Own, Some("no passages"), State::Wrong);
+    trace.steps[0].done = done(
+        StepEvent::OwnMiss(MissKind::Empty),
+        BranchFault::Own,
+        Some("no passages"),
+        OutputState::Wrong,
+    );
     if let Some(retrieval) = &mut trace.steps[0].retrieval {
         retrieval.documents.clear();
         retrieval.missed[0].rank = None;
         retrieval.missed[0].score = None;
     }
-    trace.steps[1].done = done(Event::Stopped, Fault::None, None, State::Missing);
+    trace.steps[1].done = done(StepEvent::Stopped, BranchFault::None, None, OutputState::Missing);
     trace.steps[1].reading = None;
     for step in &mut trace.steps[2..] {
         step.done = None;
@@ -154,7 +192,7 @@ fn preset(_: &str) -> &'static str {
     "gpt-4o"
 }
 
-fn otlp(traces: &[Trace]) -> String {
+fn otlp(traces: &[RunTrace]) -> String {
     String::from_utf8(otlp::lines(traces, preset)).unwrap()
 }
 
@@ -295,7 +333,7 @@ fn spans_record_what_was_retrieved_and_what_went_wrong() {
 #[test]
 fn a_correct_run_has_no_error_and_no_cause() {
     let mut trace = run();
-    trace.outcome = Outcome::Correct;
+    trace.outcome = RunOutcome::Correct;
     trace.causes.clear();
     let all = spans(&otlp(std::slice::from_ref(&trace)));
     let root = &all[0][0];
@@ -306,7 +344,7 @@ fn a_correct_run_has_no_error_and_no_cause() {
 
 #[test]
 fn ids_depend_on_the_run_alone() {
-    let again = |traces: &[Trace]| -> Vec<Vec<u8>> {
+    let again = |traces: &[RunTrace]| -> Vec<Vec<u8>> {
         spans(&otlp(traces)).iter().map(|s| s[0].trace_id.clone()).collect()
     };
     let (a, b) = (run(), stopped());
@@ -316,7 +354,7 @@ fn ids_depend_on_the_run_alone() {
     assert_eq!(otlp(&[a.clone(), b.clone()]), otlp(&[a, b]));
 }
 
-fn one(trace: Trace) -> (String, Json) {
+fn one(trace: RunTrace) -> (String, Json) {
     let (name, bytes) = who_and_when::files(&[trace]).unwrap().remove(0);
     (name, serde_json::from_slice(&bytes).unwrap())
 }
@@ -376,7 +414,8 @@ fn a_log_does_not_reveal_the_answer() {
 #[test]
 fn shared_blame_is_marked() {
     let mut trace = run();
-    trace.steps[2].done = done(Event::Clean, Fault::None, Some("2024-06-30"), State::Wrong);
+    trace.steps[2].done =
+        done(StepEvent::Clean, BranchFault::None, Some("2024-06-30"), OutputState::Wrong);
     trace.causes = vec![vec![0, 2]];
     let (_, log) = one(trace);
     assert_eq!(log["mistake_agent"], "find_notice");
@@ -389,7 +428,7 @@ fn shared_blame_is_marked() {
 fn file_names_are_safe_and_distinct() {
     let mut traces = Vec::new();
     for task in ["t1", "T1", "t/1", "t_1", "../t1", "t:1", "t 1", &"x".repeat(400)] {
-        traces.push(Trace { task: task.to_owned(), ..run() });
+        traces.push(RunTrace { task: task.to_owned(), ..run() });
     }
     let files = who_and_when::files(&traces).unwrap();
     let names: BTreeSet<String> = files.iter().map(|(name, _)| name.to_lowercase()).collect();
@@ -443,9 +482,10 @@ fn runs_are_sampled_in_proportion_to_their_failures() {
     let indices = session.indices();
     let mut searches = session.searches(10);
     let solved =
-        run::solve(&scenario, 0, indices, &mut searches, &Question::Run, &NoProgress).unwrap();
+        run::solve(&scenario, 0, indices, &mut searches, &CompileQuestion::Run, &NoProgress)
+            .unwrap();
     let tasks: Vec<_> = solved.iter().map(|s| &s.compiled).enumerate().collect();
-    let many = sample::failing(&scenario, &tasks, 2000);
+    let many = run_selection::failing_runs(&scenario, &tasks, 2000);
     assert_eq!(many.len(), 2000);
     assert!(many.is_sorted_by(|a, b| a < b), "no run twice");
     let share = |task| many.iter().filter(|p| p.task == task).count() as f64 / 2000.0;
@@ -455,16 +495,16 @@ fn runs_are_sampled_in_proportion_to_their_failures() {
         assert!((share(task) - rate / 2.0).abs() < 0.04, "task {task}: {}", share(task));
     }
     // A smaller sample is a subset of a larger one.
-    let few = sample::failing(&scenario, &tasks, 7);
+    let few = run_selection::failing_runs(&scenario, &tasks, 7);
     assert_eq!(few.len(), 7);
     assert!(few.iter().all(|pick| many.contains(pick)));
-    assert!(many.contains(&Pick { task: 2, trial: 0 }));
+    assert!(many.contains(&SelectedRun { task: 2, trial: 0 }));
 }
 
-fn traces_of(simulation: &str, limit: usize) -> Vec<Trace> {
+fn traces_of(simulation: &str, limit: usize) -> Vec<RunTrace> {
     let scenario = small(simulation);
     let session = Session::over(&scenario);
-    runs::failures(&session, &[0], limit).unwrap()
+    arm_runs::trace_failures(&session, &[0], limit).unwrap()
 }
 
 #[test]
@@ -472,10 +512,10 @@ fn every_failing_run_of_a_scenario_has_a_root_cause() {
     let traces = traces_of("{trials: 40}", 1000);
     assert!(traces.len() > 40, "{}", traces.len());
     for trace in &traces {
-        assert_ne!(trace.outcome, Outcome::Correct);
+        assert_ne!(trace.outcome, RunOutcome::Correct);
         let root = &trace.steps[trace.root_cause().unwrap()];
         assert_eq!(root.step, "find");
-        assert_eq!(root.done.as_ref().unwrap().fault, Fault::Own);
+        assert_eq!(root.done.as_ref().unwrap().fault, BranchFault::Own);
     }
     let files = who_and_when::files(&traces).unwrap();
     assert_eq!(files.len(), traces.len());

@@ -5,10 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use knockon::embed::{ModelKind, ModelSpec, Precision, Role, Vectors, open};
-use knockon::output::Output;
+use knockon::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole, open};
+use knockon::output::OutputWriter;
 use knockon::progress::{NoProgress, ProgressEvent, ProgressListener};
-use knockon::train::{Arm, Method, Outcome, Recipe, Request, Texts, tune};
+use knockon::train::{
+    TrainingTexts, TuningArm, TuningMethod, TuningOutcome, TuningRecipe, TuningRequest, tune,
+};
 use safetensors::SafeTensors;
 
 fn base() -> PathBuf {
@@ -26,7 +28,7 @@ impl ProgressListener for CancelAfter {
     }
 }
 
-fn texts() -> Texts {
+fn texts() -> TrainingTexts {
     let dir = tempfile::tempdir().unwrap();
     let (near, pairs) = (dir.path().join("near.csv"), dir.path().join("pairs.jsonl"));
     let mut csv = "anchor,positive,negative,category\n".to_owned();
@@ -44,19 +46,25 @@ fn texts() -> Texts {
     }
     std::fs::write(&near, csv).unwrap();
     std::fs::write(&pairs, json).unwrap();
-    Texts::read(&near, &pairs, &[], &NoProgress).unwrap()
+    TrainingTexts::read(&near, &pairs, &[], &NoProgress).unwrap()
 }
 
-fn recipe(method: Method) -> Recipe {
-    Recipe { steps: 24, batch: 8, rate: 3e-3, rank: 2, ..Recipe::new(method) }
+fn recipe(method: TuningMethod) -> TuningRecipe {
+    TuningRecipe { steps: 24, batch: 8, rate: 3e-3, rank: 2, ..TuningRecipe::new(method) }
 }
 
-fn request<'a>(base: &'a str, recipe: Recipe, texts: &'a Texts, out: &Path) -> Request<'a> {
-    let arms = [Arm::Structural, Arm::Control].map(|arm| (arm, out.join(arm.name()))).to_vec();
-    Request { base, recipe, texts, arms, checkpoint_every: 5 }
+fn request<'a>(
+    base: &'a str,
+    recipe: TuningRecipe,
+    texts: &'a TrainingTexts,
+    out: &Path,
+) -> TuningRequest<'a> {
+    let arms =
+        [TuningArm::Structural, TuningArm::Control].map(|arm| (arm, out.join(arm.name()))).to_vec();
+    TuningRequest { base, recipe, texts, arms, checkpoint_every: 5 }
 }
 
-fn train(recipe: Recipe, texts: &Texts, out: &Path) -> Vec<Outcome> {
+fn train(recipe: TuningRecipe, texts: &TrainingTexts, out: &Path) -> Vec<TuningOutcome> {
     let base = base();
     let never = CancelAfter(AtomicUsize::new(usize::MAX));
     tune(&request(base.to_str().unwrap(), recipe, texts, out), &never).unwrap()
@@ -79,14 +87,14 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 const SAID: [&str; 3] =
     ["the seller pays the owner 3", "the owner never calls", "who sees the court"];
 
-fn vectors(model: &Path, adapter: Option<&Path>, precision: Precision) -> Vectors {
+fn vectors(model: &Path, adapter: Option<&Path>, precision: ModelPrecision) -> EmbeddingVectors {
     let spec = ModelSpec::new(ModelKind::Transformer, model.to_str().unwrap());
     let adapter = adapter.map(|dir| dir.to_str().unwrap().to_owned());
     let spec = ModelSpec { adapter, ..spec.with_precision(precision) };
-    open(&spec).unwrap().embed(Role::Passage, &SAID, &|_| {}).unwrap()
+    open(&spec).unwrap().embed(TextRole::Passage, &SAID, &|_| {}).unwrap()
 }
 
-fn apart(a: &Vectors, b: &Vectors) -> f32 {
+fn apart(a: &EmbeddingVectors, b: &EmbeddingVectors) -> f32 {
     assert_eq!(a.data.len(), b.data.len());
     a.data.iter().zip(&b.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
@@ -103,8 +111,8 @@ fn tensor(file: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
 #[test]
 fn the_loss_falls_and_the_model_changes() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
-    let before = vectors(&base(), None, Precision::F32);
-    for method in Method::ALL {
+    let before = vectors(&base(), None, ModelPrecision::F32);
+    for method in TuningMethod::ALL {
         let out = dir.path().join(method.name());
         for outcome in train(recipe(method), &texts, &out) {
             let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
@@ -112,8 +120,8 @@ fn the_loss_falls_and_the_model_changes() {
             println!("{method:?} {:?}: {first} -> {last}", outcome.arm);
             assert!(last < first, "{method:?} {:?}: {first} -> {last}", outcome.arm);
             let after = match method {
-                Method::Lora => vectors(&base(), Some(&outcome.dir), Precision::F32),
-                _ => vectors(&outcome.dir, None, Precision::F32),
+                TuningMethod::Lora => vectors(&base(), Some(&outcome.dir), ModelPrecision::F32),
+                _ => vectors(&outcome.dir, None, ModelPrecision::F32),
             };
             assert!(apart(&before, &after) > 1e-3);
         }
@@ -124,7 +132,7 @@ fn the_loss_falls_and_the_model_changes() {
 fn threads_and_interruptions_do_not_change_the_files() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let base = base();
-    for method in [Method::Full, Method::Lora, Method::Adapter] {
+    for method in [TuningMethod::Full, TuningMethod::Lora, TuningMethod::Adapter] {
         let once = dir.path().join(method.name()).join("once");
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool(1).install(|| train(recipe(method), &texts, &once));
@@ -137,7 +145,7 @@ fn threads_and_interruptions_do_not_change_the_files() {
             assert!(catch_unwind(broken).is_err());
         }
         let outcomes = pool(3).install(|| train(recipe(method), &texts, &again));
-        assert!(outcomes[0].was_there && !outcomes[1].was_there);
+        assert!(outcomes[0].already_finished && !outcomes[1].already_finished);
         let (once, again) = (files(&once), files(&again));
         assert_eq!(once.keys().collect::<Vec<_>>(), again.keys().collect::<Vec<_>>());
         for (path, bytes) in &once {
@@ -147,7 +155,7 @@ fn threads_and_interruptions_do_not_change_the_files() {
 }
 
 /// The directory of an arm with the checkpoint of a run interrupted after a step, and that file.
-fn broken_off(dir: &Path, recipe: &Recipe, texts: &Texts) -> PathBuf {
+fn broken_off(dir: &Path, recipe: &TuningRecipe, texts: &TrainingTexts) -> PathBuf {
     let (base, until) = (base(), CancelAfter(AtomicUsize::new(6)));
     let request = request(base.to_str().unwrap(), recipe.clone(), texts, dir);
     assert!(catch_unwind(AssertUnwindSafe(|| tune(&request, &until))).is_err());
@@ -155,7 +163,7 @@ fn broken_off(dir: &Path, recipe: &Recipe, texts: &Texts) -> PathBuf {
 }
 
 /// The error of a run that finds this checkpoint; `None` if it resumes.
-fn refusal(dir: &Path, recipe: &Recipe, texts: &Texts) -> Option<String> {
+fn refusal(dir: &Path, recipe: &TuningRecipe, texts: &TrainingTexts) -> Option<String> {
     let (base, until) = (base(), CancelAfter(AtomicUsize::new(0)));
     let request = request(base.to_str().unwrap(), recipe.clone(), texts, dir);
     match catch_unwind(AssertUnwindSafe(|| tune(&request, &until))) {
@@ -168,7 +176,7 @@ fn refusal(dir: &Path, recipe: &Recipe, texts: &Texts) -> Option<String> {
 #[test]
 fn a_checkpoint_with_a_flipped_bit_is_never_resumed() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
-    let recipe = recipe(Method::Lora);
+    let recipe = recipe(TuningMethod::Lora);
     let file = broken_off(dir.path(), &recipe, &texts);
     let good = std::fs::read(&file).unwrap();
     assert_eq!(refusal(dir.path(), &recipe, &texts), None, "a whole one is gone on from");
@@ -194,9 +202,9 @@ fn a_checkpoint_with_a_flipped_bit_is_never_resumed() {
 #[test]
 fn a_changed_result_is_not_accepted_as_trained() {
     let texts = texts();
-    for method in [Method::Full, Method::Lora, Method::Adapter] {
+    for method in [TuningMethod::Full, TuningMethod::Lora, TuningMethod::Adapter] {
         let dir = tempfile::tempdir().unwrap();
-        let recipe = Recipe { steps: 6, ..recipe(method) };
+        let recipe = TuningRecipe { steps: 6, ..recipe(method) };
         train(recipe.clone(), &texts, dir.path());
         let never = || CancelAfter(AtomicUsize::new(usize::MAX));
         let base = base();
@@ -204,7 +212,7 @@ fn a_changed_result_is_not_accepted_as_trained() {
             let request = request(base.to_str().unwrap(), recipe.clone(), &texts, dir.path());
             tune(&request, &never()).map_err(|error| format!("{error:#}"))
         };
-        assert!(again().unwrap().iter().all(|outcome| outcome.was_there));
+        assert!(again().unwrap().iter().all(|outcome| outcome.already_finished));
         let below = dir.path().join("structural");
         let mut tried = 0;
         for (name, good) in files(&below) {
@@ -241,7 +249,7 @@ fn a_changed_result_is_not_accepted_as_trained() {
 #[test]
 fn a_changed_result_is_reported_with_a_remedy() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
-    let recipe = Recipe { steps: 6, ..recipe(Method::Full) };
+    let recipe = TuningRecipe { steps: 6, ..recipe(TuningMethod::Full) };
     train(recipe.clone(), &texts, dir.path());
     let file = dir.path().join("control/model.safetensors");
     let mut bytes = std::fs::read(&file).unwrap();
@@ -270,7 +278,7 @@ fn a_changed_result_is_reported_with_a_remedy() {
 #[test]
 fn a_pipe_in_place_of_a_file_is_refused_without_blocking() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
-    let recipe = Recipe { steps: 6, ..recipe(Method::Lora) };
+    let recipe = TuningRecipe { steps: 6, ..recipe(TuningMethod::Lora) };
     std::fs::create_dir_all(dir.path().join("structural")).unwrap();
     for name in ["checkpoint.safetensors", "training.json"] {
         let path = dir.path().join("structural").join(name);
@@ -286,7 +294,7 @@ fn a_pipe_in_place_of_a_file_is_refused_without_blocking() {
 #[test]
 fn a_checkpoint_with_inconsistent_parts_is_refused() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
-    let recipe = recipe(Method::Lora);
+    let recipe = recipe(TuningMethod::Lora);
     let file = broken_off(dir.path(), &recipe, &texts);
     let good = std::fs::read(&file).unwrap();
     let (_, metadata) = SafeTensors::read_metadata(&good).unwrap();
@@ -311,19 +319,19 @@ fn a_checkpoint_with_inconsistent_parts_is_refused() {
 #[test]
 fn absurd_numbers_are_refused_by_name() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
-    let usual = || recipe(Method::Lora);
+    let usual = || recipe(TuningMethod::Lora);
     for (recipe, named) in [
         (
-            Recipe { steps: usize::MAX, ..usual() },
+            TuningRecipe { steps: usize::MAX, ..usual() },
             "--steps is 18446744073709551615; it is from 1 to",
         ),
-        (Recipe { steps: 0, ..usual() }, "--steps"),
-        (Recipe { batch: 1_000_000_000, ..usual() }, "--batch is 1000000000"),
-        (Recipe { batch: 1, ..usual() }, "--batch"),
-        (Recipe { rank: usize::MAX, ..usual() }, "--rank"),
-        (Recipe { rank: 0, ..usual() }, "--rank"),
-        (Recipe { steps: 1_000_000, batch: 4096, ..usual() }, "--steps times --batch"),
-        (Recipe { length: usize::MAX, ..usual() }, "--length"),
+        (TuningRecipe { steps: 0, ..usual() }, "--steps"),
+        (TuningRecipe { batch: 1_000_000_000, ..usual() }, "--batch is 1000000000"),
+        (TuningRecipe { batch: 1, ..usual() }, "--batch"),
+        (TuningRecipe { rank: usize::MAX, ..usual() }, "--rank"),
+        (TuningRecipe { rank: 0, ..usual() }, "--rank"),
+        (TuningRecipe { steps: 1_000_000, batch: 4096, ..usual() }, "--steps times --batch"),
+        (TuningRecipe { length: usize::MAX, ..usual() }, "--length"),
     ] {
         let refusal_text = refusal(dir.path(), &recipe, &texts).unwrap();
         assert!(refusal_text.contains(named), "{named}: {refusal_text}");
@@ -334,18 +342,18 @@ fn absurd_numbers_are_refused_by_name() {
 fn changed_settings_are_refused_by_name() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let base = base();
-    let go = |recipe: Recipe, steps| {
+    let go = |recipe: TuningRecipe, steps| {
         let until = CancelAfter(AtomicUsize::new(steps));
         let request = request(base.to_str().unwrap(), recipe, &texts, dir.path());
         catch_unwind(AssertUnwindSafe(|| tune(&request, &until)))
     };
-    let first = Recipe { steps: 6, ..recipe(Method::Full) };
+    let first = TuningRecipe { steps: 6, ..recipe(TuningMethod::Full) };
     assert!(go(first.clone(), 6).is_err(), "broken off");
     let message =
-        format!("{:#}", go(Recipe { seed: 7, ..first.clone() }, 99).unwrap().unwrap_err());
+        format!("{:#}", go(TuningRecipe { seed: 7, ..first.clone() }, 99).unwrap().unwrap_err());
     assert!(message.contains("recipe.seed: 42 there, 7 here"), "{message}");
     go(first.clone(), 99).unwrap().unwrap();
-    let other = Recipe { rate: 0.5, ..first };
+    let other = TuningRecipe { rate: 0.5, ..first };
     let message = format!("{:#}", go(other, 99).unwrap().unwrap_err());
     assert!(message.contains("recipe.rate: 0.003 there, 0.5 here"), "{message}");
 }
@@ -353,7 +361,7 @@ fn changed_settings_are_refused_by_name() {
 #[test]
 fn a_manually_merged_lora_adapter_equals_the_loaded_one() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
-    let outcomes = train(recipe(Method::Lora), &texts, dir.path());
+    let outcomes = train(recipe(TuningMethod::Lora), &texts, dir.path());
     let adapter = &outcomes[0].dir;
     let merged = dir.path().join("merged");
     std::fs::create_dir(&merged).unwrap();
@@ -391,14 +399,14 @@ fn a_manually_merged_lora_adapter_equals_the_loaded_one() {
     }
     assert_eq!(count, 2 * 6, "every linear layer");
     std::fs::write(merged.join("model.safetensors"), bytes).unwrap();
-    let by_hand = vectors(&merged, None, Precision::F32);
-    assert!(apart(&by_hand, &vectors(&base(), Some(adapter), Precision::F32)) < 1e-5);
+    let by_hand = vectors(&merged, None, ModelPrecision::F32);
+    assert!(apart(&by_hand, &vectors(&base(), Some(adapter), ModelPrecision::F32)) < 1e-5);
 
     // Merged into the int8 form of the base: dequantised, merged, quantised again.
     let int8 = dir.path().join("int8");
-    knockon::embed::quantize::quantize(&base(), &Output::default(), &int8).unwrap();
-    let onto_int8 = vectors(&int8, Some(adapter), Precision::Int8);
-    let moved = apart(&by_hand, &vectors(&base(), None, Precision::F32));
+    knockon::embed::quantize::quantize(&base(), &OutputWriter::default(), &int8).unwrap();
+    let onto_int8 = vectors(&int8, Some(adapter), ModelPrecision::Int8);
+    let moved = apart(&by_hand, &vectors(&base(), None, ModelPrecision::F32));
     let off = apart(&by_hand, &onto_int8);
     println!("onto int8: {off} apart, where tuning moved {moved}");
     assert!(off < moved / 2.0, "{off} apart, where tuning moved {moved}");
@@ -407,12 +415,12 @@ fn a_manually_merged_lora_adapter_equals_the_loaded_one() {
 #[test]
 fn a_linear_adapter_is_a_map_applied_to_the_base() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
-    let outcomes = train(recipe(Method::Adapter), &texts, dir.path());
+    let outcomes = train(recipe(TuningMethod::Adapter), &texts, dir.path());
     let tuned = &outcomes[0].dir;
     let (shape, map) = tensor(&tuned.join("2_Dense/model.safetensors"), "linear.weight");
     assert_eq!(shape, [16, 16]);
-    let before = vectors(&base(), None, Precision::F32);
-    let mut mapped = Vectors { dim: 16, data: Vec::new() };
+    let before = vectors(&base(), None, ModelPrecision::F32);
+    let mut mapped = EmbeddingVectors { dim: 16, data: Vec::new() };
     for i in 0..before.len() {
         let row: Vec<f32> = map
             .chunks_exact(16)
@@ -421,7 +429,7 @@ fn a_linear_adapter_is_a_map_applied_to_the_base() {
         let length = row.iter().map(|x: &f32| x * x).sum::<f32>().sqrt();
         mapped.data.extend(row.iter().map(|x| x / length));
     }
-    assert!(apart(&mapped, &vectors(tuned, None, Precision::F32)) < 1e-5);
+    assert!(apart(&mapped, &vectors(tuned, None, ModelPrecision::F32)) < 1e-5);
 }
 
 #[test]
@@ -430,7 +438,7 @@ fn an_unknown_category_error_lists_the_valid_ones() {
     let path = dir.path().join("t.csv");
     std::fs::write(&path, "anchor,positive,negative,category\na,a,b,negation\nc,c,d,role_swap\n")
         .unwrap();
-    let read = |kind: &str| Texts::read(&path, &path, &[kind.to_owned()], &NoProgress);
+    let read = |kind: &str| TrainingTexts::read(&path, &path, &[kind.to_owned()], &NoProgress);
     let message = read("negatoin").unwrap_err().to_string();
     for what in ["'negatoin'", "found: negation, role_swap", "did you mean 'negation'?"] {
         assert!(message.contains(what), "{message}");

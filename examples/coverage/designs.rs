@@ -1,6 +1,6 @@
 //! Populations with known true values, from which samples of units are drawn.
 
-use knockon::stats::Pair;
+use knockon::stats::PairedCase;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution, Exp1, Gamma, LogNormal};
@@ -12,11 +12,11 @@ pub struct Design {
     pub truth: f64,
     /// The mean loss of a case with the worst possible outcome; for amounts of one arm.
     pub worst: f64,
-    pub draw: fn(&mut ChaCha8Rng, usize) -> Vec<Pair>,
+    pub draw: fn(&mut ChaCha8Rng, usize) -> Vec<PairedCase>,
 }
 
-fn case(cluster: usize, baseline: f64, arm: f64) -> Pair {
-    Pair { baseline, arm, weight: 1.0, cluster }
+fn case(cluster: usize, baseline: f64, arm: f64) -> PairedCase {
+    PairedCase { baseline, arm, weight: 1.0, cluster }
 }
 
 /// One case per unit, with a value of one arm.
@@ -24,7 +24,7 @@ fn single(
     rng: &mut ChaCha8Rng,
     units: usize,
     mut value: impl FnMut(&mut ChaCha8Rng) -> f64,
-) -> Vec<Pair> {
+) -> Vec<PairedCase> {
     (0..units).map(|unit| case(unit, 0.0, value(rng))).collect()
 }
 
@@ -34,7 +34,7 @@ fn several<T>(
     (units, most): (usize, usize),
     mut unit: impl FnMut(&mut ChaCha8Rng) -> T,
     mut pair: impl FnMut(&mut ChaCha8Rng, &T) -> (f64, f64),
-) -> Vec<Pair> {
+) -> Vec<PairedCase> {
     let mut pairs = Vec::new();
     for cluster in 0..units {
         let like = unit(rng);

@@ -10,10 +10,11 @@ mod gate;
 mod shapley;
 
 use designs::{ALIKE, AMOUNT_DIFFERENCES, AMOUNTS, Design, RATE_DIFFERENCES, RATES};
-use knockon::probe::shared;
-use knockon::sensitivity::{self, indices};
+use knockon::probe::clustering;
+use knockon::sensitivity::{self, sobol_indices};
 use knockon::stats::{
-    ALPHA, Auc, Interval, LEVEL, Observation, Pair, PairedTest, can_reject, family, mean, rate,
+    ALPHA, AreaUnderRoc, ClusterObservation, ConfidenceInterval, LEVEL, PairedCase, PairedTest,
+    can_reject, family_differences, mean, rate,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -68,7 +69,8 @@ fn all_intervals() -> anyhow::Result<()> {
         intervals(name, SAMPLES, designs, &|of, pairs, seed| {
             let test = PairedTest::new(pairs, seed)?;
             // Reports show that arms are identical instead of an interval.
-            let nothing = Interval { estimate: 0.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
+            let nothing =
+                ConfidenceInterval { estimate: 0.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
             Ok((of.truth, if test.identical { nothing } else { test.interval(LEVEL)? }))
         })?;
     }
@@ -109,12 +111,13 @@ fn share(
     Ok((assessed > 0).then(|| held as f64 / assessed as f64))
 }
 
-fn holds((truth, interval): (f64, Interval)) -> Option<bool> {
+fn holds((truth, interval): (f64, ConfidenceInterval)) -> Option<bool> {
     let slack = 1e-9 * truth.abs().max(1.0);
     interval.is_bounded().then_some(interval.low <= truth + slack && truth <= interval.high + slack)
 }
 
-type IntervalOf<'a> = &'a (dyn Fn(&Design, &[Pair], u64) -> anyhow::Result<(f64, Interval)> + Sync);
+type IntervalOf<'a> =
+    &'a (dyn Fn(&Design, &[PairedCase], u64) -> anyhow::Result<(f64, ConfidenceInterval)> + Sync);
 
 fn intervals(
     of: &str,
@@ -135,8 +138,9 @@ fn intervals(
 }
 
 /// The arm's values.
-fn values(pairs: &[Pair]) -> Vec<Observation> {
-    let value = |p: &Pair| Observation { value: p.arm, weight: p.weight, cluster: p.cluster };
+fn values(pairs: &[PairedCase]) -> Vec<ClusterObservation> {
+    let value =
+        |p: &PairedCase| ClusterObservation { value: p.arm, weight: p.weight, cluster: p.cluster };
     pairs.iter().map(value).collect()
 }
 
@@ -165,14 +169,14 @@ fn probe() -> anyhow::Result<()> {
             share(QUICK_SAMPLES, "queries", units, |rng, _| {
                 let (found, used) = queries(rng, units);
                 let cases = found.iter().zip(clusters(&used));
-                let cases: Vec<Observation> = cases
-                    .map(|(&value, cluster)| Observation { value, weight: 1.0, cluster })
+                let cases: Vec<ClusterObservation> = cases
+                    .map(|(&value, cluster)| ClusterObservation { value, weight: 1.0, cluster })
                     .collect();
                 Ok(holds((FOUND, rate(&cases, LEVEL)?)))
             })
         })
     };
-    let cells = by(shared::clusters).into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let cells = by(clustering::assign_clusters).into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     row("probe, recall: 5 queries a passage", cells);
     let alone = by(|used| (0..used.len()).collect());
     let cells = alone.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
@@ -187,7 +191,7 @@ fn probe() -> anyhow::Result<()> {
                 sides.0.push((0.5 + a + normal(rng), anchor));
                 sides.1.push((a + normal(rng), anchor));
             }
-            Ok(holds((AREA, Auc::clustered(&sides.0, &sides.1)?.interval(LEVEL)?)))
+            Ok(holds((AREA, AreaUnderRoc::clustered(&sides.0, &sides.1)?.interval(LEVEL)?)))
         })
     });
     let cells = cells.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
@@ -207,14 +211,14 @@ fn sobol() -> anyhow::Result<()> {
     let mut held = [[[0.0; 3]; 3]; 2];
     for (at, base) in bases.into_iter().enumerate() {
         let of_seed = |seed: u64| -> anyhow::Result<[[bool; 3]; 2]> {
-            let design = sensitivity::Design::new(base, 3, seed)?;
+            let design = sensitivity::SaltelliDesign::new(base, 3, seed)?;
             let answer = |point: &Vec<f64>| {
                 let [x, y, z] = [0, 1, 2].map(|i| std::f64::consts::PI * (2.0 * point[i] - 1.0));
                 x.sin() + 7.0 * y.sin().powi(2) + 0.1 * z.powi(4) * x.sin()
             };
             let answers: Vec<f64> = design.points().iter().map(answer).collect();
-            let found = indices(&answers, base, LEVEL, seed)?.unwrap_or_default();
-            let inside = |of: &Interval, truth: f64| of.low <= truth && truth <= of.high;
+            let found = sobol_indices(&answers, base, LEVEL, seed)?.unwrap_or_default();
+            let inside = |of: &ConfidenceInterval, truth: f64| of.low <= truth && truth <= of.high;
             Ok([
                 std::array::from_fn(|i| inside(&found[i].first, FIRST[i])),
                 std::array::from_fn(|i| inside(&found[i].total, TOTAL[i])),
@@ -257,7 +261,7 @@ fn tests() -> anyhow::Result<()> {
             let values: Vec<[f64; 4]> =
                 (0..units).map(|_| std::array::from_fn(|_| rng.random_range(0.0..1.0))).collect();
             let tests = (1..4).map(|arm| {
-                let pair = |(cluster, of): (usize, &[f64; 4])| Pair {
+                let pair = |(cluster, of): (usize, &[f64; 4])| PairedCase {
                     baseline: of[0],
                     arm: of[arm],
                     weight: 1.0,
@@ -266,7 +270,7 @@ fn tests() -> anyhow::Result<()> {
                 PairedTest::new(&values.iter().enumerate().map(pair).collect::<Vec<_>>(), seed)
             });
             let tests = tests.collect::<anyhow::Result<Vec<PairedTest>>>()?;
-            let found = family(tests.len(), |at| Ok(tests[at].clone()))?
+            let found = family_differences(tests.len(), |at| Ok(tests[at].clone()))?
                 .iter()
                 .any(|difference| difference.is_significant());
             Ok(can_reject(units, ALPHA / 3.0).then_some(found))

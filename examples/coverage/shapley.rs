@@ -77,7 +77,7 @@ pub fn table() -> anyhow::Result<()> {
         let of_seed = |seed: u64| -> anyhow::Result<Vec<bool>> {
             let sampled = run(&format!("{{method: monte_carlo, trials: {trials}, seed: {seed}}}"))?;
             let inside = exact.causes.iter().map(|truth| {
-                let same = |c: &&knockon::run::record::ShareRecord| {
+                let same = |c: &&knockon::run::record::CauseShareRecord| {
                     (&c.step, c.event) == (&truth.step, truth.event)
                 };
                 sampled.causes.iter().find(same).is_some_and(|found| {

@@ -1,13 +1,13 @@
 //! But-for causes of one failing run: the sets of steps whose repair would have made it end correct.
 
-use crate::kernel::monte_carlo::{Run, replay};
-use crate::kernel::{Do, Fault, Kernel, Model};
+use crate::kernel::monte_carlo::{ReplayedRun, replay};
+use crate::kernel::{BranchFault, Intervention, KernelModel, StepKernel};
 
 /// Largest size of sets that are still searched once a smaller cause has been found.
-const LARGEST_FURTHER: usize = 3;
+const MAX_FURTHER_SIZE: usize = 3;
 
 /// Number of sets to try before the search falls back to [`reduced`].
-const MOST_TRIED: usize = 1 << 14;
+const MAX_TRIED_SETS: usize = 1 << 14;
 
 /// The minimal sets of steps such that repairing them makes trial `trial` end correct with the same random numbers: all
 /// of them up to three steps; if there are none, those of the smallest size that works. Each set ascends; smaller sets
@@ -16,7 +16,7 @@ const MOST_TRIED: usize = 1 << 14;
 /// rows are compiled).
 ///
 /// Empty for a run that is correct.
-pub fn but_for(model: &Model, keys: &[u64], trial: u32) -> Vec<Vec<usize>> {
+pub fn but_for(model: &KernelModel, keys: &[u64], trial: u32) -> Vec<Vec<usize>> {
     // The steps r1 < r2 < ... of a minimal set each err in the run in which those before them are repaired: up to r2
     // that run equals the one with all of them repaired, so if r2 did not err in it, repairing r2 would change nothing
     // and the set would not be minimal. So sets grow by later steps that err, including those that err only once an
@@ -26,7 +26,8 @@ pub fn but_for(model: &Model, keys: &[u64], trial: u32) -> Vec<Vec<usize>> {
     let mut tried = 0;
     for size in 0.. {
         tried += sets.len();
-        if sets.is_empty() || tried > MOST_TRIED || !found.is_empty() && size > LARGEST_FURTHER {
+        if sets.is_empty() || tried > MAX_TRIED_SETS || !found.is_empty() && size > MAX_FURTHER_SIZE
+        {
             break;
         }
         let mut larger = Vec::new();
@@ -35,7 +36,7 @@ pub fn but_for(model: &Model, keys: &[u64], trial: u32) -> Vec<Vec<usize>> {
             if found.iter().any(holds) {
                 continue;
             }
-            let Some(run) = mended(model, keys, trial, &set) else {
+            let Some(run) = repaired_run(model, keys, trial, &set) else {
                 continue;
             };
             if run.outcome != 0 {
@@ -51,17 +52,17 @@ pub fn but_for(model: &Model, keys: &[u64], trial: u32) -> Vec<Vec<usize>> {
         sets = larger;
     }
     if found.is_empty() {
-        found.extend(reduced(model, keys, trial));
+        found.extend(reduced_set(model, keys, trial));
     }
     found
 }
 
 /// All steps that can err, minus those without which the run still ends correct. `None` for a correct run, and past the
 /// cap if the rows of the whole set were not compiled.
-fn reduced(model: &Model, keys: &[u64], trial: u32) -> Option<Vec<usize>> {
+fn reduced_set(model: &KernelModel, keys: &[u64], trial: u32) -> Option<Vec<usize>> {
     let correct =
-        |set: &[usize]| mended(model, keys, trial, set).is_some_and(|run| run.outcome == 0);
-    let errs = |kernel: &Kernel| kernel.branches().iter().any(|b| b.fault == Fault::Own);
+        |set: &[usize]| repaired_run(model, keys, trial, set).is_some_and(|run| run.outcome == 0);
+    let errs = |kernel: &StepKernel| kernel.branches().iter().any(|b| b.fault == BranchFault::Own);
     let mut set: Vec<usize> =
         (0..model.kernels.len()).filter(|&step| errs(&model.kernels[step])).collect();
     if correct(&[]) || !correct(&set) {
@@ -77,19 +78,27 @@ fn reduced(model: &Model, keys: &[u64], trial: u32) -> Option<Vec<usize>> {
 }
 
 /// The trial with the own errors of these steps repaired; `None` if its rows were not compiled.
-pub fn mended(model: &Model, keys: &[u64], trial: u32, steps: &[usize]) -> Option<Run> {
-    let mut what = vec![Do::Nothing; model.kernels.len()];
+pub fn repaired_run(
+    model: &KernelModel,
+    keys: &[u64],
+    trial: u32,
+    steps: &[usize],
+) -> Option<ReplayedRun> {
+    let mut what = vec![Intervention::Nothing; model.kernels.len()];
     for &step in steps {
-        what[step] = Do::Repair;
+        what[step] = Intervention::Repair;
     }
     replay(model, keys, trial, &what)
 }
 
 /// The steps that make an own error in a run, ascending.
-pub fn own_errors<'a>(model: &'a Model, run: &'a Run) -> impl Iterator<Item = usize> + 'a {
+pub fn own_errors<'a>(
+    model: &'a KernelModel,
+    run: &'a ReplayedRun,
+) -> impl Iterator<Item = usize> + 'a {
     let own = |(step, taken): (usize, &Option<usize>)| {
         let branch = &model.kernels[step].branches()[(*taken)?];
-        (branch.fault == Fault::Own).then_some(step)
+        (branch.fault == BranchFault::Own).then_some(step)
     };
     run.taken.iter().enumerate().filter_map(own)
 }

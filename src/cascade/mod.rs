@@ -12,56 +12,56 @@
 //! - a run is *otherwise clean* if all other own errors are repaired.
 
 #[doc(hidden)]
+pub mod arm_runs;
+#[doc(hidden)]
 pub mod causes;
 #[doc(hidden)]
-pub mod choose;
+pub mod cut_sets;
 #[doc(hidden)]
-pub mod cuts;
+pub mod evidence_sentence;
 #[doc(hidden)]
-pub mod edges;
+pub mod failure_paths;
 #[doc(hidden)]
-pub mod effect;
-#[doc(hidden)]
-pub mod guards;
+pub mod guard_results;
 pub mod inject;
 #[doc(hidden)]
-pub mod money;
+pub mod loss_pricing;
 #[doc(hidden)]
-pub mod paths;
+pub mod propagation;
 #[doc(hidden)]
 pub mod replays;
 #[doc(hidden)]
-pub mod runs;
-#[doc(hidden)]
-pub mod sample;
-#[doc(hidden)]
-pub mod sentence;
+pub mod run_selection;
 #[doc(hidden)]
 pub mod shapley;
 #[doc(hidden)]
-pub mod tell;
+pub mod step_effects;
 pub mod trace;
+#[doc(hidden)]
+pub mod trace_builder;
+#[doc(hidden)]
+pub mod typical_runs;
 
-use crate::kernel::{Fault, Model};
-use crate::step::Event;
+use crate::kernel::{BranchFault, KernelModel};
+use crate::step::StepEvent;
 
 /// An own error: the step and the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Source {
+pub struct OwnError {
     /// Index into the scenario's steps.
     pub step: usize,
     /// The error at that step.
-    pub event: Event,
+    pub event: StepEvent,
 }
 
 /// The own errors that a model can make, in the order of the steps.
 #[doc(hidden)]
-pub fn sources(model: &Model) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
+pub fn own_errors(model: &KernelModel) -> Vec<OwnError> {
+    let mut sources: Vec<OwnError> = Vec::new();
     for (step, kernel) in model.kernels.iter().enumerate() {
         let branches = kernel.inputs().flat_map(|(row, _)| &kernel.branches()[kernel.span(row)]);
-        for branch in branches.filter(|b| b.fault == Fault::Own) {
-            let source = Source { step, event: Event::of_code(branch.event) };
+        for branch in branches.filter(|b| b.fault == BranchFault::Own) {
+            let source = OwnError { step, event: StepEvent::from_code(branch.event) };
             if !sources.contains(&source) {
                 sources.push(source);
             }

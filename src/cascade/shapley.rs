@@ -10,52 +10,58 @@
 //! 18, 1972). Along that diagonal the derivative is a polynomial of a degree below the number of steps that err, and
 //! Gauss-Legendre quadrature integrates it exactly: a few sweeps give all shares, however many players there are.
 
-use super::replays::Replays;
-use super::{Source, sources};
-use crate::kernel::exact::Flow;
-use crate::kernel::monte_carlo::Run;
-use crate::kernel::{Fault, Model, OUTCOMES, failing};
-use crate::step::Event;
+use super::replays::TrialReplays;
+use super::{OwnError, own_errors};
+use crate::kernel::exact::ForwardBackward;
+use crate::kernel::monte_carlo::ReplayedRun;
+use crate::kernel::{BranchFault, KernelModel, OUTCOMES, failure_probability};
+use crate::step::StepEvent;
 
 /// The share of one own error.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share {
-    pub source: Source,
+pub struct ShapleyShare {
+    pub source: OwnError,
     /// Part of P(outcome); what the correct outcome loses, the others gain.
     pub outcomes: [f64; OUTCOMES],
     /// Variance of the failing part as an estimate; zero if it is exact.
     pub variance: f64,
 }
 
-impl Share {
+impl ShapleyShare {
     /// Part of P(failure).
     pub fn failure(&self) -> f64 {
-        failing(&self.outcomes)
+        failure_probability(&self.outcomes)
     }
 }
 
 /// The exact shares of one task; `None` if the model has no trellis.
-pub fn exact(model: &Model) -> Option<Vec<Share>> {
-    exactly(model, |broken| Flow::mixed(model, broken))
+pub fn exact(model: &KernelModel) -> Option<Vec<ShapleyShare>> {
+    exact_by_quadrature(model, |broken| ForwardBackward::mixed(model, broken))
 }
 
 /// Exact shares of the cost of runs: `flow` gives the expected cost by outcome if each own error is kept with the given
 /// probability (see [`Flow::worth`]).
-pub fn exact_worth<'a>(model: &Model, flow: impl Fn(f64) -> Flow<'a>) -> Vec<Share> {
-    exactly(model, |broken| Some(flow(broken))).unwrap_or_default()
+pub fn exact_worth<'a>(
+    model: &KernelModel,
+    flow: impl Fn(f64) -> ForwardBackward<'a>,
+) -> Vec<ShapleyShare> {
+    exact_by_quadrature(model, |broken| Some(flow(broken))).unwrap_or_default()
 }
 
-fn exactly<'a>(model: &Model, flow: impl Fn(f64) -> Option<Flow<'a>>) -> Option<Vec<Share>> {
-    let mut steps: Vec<usize> = sources(model).iter().map(|source| source.step).collect();
+fn exact_by_quadrature<'a>(
+    model: &KernelModel,
+    flow: impl Fn(f64) -> Option<ForwardBackward<'a>>,
+) -> Option<Vec<ShapleyShare>> {
+    let mut steps: Vec<usize> = own_errors(model).iter().map(|source| source.step).collect();
     steps.dedup();
     let steps = steps.len();
-    let mut shares: Vec<Share> = Vec::new();
+    let mut shares: Vec<ShapleyShare> = Vec::new();
     // The degree is at most `steps - 1`, for which half as many nodes, rounded up, are exact.
     for (q, weight) in gauss_legendre(steps.div_ceil(2)) {
         let flow = flow(q)?;
         for step in 0..model.kernels.len() {
-            for (event, slope) in flow.slopes(step) {
-                let source = Source { step, event: Event::of_code(event) };
+            for (event, slope) in flow.error_sensitivities(step) {
+                let source = OwnError { step, event: StepEvent::from_code(event) };
                 add(&mut shares, source, |o| weight * slope[o]);
             }
         }
@@ -65,41 +71,48 @@ fn exactly<'a>(model: &Model, flow: impl Fn(f64) -> Option<Flow<'a>>) -> Option<
 }
 
 /// Estimates from replayed trials, scaled so that their failing parts add up to that of `outcomes`.
-pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> Vec<Share> {
-    let worth = |run: &Run| {
+pub fn sampled(
+    model: &KernelModel,
+    replays: &TrialReplays,
+    outcomes: &[f64; OUTCOMES],
+) -> Vec<ShapleyShare> {
+    let worth = |run: &ReplayedRun| {
         let mut worth = [0.0; OUTCOMES];
         worth[usize::from(run.outcome)] = 1.0;
         worth
     };
-    sampled_by(model, replays, failing(outcomes), worth, failing)
-        .unwrap_or_else(|| rare(model, replays))
+    sampled_by_order(model, replays, failure_probability(outcomes), worth, failure_probability)
+        .unwrap_or_else(|| evenly_divided(model, replays))
 }
 
 /// Estimates of the shares of the cost of runs, by outcome, scaled so that all parts together add up to `expected`.
 /// Empty if no error makes a difference in any trial.
 pub fn sampled_worth(
-    model: &Model,
-    replays: &Replays,
+    model: &KernelModel,
+    replays: &TrialReplays,
     expected: f64,
-    worth: impl Fn(&Run) -> [f64; OUTCOMES],
-) -> Vec<Share> {
-    sampled_by(model, replays, expected, worth, |worth| worth.iter().sum()).unwrap_or_default()
+    worth: impl Fn(&ReplayedRun) -> [f64; OUTCOMES],
+) -> Vec<ShapleyShare> {
+    sampled_by_order(model, replays, expected, worth, |worth| worth.iter().sum())
+        .unwrap_or_default()
 }
 
 /// One random order of repairs for each trial (Castro, Gómez and Tejada, "Polynomial calculation of the Shapley value
 /// based on sampling", Computers & Operations Research 36, 2009). `None` if repairing all errors changes the worth of
 /// no trial, or the changes cancel out.
-fn sampled_by(
-    model: &Model,
-    replays: &Replays,
+fn sampled_by_order(
+    model: &KernelModel,
+    replays: &TrialReplays,
     expected: f64,
-    worth: impl Fn(&Run) -> [f64; OUTCOMES],
+    worth: impl Fn(&ReplayedRun) -> [f64; OUTCOMES],
     total: impl Fn(&[f64; OUTCOMES]) -> f64,
-) -> Option<Vec<Share>> {
-    let mut shares: Vec<Share> = Vec::new();
-    let mut squares: Vec<(Source, f64)> = Vec::new();
+) -> Option<Vec<ShapleyShare>> {
+    let mut shares: Vec<ShapleyShare> = Vec::new();
+    let mut squares: Vec<(OwnError, f64)> = Vec::new();
     let (mut played, mut differing, mut answered_for) = (0.0, false, 0.0);
-    for (plain, mended) in (0..replays.trials).filter_map(|trial| replays.mended(trial)) {
+    for (plain, mended) in
+        (0..replays.intervention_trials).filter_map(|trial| replays.with_repairs(trial))
+    {
         played += 1.0;
         let first = worth(&plain);
         let (mut before, mut was) = (plain, first);
@@ -139,13 +152,14 @@ fn sampled_by(
 }
 
 /// The fallback if no trial that can be repaired fails: each failing trial is divided evenly among its own errors.
-fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
-    let mut shares: Vec<Share> = Vec::new();
-    let runs: Vec<Run> = (0..replays.all).filter_map(|trial| replays.plain(trial)).collect();
+fn evenly_divided(model: &KernelModel, replays: &TrialReplays) -> Vec<ShapleyShare> {
+    let mut shares: Vec<ShapleyShare> = Vec::new();
+    let runs: Vec<ReplayedRun> =
+        (0..replays.plain_trials).filter_map(|trial| replays.plain(trial)).collect();
     for run in runs.iter().filter(|run| run.outcome > 0) {
         let taken = run.taken.iter().enumerate().filter_map(|(step, at)| Some((step, (*at)?)));
         let own: Vec<(usize, usize)> = taken
-            .filter(|&(step, at)| model.kernels[step].branches()[at].fault == Fault::Own)
+            .filter(|&(step, at)| model.kernels[step].branches()[at].fault == BranchFault::Own)
             .collect();
         let part = 1.0 / (own.len() as f64 * runs.len() as f64);
         for (step, at) in own {
@@ -163,16 +177,16 @@ fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
 }
 
 /// The own error of a branch.
-fn source(model: &Model, step: usize, branch: usize) -> Source {
+fn source(model: &KernelModel, step: usize, branch: usize) -> OwnError {
     let event = model.kernels[step].branches()[branch].event;
-    Source { step, event: Event::of_code(event) }
+    OwnError { step, event: StepEvent::from_code(event) }
 }
 
-fn add(shares: &mut Vec<Share>, source: Source, amount: impl Fn(usize) -> f64) {
+fn add(shares: &mut Vec<ShapleyShare>, source: OwnError, amount: impl Fn(usize) -> f64) {
     let place = match shares.iter().position(|share| share.source == source) {
         Some(place) => place,
         None => {
-            shares.push(Share { source, outcomes: [0.0; OUTCOMES], variance: 0.0 });
+            shares.push(ShapleyShare { source, outcomes: [0.0; OUTCOMES], variance: 0.0 });
             shares.len() - 1
         }
     };

@@ -2,13 +2,13 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::kernel::Fault;
-use crate::step::{Event, Outcome, State};
-use crate::world::Variant;
+use crate::kernel::BranchFault;
+use crate::step::{OutputState, RunOutcome, StepEvent};
+use crate::world::PassageVariant;
 
 /// One run of one task under one arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Trace {
+pub struct RunTrace {
     /// Name of the scenario.
     pub scenario: String,
     /// Id of the arm.
@@ -23,7 +23,7 @@ pub struct Trace {
     /// The trial of the task, from 0.
     pub trial: u32,
     /// Outcome of the run.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// P(failure) of this task under this arm.
     pub p_failure: f64,
     /// Action of the run: labels of the terminal steps, joined by `+`; `stopped` if it stops.
@@ -38,7 +38,7 @@ pub struct Trace {
     pub causes: Vec<Vec<usize>>,
 }
 
-impl Trace {
+impl RunTrace {
     /// The step to repair first: the earliest one of the first of [`Trace::causes`].
     pub fn root_cause(&self) -> Option<usize> {
         self.causes.first()?.iter().copied().min()
@@ -55,7 +55,7 @@ pub struct StepTrace {
     /// Indices into [`Trace::steps`].
     pub parents: Vec<usize>,
     /// What happened; `None` for steps after a stop.
-    pub done: Option<Done>,
+    pub done: Option<StepResultTrace>,
     /// The oracle's output as text; `None` if it has stopped.
     pub right: Option<String>,
     /// For retrieve steps: the query and what it found.
@@ -66,13 +66,13 @@ pub struct StepTrace {
 
 /// What happened at a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Done {
+pub struct StepResultTrace {
     /// What went right or wrong.
     #[serde(serialize_with = "event")]
-    pub event: Event,
+    pub event: StepEvent,
     /// Whether it is the step's own error or caused by its input.
     #[serde(serialize_with = "fault")]
-    pub fault: Fault,
+    pub fault: BranchFault,
     /// What guards did about it: `caught`, `recovered` or `false_alarm`.
     pub alarm: Option<&'static str>,
     /// All alarms at the step, in order.
@@ -84,7 +84,7 @@ pub struct Done {
     pub stopped: bool,
     /// The output compared with the oracle's.
     #[serde(serialize_with = "state")]
-    pub state: State,
+    pub state: OutputState,
 }
 
 /// One alarm of a guard.
@@ -116,14 +116,14 @@ pub struct RetrievalTrace {
     /// The oracle's query; `None` if it is the same.
     pub right_query: Option<String>,
     /// Passages that were passed on, best first.
-    pub documents: Vec<Document>,
+    pub documents: Vec<DocumentTrace>,
     /// The gold passages that were not passed on, with rank and score if the search returned them.
-    pub missed: Vec<Document>,
+    pub missed: Vec<DocumentTrace>,
 }
 
 /// A passage in a ranking.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Document {
+pub struct DocumentTrace {
     /// Id of the passage.
     pub id: String,
     /// From 1; `None` if the search did not return it.
@@ -137,7 +137,7 @@ pub struct Document {
     /// Attribute of the entity that it states.
     pub attribute: Option<String>,
     /// How it differs from the passage that it is a near-miss of.
-    pub variant: Option<Variant>,
+    pub variant: Option<PassageVariant>,
     /// The full text.
     pub text: String,
 }
@@ -149,14 +149,14 @@ pub struct ReadingTrace {
     pub field: String,
     /// The passage whose value was taken, right or not; after a misreading, the passage that was read, with the value
     /// that it states. `None` if the value is fabricated, or there is none.
-    pub from: Option<Evidence>,
+    pub from: Option<EvidenceTrace>,
     /// The gold passage that states the field.
-    pub gold: Option<Evidence>,
+    pub gold: Option<EvidenceTrace>,
 }
 
 /// A passage, and the sentence in it that states the value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Evidence {
+pub struct EvidenceTrace {
     /// Id of the passage.
     pub passage: String,
     /// Entity that the passage is about.
@@ -167,24 +167,24 @@ pub struct Evidence {
     pub sentence: String,
 }
 
-fn event<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+fn event<S: Serializer>(event: &StepEvent, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(event.name())
 }
 
 /// The name of a fault in files.
-fn fault<S: Serializer>(fault: &Fault, serializer: S) -> Result<S::Ok, S::Error> {
+fn fault<S: Serializer>(fault: &BranchFault, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match fault {
-        Fault::None => "none",
-        Fault::Own => "own",
-        Fault::Induced => "induced",
+        BranchFault::None => "none",
+        BranchFault::Own => "own",
+        BranchFault::Induced => "induced",
     })
 }
 
-fn state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+fn state<S: Serializer>(state: &OutputState, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match state {
-        State::Correct => "correct",
-        State::Wrong => "wrong",
-        State::Missing => "missing",
+        OutputState::Correct => "correct",
+        OutputState::Wrong => "wrong",
+        OutputState::Missing => "missing",
     })
 }
 

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, colour, complain};
-use super::{FINE, WRONG_USE};
+use super::{EXIT_SUCCESS, EXIT_USAGE};
 use crate::progress::{NoProgress, ProgressListener};
 use crate::run::effort;
 use crate::scenario::{self, Diagnostics};
@@ -21,7 +21,7 @@ use crate::session::Session;
   knockon check --explain
 
 Exit code: 0 all fine, 1 mistakes were found, 2 a file cannot be opened.")]
-pub struct Args {
+pub struct CheckArgs {
     /// The scenario files.
     #[arg(required_unless_present = "explain", value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -31,11 +31,12 @@ pub struct Args {
 }
 
 /// Runs the command; mistakes go to stderr.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Some(code) = &args.explain {
         return explain(code);
     }
-    let (text, code, hint) = told(args, colour(&std::io::stderr()), &Bars::new());
+    let (text, code, hint) =
+        report_with_hint(args, colour(&std::io::stderr()), &ProgressBars::new());
     let hint = hint.map(|hint| hint + "\n").unwrap_or_default();
     terminal::to_stderr(&(text + &hint));
     Ok(ExitCode::from(code))
@@ -43,33 +44,36 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Prints the explanation of a code, given as `unknown-key` or `error[unknown-key]`; without a code the list.
 fn explain(code: &str) -> anyhow::Result<ExitCode> {
-    let mut stdout = terminal::text();
+    let mut stdout = terminal::text_output();
     if code.is_empty() {
         let width = scenario::explanations().map(|e| e.code.len()).max().unwrap_or(0);
         for explanation in scenario::explanations() {
             writeln!(stdout, "{:width$}  {}", explanation.code, explanation.first_sentence())?;
         }
-        return Ok(ExitCode::from(FINE));
+        return Ok(ExitCode::from(EXIT_SUCCESS));
     }
     let bare = code.trim().strip_prefix("error").unwrap_or(code.trim());
     match scenario::explain(bare.trim_matches(['[', ']'])) {
         Ok(explanation) => stdout.write_all(explanation.plain().as_bytes())?,
         Err(error) => {
             complain!("error: --explain: {error}");
-            return Ok(ExitCode::from(WRONG_USE));
+            return Ok(ExitCode::from(EXIT_USAGE));
         }
     }
-    Ok(ExitCode::from(FINE))
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
 /// The report on the files, and the exit code.
-pub fn report(args: &Args, colour: bool) -> (String, u8) {
-    let (text, code, _) = told(args, colour, &NoProgress);
+pub fn report(args: &CheckArgs, colour: bool) -> (String, u8) {
+    let (text, code, _) = report_with_hint(args, colour, &NoProgress);
     (text, code)
 }
 
 /// The notes on a scenario that can be run, or its mistakes.
-fn checked(path: &Path, progress: &dyn ProgressListener) -> Result<Vec<String>, Diagnostics> {
+fn check_scenario(
+    path: &Path,
+    progress: &dyn ProgressListener,
+) -> Result<Vec<String>, Diagnostics> {
     let session = Session::owning(scenario::load_with_progress(path, progress)?);
     let session = session.with_progress(progress);
     let (scenario, arms) = (session.scenario(), session.all_arms());
@@ -79,15 +83,15 @@ fn checked(path: &Path, progress: &dyn ProgressListener) -> Result<Vec<String>, 
 }
 
 /// As [`report`], with a hint where to read on if there were mistakes.
-fn told(
-    args: &Args,
+fn report_with_hint(
+    args: &CheckArgs,
     colour: bool,
     progress: &dyn ProgressListener,
 ) -> (String, u8, Option<String>) {
     let (mut text, mut mistakes, mut wrong, mut unreadable) = (String::new(), 0, 0, 0);
     let mut hint = None;
     for path in &args.files {
-        match checked(path, progress) {
+        match check_scenario(path, progress) {
             Ok(notes) => {
                 for note in notes {
                     text.push_str(&format!("note: {}: {note}\n\n", path.display()));

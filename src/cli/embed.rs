@@ -7,20 +7,22 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, Force, inputs_of, load, use_threads};
-use crate::embed::registry::{self, Use};
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, input_files, load_scenario, set_thread_count,
+};
+use crate::embed::registry::{self, ModelTask};
 use crate::embed::{
-    self, CachedEmbedder, Embedder, HttpEmbedder, ModelKind, ModelSpec, Precision, Role, Vectors,
-    locate,
+    self, CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedder, ModelKind, ModelPrecision,
+    ModelSpec, TextRole, model_paths,
 };
 use crate::expr::suggest;
 use crate::input_file;
-use crate::output::Known;
+use crate::output::OwnershipProof;
 use crate::progress::ProgressListener;
 use crate::scenario::{EmbedderKind, Scenario};
-use crate::world::texts;
+use crate::world::text_list;
 
 /// Compute the vectors of texts
 #[derive(clap::Args)]
@@ -33,7 +35,7 @@ A text is a line; of a .jsonl file, the `text` of each object. Written is JSON, 
 `text` and `vector`, or, to a file that ends in .npy, one array of 32-bit numbers with a row a text. \
 A line without a text is refused, so that vectors stand in the order of the lines. Vectors are cached as in a \
 run.")]
-pub struct Args {
+pub struct EmbedArgs {
     /// File with the texts [default: stdin]
     file: Option<PathBuf>,
     /// A name from `knockon models list`, or a directory
@@ -45,8 +47,8 @@ pub struct Args {
     )]
     model: Option<String>,
     /// With --model: the precision of the weights
-    #[arg(long, value_enum, default_value_t = PrecisionArg::Int8, conflicts_with = "embedder")]
-    precision: PrecisionArg,
+    #[arg(long, value_enum, default_value_t = EmbedPrecisionArg::Int8, conflicts_with = "embedder")]
+    precision: EmbedPrecisionArg,
     /// Take the embedder from this scenario
     #[arg(long, value_name = "FILE", requires = "embedder")]
     scenario: Option<PathBuf>,
@@ -54,47 +56,47 @@ pub struct Args {
     #[arg(long, value_name = "NAME", requires = "scenario")]
     embedder: Option<String>,
     /// Whether the texts are queries or passages; some models prepend a different prefix to each
-    #[arg(long, value_enum, default_value_t = RoleArg::Passage)]
-    role: RoleArg,
+    #[arg(long, value_enum, default_value_t = TextRoleArg::Passage)]
+    role: TextRoleArg,
     /// Write to this file (.jsonl or .npy) instead of the terminal
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum PrecisionArg {
+enum EmbedPrecisionArg {
     Int8,
     F32,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum RoleArg {
+enum TextRoleArg {
     Query,
     Passage,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    use_threads(args.threads)?;
-    let mut output = args.force.output().reading(&args.file);
+pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
+    let mut output = args.force.output().with_inputs(&args.file);
     let kind = match (&args.scenario, &args.embedder, &args.model) {
-        (Some(file), Some(name), _) => match load(file) {
+        (Some(file), Some(name), _) => match load_scenario(file) {
             Err(code) => return Ok(code),
             Ok(scenario) => {
-                output = output.reading(inputs_of(&scenario));
-                declared(scenario, name)?
+                output = output.with_inputs(input_files(&scenario));
+                declared_embedder(scenario, name)?
             }
         },
         (_, _, Some(model)) => {
             let precision = match args.precision {
-                PrecisionArg::Int8 => Precision::Int8,
-                PrecisionArg::F32 => Precision::F32,
+                EmbedPrecisionArg::Int8 => ModelPrecision::Int8,
+                EmbedPrecisionArg::F32 => ModelPrecision::F32,
             };
-            EmbedderKind::Model(named(model, precision)?)
+            EmbedderKind::Model(model_spec(model, precision)?)
         }
         _ => bail!("name a --model, or a --scenario and an --embedder"),
     };
@@ -106,20 +108,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     if let Some(path) = &args.out {
         // Before the work: embedding can take minutes.
-        output.check_file(path, Known::No)?;
+        output.check_file(path, OwnershipProof::Never)?;
     }
     let texts = match &args.file {
-        Some(path) => texts::read_each_line(path, &Bars::new())?,
+        Some(path) => text_list::read_each_line(path, &ProgressBars::new())?,
         None => {
             let stdin =
                 input_file::read_stream(std::io::stdin()).context("cannot read the texts")?;
-            texts::of_each_line(stdin)?
+            text_list::read_each_stdin_line(stdin)?
         }
     };
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let role = match args.role {
-        RoleArg::Query => Role::Query,
-        RoleArg::Passage => Role::Passage,
+        TextRoleArg::Query => TextRole::Query,
+        TextRoleArg::Passage => TextRole::Passage,
     };
     let (name, model): (_, Box<dyn Embedder>) = match kind {
         EmbedderKind::Model(spec) => (spec.model.clone(), embed::open_cached(&spec, None)?),
@@ -129,7 +131,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         _ => bail!("--embedder: it makes no vectors; static, transformer and http do"),
     };
-    let bars = Bars::new();
+    let bars = ProgressBars::new();
     let progress: &dyn ProgressListener = &bars;
     let vectors = {
         let work = progress.start(&format!("{name}: embedding"), texts.len());
@@ -139,19 +141,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(vectors) => vectors,
         Err(error) => {
             complain!("error: {error:#}");
-            return Ok(ExitCode::from(FINDING));
+            return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
-    let bytes = if npy { array(&vectors) } else { lines(&texts, &vectors)? };
+    let bytes = if npy { npy_bytes(&vectors) } else { json_lines(&texts, &vectors)? };
     match &args.out {
-        Some(path) => output.write_file(path, &bytes, Known::No)?,
-        None => terminal::data().write_all(&bytes)?,
+        Some(path) => output.write_file(path, &bytes, OwnershipProof::Never)?,
+        None => terminal::data_output().write_all(&bytes)?,
     }
-    Ok(ExitCode::from(FINE))
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
 /// The settings of an embedder that a scenario declares.
-fn declared(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
+fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
     let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
     let unknown = || {
         let near =
@@ -163,37 +165,37 @@ fn declared(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
 }
 
 /// The settings of a model, given by its registered name or by a directory, whose files determine its kind.
-pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSpec> {
+pub(super) fn model_spec(model: &str, precision: ModelPrecision) -> anyhow::Result<ModelSpec> {
     let kind = match registry::find(model).map(|known| known.purpose) {
-        Some(Use::Embeds { kind, .. }) => kind,
-        Some(Use::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
-        Some(Use::Reads) => bail!("{model} answers questions; it has no vectors"),
-        None if locate::adapter_dir(model).is_some() => ModelKind::Transformer,
+        Some(ModelTask::Embeds { kind, .. }) => kind,
+        Some(ModelTask::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
+        Some(ModelTask::Reads) => bail!("{model} answers questions; it has no vectors"),
+        None if model_paths::adapter_dir(model).is_some() => ModelKind::Transformer,
         None => {
-            let dir = locate::model_dir(model, precision)?;
-            locate::kind_of(&dir)?
+            let dir = model_paths::model_dir(model, precision)?;
+            model_paths::model_kind(&dir)?
         }
     };
     Ok(ModelSpec::new(kind, model).with_precision(precision))
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct EmbeddingLine<'a> {
     text: &'a str,
     vector: &'a [f32],
 }
 
-fn lines(texts: &[&str], vectors: &Vectors) -> anyhow::Result<Vec<u8>> {
+fn json_lines(texts: &[&str], vectors: &EmbeddingVectors) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for (row, text) in texts.iter().enumerate() {
-        serde_json::to_writer(&mut bytes, &Line { text, vector: vectors.row(row) })?;
+        serde_json::to_writer(&mut bytes, &EmbeddingLine { text, vector: vectors.row(row) })?;
         bytes.push(b'\n');
     }
     Ok(bytes)
 }
 
 /// NumPy's file format, version 1.0: the header is padded so that the data starts at a multiple of 64 bytes.
-fn array(vectors: &Vectors) -> Vec<u8> {
+fn npy_bytes(vectors: &EmbeddingVectors) -> Vec<u8> {
     let shape = (vectors.len(), vectors.dim);
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}");
     const BEFORE: usize = 10;
@@ -212,8 +214,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_array_is_laid_out_as_numpy_lays_it_out() {
-        let bytes = array(&Vectors { dim: 2, data: vec![1.0, -2.0, 0.5, 0.0, 3.0, 4.0] });
+    fn npy_bytes_match_numpy() {
+        let bytes =
+            npy_bytes(&EmbeddingVectors { dim: 2, data: vec![1.0, -2.0, 0.5, 0.0, 3.0, 4.0] });
         let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }";
         assert_eq!(bytes.len(), 128 + 24);
         assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");

@@ -5,11 +5,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
-use crate::gate::{self, Allowed, Baseline, Check, Demand, Question};
-use crate::output::{Known, Output, Place, Refused, are_one};
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, input_files, load_scenario,
+    set_thread_count,
+};
+use crate::gate::{self, AllowedIncrease, GateBaseline, GateCheck, GateCriterion, GateSettings};
+use crate::output::{
+    OutputDestination, OutputWriter, OwnershipProof, WriteRefused, is_same_destination,
+};
 use crate::report;
 use crate::run;
 use crate::scenario::Scenario;
@@ -48,7 +53,7 @@ read). They are two files; `-` is stdout, and then the table goes to stderr.
 
 Exit code 1 where an arm does not pass; where it cannot be assessed (with fewer than 6 sampling units no test can tell \
 anything); and where the earlier run is of other data, tasks or arms.")]
-pub struct Args {
+pub struct GateArgs {
     /// Scenario file (YAML)
     file: PathBuf,
     /// The earlier run: its manifest.json, with tasks.csv in the same folder
@@ -91,7 +96,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -118,19 +123,19 @@ fn weight(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "write a number from 0 to 1".to_owned())
 }
 
-impl Args {
-    fn question(&self) -> Question {
-        Question {
-            allowed: Allowed {
+impl GateArgs {
+    fn question(&self) -> GateSettings {
+        GateSettings {
+            allowed: AllowedIncrease {
                 failure: self.max_failure_increase,
                 silent: self.max_silent_increase,
                 stopped: self.max_stop_increase,
                 loss: self.max_loss_increase,
             },
-            demand: match (self.strict, self.non_inferior) {
-                (_, true) => Demand::NonInferior,
-                (true, false) => Demand::NotAbove,
-                (false, false) => Demand::NotWorse,
+            criterion: match (self.strict, self.non_inferior) {
+                (_, true) => GateCriterion::NonInferior,
+                (true, false) => GateCriterion::NotAbove,
+                (false, false) => GateCriterion::NotWorse,
             },
             stop_weight: self.stop_weight,
         }
@@ -138,40 +143,41 @@ impl Args {
 }
 
 /// The result of a comparison.
-struct Compared {
+struct GateComparison {
     scenario: String,
-    checks: Vec<Check>,
+    checks: Vec<GateCheck>,
     changed: Vec<String>,
     notes: Vec<String>,
 }
 
 /// Why the runs were not compared; already reported on the terminal.
-struct NotCompared {
+struct GateNotCompared {
     /// The scenario's name, or its file if it could not be read.
     scenario: String,
-    why: Vec<String>,
+    reasons: Vec<String>,
     code: u8,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let pages = Pages { junit: args.junit.as_deref(), markdown: args.markdown.as_deref() };
+pub fn run(args: GateArgs) -> anyhow::Result<ExitCode> {
+    let pages =
+        GateReportPaths { junit: args.junit.as_deref(), markdown: args.markdown.as_deref() };
     let file = args.file.display().to_string();
-    let loaded = use_threads(args.threads).map(|()| load(&args.file));
+    let loaded = set_thread_count(args.threads).map(|()| load_scenario(&args.file));
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
-            pages.try_error(&Output::default(), &file, &format!("{error:#}"));
+            pages.try_write_error(&OutputWriter::default(), &file, &format!("{error:#}"));
             return Err(error);
         }
     };
     let inputs = match &loaded {
-        Ok(scenario) => inputs_of(scenario),
+        Ok(scenario) => input_files(scenario),
         Err(_) => vec![args.file.clone()],
     };
-    let inputs = inputs.into_iter().chain(of_baseline(&args.baseline));
+    let inputs = inputs.into_iter().chain(baseline_files(&args.baseline));
     // The inputs of a scenario with mistakes are unknown, so no file that knockon did not write is replaced.
-    let force = if loaded.is_ok() { args.force } else { Force::default() };
-    let output = force.output().reading(inputs);
+    let force = if loaded.is_ok() { args.force } else { OverwriteArgs::default() };
+    let output = force.output().with_inputs(inputs);
     if loaded.is_err() && args.force != force {
         complain!(
             "note: --force replaces nothing here, since it is not known what the scenario reads"
@@ -182,21 +188,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     // and what is sent to them cannot be replaced.
     let unfinished = pages.check(&output).and_then(|()| {
         let unfinished = ["the gate did not finish".to_owned()];
-        pages.write_error(&output, &file, &unfinished, |path| Place::of(path).is_file())
+        pages.write_error(&output, &file, &unfinished, |path| OutputDestination::of(path).is_file())
     });
     if let Err(error) = unfinished {
-        pages.try_error(&output, &file, &format!("{error:#}"));
+        pages.try_write_error(&output, &file, &format!("{error:#}"));
         return Err(error);
     }
     let compared = match compare(&args, loaded) {
         Ok(compared) => compared,
-        Err(NotCompared { scenario, why, code }) => {
+        Err(GateNotCompared { scenario, reasons: why, code }) => {
             pages.write_error(&output, &scenario, &why, |_| true)?;
             return Ok(ExitCode::from(code));
         }
     };
-    let Compared { scenario, checks, changed, notes } = compared;
-    let demand = args.question().demand;
+    let GateComparison { scenario, checks, changed, notes } = compared;
+    let demand = args.question().criterion;
     pages.write(
         &output,
         [
@@ -205,7 +211,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         ],
         |_| true,
     )?;
-    let mut shown = terminal::beside(&[pages.junit, pages.markdown]);
+    let mut shown = terminal::message_stream(&[pages.junit, pages.markdown]);
     writeln!(shown, "{}", gate::table(&checks, demand))?;
     writeln!(shown, "{}", gate::legend(demand))?;
     let failed = checks.iter().filter(|check| !check.passes(demand)).count();
@@ -214,12 +220,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         _ => writeln!(shown, "The gate is shut: {failed} of {} checks failed.", checks.len())?,
     }
     shown.flush()?;
-    super::say(&notes);
-    Ok(ExitCode::from(if failed == 0 { FINE } else { FINDING }))
+    super::print_notes(&notes);
+    Ok(ExitCode::from(if failed == 0 { EXIT_SUCCESS } else { EXIT_FINDING }))
 }
 
 /// The files of an earlier run, given by its folder or by its manifest.
-fn of_baseline(baseline: &Path) -> impl Iterator<Item = PathBuf> {
+fn baseline_files(baseline: &Path) -> impl Iterator<Item = PathBuf> {
     let files = ["manifest.json", "tasks.csv"]
         .map(|name| [baseline.join(name), baseline.with_file_name(name)]);
     files.into_iter().flatten().chain([baseline.to_owned()])
@@ -227,7 +233,7 @@ fn of_baseline(baseline: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Replaces the verdict of an earlier gate by an error if the arguments could not be parsed. The verdict files are
 /// therefore found here without clap; every other argument may be an input file, which must not be replaced.
-pub fn wrong_use(arguments: &[OsString], why: &str) {
+pub fn report_wrong_use(arguments: &[OsString], why: &str) {
     let (mut named, mut others): ([Vec<PathBuf>; 2], Vec<PathBuf>) = Default::default();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -248,32 +254,35 @@ pub fn wrong_use(arguments: &[OsString], why: &str) {
         named[at].extend(value);
     }
     let [junit, markdown] = named;
-    let others: Vec<PathBuf> =
-        others.iter().filter(|other| other.exists()).flat_map(|other| of_baseline(other)).collect();
-    let output = Output::default().reading(others);
+    let others: Vec<PathBuf> = others
+        .iter()
+        .filter(|other| other.exists())
+        .flat_map(|other| baseline_files(other))
+        .collect();
+    let output = OutputWriter::default().with_inputs(others);
     for at in 0..junit.len().max(markdown.len()) {
-        let pages = Pages {
+        let pages = GateReportPaths {
             junit: junit.get(at).map(PathBuf::as_path),
             markdown: markdown.get(at).map(PathBuf::as_path),
         };
-        pages.try_error(&output, "", why);
+        pages.try_write_error(&output, "", why);
     }
 }
 
 /// The files to which the verdict is written, besides the terminal.
 #[derive(Clone, Copy)]
-struct Pages<'a> {
+struct GateReportPaths<'a> {
     junit: Option<&'a Path>,
     markdown: Option<&'a Path>,
 }
 
-impl Pages<'_> {
+impl GateReportPaths<'_> {
     /// Checks that both can be written, and are different files.
-    fn check(self, output: &Output) -> anyhow::Result<()> {
+    fn check(self, output: &OutputWriter) -> anyhow::Result<()> {
         if let (Some(junit), Some(markdown)) = (self.junit, self.markdown)
-            && are_one(junit, markdown)
+            && is_same_destination(junit, markdown)
         {
-            return Err(Refused::misnamed(format!(
+            return Err(WriteRefused::invalid_path(format!(
                 "--junit {} and --markdown {} are one file; nothing was compared",
                 junit.display(),
                 markdown.display()
@@ -282,25 +291,26 @@ impl Pages<'_> {
         }
         let marks = [(self.junit, gate::JUNIT_MARK), (self.markdown, gate::MARKDOWN_MARK)];
         for (path, mark) in marks {
-            path.map_or(Ok(()), |path| output.check_file(path, Known::Marked(mark)))?;
+            path.map_or(Ok(()), |path| output.check_file(path, OwnershipProof::Marked(mark)))?;
         }
         Ok(())
     }
 
     /// Writes the reports as errors if possible; failures are ignored because another error is already being
     /// reported.
-    fn try_error(self, output: &Output, scenario: &str, why: &str) {
+    fn try_write_error(self, output: &OutputWriter, scenario: &str, why: &str) {
         let why = [why.to_owned()];
         let single = [(self.junit, None), (None, self.markdown)];
         for (junit, markdown) in single {
-            let _ = Pages { junit, markdown }.write_error(output, scenario, &why, |_| true);
+            let _ =
+                GateReportPaths { junit, markdown }.write_error(output, scenario, &why, |_| true);
         }
     }
 
     /// Writes the reports as errors.
     fn write_error(
         self,
-        output: &Output,
+        output: &OutputWriter,
         scenario: &str,
         why: &[String],
         to: fn(&Path) -> bool,
@@ -312,7 +322,7 @@ impl Pages<'_> {
     /// Writes the requested JUnit XML and Markdown files, to the paths that `to` accepts.
     fn write(
         self,
-        output: &Output,
+        output: &OutputWriter,
         [xml, page]: [String; 2],
         to: fn(&Path) -> bool,
     ) -> anyhow::Result<()> {
@@ -322,7 +332,7 @@ impl Pages<'_> {
             if let Some(path) = path
                 && to(path)
             {
-                output.write_file(path, text.as_bytes(), Known::Marked(mark))?;
+                output.write_file(path, text.as_bytes(), OwnershipProof::Marked(mark))?;
             }
         }
         Ok(())
@@ -330,53 +340,64 @@ impl Pages<'_> {
 }
 
 /// Runs the scenario and compares it with the earlier run.
-fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, NotCompared> {
+fn compare(
+    args: &GateArgs,
+    loaded: Result<Scenario, ExitCode>,
+) -> Result<GateComparison, GateNotCompared> {
     let file = args.file.display().to_string();
     let refuse = |scenario: &str, why: String, code: u8| {
         complain!("error: {why}");
-        NotCompared { scenario: scenario.to_owned(), why: vec![why], code }
+        GateNotCompared { scenario: scenario.to_owned(), reasons: vec![why], code }
     };
-    let baseline = Baseline::read(&args.baseline)
-        .map_err(|error| refuse(&file, format!("{error:#}"), WRONG_USE))?;
+    let baseline = GateBaseline::read(&args.baseline)
+        .map_err(|error| refuse(&file, format!("{error:#}"), EXIT_USAGE))?;
     let scenario = match loaded {
         // A gate compares only results, so the sensitivity analysis is skipped.
         Ok(scenario) => Scenario { sensitivity: None, ..scenario },
         Err(code) => {
             let why = format!("{file} has mistakes, or cannot be read: see `knockon check {file}`");
-            let code = if code == ExitCode::from(WRONG_USE) { WRONG_USE } else { FINDING };
-            return Err(NotCompared { scenario: file, why: vec![why], code });
+            let code = if code == ExitCode::from(EXIT_USAGE) { EXIT_USAGE } else { EXIT_FINDING };
+            return Err(GateNotCompared { scenario: file, reasons: vec![why], code });
         }
     };
     let refuse = |why: String, code: u8| refuse(&scenario.name, why, code);
     let known: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
     if let Some(unknown) = args.arms.iter().find(|arm| !known.contains(&arm.as_str())) {
         let why = format!("--arm: no arm '{unknown}'; there are {}", known.join(", "));
-        return Err(refuse(why, WRONG_USE));
+        return Err(refuse(why, EXIT_USAGE));
     }
-    if let Some(wrong) = wrongly_dropped(&args.dropped, &baseline, &known) {
-        return Err(refuse(wrong, WRONG_USE));
+    if let Some(wrong) = dropped_error(&args.dropped, &baseline, &known) {
+        return Err(refuse(wrong, EXIT_USAGE));
     }
     if args.max_loss_increase.is_some() && scenario.impact.is_none() {
         let why = "--max-loss-increase: this scenario has no section `impact`".to_owned();
-        return Err(refuse(why, WRONG_USE));
+        return Err(refuse(why, EXIT_USAGE));
     }
     let picked: Vec<usize> = (0..known.len())
         .filter(|&at| args.arms.is_empty() || args.arms.iter().any(|arm| arm == known[at]))
         .collect();
-    let bars = Bars::new();
+    let bars = ProgressBars::new();
     let session = Session::over(&scenario).with_progress(&bars);
-    let Ok(right) = super::ready(&session, &picked) else {
+    let Ok(right) = super::preflight(&session, &picked) else {
         let why = format!("{file} cannot be run: see `knockon check {file}`");
-        return Err(NotCompared { scenario: scenario.name.clone(), why: vec![why], code: FINDING });
+        return Err(GateNotCompared {
+            scenario: scenario.name.clone(),
+            reasons: vec![why],
+            code: EXIT_FINDING,
+        });
     };
     let record = run::run(&session, &picked);
     bars.clear();
-    let record = record.map_err(|error| refuse(format!("{file}: {error:#}"), FINDING))?;
-    let stale = baseline.stale(&scenario, &record);
+    let record = record.map_err(|error| refuse(format!("{file}: {error:#}"), EXIT_FINDING))?;
+    let stale = baseline.incomparable_reasons(&scenario, &record);
     if !stale.is_empty() {
         complain!("error: the earlier run cannot be compared with this one:");
         stale.iter().for_each(|why| complain!("  {why}"));
-        return Err(NotCompared { scenario: scenario.name.clone(), why: stale, code: FINDING });
+        return Err(GateNotCompared {
+            scenario: scenario.name.clone(),
+            reasons: stale,
+            code: EXIT_FINDING,
+        });
     }
     let arms: Vec<(String, String)> = picked
         .iter()
@@ -386,18 +407,18 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
         })
         .collect();
     let mut checks = gate::assess(&scenario, &record, &baseline, &arms, &args.question())
-        .map_err(|error| refuse(format!("{error:#}"), FINDING))?;
+        .map_err(|error| refuse(format!("{error:#}"), EXIT_FINDING))?;
     if args.arms.is_empty() && args.against.is_none() {
-        checks.extend(gate::gone(&baseline, &known, &args.dropped));
+        checks.extend(gate::missing_arms(&baseline, &known, &args.dropped));
     }
     let notes = [right.notes(), session.notes()].concat();
     let manifest = report::manifest::manifest(&scenario, &record, &session.fingerprints(), &notes);
     let changed = baseline.changed_embedders(&manifest);
-    Ok(Compared { scenario: scenario.name.clone(), checks, changed, notes })
+    Ok(GateComparison { scenario: scenario.name.clone(), checks, changed, notes })
 }
 
 /// An error in the arms given with --dropped, if any.
-fn wrongly_dropped(dropped: &[String], baseline: &Baseline, known: &[&str]) -> Option<String> {
+fn dropped_error(dropped: &[String], baseline: &GateBaseline, known: &[&str]) -> Option<String> {
     let then = baseline.arms();
     dropped.iter().find_map(|arm| {
         if known.contains(&arm.as_str()) {

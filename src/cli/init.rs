@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::terminal::{self, complain};
-use super::{FINE, WRONG_USE, schema};
+use super::{EXIT_SUCCESS, EXIT_USAGE, schema};
 use crate::atomic_file;
 
 /// Write a small commented scenario with its data, ready to run
@@ -18,7 +18,7 @@ use crate::atomic_file;
 
 Writes scenario.yaml, passages.jsonl, tasks.csv, and scenario.schema.json for editors. Nothing is \
 overwritten: where one of them is there already, nothing is written at all (exit code 2).")]
-pub struct Args {
+pub struct InitArgs {
     /// The folder; created if needed
     #[arg(default_value = ".")]
     dir: PathBuf,
@@ -36,7 +36,7 @@ const FILES: [(&str, &str, &str); 3] = [
 ];
 
 /// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     let schema = schema::text()?;
     let mut files = FILES.to_vec();
     files.push((
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let list = there.join(", ");
         let (are, them) = if there.len() == 1 { ("is", "it") } else { ("are", "them") };
         complain!("error: {list} {are} there already; move {them} away, or name another folder");
-        return Ok(ExitCode::from(WRONG_USE));
+        return Ok(ExitCode::from(EXIT_USAGE));
     }
     let contents: Vec<(&str, &str)> = files.iter().map(|&(name, text, _)| (name, text)).collect();
     atomic_file::write_all(&args.dir, &contents)?;
@@ -64,11 +64,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         b"." => name.to_owned(),
         _ => args.dir.join(name).display().to_string(),
     };
-    let mut stdout = terminal::text();
+    let mut stdout = terminal::text_output();
     let width = files.iter().map(|(name, ..)| path(name).len()).max().unwrap_or(0);
     for (name, _, what) in &files {
         writeln!(stdout, "{:width$}  {what}", path(name))?;
     }
     writeln!(stdout, "\nNext: knockon run {}", path("scenario.yaml"))?;
-    Ok(ExitCode::from(FINE))
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }

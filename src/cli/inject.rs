@@ -4,11 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, input_files, load_scenario,
+    set_thread_count,
+};
 use crate::cascade::inject;
-use crate::output::Known;
+use crate::output::OwnershipProof;
 use crate::report::injection;
 use crate::session::Session;
 
@@ -23,7 +26,7 @@ Kinds for retrieve steps: negation, role_swap, number, version, binding, attribu
 empty; the step hands on the best passage of that kind first. For read steps: misread, \
 distracted, fabricated. All other steps make no error of their own; what follows from the \
 injected one comes as it would.")]
-pub struct Args {
+pub struct InjectArgs {
     /// Scenario file (YAML)
     file: PathBuf,
     /// Only at these steps, separated by commas [default: every retrieve and read step]
@@ -38,20 +41,20 @@ pub struct Args {
     /// Only these tasks, separated by commas
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
     tasks: Vec<String>,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = InjectionFormat::Table)]
+    format: InjectionFormat,
     /// Write to this file instead of the terminal
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum InjectionFormat {
     /// One row per error; details if there is only one
     Table,
     /// JSON with all details
@@ -60,14 +63,14 @@ enum Format {
     Csv,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    use_threads(args.threads)?;
-    let scenario = match load(&args.file) {
+pub fn run(args: InjectArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
+    let scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let output = args.force.output().reading(inputs_of(&scenario));
-    let bars = Bars::new();
+    let output = args.force.output().with_inputs(input_files(&scenario));
+    let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let arm = match super::arm_or_baseline(&session, args.arm.as_deref()) {
         Ok(arm) => arm,
@@ -75,46 +78,48 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let tasks = trimmed(&args.tasks);
     if let Some(name) = tasks.iter().find_map(|id| session.task(id).err()) {
-        return Ok(super::unknown("--tasks", &name));
+        return Ok(super::report_unknown_name("--tasks", &name));
     }
     let (steps, kinds) = (trimmed(&args.step), trimmed(&args.kind));
-    let sources = match inject::ask(session.scenario(), &steps, &kinds) {
+    let sources = match inject::requested_errors(session.scenario(), &steps, &kinds) {
         Ok(sources) => sources,
         Err(mistake) => {
             complain!("error: {mistake}");
-            return Ok(ExitCode::from(WRONG_USE));
+            return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
     if let Some(path) = &args.out {
-        output.check_file(path, Known::No)?;
+        output.check_file(path, OwnershipProof::Never)?;
     }
-    match super::ready(&session, &[arm]) {
-        Ok(right) => super::say(&right.notes()),
+    match super::preflight(&session, &[arm]) {
+        Ok(right) => super::print_notes(&right.notes()),
         Err(code) => return Ok(code),
     }
     let session = if tasks.is_empty() { session } else { session.keep_tasks(&tasks)? };
     let result = inject::inject(&session, arm, &sources);
     bars.clear();
-    super::say(&session.notes());
+    super::print_notes(&session.notes());
     let record = match result {
         Ok(record) => record,
         Err(error) => {
             complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(FINDING));
+            return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
     let bytes = match args.format {
-        Format::Table => format!("{}\n", injection::text(&record)).into_bytes(),
-        Format::Json => injection::json(&record)?,
-        Format::Csv => injection::csv(&record)?,
+        InjectionFormat::Table => format!("{}\n", injection::text(&record)).into_bytes(),
+        InjectionFormat::Json => injection::json(&record)?,
+        InjectionFormat::Csv => injection::csv(&record)?,
     };
     match args.out {
-        Some(path) => output.write_file(&path, &bytes, Known::No)?,
+        Some(path) => output.write_file(&path, &bytes, OwnershipProof::Never)?,
         // Tables are for people, JSON and CSV for programs.
-        None if args.format == Format::Table => terminal::text().write_all(&bytes)?,
-        None => terminal::data().write_all(&bytes)?,
+        None if args.format == InjectionFormat::Table => {
+            terminal::text_output().write_all(&bytes)?
+        }
+        None => terminal::data_output().write_all(&bytes)?,
     }
-    Ok(ExitCode::from(FINE))
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
 /// Accepts `a, b` as well as `a,b`.

@@ -7,39 +7,39 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use super::terminal;
-use super::{FINE, Force};
+use super::{EXIT_SUCCESS, OverwriteArgs};
 
 /// Print the manual page, or write one page per command
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon man | man -l -
   knockon man --out ~/.local/share/man/man1")]
-pub struct Args {
+pub struct ManArgs {
     /// Write knockon.1 and a page for each command (knockon-run.1, ...) to this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut command = super::Args::command();
+pub fn run(args: &ManArgs) -> anyhow::Result<ExitCode> {
+    let mut command = super::CliArgs::command();
     // Sets the full names of subcommands (`knockon import csv`).
     command.build();
     let Some(out) = &args.out else {
-        terminal::data().write_all(&page(&command)?)?;
-        return Ok(ExitCode::from(FINE));
+        terminal::data_output().write_all(&page(&command)?)?;
+        return Ok(ExitCode::from(EXIT_SUCCESS));
     };
     let output = args.force.output();
     output.check_folder(out, &[], None)?;
     let mut pages = Vec::new();
-    collect(&command, &mut pages)?;
+    collect_pages(&command, &mut pages)?;
     let files: Vec<(&str, &[u8])> =
         pages.iter().map(|(name, page)| (name.as_str(), page.as_slice())).collect();
     output.write_folder(out, &files)?;
-    writeln!(terminal::text(), "{}: {} pages", out.display(), pages.len())?;
-    Ok(ExitCode::from(FINE))
+    writeln!(terminal::text_output(), "{}: {} pages", out.display(), pages.len())?;
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
 fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
@@ -50,11 +50,14 @@ fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Adds the page of a command, then those of its subcommands.
-fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
+fn collect_pages(
+    command: &clap::Command,
+    pages: &mut Vec<(String, Vec<u8>)>,
+) -> anyhow::Result<()> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     pages.push((format!("{name}.1"), page(command)?));
     for below in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
-        collect(below, pages)?;
+        collect_pages(below, pages)?;
     }
     Ok(())
 }

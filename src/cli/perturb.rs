@@ -4,12 +4,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::Force;
-use super::progress::Bars;
+use super::OverwriteArgs;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use crate::output::Known;
-use crate::perturb::{Count, Kind, Options, Positive, near_misses};
-use crate::world::{texts, triplet};
+use crate::output::OwnershipProof;
+use crate::perturb::{NearMissCount, NearMissKind, NearMissOptions, TripletPositive, near_misses};
+use crate::world::{text_list, triplet};
 
 /// Make near-misses of any text: sentences that look alike and mean something else
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ A text is a line; of a .jsonl file the field, of a .csv file the column that --c
 sentences; a row (`name: value | name: value`) is one. Written is a CSV file with anchor, positive, negative and \
 category, which is the kind. Sentences for which a kind has no near-miss yield none and are counted on stderr. \
 Equal texts and seeds give equal files.")]
-pub struct Args {
+pub struct PerturbArgs {
     /// Files with the texts
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -31,13 +31,13 @@ pub struct Args {
     column: String,
     /// How near-misses differ from the text [default: all kinds]
     #[arg(long, value_enum, value_name = "KIND[,KIND]", value_delimiter = ',')]
-    kinds: Vec<KindArg>,
+    kinds: Vec<PerturbKindArg>,
     /// At most this many triplets of each kind, sampled by the seed [default: all]
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     per_kind: Option<usize>,
     /// The positive of a triplet: the anchor itself, or a paraphrase (sentences without one are left out)
-    #[arg(long, value_enum, default_value_t = PositiveArg::Identity)]
-    positive: PositiveArg,
+    #[arg(long, value_enum, default_value_t = PerturbPositiveArg::Identity)]
+    positive: PerturbPositiveArg,
     /// Equal seeds give equal files
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -45,12 +45,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum KindArg {
+enum PerturbKindArg {
     /// A negation added or removed
     Negation,
     /// Two persons or parties swapped
@@ -66,56 +66,56 @@ enum KindArg {
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum PositiveArg {
+enum PerturbPositiveArg {
     Identity,
     Paraphrase,
 }
 
-impl From<KindArg> for Kind {
-    fn from(kind: KindArg) -> Kind {
+impl From<PerturbKindArg> for NearMissKind {
+    fn from(kind: PerturbKindArg) -> NearMissKind {
         match kind {
-            KindArg::Negation => Kind::Negation,
-            KindArg::RoleSwap => Kind::RoleSwap,
-            KindArg::Binding => Kind::Binding,
-            KindArg::Number => Kind::Number,
-            KindArg::QuantifierModal => Kind::QuantifierModal,
-            KindArg::Temporal => Kind::Temporal,
+            PerturbKindArg::Negation => NearMissKind::Negation,
+            PerturbKindArg::RoleSwap => NearMissKind::RoleSwap,
+            PerturbKindArg::Binding => NearMissKind::Binding,
+            PerturbKindArg::Number => NearMissKind::Number,
+            PerturbKindArg::QuantifierModal => NearMissKind::QuantifierModal,
+            PerturbKindArg::Temporal => NearMissKind::Temporal,
         }
     }
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let mut kinds: Vec<Kind> = args.kinds.iter().map(|kind| (*kind).into()).collect();
+pub fn run(args: &PerturbArgs) -> anyhow::Result<()> {
+    let mut kinds: Vec<NearMissKind> = args.kinds.iter().map(|kind| (*kind).into()).collect();
     if kinds.is_empty() {
-        kinds = Kind::ALL.to_vec();
+        kinds = NearMissKind::ALL.to_vec();
     }
     // The order of --kinds does not affect the output.
     kinds.sort_unstable();
     kinds.dedup();
-    let options = Options {
+    let options = NearMissOptions {
         kinds,
         seed: args.seed,
         per_kind: args.per_kind,
         positive: match args.positive {
-            PositiveArg::Identity => Positive::Identity,
-            PositiveArg::Paraphrase => Positive::Paraphrase,
+            PerturbPositiveArg::Identity => TripletPositive::Identity,
+            PerturbPositiveArg::Paraphrase => TripletPositive::Paraphrase,
         },
     };
-    let output = args.force.output().reading(&args.files);
-    output.check_file(&args.out, Known::BySameBytes)?;
-    let bars = Bars::new();
+    let output = args.force.output().with_inputs(&args.files);
+    output.check_file(&args.out, OwnershipProof::SameBytes)?;
+    let bars = ProgressBars::new();
     let mut all = Vec::new();
     for file in &args.files {
-        all.extend(texts::read(file, &args.column, &bars)?);
+        all.extend(text_list::read(file, &args.column, &bars)?);
     }
     let made = near_misses(&all, &options);
-    output.write_file(&args.out, &triplet::to_csv(&made.triplets)?, Known::BySameBytes)?;
+    output.write_file(&args.out, &triplet::to_csv(&made.triplets)?, OwnershipProof::SameBytes)?;
     complain!("{} texts, {} sentences", all.len(), made.sentences);
     complain!("{:<16} {:>9} {:>12} {:>8}", "kind", "possible", "not reworded", "written");
-    for Count { kind, possible, not_reworded, written } in &made.counts {
+    for NearMissCount { kind, possible, not_reworded, written } in &made.counts {
         complain!("{:<16} {possible:>9} {not_reworded:>12} {written:>8}", kind.name());
     }
-    let mut told = terminal::beside(&[Some(&args.out)]);
+    let mut told = terminal::message_stream(&[Some(&args.out)]);
     writeln!(told, "{}: {} triplets", args.out.display(), made.triplets.len())?;
     Ok(told.flush()?)
 }

@@ -4,10 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, report_folder, use_threads};
-use crate::output::Manifest;
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, input_files, load_scenario,
+    report_folder, set_thread_count,
+};
+use crate::output::OutputManifest;
 use crate::plan;
 use crate::run;
 use crate::session::Session;
@@ -20,14 +23,14 @@ use crate::session::Session;
 
 The scenario lists candidates under `plan`, and says under `impact` what failures cost \
 (scenarios/README.md). Every combination is run as an arm. Writes plan.csv.")]
-pub struct Args {
+pub struct PlanArgs {
     /// Scenario file (YAML)
     file: PathBuf,
     /// Folder for plan.csv [default: reports/SCENARIO, with the scenario's name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -37,9 +40,9 @@ const FILE: &str = "plan.csv";
 /// A name of its own, since the manifest of a run is in the same folder.
 const MANIFEST: &str = "plan.manifest.json";
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    use_threads(args.threads)?;
-    let scenario = match load(&args.file) {
+pub fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
+    let scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
@@ -48,16 +51,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             "error: {} has no section `plan`; scenarios/README.md says what goes there",
             args.file.display()
         );
-        return Ok(ExitCode::from(WRONG_USE));
+        return Ok(ExitCode::from(EXIT_USAGE));
     }
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
-    let output = args.force.output().reading(inputs_of(&scenario));
+    let output = args.force.output().with_inputs(input_files(&scenario));
     output.check_folder(&out, &[FILE], Some(MANIFEST))?;
-    let bars = Bars::new();
+    let bars = ProgressBars::new();
     // Only the arm that mitigations are added to; the plan's own arms are built from it later.
-    let from = scenario.plan.as_ref().map_or(scenario.baseline, |plan| plan.from);
-    match super::ready(&Session::over(&scenario).with_progress(&bars), &[from]) {
-        Ok(right) => super::say(&right.notes()),
+    let from = scenario.plan.as_ref().map_or(scenario.baseline, |plan| plan.improved_arm);
+    match super::preflight(&Session::over(&scenario).with_progress(&bars), &[from]) {
+        Ok(right) => super::print_notes(&right.notes()),
         Err(code) => return Ok(code),
     }
     let mut notes = Vec::new();
@@ -72,14 +75,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(planned) => planned,
         Err(error) => {
             complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(FINDING));
+            return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
     let files = [(FILE, plan::csv(&planned)?)];
-    output.write_listed(&out, &files, (MANIFEST, &Manifest::plain(&files)?))?;
-    let mut stdout = terminal::text();
+    output.write_listed(&out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
+    let mut stdout = terminal::text_output();
     writeln!(stdout, "{}\n{}", plan::table(&planned), plan::legend(&planned))?;
     writeln!(stdout, "Report: {}", out.join(FILE).display())?;
-    super::say(&notes);
-    Ok(ExitCode::from(FINE))
+    super::print_notes(&notes);
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }

@@ -8,17 +8,20 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 
-use super::embed::named;
-use super::progress::Bars;
+use super::embed::model_spec;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, Force, files_of, inputs_of, load, use_threads};
-use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, Precision, bundled};
-use crate::output::Manifest;
-use crate::probe::contender::{Contender, Kind};
-use crate::probe::{Probes, pipeline, plot, scorecard, sheet};
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, files_in, input_files, load_scenario,
+    set_thread_count,
+};
+use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, ModelPrecision, bundled};
+use crate::output::OutputManifest;
+use crate::probe::contender::{ContenderKind, ProbeContender};
+use crate::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output};
 use crate::retrieve::Bm25Params;
-use crate::run::{self, Record};
-use crate::scenario::{EmbedderDecl, EmbedderKind};
+use crate::run::{self, RunRecord};
+use crate::scenario::{EmbedderDeclaration, EmbedderKind};
 use crate::session::Session;
 use crate::world::{beir, labelled_pair, triplet};
 
@@ -36,7 +39,7 @@ first one. A BEIR set is a folder with corpus.jsonl, queries.jsonl and qrels/tes
 come from `knockon perturb --positive paraphrase` or `knockon import condaqa`, pairs from \
 `knockon import paws`. Without --triplets a small set made from the bundled scenarios is used. \
 Vectors are cached as in a run.")]
-pub struct Args {
+pub struct ProbeArgs {
     /// The embedders to compare, the baseline first [default: bm25, potion-base-8M, all-MiniLM-L6-v2]
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     embedders: Vec<String>,
@@ -60,7 +63,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "reports/probe")]
     out: PathBuf,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
     /// The seed of the permutation tests
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -75,11 +78,11 @@ const FILE: &str = "scorecard.csv";
 /// The manifest of the written files.
 const MANIFEST: &str = "scorecard.manifest.json";
 
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    use_threads(args.threads)?;
+pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
     let files = args.triplets.iter().chain(&args.pairs).chain(&args.pipeline).chain(&args.scenario);
-    let of_sets = args.beir.iter().flat_map(files_of);
-    let output = args.force.output().reading(files.cloned().chain(of_sets));
+    let of_sets = args.beir.iter().flat_map(files_in);
+    let output = args.force.output().with_inputs(files.cloned().chain(of_sets));
     output.check_folder(&args.out, &[FILE], Some(MANIFEST))?;
     let mut contenders = Vec::new();
     let mut names = args.embedders.clone();
@@ -88,26 +91,26 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut declared = Vec::new();
     for name in &names {
-        let (kind, embedder) = contender(name)?;
+        let (kind, embedder) = open_embedder(name)?;
         declared.push((name.clone(), kind));
-        contenders.push(Contender { name: name.clone(), kind: embedder });
+        contenders.push(ProbeContender { name: name.clone(), kind: embedder });
     }
     if let Some(file) = &args.scenario {
-        let scenario = match load(file) {
+        let scenario = match load_scenario(file) {
             Ok(scenario) => scenario,
             Err(code) => return Ok(code),
         };
-        for EmbedderDecl { name, kind } in &scenario.embedders {
+        for EmbedderDeclaration { name, kind } in &scenario.embedders {
             let embedder = match kind {
-                EmbedderKind::Bm25(params) => Kind::Bm25(*params),
-                EmbedderKind::Model(spec) => Kind::Vectors(
+                EmbedderKind::Bm25(params) => ContenderKind::Bm25(*params),
+                EmbedderKind::Model(spec) => ContenderKind::Vectors(
                     embed::open_cached(spec, None)
                         .with_context(|| format!("embedder '{name}'"))?
                         .into(),
                 ),
                 EmbedderKind::Http(spec) => {
                     let remote = Box::new(HttpEmbedder::new(spec.clone())?);
-                    Kind::Vectors(Arc::new(CachedEmbedder::new(remote, None)?))
+                    ContenderKind::Vectors(Arc::new(CachedEmbedder::new(remote, None)?))
                 }
                 _ => {
                     complain!(
@@ -117,7 +120,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
             };
             declared.push((name.clone(), kind.clone()));
-            contenders.push(Contender { name: name.clone(), kind: embedder });
+            contenders.push(ProbeContender { name: name.clone(), kind: embedder });
         }
     }
     // The scorecard identifies rows by the name of the embedder.
@@ -125,29 +128,29 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for contender in &contenders {
         ensure!(seen.insert(&contender.name), "--embedders: '{}' is there twice", contender.name);
     }
-    let probes = probes(args)?;
+    let probes = read_probe_sets(args)?;
     let mut pipelines = Vec::new();
     for file in &args.pipeline {
-        match load(file) {
+        match load_scenario(file) {
             Ok(scenario) => pipelines.push(pipeline::arms(scenario, &declared)),
             Err(code) => return Ok(code),
         }
     }
-    let output = output.reading(pipelines.iter().flat_map(inputs_of));
-    let bars = Bars::new();
+    let output = output.with_inputs(pipelines.iter().flat_map(input_files));
+    let bars = ProgressBars::new();
     let pipelines: Vec<Session> = pipelines
         .into_iter()
         .map(|scenario| Session::owning(scenario).with_progress(&bars))
         .collect();
     for session in &pipelines {
-        match super::ready(session, &session.all_arms()) {
-            Ok(right) => super::say(&right.notes()),
+        match super::preflight(session, &session.all_arms()) {
+            Ok(right) => super::print_notes(&right.notes()),
             Err(code) => return Ok(code),
         }
     }
     let scored = scorecard(&contenders, &probes, args.seed, &bars).and_then(|mut rows| {
         for session in &pipelines {
-            rows.extend(pipeline::rows(&played(session)?));
+            rows.extend(pipeline::rows(&run_all_arms(session)?));
         }
         Ok(rows)
     });
@@ -155,51 +158,51 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(rows) => rows,
         Err(error) => {
             complain!("error: {error:#}");
-            return Ok(ExitCode::from(FINDING));
+            return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
-    let mut files = vec![(FILE, sheet::csv(&rows)?)];
+    let mut files = vec![(FILE, scorecard_output::csv(&rows)?)];
     files.extend(plot::svg(&rows).map(|svg| ("scorecard.svg", svg.into_bytes())));
-    output.write_listed(&args.out, &files, (MANIFEST, &Manifest::plain(&files)?))?;
-    let mut stdout = terminal::text();
-    writeln!(stdout, "{}", sheet::terminal(&rows))?;
+    output.write_listed(&args.out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
+    let mut stdout = terminal::text_output();
+    writeln!(stdout, "{}", scorecard_output::terminal(&rows))?;
     for (name, _) in files {
         writeln!(stdout, "{}", args.out.join(name).display())?;
     }
-    Ok(ExitCode::from(FINE))
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
 /// Runs all arms.
-fn played(session: &Session) -> anyhow::Result<Record> {
+fn run_all_arms(session: &Session) -> anyhow::Result<RunRecord> {
     let record = run::run(session, &session.all_arms())
         .with_context(|| format!("scenario '{}'", session.scenario().name))?;
-    super::say(&session.notes());
+    super::print_notes(&session.notes());
     Ok(record)
 }
 
 /// An embedder by name: as a scenario declares it, and opened.
-fn contender(name: &str) -> anyhow::Result<(EmbedderKind, Kind)> {
+fn open_embedder(name: &str) -> anyhow::Result<(EmbedderKind, ContenderKind)> {
     if name == "bm25" {
         let params = Bm25Params::default();
-        return Ok((EmbedderKind::Bm25(params), Kind::Bm25(params)));
+        return Ok((EmbedderKind::Bm25(params), ContenderKind::Bm25(params)));
     }
     // Only known suffixes are split off: a path may contain a colon.
     let (model, precision) = match name.rsplit_once(':') {
-        Some((model, "f32")) => (model, Precision::F32),
-        Some((model, "int8")) => (model, Precision::Int8),
-        _ => (name, Precision::Int8),
+        Some((model, "f32")) => (model, ModelPrecision::F32),
+        Some((model, "int8")) => (model, ModelPrecision::Int8),
+        _ => (name, ModelPrecision::Int8),
     };
-    let spec = named(model, precision)?;
+    let spec = model_spec(model, precision)?;
     let embedder: Arc<dyn Embedder> = embed::open_cached(&spec, None)?.into();
-    Ok((EmbedderKind::Model(spec), Kind::Vectors(embedder)))
+    Ok((EmbedderKind::Model(spec), ContenderKind::Vectors(embedder)))
 }
 
-fn probes(args: &Args) -> anyhow::Result<Probes> {
-    let bars = Bars::new();
-    let mut probes = Probes::default();
+fn read_probe_sets(args: &ProbeArgs) -> anyhow::Result<ProbeDatasets> {
+    let bars = ProgressBars::new();
+    let mut probes = ProbeDatasets::default();
     for dir in &args.beir {
         let set = beir::read(dir, &bars)?;
-        let own = set.own_passages();
+        let own = set.own_passage_count();
         if own > 0 {
             let note = format!(
                 "{}: {own} of {} queries have the id of a passage; that passage is left out of what they find, \
@@ -207,13 +210,13 @@ fn probes(args: &Args) -> anyhow::Result<Probes> {
                 set.name,
                 set.queries.len()
             );
-            super::say(&[note]);
+            super::print_notes(&[note]);
         }
         probes.sets.push(set);
     }
     let mut triplets = args.triplets.clone();
     if triplets.is_empty() {
-        let bundled: &bundled::Files =
+        let bundled: &bundled::BundledFiles =
             &[("near_misses.csv", include_bytes!("../../scenarios/probe/near_misses.csv"))];
         triplets.push(bundled::unpack("probe", bundled)?.join("near_misses.csv"));
     }

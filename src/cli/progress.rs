@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::progress::{ProgressEvent, ProgressListener, WorkId, WorkUnit};
+use crate::progress::{ProgressEvent, ProgressListener, ProgressUnit, ProgressWorkId};
 
 /// One bar for each piece of work in progress, in the order in which they began.
 #[derive(Default)]
-pub struct Bars {
+pub struct ProgressBars {
     multi: MultiProgress,
-    going_on: Mutex<BTreeMap<WorkId, ProgressBar>>,
+    active: Mutex<BTreeMap<ProgressWorkId, ProgressBar>>,
 }
 
-impl Bars {
-    pub fn new() -> Bars {
-        Bars::default()
+impl ProgressBars {
+    pub fn new() -> ProgressBars {
+        ProgressBars::default()
     }
 
-    fn bar(&self, label: &str, total: u64, unit: WorkUnit) -> ProgressBar {
+    fn new_bar(&self, label: &str, total: u64, unit: ProgressUnit) -> ProgressBar {
         let template = match unit {
-            WorkUnit::Items => "{msg:36} {wide_bar} {pos}/{len} {eta:>4}",
-            WorkUnit::Bytes => "{msg:36} {wide_bar} {bytes}/{total_bytes} {eta:>4}",
+            ProgressUnit::Items => "{msg:36} {wide_bar} {pos}/{len} {eta:>4}",
+            ProgressUnit::Bytes => "{msg:36} {wide_bar} {bytes}/{total_bytes} {eta:>4}",
         };
         let bar = self.multi.add(ProgressBar::new(total));
         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -36,18 +36,18 @@ impl Bars {
 
     /// Removes all bars from the screen.
     pub fn clear(&self) {
-        if let Ok(mut bars) = self.going_on.lock() {
+        if let Ok(mut bars) = self.active.lock() {
             std::mem::take(&mut *bars).into_values().for_each(|bar| bar.finish_and_clear());
         }
     }
 }
 
-impl ProgressListener for Bars {
+impl ProgressListener for ProgressBars {
     fn on_event(&self, event: &ProgressEvent<'_>) {
-        let Ok(mut bars) = self.going_on.lock() else { return };
+        let Ok(mut bars) = self.active.lock() else { return };
         match *event {
             ProgressEvent::Started { work, label, total, done, unit } => {
-                let bar = self.bar(label, total, unit);
+                let bar = self.new_bar(label, total, unit);
                 if done > 0 {
                     bar.set_position(done);
                     // Resumed work: the remaining time is estimated only from what is done from now on.

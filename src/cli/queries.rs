@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::terminal;
-use super::{FINE, Force, inputs_of, load};
-use crate::output::Known;
+use super::{EXIT_SUCCESS, OverwriteArgs, input_files, load_scenario};
+use crate::output::OwnershipProof;
 use crate::scenario::Scenario;
 use crate::session::Session;
 use crate::session::right_queries::{RightQuery, right_queries};
@@ -22,31 +22,31 @@ use crate::session::right_queries::{RightQuery, right_queries};
 One query a line, as it is when nothing has gone wrong before the step: `qid TAB query`, or with --format \
 jsonl also task, step, corpus and whose passages are searched. A qid is TASK.STEP, or TASK.STEP.N for \
 the N-th of several phrasings; a run with these qids is what `kind: run_file` reads.")]
-pub struct Args {
+pub struct QueriesArgs {
     /// Scenario file (YAML)
     file: PathBuf,
     /// The arm whose corpora are used [default: the baseline]
     #[arg(long, value_name = "A")]
     arm: Option<String>,
-    #[arg(long, value_enum, default_value_t = Format::Tsv)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = QueryFormat::Tsv)]
+    format: QueryFormat,
     /// Write to this file instead of the terminal
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum QueryFormat {
     /// `qid TAB query`; white space within a query becomes a single space
     Tsv,
     /// One JSON object per line
     Jsonl,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let scenario = match load(&args.file) {
+pub fn run(args: &QueriesArgs) -> anyhow::Result<ExitCode> {
+    let scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
@@ -56,33 +56,33 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(arm) => arm,
         Err(code) => return Ok(code),
     };
-    let output = args.force.output().reading(inputs_of(scenario));
+    let output = args.force.output().with_inputs(input_files(scenario));
     if let Some(path) = &args.out {
-        output.check_file(path, Known::BySameBytes)?;
+        output.check_file(path, OwnershipProof::SameBytes)?;
     }
     let mut bytes = Vec::new();
     for query in right_queries(scenario, session.indices(), &scenario.arms[arm])? {
         let line = match args.format {
-            Format::Tsv => tsv(scenario, &query),
-            Format::Jsonl => serde_json::to_string(&Line::new(scenario, &query))?,
+            QueryFormat::Tsv => tsv(scenario, &query),
+            QueryFormat::Jsonl => serde_json::to_string(&QueryLine::new(scenario, &query))?,
         };
         writeln!(bytes, "{line}")?;
     }
     match &args.out {
-        Some(path) => output.write_file(path, &bytes, Known::BySameBytes)?,
-        None => terminal::data().write_all(&bytes)?,
+        Some(path) => output.write_file(path, &bytes, OwnershipProof::SameBytes)?,
+        None => terminal::data_output().write_all(&bytes)?,
     }
-    Ok(ExitCode::from(FINE))
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
 fn tsv(scenario: &Scenario, query: &RightQuery) -> String {
     // A tab or line end within a query would break the format.
     let text = query.text.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{}\t{text}", query.full_name(scenario))
+    format!("{}\t{text}", query.phrasing_id(scenario))
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct QueryLine<'a> {
     qid: String,
     task: &'a str,
     step: &'a str,
@@ -91,10 +91,10 @@ struct Line<'a> {
     query: &'a str,
 }
 
-impl<'a> Line<'a> {
-    fn new(scenario: &'a Scenario, query: &'a RightQuery) -> Line<'a> {
-        Line {
-            qid: query.full_name(scenario),
+impl<'a> QueryLine<'a> {
+    fn new(scenario: &'a Scenario, query: &'a RightQuery) -> QueryLine<'a> {
+        QueryLine {
+            qid: query.phrasing_id(scenario),
             task: &scenario.tasks.tasks[query.task].id,
             step: &scenario.steps[query.step].id,
             corpus: &scenario.corpora[query.corpus].name,

@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
 use super::{
-    FINDING, FINE, Force, WRONG_USE, colour, inputs_of, load, report_folder, traces, use_threads,
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, colour, input_files, load_scenario,
+    report_folder, set_thread_count, trace_export,
 };
-use crate::output::{Manifest, OUTPUTS};
+use crate::output::{OUTPUTS, OutputManifest};
 use crate::report;
 use crate::run;
 use crate::session::Session;
@@ -31,14 +32,14 @@ in any browser, offline.
 
 manifest.json lists the files with their checksums. By these a later run knows what it may replace, and removes what it \
 does not write again; a file that was changed, or that is not listed, stays and needs --force to be replaced.")]
-pub struct Args {
+pub struct RunArgs {
     /// Scenario file (YAML)
     file: PathBuf,
     /// Folder for the reports [default: reports/SCENARIO, with the scenario's name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -49,48 +50,51 @@ pub struct Args {
     #[arg(long)]
     parquet: bool,
     #[command(flatten)]
-    traces: traces::Options,
+    traces: trace_export::TraceExportArgs,
 }
 
 /// File name of the HTML report.
 const PAGE: &str = "report.html";
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    use_threads(args.threads)?;
+pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
     if args.parquet
-        && let Err(error) = report::parquet::supported()
+        && let Err(error) = report::parquet::ensure_supported()
     {
         complain!("error: --parquet: {error}");
-        return Ok(ExitCode::from(WRONG_USE));
+        return Ok(ExitCode::from(EXIT_USAGE));
     }
-    let scenario = match load(&args.file) {
+    let scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let bars = Bars::new();
+    let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let scenario = session.scenario();
     let arms = match session.arms(&args.arms) {
         Ok(arms) => arms,
-        Err(name) => return Ok(super::unknown("--arms", &name)),
+        Err(name) => return Ok(super::report_unknown_name("--arms", &name)),
     };
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
-    let output = args.force.output().reading(inputs_of(scenario));
-    let names: Vec<&str> =
-        report::csv::ALWAYS.into_iter().chain([PAGE]).chain(args.traces.names()).collect();
-    output.check_folder(&out, &names, Some(report::manifest::FILE))?;
-    if let Err(code) = super::ready(&session, &arms) {
+    let output = args.force.output().with_inputs(input_files(scenario));
+    let names: Vec<&str> = report::csv::ALWAYS_WRITTEN
+        .into_iter()
+        .chain([PAGE])
+        .chain(args.traces.file_names())
+        .collect();
+    output.check_folder(&out, &names, Some(report::manifest::FILE_NAME))?;
+    if let Err(code) = super::preflight(&session, &arms) {
         return Ok(code);
     }
-    super::say(&run::effort::notes(scenario, &arms));
-    let result = run::run_and_tell(&session, &arms, report::page::worst(arms.len()))
-        .and_then(|record| Ok((record, args.traces.tell(&session, &arms)?)));
+    super::print_notes(&run::effort::notes(scenario, &arms));
+    let result = run::run_with_traces(&session, &arms, report::page::worst_tasks_shown(arms.len()))
+        .and_then(|record| Ok((record, args.traces.failing_traces(&session, &arms)?)));
     bars.clear();
     let (record, traces) = match result {
         Ok(told) => told,
         Err(error) => {
             complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(FINDING));
+            return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
     let mut notes = session.notes();
@@ -102,13 +106,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         report::manifest::manifest(scenario, &record, &session.fingerprints(), &notes);
     // The page shows the manifest without its list of files, since that contains the checksum of the page.
     files.push((PAGE, report::page::page(&record, &manifest).into_bytes()));
-    files.extend(args.traces.jsonl(scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
+    files.extend(args.traces.otlp_jsonl(scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     files.extend(parquet.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
-    let logs = args.traces.logs(&traces)?;
+    let logs = args.traces.who_and_when_files(&traces)?;
     files.extend(logs.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
-    manifest[OUTPUTS] = Manifest::of(&files);
+    manifest[OUTPUTS] = OutputManifest::entries(&files);
     let manifest = report::manifest::bytes(&manifest)?;
-    let changed = output.write_listed(&out, &files, (report::manifest::FILE, &manifest))?;
+    let changed = output.write_listed(&out, &files, (report::manifest::FILE_NAME, &manifest))?;
     if !changed.is_empty() {
         let (changed, out) = (changed.join(", "), out.display());
         notes.push(format!(
@@ -116,7 +120,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         ));
     }
     // The width of the terminal; `None` if there is none, and then nothing is truncated.
-    let mut stdout = terminal::text();
+    let mut stdout = terminal::text_output();
     let width = comfy_table::Table::new().width().map(usize::from);
     writeln!(stdout, "{}", report::terminal::table(&record, colour(&std::io::stdout()), width))?;
     writeln!(stdout, "{}", report::terminal::legend(&record))?;
@@ -135,7 +139,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "\n{table}\n{}", report::terminal::sensitivity::legend(of, &record))?;
     }
     writeln!(stdout, "Reports: {}", out.display())?;
-    super::say(&record.right.notes());
-    super::say(&notes);
-    Ok(ExitCode::from(FINE))
+    super::print_notes(&record.right.notes());
+    super::print_notes(&notes);
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }

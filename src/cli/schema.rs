@@ -8,7 +8,7 @@ use crate::scenario;
 
 /// Runs the command.
 pub fn run() -> anyhow::Result<ExitCode> {
-    terminal::data().write_all(text()?.as_bytes())?;
+    terminal::data_output().write_all(text()?.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, load, use_threads};
-use crate::cascade::runs::DEPTH;
+use super::{EXIT_FINDING, EXIT_SUCCESS, load_scenario, set_thread_count};
+use crate::cascade::arm_runs::MIN_DEPTH;
 use crate::report;
-use crate::run::look::Spot;
+use crate::run::search_preview::SearchPreviewRequest;
 use crate::session::{Session, UnknownName};
 
 /// Search as a step does: ranks, scores, gold passages, and the kind of miss of each other passage
@@ -23,7 +23,7 @@ use crate::session::{Session, UnknownName};
 Without a query: what the step asks of this task when nothing has gone wrong, in each of its phrasings. \
 With --task: which passages are gold, and what kind of miss each other one makes where it ranks first. A \
 step that searches one entity's passages does so here too, where a task says whose.")]
-pub struct Args {
+pub struct SearchArgs {
     /// The query [default: the task's own]
     query: Option<String>,
     /// Scenario file (YAML)
@@ -44,32 +44,32 @@ pub struct Args {
     /// The number of passages to show
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = SearchFormat::Table)]
+    format: SearchFormat,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum SearchFormat {
     /// One table per query, with the beginning of each text
     Table,
     /// JSON with all details
     Json,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    use_threads(args.threads)?;
-    let scenario = match load(&args.scenario) {
+pub fn run(args: &SearchArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
+    let scenario = match load_scenario(&args.scenario) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let bars = Bars::new();
+    let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
-    let spot = match spot(&session, args) {
+    let spot = match resolve_request(&session, args) {
         Ok(spot) => spot,
-        Err((option, name)) => return Ok(super::unknown(option, &name)),
+        Err((option, name)) => return Ok(super::report_unknown_name(option, &name)),
     };
     let result = session.search(&spot);
     bars.clear();
@@ -77,33 +77,36 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(look) => look,
         Err(error) => {
             complain!("error: {}: {error:#}", args.scenario.display());
-            return Ok(ExitCode::from(FINDING));
+            return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
     let text = match args.format {
-        Format::Table => report::look::text(&look),
-        Format::Json => report::look::json(&look)?,
+        SearchFormat::Table => report::search_preview::text(&look),
+        SearchFormat::Json => report::search_preview::json(&look)?,
     };
     match args.format {
-        Format::Table => terminal::text().write_all(text.as_bytes())?,
-        Format::Json => terminal::data().write_all(text.as_bytes())?,
+        SearchFormat::Table => terminal::text_output().write_all(text.as_bytes())?,
+        SearchFormat::Json => terminal::data_output().write_all(text.as_bytes())?,
     }
-    super::say(&session.notes());
-    Ok(ExitCode::from(FINE))
+    super::print_notes(&session.notes());
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
-fn spot<'q>(session: &Session, args: &'q Args) -> Result<Spot<'q>, (&'static str, UnknownName)> {
+fn resolve_request<'q>(
+    session: &Session,
+    args: &'q SearchArgs,
+) -> Result<SearchPreviewRequest<'q>, (&'static str, UnknownName)> {
     let of = |option| move |name| (option, name);
     let arm = args.arm.as_ref().map(|arm| session.arm(arm)).transpose().map_err(of("--arm"))?;
     let task = args.task.as_ref().map(|task| session.task(task)).transpose();
     let embedder = args.embedder.as_ref().map(|name| session.embedder(name)).transpose();
-    Ok(Spot {
+    Ok(SearchPreviewRequest {
         step: session.retrieve_step(&args.step).map_err(of("--step"))?,
         arm: arm.unwrap_or(session.baseline()),
         embedder: embedder.map_err(of("--embedder"))?,
         task: task.map_err(of("--task"))?,
         query: args.query.as_deref(),
         top: args.top.into(),
-        depth: DEPTH,
+        depth: MIN_DEPTH,
     })
 }

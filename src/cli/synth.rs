@@ -3,25 +3,25 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::Force;
+use super::OverwriteArgs;
 use super::terminal;
-use crate::world::Variant;
+use crate::world::PassageVariant;
 use crate::world::synth::{self, Difficulty, ledger};
 use clap::Subcommand;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct SynthArgs {
     #[command(subcommand)]
-    what: What,
+    what: SynthCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum SynthCommand {
     /// A portfolio of contracts with near-misses, and the tasks of a renewal desk
     #[command(
         after_help = "Example:\n  knockon synth contracts --contracts 100 --difficulty hard --out portfolio"
     )]
-    Contracts(Contracts),
+    Contracts(SynthContractsArgs),
     /// The records of a company with near-misses: invoices to pay or hold, quotes to send or have approved
     ///
     /// Writes purchasing.jsonl (vendors with bank accounts, orders, receipts, paid invoices) with invoices.csv, and
@@ -30,25 +30,25 @@ enum What {
     #[command(after_help = "Examples:
   knockon synth ledger --out books
   knockon synth ledger --vendors 8000 --customers 8000 --difficulty hard --seed 7 --out books")]
-    Ledger(Ledger),
+    Ledger(SynthLedgerArgs),
 }
 
 #[derive(Debug, clap::Args)]
-struct Contracts {
+struct SynthContractsArgs {
     /// The number of contracts; a larger number leaves the earlier contracts unchanged
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100000), allow_negative_numbers = true)]
     contracts: usize,
     #[command(flatten)]
-    how: How,
+    how: SynthOptions,
     /// Folder for passages.jsonl and renewal_tasks.csv
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
 }
 
 #[derive(Debug, clap::Args)]
-struct Ledger {
+struct SynthLedgerArgs {
     /// The number of vendors; a larger number leaves the earlier vendors unchanged
     #[arg(long, value_name = "N", default_value_t = 40, allow_negative_numbers = true)]
     vendors: usize,
@@ -56,17 +56,17 @@ struct Ledger {
     #[arg(long, value_name = "N", default_value_t = 40, allow_negative_numbers = true)]
     customers: usize,
     #[command(flatten)]
-    how: How,
+    how: SynthOptions,
     /// Folder for the four files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
 }
 
 /// The options of all generators.
 #[derive(Debug, clap::Args)]
-struct How {
+struct SynthOptions {
     /// Equal seeds give equal files
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -76,20 +76,20 @@ struct How {
 }
 
 /// Writes the files and prints what was written.
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub fn run(args: SynthArgs) -> anyhow::Result<()> {
     match args.what {
-        What::Contracts(args) => contracts(args),
-        What::Ledger(args) => ledger(args),
+        SynthCommand::Contracts(args) => contracts(args),
+        SynthCommand::Ledger(args) => ledger(args),
     }
 }
 
-fn contracts(args: Contracts) -> anyhow::Result<()> {
+fn contracts(args: SynthContractsArgs) -> anyhow::Result<()> {
     let output = args.force.output();
     output.check_folder(&args.out, &[], None)?;
-    let portfolio = synth::contracts(args.contracts, args.how.seed, args.how.difficulty)?;
+    let portfolio = synth::generate_contracts(args.contracts, args.how.seed, args.how.difficulty)?;
     portfolio.write(&output, &args.out)?;
     writeln!(
-        terminal::text(),
+        terminal::text_output(),
         "{}: {} passages of {} contracts, {} tasks",
         args.out.display(),
         portfolio.passages.len(),
@@ -97,19 +97,19 @@ fn contracts(args: Contracts) -> anyhow::Result<()> {
         portfolio.tasks.len()
     )?;
     writeln!(
-        terminal::text(),
+        terminal::text_output(),
         "near-misses within a contract: {} version, {} number, {} negation, {} role swap, {} binding",
-        portfolio.count(Variant::Version),
-        portfolio.count(Variant::Number),
-        portfolio.count(Variant::Negation),
-        portfolio.count(Variant::RoleSwap),
-        portfolio.count(Variant::Binding),
+        portfolio.variant_count(PassageVariant::Version),
+        portfolio.variant_count(PassageVariant::Number),
+        portfolio.variant_count(PassageVariant::Negation),
+        portfolio.variant_count(PassageVariant::RoleSwap),
+        portfolio.variant_count(PassageVariant::Binding),
     )?;
     Ok(())
 }
 
-fn ledger(args: Ledger) -> anyhow::Result<()> {
-    let options = ledger::Options {
+fn ledger(args: SynthLedgerArgs) -> anyhow::Result<()> {
+    let options = ledger::LedgerOptions {
         vendors: args.vendors,
         customers: args.customers,
         seed: args.how.seed,
@@ -119,7 +119,7 @@ fn ledger(args: Ledger) -> anyhow::Result<()> {
     output.check_folder(&args.out, &[], None)?;
     let written = ledger::write(options, &output, &args.out)?;
     writeln!(
-        terminal::text(),
+        terminal::text_output(),
         "{}: {} rows of {} vendors, {} invoices to pay or hold; {} rows of {} customers and their articles, {} quotes to make",
         args.out.display(),
         written.purchasing,
@@ -130,11 +130,11 @@ fn ledger(args: Ledger) -> anyhow::Result<()> {
         written.quotes,
     )?;
     writeln!(
-        terminal::text(),
+        terminal::text_output(),
         "near-misses of a row: {} version, {} number, {} binding",
-        written.versions,
-        written.numbers,
-        written.bindings,
+        written.version_rows,
+        written.number_rows,
+        written.binding_rows,
     )?;
     Ok(())
 }

@@ -12,8 +12,8 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use crate::output::Place;
-use crate::visible::{self, cut_lines, is_obeyed};
+use crate::output::OutputDestination;
+use crate::visible_text::{self, acts_on_terminal, cut_lines};
 
 /// Writes a line to stderr.
 macro_rules! complain {
@@ -31,31 +31,36 @@ pub fn to_stderr(text: &str) {
 }
 
 /// Stdout for text that a person reads.
-pub fn text() -> Stdout {
+pub fn text_output() -> VisibleStdout {
     let stdout = io::stdout();
-    let shown = Shown::Visible { colours: colour(&stdout) };
-    Stdout { stdout, shown, closed: false }
+    let shown = StdoutMode::Visible { colours: colour(&stdout) };
+    VisibleStdout { stdout, mode: shown, closed: false }
 }
 
 /// Stdout for data that a program reads: bytes are written unchanged, unless stdout is a terminal.
-pub fn data() -> Stdout {
+pub fn data_output() -> VisibleStdout {
     let stdout = io::stdout();
-    let shown = if stdout.is_terminal() { Shown::Visible { colours: false } } else { Shown::Raw };
-    Stdout { stdout, shown, closed: false }
+    let shown =
+        if stdout.is_terminal() { StdoutMode::Visible { colours: false } } else { StdoutMode::Raw };
+    VisibleStdout { stdout, mode: shown, closed: false }
 }
 
 /// The stream for messages of a command whose files go to `paths`: stdout, or stderr if one of the paths is stdout.
-pub fn beside(paths: &[Option<&Path>]) -> Box<dyn Write> {
-    match paths.iter().flatten().any(|path| Place::of(path) == Place::Stdout) {
-        true => Box::new(Stderr),
-        false => Box::new(text()),
+pub fn message_stream(paths: &[Option<&Path>]) -> Box<dyn Write> {
+    match paths
+        .iter()
+        .flatten()
+        .any(|path| OutputDestination::of(path) == OutputDestination::Stdout)
+    {
+        true => Box::new(VisibleStderr),
+        false => Box::new(text_output()),
     }
 }
 
 /// Stderr; see [`to_stderr`].
-struct Stderr;
+struct VisibleStderr;
 
-impl Write for Stderr {
+impl Write for VisibleStderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         to_stderr(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
@@ -72,19 +77,19 @@ impl Write for Stderr {
 }
 
 #[derive(Clone, Copy)]
-enum Shown {
+enum StdoutMode {
     Raw,
     Visible { colours: bool },
 }
 
 /// See [`text`] and [`data`].
-pub struct Stdout {
+pub struct VisibleStdout {
     stdout: io::Stdout,
-    shown: Shown,
+    mode: StdoutMode,
     closed: bool,
 }
 
-impl Write for Stdout {
+impl Write for VisibleStdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_all(bytes).map(|()| bytes.len())
     }
@@ -93,14 +98,14 @@ impl Write for Stdout {
         if self.closed {
             return Ok(());
         }
-        let written = match self.shown {
-            Shown::Raw => self.stdout.write_all(bytes),
-            Shown::Visible { colours } => {
+        let written = match self.mode {
+            StdoutMode::Raw => self.stdout.write_all(bytes),
+            StdoutMode::Visible { colours } => {
                 let text = String::from_utf8_lossy(bytes);
                 self.stdout.write_all(visible(&text, colours).as_bytes())
             }
         };
-        self.note_closed(written)
+        self.ignore_broken_pipe(written)
     }
 
     /// Written in one piece, so that a colour sequence is never split.
@@ -110,12 +115,12 @@ impl Write for Stdout {
 
     fn flush(&mut self) -> io::Result<()> {
         let flushed = self.stdout.flush();
-        self.note_closed(flushed)
+        self.ignore_broken_pipe(flushed)
     }
 }
 
-impl Stdout {
-    fn note_closed(&mut self, result: io::Result<()>) -> io::Result<()> {
+impl VisibleStdout {
+    fn ignore_broken_pipe(&mut self, result: io::Result<()>) -> io::Result<()> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed = true;
@@ -134,15 +139,15 @@ pub fn colour(stream: &impl IsTerminal) -> bool {
 /// `text` with control characters escaped as `\u{1b}`. Line ends and tabs stay, and with `colours` colour sequences
 /// do too.
 pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
-    if !colours || !text.contains(is_obeyed) {
-        return visible::visible(text);
+    if !colours || !text.contains(acts_on_terminal) {
+        return visible_text::visible(text);
     }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(is_obeyed) {
+    while let Some(at) = rest.find(acts_on_terminal) {
         shown.push_str(&rest[..at]);
         rest = &rest[at..];
-        let end = match (colour_length(rest), rest.chars().next()) {
+        let end = match (colour_sequence_len(rest), rest.chars().next()) {
             (Some(length), _) => {
                 shown.push_str(&rest[..length]);
                 length
@@ -160,7 +165,7 @@ pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
 }
 
 /// The length of the escape sequence at the start of `text` if it only sets colours or weights.
-fn colour_length(text: &str) -> Option<usize> {
+fn colour_sequence_len(text: &str) -> Option<usize> {
     let inside = text.strip_prefix("\u{1b}[")?;
     let end = inside.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     let numbers: Vec<u8> = match &inside[..end] {
@@ -182,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown() {
+    fn control_characters_are_escaped() {
         for (text, plain) in [
             ("c001 \u{1b}[2J", "c001 \\u{1b}[2J"),
             ("\u{1b}]0;owned\u{7}", "\\u{1b}]0;owned\\u{7}"),
@@ -200,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn only_colours_pass_and_only_where_there_are_some() {
+    fn only_colours_pass_and_only_if_enabled() {
         for text in
             ["\u{1b}[1m\u{1b}[91merror\u{1b}[0m", "\u{1b}[38;5;12mblue\u{1b}[39m", "\u{1b}[m"]
         {

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, WRONG_USE, colour, load, use_threads};
-use crate::cascade::runs::{Runs, depth};
-use crate::cascade::sample::Pick;
-use crate::cascade::trace::Trace;
+use super::{EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, colour, load_scenario, set_thread_count};
+use crate::cascade::arm_runs::{ArmRuns, search_depth};
+use crate::cascade::run_selection::SelectedRun;
+use crate::cascade::trace::RunTrace;
 use crate::report::story;
 use crate::session::Session;
 
@@ -23,7 +23,7 @@ use crate::session::Session;
 Without --task: the costliest ways to fail over all tasks, one run each. What nothing flags costs \
 more than a stop, and what is likelier costs more. Without --trial: the first run that goes the \
 task's likeliest way to fail.")]
-pub struct Args {
+pub struct TraceArgs {
     /// Scenario file (YAML)
     file: PathBuf,
     /// The task to run, by its id
@@ -40,26 +40,26 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     /// Text to read, or JSON with all details
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
+    format: TraceFormat,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum TraceFormat {
     Text,
     Json,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    use_threads(args.threads)?;
-    let scenario = match load(&args.file) {
+pub fn run(args: TraceArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
+    let scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let bars = Bars::new();
+    let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let arm = match super::arm_or_baseline(&session, args.arm.as_deref()) {
         Ok(arm) => arm,
@@ -67,7 +67,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     // Wrong arguments are reported before the preflight, which may open models.
     if let Some(name) = args.task.as_ref().and_then(|id| session.task(id).err()) {
-        return Ok(super::unknown("--task", &name));
+        return Ok(super::report_unknown_name("--task", &name));
     }
     let trials = session.scenario().simulation.trials;
     if let Some(trial) = args.trial.filter(|&trial| trial >= trials) {
@@ -75,34 +75,34 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             "error: --trial: there is no trial {trial}; simulation.trials is {trials}, so 0 to {} are allowed",
             trials.saturating_sub(1)
         );
-        return Ok(ExitCode::from(WRONG_USE));
+        return Ok(ExitCode::from(EXIT_USAGE));
     }
-    match super::ready(&session, &[arm]) {
-        Ok(right) => super::say(&right.notes()),
+    match super::preflight(&session, &[arm]) {
+        Ok(right) => super::print_notes(&right.notes()),
         Err(code) => return Ok(code),
     }
     let session = match &args.task {
         Some(id) => session.keep_tasks(&[id])?,
         None => session,
     };
-    let told = tell(&session, arm, &args);
+    let told = collect_traces(&session, arm, &args);
     bars.clear();
     let told = match told {
         Ok(told) => told,
         Err(error) => {
             complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(FINDING));
+            return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
-    let mut stdout = terminal::text();
-    if args.format == Format::Json {
-        let (notes, traces): (Vec<String>, Vec<Trace>) = told.into_iter().unzip();
+    let mut stdout = terminal::text_output();
+    if args.format == TraceFormat::Json {
+        let (notes, traces): (Vec<String>, Vec<RunTrace>) = told.into_iter().unzip();
         let several = args.task.is_none();
         if !several {
             notes.iter().filter(|note| !note.is_empty()).for_each(|note| complain!("{note}"));
         }
-        terminal::data().write_all(story::json(&traces, several)?.as_bytes())?;
-        return Ok(ExitCode::from(FINE));
+        terminal::data_output().write_all(story::json(&traces, several)?.as_bytes())?;
+        return Ok(ExitCode::from(EXIT_SUCCESS));
     }
     let width = comfy_table::Table::new().width().map(usize::from);
     for (at, (note, trace)) in told.iter().enumerate() {
@@ -113,16 +113,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if told.is_empty() {
         writeln!(stdout, "No task fails under arm '{}'.", session.scenario().arms[arm].id)?;
     }
-    Ok(ExitCode::from(FINE))
+    Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
 /// The runs to show, each with a note to print before it.
-fn tell(session: &Session, arm: usize, args: &Args) -> anyhow::Result<Vec<(String, Trace)>> {
+fn collect_traces(
+    session: &Session,
+    arm: usize,
+    args: &TraceArgs,
+) -> anyhow::Result<Vec<(String, RunTrace)>> {
     let scenario = session.scenario();
-    let mut searches = session.searches(depth(scenario));
-    let mut runs = Runs::new(session, arm, &mut searches)?;
+    let mut searches = session.searches(search_depth(scenario));
+    let mut runs = ArmRuns::new(session, arm, &mut searches)?;
     if args.task.is_none() {
-        let found = runs.common(args.top.into());
+        let found = runs.common_failures(args.top.into());
         let all = scenario.tasks.tasks.len();
         let told = found.iter().enumerate().map(|(at, common)| {
             let rate = 100.0 * common.p;
@@ -131,17 +135,17 @@ fn tell(session: &Session, arm: usize, args: &Args) -> anyhow::Result<Vec<(Strin
                 at + 1,
                 common.tasks
             );
-            Ok((note, runs.tell(&common.pick)?))
+            Ok((note, runs.trace(&common.pick)?))
         });
         let told = told.collect();
-        super::say(&session.notes());
+        super::print_notes(&session.notes());
         return told;
     }
     let id = &scenario.arms[arm].id;
     // The session was narrowed to one task, whose index is therefore 0.
     let (note, trial) = match (args.trial, runs.p_failure(0)) {
         (Some(trial), _) => (String::new(), trial),
-        (None, p) => match runs.typical(0) {
+        (None, p) => match runs.typical_trial(0) {
             Some(trial) => (String::new(), trial),
             None if p > 0.0 => {
                 let trials = scenario.simulation.trials;
@@ -150,7 +154,7 @@ fn tell(session: &Session, arm: usize, args: &Args) -> anyhow::Result<Vec<(Strin
             None => (format!("This task never fails under arm '{id}'; showing trial 0."), 0),
         },
     };
-    let told = runs.tell(&Pick { task: 0, trial })?;
-    super::say(&session.notes());
+    let told = runs.trace(&SelectedRun { task: 0, trial })?;
+    super::print_notes(&session.notes());
     Ok(vec![(note, told)])
 }

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{Force, files_of, use_threads};
-use crate::train::{self, Arm, Method, Outcome, Recipe, Request, Texts};
+use super::{OverwriteArgs, files_in, set_thread_count};
+use crate::train::{
+    self, TrainingTexts, TuningArm, TuningMethod, TuningOutcome, TuningRecipe, TuningRequest,
+};
 
 /// Number of first and of last steps whose mean loss is printed.
-const TOLD: usize = 10;
+const AVERAGED_STEPS: usize = 10;
 
 /// Fine-tune an embedder to distinguish near-identical sentences, and measure what that costs
 ///
@@ -44,13 +46,13 @@ Word, position and type embeddings stay as they are. The loss is multiple-negati
 all other positives and all near-misses of the batch are an anchor's negatives. Scale 10 and warm-up .1 are the paper's \
 (cited); weight decay, clipping, batch and length are ours (assumed), made for a CPU. BERT, RoBERTa and MPNet can be \
 tuned; from the int8 weights, where the f32 ones are not here (knockon models pull).")]
-pub struct Args {
+pub struct TuneArgs {
     /// A name from `knockon models list`, or a directory
     #[arg(long, value_name = "MODEL")]
     base: String,
     /// The part of the model that is tuned
-    #[arg(long, value_enum, default_value_t = MethodArg::Full)]
-    method: MethodArg,
+    #[arg(long, value_enum, default_value_t = TuneMethodArg::Full)]
+    method: TuneMethodArg,
     /// Triplets with near-misses (CSV)
     #[arg(long, value_name = "FILE")]
     structural: PathBuf,
@@ -72,7 +74,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
     /// Do not train a control
     #[arg(long, overrides_with = "with_control")]
     no_control: bool,
@@ -115,22 +117,22 @@ pub struct Args {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum MethodArg {
+enum TuneMethodArg {
     Full,
     LastLayer,
     Lora,
     Adapter,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    use_threads(args.threads)?;
+pub fn run(args: &TuneArgs) -> anyhow::Result<()> {
+    set_thread_count(args.threads)?;
     let method = match args.method {
-        MethodArg::Full => Method::Full,
-        MethodArg::LastLayer => Method::LastLayer,
-        MethodArg::Lora => Method::Lora,
-        MethodArg::Adapter => Method::Adapter,
+        TuneMethodArg::Full => TuningMethod::Full,
+        TuneMethodArg::LastLayer => TuningMethod::LastLayer,
+        TuneMethodArg::Lora => TuningMethod::Lora,
+        TuneMethodArg::Adapter => TuningMethod::Adapter,
     };
-    let recipe = Recipe {
+    let recipe = TuningRecipe {
         steps: args.steps,
         batch: args.batch,
         share: args.share,
@@ -146,21 +148,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         method,
     };
     ensure!(!args.out.is_file(), "--out: {} is a file; it takes a directory", args.out.display());
-    let bars = Bars::new();
-    let texts = Texts::read(&args.structural, &args.rehearsal, &args.negatives, &bars)?;
+    let bars = ProgressBars::new();
+    let texts = TrainingTexts::read(&args.structural, &args.rehearsal, &args.negatives, &bars)?;
     let arms = if args.no_control {
-        vec![(Arm::Structural, args.out.clone())]
+        vec![(TuningArm::Structural, args.out.clone())]
     } else {
-        [Arm::Structural, Arm::Control].map(|arm| (arm, args.out.join(arm.name()))).to_vec()
+        [TuningArm::Structural, TuningArm::Control]
+            .map(|arm| (arm, args.out.join(arm.name())))
+            .to_vec()
     };
-    let output = args.force.output().reading([&args.structural, &args.rehearsal]);
-    let output = output.reading(files_of(&args.base));
+    let output = args.force.output().with_inputs([&args.structural, &args.rehearsal]);
+    let output = output.with_inputs(files_in(&args.base));
     // A directory with an interrupted or finished training is resumed, or refused if its settings differ.
-    for (_, dir) in arms.iter().filter(|(_, dir)| !train::was_here(dir)) {
-        output.check_folder(dir, &train::FILES, None)?;
+    for (_, dir) in arms.iter().filter(|(_, dir)| !train::has_training(dir)) {
+        output.check_folder(dir, &train::RESULT_FILES, None)?;
     }
     let checkpoint_every = args.checkpoint_every;
-    let request = Request { base: &args.base, recipe, texts: &texts, arms, checkpoint_every };
+    let request = TuningRequest { base: &args.base, recipe, texts: &texts, arms, checkpoint_every };
     let outcomes = train::tune(&request, &bars);
     bars.clear();
     let outcomes = outcomes?;
@@ -170,19 +174,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             args.base
         );
     }
-    terminal::text().write_all(told(&outcomes, request.recipe.batch).as_bytes())?;
+    terminal::text_output().write_all(loss_summary(&outcomes, request.recipe.batch).as_bytes())?;
     Ok(())
 }
 
-fn told(outcomes: &[Outcome], batch: usize) -> String {
+fn loss_summary(outcomes: &[TuningOutcome], batch: usize) -> String {
     let mut text = String::new();
     for outcome in outcomes {
         let losses = &outcome.losses;
         // In a short training the first and the last steps share one step at most.
-        let told = TOLD.min(losses.len().div_ceil(2));
+        let told = AVERAGED_STEPS.min(losses.len().div_ceil(2));
         let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
         let (first, last) = (mean(&losses[..told]), mean(&losses[losses.len() - told..]));
-        let there = if outcome.was_there { "  (was there already)" } else { "" };
+        let there = if outcome.already_finished { "  (was there already)" } else { "" };
         let _ = writeln!(
             text,
             "{:10}  {} steps of {batch} pairs  loss {first:.4} -> {last:.4} (means of {told})  {}{there}",

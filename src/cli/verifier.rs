@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use serde_json::json;
 
-use super::progress::Bars;
+use super::progress::ProgressBars;
 use super::terminal;
-use super::{Force, files_of, use_threads};
-use crate::embed::similarity_map::{self, Base, Config, Shape, TOKENS};
-use crate::embed::{self, ModelKind, ModelSpec, Precision};
-use crate::train::verifier::{Held, Item, Recipe, train};
+use super::{OverwriteArgs, files_in, set_thread_count};
+use crate::embed::similarity_map::{
+    self, DEFAULT_TOKENS, MapNetworkShape, SimilarityMapBase, SimilarityMapConfig,
+};
+use crate::embed::{self, ModelKind, ModelPrecision, ModelSpec};
+use crate::train::verifier::{HeldOutScore, VerifierExample, VerifierRecipe, train};
 use crate::world::{labelled_pair, triplet};
 
 /// Train a verifier that distinguishes texts with the same meaning from texts that only look alike
@@ -24,7 +26,7 @@ A triplets file has the columns anchor, positive, negative and, where wanted, ca
 same (1 or 0) and, where wanted, category. Name the directory in a scenario:
   checked: {kind: rerank, first: minilm, with: similarity_map, model: verifiers/near_misses}
 A fifth of the first texts is held out (--held-out); how pairs of these are told apart is printed, and kept in training.json.")]
-pub struct Args {
+pub struct VerifierArgs {
     /// The model that computes the maps: a name from `knockon models list`, or a directory; it is not changed
     #[arg(long, value_name = "NAME", default_value = "all-MiniLM-L6-v2")]
     base: String,
@@ -35,16 +37,16 @@ pub struct Args {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pairs: Vec<PathBuf>,
     /// The number of training steps
-    #[arg(long, default_value_t = Recipe::default().steps)]
+    #[arg(long, default_value_t = VerifierRecipe::default().steps)]
     steps: usize,
     /// The seed of the split, of the initial weights, and of the batches
-    #[arg(long, default_value_t = Recipe::default().seed)]
+    #[arg(long, default_value_t = VerifierRecipe::default().seed)]
     seed: u64,
     /// The share of first texts that is held out for testing
-    #[arg(long, value_name = "SHARE", default_value_t = Recipe::default().held_out)]
+    #[arg(long, value_name = "SHARE", default_value_t = VerifierRecipe::default().held_out)]
     held_out: f64,
     /// The number of tokens of each text that are used
-    #[arg(long, default_value_t = TOKENS as u16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = DEFAULT_TOKENS as u16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     tokens: u16,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long)]
@@ -53,21 +55,21 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
-    force: Force,
+    force: OverwriteArgs,
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    use_threads(args.threads)?;
+pub fn run(args: &VerifierArgs) -> anyhow::Result<()> {
+    set_thread_count(args.threads)?;
     ensure!(
         (0.0..1.0).contains(&args.held_out),
         "--held-out is {}, not 0 to below 1",
         args.held_out
     );
-    let output = args.force.output().reading(args.triplets.iter().chain(&args.pairs));
-    let output = output.reading(files_of(&args.base));
+    let output = args.force.output().with_inputs(args.triplets.iter().chain(&args.pairs));
+    let output = output.with_inputs(files_in(&args.base));
     output.check_folder(&args.out, &similarity_map::FILES, None)?;
-    let bars = Bars::new();
+    let bars = ProgressBars::new();
     let mut items = Vec::new();
     for path in &args.triplets {
         let triplets = triplet::read(path, &bars)?;
@@ -78,15 +80,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             path.display(),
             triplets.len()
         );
-        items.extend(triplets.into_iter().map(Item::Triplet));
+        items.extend(triplets.into_iter().map(VerifierExample::Triplet));
     }
     for path in &args.pairs {
-        items.extend(labelled_pair::read(path, &bars)?.into_iter().map(Item::Pair));
+        items.extend(labelled_pair::read(path, &bars)?.into_iter().map(VerifierExample::Pair));
     }
     let (steps, seed, held_out) = (args.steps, args.seed, args.held_out);
-    let recipe = Recipe { steps, seed, held_out, ..Recipe::default() };
+    let recipe = VerifierRecipe { steps, seed, held_out, ..VerifierRecipe::default() };
     // Recorded in the configuration, so that the verifier later sees maps like those it was trained on.
-    let precision = Precision::Int8;
+    let precision = ModelPrecision::Int8;
     let spec = ModelSpec::new(ModelKind::Transformer, &args.base).with_precision(precision);
     let tokens = usize::from(args.tokens);
     let maps = embed::open_maps(&spec, tokens)?;
@@ -94,16 +96,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     bars.clear();
 
     let fingerprint = maps.fingerprint().to_owned();
-    let base = Base { model: args.base.clone(), precision, fingerprint };
-    let shape = Shape { width: recipe.width, layers: recipe.layers };
-    let config = Config::new(base, tokens, shape);
+    let base = SimilarityMapBase { model: args.base.clone(), precision, fingerprint };
+    let shape = MapNetworkShape { width: recipe.width, layers: recipe.layers };
+    let config = SimilarityMapConfig::new(base, tokens, shape);
     let training = json!({
         "knockon": env!("CARGO_PKG_VERSION"), "recipe": recipe, "items": items.len(),
-        "learnt_from": trained.learnt_from, "held_out": trained.held, "losses": trained.losses,
+        "learnt_from": trained.training_items, "held_out": trained.held_out_scores, "losses": trained.losses,
     });
     let training = vec![("training.json", serde_json::to_vec_pretty(&training)?)];
     similarity_map::save(&output, &args.out, &config, &trained.net, &training)?;
-    let mut out = terminal::text();
+    let mut out = terminal::text_output();
     let tenth = (trained.losses.len() / 10).max(1);
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len().max(1) as f32;
     let (early, late) =
@@ -112,17 +114,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     writeln!(
         out,
         "{} items, {} steps: loss {:.3} in the first tenth, {:.3} in the last",
-        trained.learnt_from,
+        trained.training_items,
         recipe.steps,
         mean(&early),
         mean(&late)
     )?;
-    writeln!(out, "{}", table(&trained.held))?;
+    writeln!(out, "{}", table(&trained.held_out_scores))?;
     writeln!(out, "written to {}", args.out.display())?;
     Ok(())
 }
 
-fn table(held: &[Held]) -> comfy_table::Table {
+fn table(held: &[HeldOutScore]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["held out", "items", "right", "AUC", "cosine", "MaxSim"]);

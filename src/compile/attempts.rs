@@ -2,57 +2,64 @@
 
 use std::sync::Arc;
 
-use super::search::{Among, Answers, Ask};
-use super::{Question, Room};
-use crate::expr::Env;
-use crate::retrieve::Hit;
-use crate::scenario::{Arm, Check, Query, Retrieval, Retrieve, Retry, Scenario, StepKind};
-use crate::step::settle;
+use super::search_cache::{CorpusRankings, SearchQuery, SearchScope};
+use super::{CompileContext, CompileQuestion};
+use crate::expr::EvalEnvironment;
+use crate::retrieve::PassageHit;
+use crate::scenario::{
+    GuardCheck, GuardRetry, PipelineStepKind, QueryPhrasing, RetrievalSettings, RetrieveStep,
+    Scenario, ScenarioArm,
+};
+use crate::step::deterministic_steps;
 use crate::world::Task;
 
 /// One search of a step, with the settings of the arm.
 #[derive(Clone, Copy)]
-pub struct Search<'a> {
+pub struct StepSearch<'a> {
     /// The retrieve step; a read step that searches again refers to its source step.
     pub from: usize,
-    pub retrieve: &'a Retrieve,
-    pub queries: &'a [Query],
-    pub with: Retrieval,
+    pub retrieve: &'a RetrieveStep,
+    pub queries: &'a [QueryPhrasing],
+    pub settings: RetrievalSettings,
 }
 
 /// A further attempt: the guard that makes it, the number of its retry, and its search; `None` if a read step only
 /// reads again.
-pub(super) struct Again<'a> {
+pub(super) struct FurtherAttempt<'a> {
     pub guard: usize,
     pub turn: usize,
-    pub search: Option<Search<'a>>,
+    pub search: Option<StepSearch<'a>>,
 }
 
-impl<'a> Room<'a> {
+impl<'a> CompileContext<'a> {
     /// The search of a retrieve step; `None` for other steps.
-    pub(super) fn search(&self, step: usize) -> Option<Search<'a>> {
-        Search::of(self.scenario, self.arm, step)
+    pub(super) fn search(&self, step: usize) -> Option<StepSearch<'a>> {
+        StepSearch::of(self.scenario, self.arm, step)
     }
 
     /// Whether the guards of a step are active.
     pub(super) fn guarded(&self, step: usize) -> bool {
-        self.arm.guarded[step] && *self.question != Question::Gold
+        self.arm.guarded[step] && *self.question != CompileQuestion::Gold
     }
 
     /// All further attempts that the guards of a step can make, in guard order.
-    pub(super) fn again(&self, step: usize) -> Vec<Again<'a>> {
+    pub(super) fn further_attempts(&self, step: usize) -> Vec<FurtherAttempt<'a>> {
         if !self.guarded(step) {
             return Vec::new();
         }
         let of = &self.scenario.steps[step];
         let from = match of.kind {
-            StepKind::Read { from, .. } => from,
+            PipelineStepKind::Read { from, .. } => from,
             _ => step,
         };
         let base = self.search(from);
-        let again = |(guard, turn, retry): (usize, usize, &'a Retry)| {
+        let again = |(guard, turn, retry): (usize, usize, &'a GuardRetry)| {
             let searches = from == step || retry.searches();
-            Again { guard, turn, search: base.filter(|_| searches).map(|s| s.changed(retry)) }
+            FurtherAttempt {
+                guard,
+                turn,
+                search: base.filter(|_| searches).map(|s| s.with_retry(retry)),
+            }
         };
         let guards = of.guards.iter().enumerate();
         let retries = guards.flat_map(|(guard, of)| {
@@ -65,65 +72,72 @@ impl<'a> Room<'a> {
     pub(super) fn verifiers(&self, step: usize) -> Vec<usize> {
         let guards = self.scenario.steps[step].guards.iter().filter(|_| self.guarded(step));
         let models = guards.filter_map(|guard| match guard.check {
-            Check::Verified { embedder, .. } => Some(embedder),
+            GuardCheck::ScoringVerifier { embedder, .. } => Some(embedder),
             _ => None,
         });
         models.collect()
     }
 }
 
-impl<'a> Search<'a> {
+impl<'a> StepSearch<'a> {
     /// The search of a retrieve step under an arm; `None` for other steps.
-    pub fn of(scenario: &'a Scenario, arm: &Arm, step: usize) -> Option<Search<'a>> {
+    pub fn of(scenario: &'a Scenario, arm: &ScenarioArm, step: usize) -> Option<StepSearch<'a>> {
         match (&scenario.steps[step].kind, arm.retrieval[step]) {
-            (StepKind::Retrieve(retrieve), Some(with)) => {
-                Some(Search { from: step, retrieve, queries: &retrieve.queries, with })
-            }
+            (PipelineStepKind::Retrieve(retrieve), Some(with)) => Some(StepSearch {
+                from: step,
+                retrieve,
+                queries: &retrieve.queries,
+                settings: with,
+            }),
             _ => None,
         }
     }
 
     /// The queries on these outputs, one per phrasing; `None` if a template or the entity has no value.
-    pub fn asks(&self, task: &Task, seen: &settle::Seen) -> Option<Vec<Ask>> {
-        let values = settle::values(seen);
-        let env = Env { task: Some(task), passage: None, steps: &values };
-        let among = match self.retrieve.entity.as_ref().filter(|_| self.with.entity_filter) {
-            None => Among::All,
+    pub fn render_queries(
+        &self,
+        task: &Task,
+        seen: &deterministic_steps::VisibleOutputs,
+    ) -> Option<Vec<SearchQuery>> {
+        let values = deterministic_steps::values(seen);
+        let env = EvalEnvironment { task: Some(task), passage: None, steps: &values };
+        let among = match self.retrieve.entity.as_ref().filter(|_| self.settings.entity_filter) {
+            None => SearchScope::All,
             Some(expr) => match expr.eval(&env) {
-                Ok(Some(entity)) => Among::Entity(entity.to_string()),
+                Ok(Some(entity)) => SearchScope::Entity(entity.to_string()),
                 _ => return None,
             },
         };
-        let ask = |query: &Query| {
-            Some(Ask { query: query.template.render(&env).ok()?, among: among.clone() })
+        let ask = |query: &QueryPhrasing| {
+            Some(SearchQuery { query: query.template.render(&env).ok()?, scope: among.clone() })
         };
         self.queries.iter().map(ask).collect()
     }
 
     /// The same search with the settings of a retry.
-    pub fn changed(self, retry: &'a Retry) -> Search<'a> {
-        let with = Retrieval {
-            embedder: retry.embedder.unwrap_or(self.with.embedder),
-            top_k: retry.top_k.unwrap_or(self.with.top_k),
-            entity_filter: retry.entity_filter.unwrap_or(self.with.entity_filter),
+    pub fn with_retry(self, retry: &'a GuardRetry) -> StepSearch<'a> {
+        let with = RetrievalSettings {
+            embedder: retry.embedder.unwrap_or(self.settings.embedder),
+            top_k: retry.top_k.unwrap_or(self.settings.top_k),
+            entity_filter: retry.entity_filter.unwrap_or(self.settings.entity_filter),
         };
         let queries = if retry.queries.is_empty() { self.queries } else { &retry.queries };
-        Search { queries, with, ..self }
+        StepSearch { queries, settings: with, ..self }
     }
 
     /// The ranking for a query, best first, to the depth searched.
-    pub fn ranking<'b>(&self, answers: &Answers<'b>, ask: &Ask) -> &'b [Hit] {
-        answers.of(self.with.embedder, ask)
+    pub fn ranking<'b>(&self, answers: &CorpusRankings<'b>, ask: &SearchQuery) -> &'b [PassageHit] {
+        answers.ranking(self.settings.embedder, ask)
     }
 
     /// The passages that the step hands on.
-    pub fn cut(&self, answers: &Answers, ask: &Ask) -> Vec<u32> {
+    pub fn top_passages(&self, answers: &CorpusRankings, ask: &SearchQuery) -> Vec<u32> {
         let hits = self.ranking(answers, ask).iter();
-        hits.take(self.with.top_k).map(|hit| hit.passage).collect()
+        hits.take(self.settings.top_k).map(|hit| hit.passage).collect()
     }
 }
 
 /// The query by which a verifier scores a single passage.
-pub(super) fn verify(query: &str, passage: u32) -> Ask {
-    Ask { query: query.to_owned(), among: Among::These(Arc::new([passage])) }
+pub(super) fn verifier_query(query: &str, passage: u32) -> SearchQuery {
+    SearchQuery { query: query.to_owned(), scope: SearchScope::Passages(Arc::new([passage])) }
 }

@@ -23,75 +23,75 @@ use rayon::prelude::*;
 use rustc_hash::FxBuildHasher;
 
 use crate::expr::CorpusIndex;
-use crate::kernel::trellis::{Frontier, Shape};
-use crate::kernel::walk::Walk;
-use crate::kernel::{KernelBuilder, Model, rng};
-use crate::retrieve::Hit;
-use crate::scenario::{Arm, Method, Scenario, Step, StepKind};
-use crate::step::guard::{self, Trail};
-use crate::step::oracle::{self, Oracle};
-use crate::step::reader::{Reader, ValuePool};
-use crate::step::room::text_bytes;
-use crate::step::{Output, State};
+use crate::kernel::forward_simulation::ForwardSimulation;
+use crate::kernel::trellis::{TrellisFrontier, TrellisShape};
+use crate::kernel::{KernelBuilder, KernelModel, rng};
+use crate::retrieve::PassageHit;
+use crate::scenario::{InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm};
+use crate::step::guard::{self, GuardTrace};
+use crate::step::oracle::{self, OracleRun};
+use crate::step::reader::{ReaderModel, ValuePool};
+use crate::step::text_limits::text_bytes;
+use crate::step::{OutputState, StepOutput};
 use crate::world::Task;
 
 mod attempts;
-mod classes;
-mod guarded;
-mod held;
-pub mod lanes;
-mod plan;
+mod guard_variants;
+mod guarded_rows;
+pub mod intervention_runs;
+mod memory_limits;
+pub mod reweight;
+mod row_classes;
 mod rows;
-pub mod scales;
-pub mod search;
-mod variants;
+pub mod search_cache;
+mod search_plan;
 
-pub use attempts::Search;
-pub use classes::Toll;
-pub use rows::mark;
-pub use variants::{Variant, variant_mark};
+pub use attempts::StepSearch;
+pub use guard_variants::{GuardVariant, variant_intervention_id};
+pub use row_classes::StepCostFn;
+pub use rows::miss_intervention_id;
 
-use held::Held;
-use plan::Plan;
-use search::{Answers, Ask, Searches};
+use memory_limits::CompileMemory;
+use search_cache::{CorpusRankings, SearchCache, SearchQuery};
+use search_plan::StepPlan;
 
 /// One task compiled under one arm, with the meaning of its tokens.
 #[derive(Debug)]
-pub struct Compiled {
-    pub model: Model,
+pub struct CompiledTask {
+    pub model: KernelModel,
     /// `outputs[step][token]`.
-    pub outputs: Vec<Vec<Output>>,
+    pub outputs: Vec<Vec<StepOutput>>,
     /// By step: what guards did on the way to a branch, with the branch's position in the kernel, ascending. Branches
     /// that no guard looked at are left out.
-    pub trails: Vec<Vec<(usize, Trail)>>,
+    pub traces: Vec<Vec<(usize, GuardTrace)>>,
     /// By step: the guard settings of the counterfactual rows; the same for all tasks of an arm.
-    pub variants: Arc<Vec<Vec<Variant>>>,
-    pub oracle: Oracle,
+    pub variants: Arc<Vec<Vec<GuardVariant>>>,
+    pub oracle: OracleRun,
     /// By step: the retrieval results of the oracle's query, one per phrasing. Empty where the oracle never queries or
     /// no passage is gold.
-    pub quality: Vec<Vec<Quality>>,
+    pub quality: Vec<Vec<RetrievalQuality>>,
     /// The number of joint states in the largest layer, if a trellis was built.
     pub states: Option<usize>,
 }
 
-impl Compiled {
+impl CompiledTask {
     /// Compares an output of `step` with the oracle's; `None` means that the run stops there.
-    pub fn state(&self, step: usize, output: Option<&Output>) -> State {
-        State::of(output, self.oracle.outputs[step].as_ref(), &self.oracle.gold[step])
+    pub fn state(&self, step: usize, output: Option<&StepOutput>) -> OutputState {
+        OutputState::of(output, self.oracle.outputs[step].as_ref(), &self.oracle.gold[step])
     }
 }
 
 /// The search result of one phrasing of the oracle's query.
 #[derive(Clone, Debug)]
-pub struct Quality {
+pub struct RetrievalQuality {
     pub weight: f64,
     /// Best first, to the depth searched.
-    pub ranking: Vec<Hit>,
+    pub ranking: Vec<PassageHit>,
 }
 
 /// The question that the kernels must be able to answer; it decides which counterfactual rows are compiled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Question {
+pub enum CompileQuestion {
     /// A run, and its outcome if one step were right or wrong.
     #[default]
     Run,
@@ -108,18 +108,19 @@ pub enum Question {
 
 /// The probabilities that govern readers and guards: all chances in a run except the choice of phrasing.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Odds {
-    pub reader: Reader,
+pub struct ArmOdds {
+    pub reader: ReaderModel,
     /// By step, then by guard.
-    pub guards: Vec<Vec<guard::Odds>>,
+    pub guards: Vec<Vec<guard::GuardRates>>,
 }
 
-impl Odds {
+impl ArmOdds {
     /// The scenario's own odds.
-    pub fn of(scenario: &Scenario, arm: &Arm) -> anyhow::Result<Odds> {
-        let guards = |step: &Step| step.guards.iter().map(guard::Odds::of).collect();
-        Ok(Odds {
-            reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
+    pub fn of_arm(scenario: &Scenario, arm: &ScenarioArm) -> anyhow::Result<ArmOdds> {
+        let guards =
+            |step: &PipelineStep| step.guards.iter().map(guard::GuardRates::of_guard).collect();
+        Ok(ArmOdds {
+            reader: ReaderModel::new(&arm.reader.preset, &arm.reader.overrides)?,
             guards: scenario.steps.iter().map(guards).collect(),
         })
     }
@@ -129,40 +130,43 @@ impl Odds {
 /// called whenever a step of a task is finished.
 pub fn compile(
     scenario: &Scenario,
-    arm: &Arm,
+    arm: &ScenarioArm,
     indices: &[CorpusIndex],
-    searches: &mut Searches,
-    question: &Question,
+    searches: &mut SearchCache,
+    question: &CompileQuestion,
     step_done: &(dyn Fn() + Sync),
-) -> anyhow::Result<Vec<Compiled>> {
-    let room = Room::new(scenario, arm, indices, Odds::of(scenario, arm)?, question);
-    let (drafts, variants) = room.lay(searches, step_done, &mut |_| {})?;
-    Ok(Draft::finish_all(drafts, &variants))
+) -> anyhow::Result<Vec<CompiledTask>> {
+    let room =
+        CompileContext::new(scenario, arm, indices, ArmOdds::of_arm(scenario, arm)?, question);
+    let (drafts, variants) = room.compile_steps(searches, step_done, &mut |_| {})?;
+    Ok(TaskBuilder::finish_all(drafts, &variants))
 }
 
 /// What all tasks of an arm share.
 #[derive(Clone)]
-struct Room<'a> {
+struct CompileContext<'a> {
     scenario: &'a Scenario,
-    arm: &'a Arm,
+    arm: &'a ScenarioArm,
     indices: &'a [CorpusIndex],
-    odds: Odds,
+    odds: ArmOdds,
     /// By step; `Some` for read steps.
     pools: Arc<Vec<Option<ValuePool>>>,
     /// By step: the fields that are read from what it retrieves.
     fields: Vec<Vec<&'a str>>,
-    shape: Shape,
-    question: &'a Question,
+    shape: TrellisShape,
+    question: &'a CompileQuestion,
 }
 
 /// By step: the steps whose outputs it takes as input. Parents that only its guards use are included if guards are on.
-fn inputs(scenario: &Scenario, arm: &Arm) -> Vec<Vec<usize>> {
+fn inputs(scenario: &Scenario, arm: &ScenarioArm) -> Vec<Vec<usize>> {
     let steps = scenario.steps.iter().zip(&arm.guarded);
-    steps.map(|(step, on)| if *on { step.parents.clone() } else { step.needs.clone() }).collect()
+    steps
+        .map(|(step, on)| if *on { step.parents.clone() } else { step.required_parents.clone() })
+        .collect()
 }
 
 /// A set of read steps whose outputs are live at the same time.
-pub struct OpenReadings {
+pub struct LiveReadings {
     /// The step after which the set is largest, and the first later step that uses one of the outputs.
     pub after: usize,
     pub next: usize,
@@ -172,32 +176,32 @@ pub struct OpenReadings {
 
 /// The largest set of read steps of an arm whose outputs are live together. Their results vary independently, so this
 /// set determines the size of the state space.
-pub fn open_readings(scenario: &Scenario, arm: &Arm) -> OpenReadings {
-    let shape = Shape::new(inputs(scenario, arm));
-    let reads = |step: usize| matches!(scenario.steps[step].kind, StepKind::Read { .. });
-    let counts = shape.open(reads);
+pub fn live_readings(scenario: &Scenario, arm: &ScenarioArm) -> LiveReadings {
+    let shape = TrellisShape::new(inputs(scenario, arm));
+    let reads = |step: usize| matches!(scenario.steps[step].kind, PipelineStepKind::Read { .. });
+    let counts = shape.count_live(reads);
     let most = counts.iter().copied().max().unwrap_or(0);
     let after = counts.iter().position(|count| *count == most).unwrap_or(0);
     let readings: Vec<usize> =
         (0..=after).filter(|&step| reads(step) && shape.last_use(step) > after).collect();
     let uses = |step: &usize| shape.parents[*step].iter().any(|parent| readings.contains(parent));
     let next = (after + 1..scenario.steps.len()).find(uses).unwrap_or(after);
-    OpenReadings { after, next, readings }
+    LiveReadings { after, next, readings }
 }
 
 fn fields(scenario: &Scenario, step: usize) -> Vec<&str> {
     let reads = scenario.steps.iter().filter_map(|reader| match &reader.kind {
-        StepKind::Read { from, field } if *from == step => Some(field.as_str()),
+        PipelineStepKind::Read { from, field } if *from == step => Some(field.as_str()),
         _ => None,
     });
     reads.collect()
 }
 
-fn pools(scenario: &Scenario, arm: &Arm) -> Vec<Option<ValuePool>> {
-    let pool = |step: &Step| match &step.kind {
-        StepKind::Read { from, field } => match &scenario.steps[*from].kind {
-            StepKind::Retrieve(r) => {
-                Some(ValuePool::of(&scenario.corpora[arm.corpora[r.corpus]], field))
+fn pools(scenario: &Scenario, arm: &ScenarioArm) -> Vec<Option<ValuePool>> {
+    let pool = |step: &PipelineStep| match &step.kind {
+        PipelineStepKind::Read { from, field } => match &scenario.steps[*from].kind {
+            PipelineStepKind::Retrieve(r) => {
+                Some(ValuePool::for_field(&scenario.corpora[arm.corpora[r.corpus]], field))
             }
             _ => None,
         },
@@ -208,51 +212,56 @@ fn pools(scenario: &Scenario, arm: &Arm) -> Vec<Option<ValuePool>> {
 
 /// A task whose steps are being compiled.
 #[derive(Clone)]
-struct Draft<'a> {
+struct TaskBuilder<'a> {
     task: &'a Task,
-    oracle: Oracle,
+    oracle: OracleRun,
     kernels: Vec<KernelBuilder>,
-    tokens: Vec<Tokens>,
-    quality: Vec<Vec<Quality>>,
-    trails: Vec<Vec<(usize, Trail)>>,
-    support: Support,
+    tokens: Vec<OutputTokens>,
+    quality: Vec<Vec<RetrievalQuality>>,
+    traces: Vec<Vec<(usize, GuardTrace)>>,
+    support: InputSupport,
     states: usize,
     /// Bytes of text in all outputs and long queries so far.
     text_bytes: usize,
 }
 
 /// By step, for all tasks: see [`Compiled::variants`].
-type Variants = Arc<Vec<Vec<Variant>>>;
+type StepVariants = Arc<Vec<Vec<GuardVariant>>>;
 
 /// How the reachable inputs are determined.
 #[derive(Clone)]
-enum Support {
+enum InputSupport {
     /// Exactly, from the joint states.
-    Joint(Frontier),
+    Joint(TrellisFrontier),
     /// By sampling: those that the trials visit.
-    Walk(Walk),
+    Walk(ForwardSimulation),
 }
 
 /// The distinct outputs of one step, numbered in order of first appearance.
-type Tokens = IndexSet<Output, FxBuildHasher>;
+type OutputTokens = IndexSet<StepOutput, FxBuildHasher>;
 
-impl<'a> Draft<'a> {
-    fn new(scenario: &Scenario, arm: &Arm, task: &'a Task, oracle: Oracle) -> Draft<'a> {
-        Draft {
+impl<'a> TaskBuilder<'a> {
+    fn new(
+        scenario: &Scenario,
+        arm: &ScenarioArm,
+        task: &'a Task,
+        oracle: OracleRun,
+    ) -> TaskBuilder<'a> {
+        TaskBuilder {
             task,
             oracle,
             kernels: inputs(scenario, arm).into_iter().map(KernelBuilder::new).collect(),
-            tokens: scenario.steps.iter().map(|_| Tokens::default()).collect(),
+            tokens: scenario.steps.iter().map(|_| OutputTokens::default()).collect(),
             quality: vec![Vec::new(); scenario.steps.len()],
-            trails: vec![Vec::new(); scenario.steps.len()],
-            support: Support::Joint(Frontier::default()),
+            traces: vec![Vec::new(); scenario.steps.len()],
+            support: InputSupport::Joint(TrellisFrontier::default()),
             states: 1,
             text_bytes: 0,
         }
     }
 
     /// The token of an output; new outputs are added.
-    fn token(&mut self, step: usize, output: Output) -> u32 {
+    fn token(&mut self, step: usize, output: StepOutput) -> u32 {
         let bytes = text_bytes(&output);
         let (token, new) = self.tokens[step].insert_full(output);
         self.text_bytes += if new { bytes } else { 0 };
@@ -260,7 +269,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The outputs that the input tokens of `step` stand for.
-    fn seen(&self, step: usize, inputs: &[u32]) -> Vec<Option<&Output>> {
+    fn visible_outputs(&self, step: usize, inputs: &[u32]) -> Vec<Option<&StepOutput>> {
         let mut seen = vec![None; self.tokens.len()];
         for (&parent, &token) in self.kernels[step].parents().iter().zip(inputs) {
             seen[parent] = Some(&self.tokens[parent][token as usize]);
@@ -269,28 +278,28 @@ impl<'a> Draft<'a> {
     }
 
     /// Records what guards did for the branches that are pushed next.
-    fn note(&mut self, step: usize, trails: Vec<Option<Trail>>) {
-        let start = self.kernels[step].places();
+    fn record_traces(&mut self, step: usize, trails: Vec<Option<GuardTrace>>) {
+        let start = self.kernels[step].branch_count();
         let told = trails.into_iter().enumerate();
-        self.trails[step].extend(told.filter_map(|(at, trail)| Some((start + at, trail?))));
+        self.traces[step].extend(told.filter_map(|(at, trail)| Some((start + at, trail?))));
     }
 
-    fn finish_all(drafts: Vec<Draft>, variants: &Variants) -> Vec<Compiled> {
+    fn finish_all(drafts: Vec<TaskBuilder>, variants: &StepVariants) -> Vec<CompiledTask> {
         drafts.into_par_iter().map(|draft| draft.finish(variants.clone())).collect()
     }
 
-    fn finish(self, variants: Variants) -> Compiled {
+    fn finish(self, variants: StepVariants) -> CompiledTask {
         let counts: Vec<u32> = self.tokens.iter().map(|t| t.len() as u32).collect();
         let kernels = self.kernels.into_iter().map(|k| k.finish(&counts)).collect();
         let trellis = match self.support {
-            Support::Joint(frontier) => Some(frontier.finish()),
-            Support::Walk(_) => None,
+            InputSupport::Joint(frontier) => Some(frontier.finish()),
+            InputSupport::Walk(_) => None,
         };
-        Compiled {
+        CompiledTask {
             states: trellis.as_ref().map(|_| self.states),
-            model: Model { kernels, trellis },
+            model: KernelModel { kernels, trellis },
             outputs: self.tokens.into_iter().map(|t| t.into_iter().collect()).collect(),
-            trails: self.trails,
+            traces: self.traces,
             variants,
             oracle: self.oracle,
             quality: self.quality,
@@ -298,50 +307,52 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl<'a> Room<'a> {
+impl<'a> CompileContext<'a> {
     fn new(
         scenario: &'a Scenario,
-        arm: &'a Arm,
+        arm: &'a ScenarioArm,
         indices: &'a [CorpusIndex],
-        odds: Odds,
-        question: &'a Question,
-    ) -> Room<'a> {
-        Room {
+        odds: ArmOdds,
+        question: &'a CompileQuestion,
+    ) -> CompileContext<'a> {
+        CompileContext {
             scenario,
             arm,
             indices,
             odds,
             pools: Arc::new(pools(scenario, arm)),
             fields: (0..scenario.steps.len()).map(|step| fields(scenario, step)).collect(),
-            shape: Shape::new(inputs(scenario, arm)),
+            shape: TrellisShape::new(inputs(scenario, arm)),
             question,
         }
     }
 
     /// Compiles the rows of every step for all tasks. `planned` receives the plans of each step, one per task.
-    fn lay(
+    fn compile_steps(
         &self,
-        searches: &mut Searches,
+        searches: &mut SearchCache,
         step_done: &(dyn Fn() + Sync),
-        planned: &mut dyn FnMut(Vec<Plan<'a>>),
-    ) -> anyhow::Result<(Vec<Draft<'a>>, Variants)> {
-        let Room { scenario, arm, indices, .. } = *self;
+        planned: &mut dyn FnMut(Vec<StepPlan<'a>>),
+    ) -> anyhow::Result<(Vec<TaskBuilder<'a>>, StepVariants)> {
+        let CompileContext { scenario, arm, indices, .. } = *self;
         let tasks = match self.question {
-            Question::Trial { task, .. } => &scenario.tasks.tasks[*task..=*task],
+            CompileQuestion::Trial { task, .. } => &scenario.tasks.tasks[*task..=*task],
             _ => &scenario.tasks.tasks[..],
         };
-        let draft =
-            |task| Ok(Draft::new(scenario, arm, task, oracle::run(scenario, arm, indices, task)?));
-        let mut drafts = tasks.par_iter().map(draft).collect::<anyhow::Result<Vec<Draft<'a>>>>()?;
+        let draft = |task| {
+            Ok(TaskBuilder::new(scenario, arm, task, oracle::run(scenario, arm, indices, task)?))
+        };
+        let mut drafts =
+            tasks.par_iter().map(draft).collect::<anyhow::Result<Vec<TaskBuilder<'a>>>>()?;
         let mut variants = Vec::with_capacity(scenario.steps.len());
         for step in 0..scenario.steps.len() {
-            let held = Held::by(&drafts);
+            let held = CompileMemory::of_tasks(&drafts);
             let plans = drafts.par_iter().map(|draft| self.plan(draft, step, &held));
-            let plans = plans.collect::<anyhow::Result<Vec<Plan<'a>>>>()?;
+            let plans = plans.collect::<anyhow::Result<Vec<StepPlan<'a>>>>()?;
             for (draft, plan) in drafts.iter_mut().zip(&plans) {
                 draft.text_bytes += plan.text_bytes;
             }
-            let answers = self.find(searches, step, &drafts, &plans)?;
+            let answers = self.run_searches(searches, step, &drafts, &plans)?;
             let found = self.variants(step, &plans, &answers);
             drafts.par_iter_mut().zip(&plans).try_for_each(|(draft, plan)| {
                 self.rows(draft, step, plan, (&answers, &held), &found)?;
@@ -355,63 +366,68 @@ impl<'a> Room<'a> {
     }
 
     /// Runs all searches of a step, each distinct one once.
-    fn find<'b>(
+    fn run_searches<'b>(
         &self,
-        searches: &'b mut Searches,
+        searches: &'b mut SearchCache,
         step: usize,
-        drafts: &[Draft],
-        plans: &[Plan],
-    ) -> anyhow::Result<Answers<'b>> {
-        let Room { scenario, indices, .. } = *self;
+        drafts: &[TaskBuilder],
+        plans: &[StepPlan],
+    ) -> anyhow::Result<CorpusRankings<'b>> {
+        let CompileContext { scenario, indices, .. } = *self;
         let Some(corpus) = self.corpus(step) else {
-            return Ok(Answers::default());
+            return Ok(CorpusRankings::default());
         };
         let embedders: BTreeSet<usize> =
-            plans.iter().flat_map(Plan::asks).map(|(embedder, ..)| embedder).collect();
+            plans.iter().flat_map(StepPlan::queries).map(|(embedder, ..)| embedder).collect();
         for embedder in embedders {
-            let asks = plans.iter().flat_map(Plan::asks).filter(|(of, ..)| *of == embedder);
+            let asks = plans.iter().flat_map(StepPlan::queries).filter(|(of, ..)| *of == embedder);
             let asks = asks.map(|(_, ask, depth)| (ask, depth));
-            searches.find_at_least(scenario, indices, embedder, corpus, asks)?;
+            searches.search_at_least(scenario, indices, embedder, corpus, asks)?;
         }
         // Verifiers score what the searches above found, so they must come second.
         for embedder in self.verifiers(step) {
-            let answers = searches.answers(corpus);
+            let answers = searches.rankings(corpus);
             let tasks = drafts.iter().zip(plans);
-            let asks: Vec<Ask> =
-                tasks.flat_map(|(draft, plan)| plan.to_verify(draft, &answers)).collect();
-            searches.find(scenario, indices, embedder, corpus, asks.iter())?;
+            let asks: Vec<SearchQuery> =
+                tasks.flat_map(|(draft, plan)| plan.verifier_queries(draft, &answers)).collect();
+            searches.search(scenario, indices, embedder, corpus, asks.iter())?;
         }
-        Ok(searches.answers(corpus))
+        Ok(searches.rankings(corpus))
     }
 
     /// The corpus that a step searches or reads from.
     fn corpus(&self, step: usize) -> Option<usize> {
         let from = match self.scenario.steps[step].kind {
-            StepKind::Read { from, .. } => from,
+            PipelineStepKind::Read { from, .. } => from,
             _ => step,
         };
         match &self.scenario.steps[from].kind {
-            StepKind::Retrieve(retrieve) => Some(self.arm.corpora[retrieve.corpus]),
+            PipelineStepKind::Retrieve(retrieve) => Some(self.arm.corpora[retrieve.corpus]),
             _ => None,
         }
     }
 
-    fn extend_support(&self, draft: &mut Draft, step: usize, held: &Held) -> anyhow::Result<()> {
+    fn extend_support(
+        &self,
+        draft: &mut TaskBuilder,
+        step: usize,
+        held: &CompileMemory,
+    ) -> anyhow::Result<()> {
         let simulation = &self.scenario.simulation;
         let key =
             |step: usize| rng::key(simulation.seed, &draft.task.id, &self.scenario.steps[step].id);
         match &mut draft.support {
-            Support::Joint(frontier) => {
+            InputSupport::Joint(frontier) => {
                 let before = frontier.bytes();
                 if frontier.advance(&self.shape, &draft.kernels[step], simulation.max_states) {
                     draft.states = draft.states.max(frontier.states());
-                    return self.hold_states(held, step, frontier.bytes() - before);
+                    return self.reserve_states(held, step, frontier.bytes() - before);
                 }
-                if *self.question == Question::Plain {
-                    draft.support = Support::Walk(Walk::new(Vec::new()));
+                if *self.question == CompileQuestion::Plain {
+                    draft.support = InputSupport::Walk(ForwardSimulation::new(Vec::new()));
                     return Ok(());
                 }
-                if simulation.method == Method::Exact {
+                if simulation.method == InferenceMethod::Exact {
                     bail!(
                         "task '{}', arm '{}', step '{}': more than {} joint states, or more than memory should hold; use method: auto, raise simulation.max_states, or write steps that belong together one after another",
                         draft.task.id,
@@ -423,26 +439,40 @@ impl<'a> Room<'a> {
                 // Beyond the state limit, only the inputs that sampled runs visit are compiled from here on. The rows
                 // compiled so far contain every input that these runs can have met.
                 let steps = self.scenario.steps.len();
-                let errs: Vec<usize> =
-                    (0..steps).filter(|&s| lanes::can_err(&self.scenario.steps[s])).collect();
-                let seed = lanes::key(simulation.seed, &draft.task.id);
+                let errs: Vec<usize> = (0..steps)
+                    .filter(|&s| intervention_runs::can_err(&self.scenario.steps[s]))
+                    .collect();
+                let seed = intervention_runs::order_key(simulation.seed, &draft.task.id);
                 let mut lanes = match self.question {
-                    Question::Trial { trial, .. } => lanes::mended(*trial, steps, &errs),
+                    CompileQuestion::Trial { trial, .. } => {
+                        intervention_runs::repaired_runs(*trial, steps, &errs)
+                    }
                     _ => {
-                        let trials = (simulation.trials, lanes::what_if_trials(self.scenario));
-                        lanes::what_if(trials, seed, steps, &errs, &self.swaps())
+                        let trials =
+                            (simulation.trials, intervention_runs::what_if_trials(self.scenario));
+                        intervention_runs::what_if_runs(
+                            trials,
+                            seed,
+                            steps,
+                            &errs,
+                            &self.guard_swaps(),
+                        )
                     }
                 };
-                if let Question::Misses(at) = self.question {
-                    lanes.extend(lanes::injected(simulation.trials, &self.scenario.steps, at));
+                if let CompileQuestion::Misses(at) = self.question {
+                    lanes.extend(intervention_runs::injected_runs(
+                        simulation.trials,
+                        &self.scenario.steps,
+                        at,
+                    ));
                 }
-                let mut walk = Walk::new(lanes);
+                let mut walk = ForwardSimulation::new(lanes);
                 for done in 0..=step {
                     walk.advance(&self.shape, &draft.kernels[done], key(done));
                 }
-                draft.support = Support::Walk(walk);
+                draft.support = InputSupport::Walk(walk);
             }
-            Support::Walk(walk) => walk.advance(&self.shape, &draft.kernels[step], key(step)),
+            InputSupport::Walk(walk) => walk.advance(&self.shape, &draft.kernels[step], key(step)),
         }
         Ok(())
     }

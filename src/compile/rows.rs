@@ -1,75 +1,83 @@
 //! Compiles the rows of one step from the results of its searches.
 
-use super::attempts::{Search, verify};
-use super::held::Held;
-use super::plan::{Input, Plan, Wish};
-use super::search::{Answers, Ask};
-use super::variants::Variant;
-use super::{Draft, Quality, Question, Room};
-use crate::compile::lanes::can_err;
-use crate::expr::Env;
-use crate::kernel::{BREAK, Branch, FIRST_MARK, Fault, Guarded, REPAIR, RIGHT, STOP};
-use crate::scenario::{Check, Guard, Retrieve, StepKind};
-use crate::step::guard::{Handled, Look, Setting, Trail, Tried};
-use crate::step::reader::{self, Reading};
-use crate::step::retrieve::{Phrasing, Target};
-use crate::step::settle;
-use crate::step::{Branching, Event, MissKind, Output, Row, State};
+use super::attempts::{StepSearch, verifier_query};
+use super::guard_variants::GuardVariant;
+use super::memory_limits::CompileMemory;
+use super::search_cache::{CorpusRankings, SearchQuery};
+use super::search_plan::{SearchNeed, StepInput, StepPlan};
+use super::{CompileContext, CompileQuestion, RetrievalQuality, TaskBuilder};
+use crate::compile::intervention_runs::can_err;
+use crate::expr::EvalEnvironment;
+use crate::kernel::{
+    BREAK, BranchFault, FIRST_COMPILER_INTERVENTION, GuardEffect, KernelBranch, REPAIR, RIGHT, STOP,
+};
+use crate::scenario::{GuardCheck, PipelineStepKind, RetrieveStep, StepGuard};
+use crate::step::deterministic_steps;
+use crate::step::guard::{
+    AttemptResult, GuardObservation, GuardSetting, GuardTrace, GuardedBranch,
+};
+use crate::step::reader::{self, FieldReading};
+use crate::step::retrieve::{PhrasingResult, RetrievalTarget};
+use crate::step::{MissKind, OutputState, StepBranch, StepEvent, StepOutput, StepRow};
 
 /// One input of one step of a task, with its search results.
 #[derive(Clone, Copy)]
-pub(super) struct Site<'s> {
+pub(super) struct RowContext<'s> {
     pub step: usize,
-    pub input: &'s Input,
-    pub plan: &'s Plan<'s>,
-    pub answers: &'s Answers<'s>,
+    pub input: &'s StepInput,
+    pub plan: &'s StepPlan<'s>,
+    pub answers: &'s CorpusRankings<'s>,
 }
 
 /// The results of a first attempt before any guard. The fields correspond to [`Row`].
-pub(super) struct First<'a> {
-    pub branches: Vec<Tried<'a>>,
-    pub wrong: Vec<Tried<'a>>,
-    pub repair: Option<Branching>,
+pub(super) struct FirstAttempt<'a> {
+    pub branches: Vec<AttemptResult<'a>>,
+    pub wrong: Vec<AttemptResult<'a>>,
+    pub repair: Option<StepBranch>,
 }
 
 /// The id of the counterfactual row in which a step has a miss of this kind.
-pub fn mark(kind: MissKind) -> u8 {
-    FIRST_MARK + kind as u8
+pub fn miss_intervention_id(kind: MissKind) -> u8 {
+    FIRST_COMPILER_INTERVENTION + kind as u8
 }
 
-impl<'a> Room<'a> {
+impl<'a> CompileContext<'a> {
     /// Compiles the rows of all inputs of `step`; `answers` holds the results of the plan's searches.
     ///
     /// # Errors
     /// If the outputs exceed the text limit.
     pub(super) fn rows(
         &self,
-        draft: &mut Draft,
+        draft: &mut TaskBuilder,
         step: usize,
-        plan: &Plan,
-        (answers, held): (&Answers, &Held),
-        variants: &[Variant],
+        plan: &StepPlan,
+        (answers, held): (&CorpusRankings, &CompileMemory),
+        variants: &[GuardVariant],
     ) -> anyhow::Result<()> {
         if let Some(search) = plan.search
             && !draft.oracle.gold[step].is_empty()
         {
-            let asked = plan.right.iter().zip(search.queries);
+            let asked = plan.oracle_queries.iter().zip(search.queries);
             draft.quality[step] = asked
-                .map(|(ask, query)| Quality {
+                .map(|(ask, query)| RetrievalQuality {
                     weight: query.weight,
                     ranking: search.ranking(answers, ask).to_vec(),
                 })
                 .collect();
         }
         for input in &plan.inputs {
-            let site = Site { step, input, plan, answers };
+            let site = RowContext { step, input, plan, answers };
             let before = draft.text_bytes;
             // A step that does not run has no output for guards to look at.
-            match input.wish {
-                Wish::Held(_) => {
+            match input.need {
+                SearchNeed::NotRun(_) => {
                     let row = self.row(draft, &site);
                     self.push_plain(draft, &site, row);
-                    self.hold(held, (draft, step), (draft.text_bytes, draft.text_bytes - before))?;
+                    self.reserve_text(
+                        held,
+                        (draft, step),
+                        (draft.text_bytes, draft.text_bytes - before),
+                    )?;
                     continue;
                 }
                 _ if self.guarded(step) => self.push_guarded(draft, &site, variants),
@@ -78,80 +86,93 @@ impl<'a> Room<'a> {
                     self.push_plain(draft, &site, row);
                 }
             }
-            if input.straight && self.is_oracles(draft, step, &input.tokens) {
+            if input.reachable_by_repairs && self.has_oracle_inputs(draft, step, &input.tokens) {
                 self.push_misses(draft, &site);
             }
-            self.hold(held, (draft, step), (draft.text_bytes, draft.text_bytes - before))?;
+            self.reserve_text(held, (draft, step), (draft.text_bytes, draft.text_bytes - before))?;
         }
         Ok(())
     }
 
     /// The branches that [`Room::rows`] gives a row, without its counterfactual rows.
-    pub(super) fn ways(&self, draft: &Draft, site: &Site) -> Vec<Handled> {
-        let held = matches!(site.input.wish, Wish::Held(_));
+    pub(super) fn row_branches(
+        &self,
+        draft: &TaskBuilder,
+        site: &RowContext,
+    ) -> Vec<GuardedBranch> {
+        let held = matches!(site.input.need, SearchNeed::NotRun(_));
         if held || !self.guarded(site.step) {
             let row = self.row(draft, site);
-            return row.branches.into_iter().map(Handled::plain).collect();
+            return row.branches.into_iter().map(GuardedBranch::unguarded).collect();
         }
-        let given = vec![Setting::AsGiven; self.scenario.steps[site.step].guards.len()];
-        self.handle(draft, site, &given, &self.first(draft, site).branches)
+        let given = vec![GuardSetting::AsDeclared; self.scenario.steps[site.step].guards.len()];
+        self.follow_alarms(draft, site, &given, &self.first_attempt(draft, site).branches)
     }
 
     /// The row of an input, without guards.
-    fn row(&self, draft: &Draft, site: &Site) -> Row {
-        let Site { step, input, plan, answers } = *site;
-        let (asks, search) = match (&input.wish, &plan.search) {
-            (Wish::Search(asks), Some(search)) => (asks, search),
-            (Wish::Held(gate), _) => return Row::from(settle::held(*gate).unwrap_or_default()),
-            (Wish::Unaskable, Some(search)) => {
-                return self.unaskable(draft, step, search, &plan.right);
+    fn row(&self, draft: &TaskBuilder, site: &RowContext) -> StepRow {
+        let RowContext { step, input, plan, answers } = *site;
+        let (asks, search) = match (&input.need, &plan.search) {
+            (SearchNeed::Search(asks), Some(search)) => (asks, search),
+            (SearchNeed::NotRun(gate), _) => {
+                return StepRow::from(deterministic_steps::gated_row(*gate).unwrap_or_default());
             }
-            _ => return self.settle(draft, step, &input.tokens),
+            (SearchNeed::Unrenderable, Some(search)) => {
+                return self.unrenderable_row(draft, step, search, &plan.oracle_queries);
+            }
+            _ => return self.deterministic_row(draft, step, &input.tokens),
         };
         let target = self.target(draft, step, search.retrieve);
-        let right: Vec<Vec<u32>> = plan.right.iter().map(|ask| search.cut(answers, ask)).collect();
+        let right: Vec<Vec<u32>> =
+            plan.oracle_queries.iter().map(|ask| search.top_passages(answers, ask)).collect();
         let asked = asks.iter().enumerate();
-        let phrasings: Vec<Phrasing> = asked
-            .map(|ask| phrasing(search, answers, target, ask, right.get(ask.0).map(Vec::as_slice)))
+        let phrasings: Vec<PhrasingResult> = asked
+            .map(|ask| {
+                phrasing_result(search, answers, target, ask, right.get(ask.0).map(Vec::as_slice))
+            })
             .collect();
-        crate::step::retrieve::row(target, &phrasings)
+        crate::step::retrieve::retrieval_row(target, &phrasings)
     }
 
     /// The row of an input on which no query can be rendered.
-    pub(super) fn unaskable(
+    pub(super) fn unrenderable_row(
         &self,
-        draft: &Draft,
+        draft: &TaskBuilder,
         step: usize,
-        search: &Search,
-        right: &[Ask],
-    ) -> Row {
+        search: &StepSearch,
+        right: &[SearchQuery],
+    ) -> StepRow {
         // If the oracle never queries, a miss counts as induced, and so does this failure.
-        let asks = matches!(draft.oracle.outputs[step], Some(Output::Context(_)));
-        self.target(draft, step, search.retrieve).unaskable(asks && right.is_empty())
+        let asks = matches!(draft.oracle.outputs[step], Some(StepOutput::Context(_)));
+        self.target(draft, step, search.retrieve).unrenderable_row(asks && right.is_empty())
     }
 
     /// The possible results of the first attempt, with what guards can observe of each.
-    pub(super) fn first<'b>(&'b self, draft: &Draft, site: &Site) -> First<'b> {
-        let (Wish::Search(asks), Some(search)) = (&site.input.wish, &site.plan.search) else {
+    pub(super) fn first_attempt<'b>(
+        &'b self,
+        draft: &TaskBuilder,
+        site: &RowContext,
+    ) -> FirstAttempt<'b> {
+        let (SearchNeed::Search(asks), Some(search)) = (&site.input.need, &site.plan.search) else {
             let row = self.row(draft, site);
-            let tried = |branching| self.tried(site.step, branching);
-            return First {
+            let tried = |branching| self.observe_result(site.step, branching);
+            return FirstAttempt {
                 branches: row.branches.into_iter().map(tried).collect(),
-                wrong: row.wrong.into_iter().map(tried).collect(),
+                wrong: row.error_branches.into_iter().map(tried).collect(),
                 repair: row.repair,
             };
         };
-        let mut first = First { branches: Vec::new(), wrong: Vec::new(), repair: None };
+        let mut first = FirstAttempt { branches: Vec::new(), wrong: Vec::new(), repair: None };
         // Phrasings are not merged, because scores differ between them even for equal passages.
         for (i, ask) in asks.iter().enumerate() {
-            let row = self.searched(draft, site, search, &site.plan.right, (i, ask));
+            let row = self.phrasing_row(draft, site, search, &site.plan.oracle_queries, (i, ask));
             first.repair = first.repair.or(row.repair);
-            let tried = |branching: Branching| Tried {
+            let tried = |branching: StepBranch| AttemptResult {
                 phrasing: Some(i),
-                ..self.tried_search(site, search, ask, branching)
+                ..self.observe_search_result(site, search, ask, branching)
             };
             first.branches.extend(row.branches.into_iter().map(tried));
-            first.wrong.extend(row.wrong.into_iter().map(tried));
+            first.wrong.extend(row.error_branches.into_iter().map(tried));
         }
         if first.repair.is_some() {
             first.wrong.clear(); // it errs as it is
@@ -160,29 +181,29 @@ impl<'a> Room<'a> {
     }
 
     /// A result of a search, with what guards observe of it.
-    pub(super) fn tried_search(
+    pub(super) fn observe_search_result(
         &self,
-        site: &Site,
-        search: &Search,
-        ask: &Ask,
-        branching: Branching,
-    ) -> Tried<'_> {
+        site: &RowContext,
+        search: &StepSearch,
+        ask: &SearchQuery,
+        branching: StepBranch,
+    ) -> AttemptResult<'_> {
         let output = branching.output.as_ref();
-        let look = self.look(site.step, search, site.answers, ask, output);
-        Tried { branching, phrasing: None, look }
+        let look = self.observe_search(site.step, search, site.answers, ask, output);
+        AttemptResult { branching, phrasing: None, observation: look }
     }
 
     /// What guards observe of the output of a search.
-    pub(super) fn look(
+    pub(super) fn observe_search(
         &self,
         step: usize,
-        search: &Search,
-        answers: &Answers,
-        ask: &Ask,
-        output: Option<&Output>,
-    ) -> Look<'_> {
+        search: &StepSearch,
+        answers: &CorpusRankings,
+        ask: &SearchQuery,
+        output: Option<&StepOutput>,
+    ) -> GuardObservation<'_> {
         let passages = match output {
-            Some(Output::Context(passages)) => passages.as_slice(),
+            Some(StepOutput::Context(passages)) => passages.as_slice(),
             _ => &[],
         };
         let corpus = &self.scenario.corpora[self.arm.corpora[search.retrieve.corpus]];
@@ -197,40 +218,43 @@ impl<'a> Room<'a> {
             }
             _ => passages.iter().filter_map(score).collect(),
         };
-        let verified = |guard: &Guard| match guard.check {
-            Check::Verified { embedder, .. } => {
-                let hits = answers.of(embedder, &verify(&ask.query, best?));
+        let verified = |guard: &StepGuard| match guard.check {
+            GuardCheck::ScoringVerifier { embedder, .. } => {
+                let hits = answers.ranking(embedder, &verifier_query(&ask.query, best?));
                 hits.first().map(|hit| hit.score)
             }
             _ => None,
         };
-        Look {
+        GuardObservation {
             scores,
-            embedder: Some(search.with.embedder),
+            embedder: Some(search.settings.embedder),
             entity: best.and_then(|p| corpus.passages[p as usize].entity.as_deref()),
             verified: self.scenario.steps[step].guards.iter().map(verified).collect(),
         }
     }
 
     /// A result of a step that does not search, with what guards observe of it.
-    pub(super) fn tried(&self, step: usize, branching: Branching) -> Tried<'_> {
+    pub(super) fn observe_result(&self, step: usize, branching: StepBranch) -> AttemptResult<'_> {
         let corpus = match self.scenario.steps[step].kind {
-            StepKind::Read { from, .. } => self.search(from).map(|s| s.retrieve.corpus),
+            PipelineStepKind::Read { from, .. } => self.search(from).map(|s| s.retrieve.corpus),
             _ => None,
         };
         let corpus = corpus.map(|corpus| &self.scenario.corpora[self.arm.corpora[corpus]]);
         let passage = corpus.zip(branching.source).map(|(c, p)| &c.passages[p as usize]);
-        let look = Look { entity: passage.and_then(|p| p.entity.as_deref()), ..Look::default() };
-        Tried { branching, phrasing: None, look }
+        let look = GuardObservation {
+            entity: passage.and_then(|p| p.entity.as_deref()),
+            ..GuardObservation::default()
+        };
+        AttemptResult { branching, phrasing: None, observation: look }
     }
 
     pub(super) fn target<'b>(
         &'b self,
-        draft: &'b Draft,
+        draft: &'b TaskBuilder,
         step: usize,
-        retrieve: &Retrieve,
-    ) -> Target<'b> {
-        Target {
+        retrieve: &RetrieveStep,
+    ) -> RetrievalTarget<'b> {
+        RetrievalTarget {
             corpus: &self.scenario.corpora[self.arm.corpora[retrieve.corpus]],
             gold: &draft.oracle.gold[step],
             fields: &self.fields[step],
@@ -238,21 +262,21 @@ impl<'a> Room<'a> {
     }
 
     /// Whether the inputs of a step equal the oracle's.
-    fn is_oracles(&self, draft: &Draft, step: usize, inputs: &[u32]) -> bool {
-        let seen = draft.seen(step, inputs);
+    fn has_oracle_inputs(&self, draft: &TaskBuilder, step: usize, inputs: &[u32]) -> bool {
+        let seen = draft.visible_outputs(step, inputs);
         let parents = draft.kernels[step].parents();
         parents.iter().all(|&p| seen[p] == draft.oracle.outputs[p].as_ref())
     }
 
     /// Adds the counterfactual rows in which the step misses. Their contexts start with the best passage of each kind,
     /// followed by the passages other than gold that the oracle's query finds.
-    fn push_misses(&self, draft: &mut Draft, site: &Site) {
-        let Site { step, plan, answers, .. } = *site;
+    fn push_misses(&self, draft: &mut TaskBuilder, site: &RowContext) {
+        let RowContext { step, plan, answers, .. } = *site;
         let Some(search) = &plan.search else {
             return;
         };
         for (kind, asks) in &plan.misses {
-            let asked = asks.iter().zip(&plan.right).zip(search.queries).enumerate();
+            let asked = asks.iter().zip(&plan.oracle_queries).zip(search.queries).enumerate();
             let ways = asked.filter_map(|(i, ((best, rest), query))| {
                 let best = search.ranking(answers, best).first().copied();
                 // BM25 returns no passage without a word of the query, in which case this kind of miss cannot occur.
@@ -265,12 +289,12 @@ impl<'a> Room<'a> {
                 let others = others.filter(|&p| !gold.contains(&p) && Some(p) != first);
                 let context: Vec<u32> = match kind {
                     MissKind::Empty => Vec::new(),
-                    _ => first.into_iter().chain(others).take(search.with.top_k).collect(),
+                    _ => first.into_iter().chain(others).take(search.settings.top_k).collect(),
                 };
                 let empty = context.is_empty();
-                let output = Some(Output::Context(context));
-                let branching = Branching::new(output, Event::OwnMiss(*kind), query.weight);
-                let mut tried = self.tried_search(site, search, rest, branching);
+                let output = Some(StepOutput::Context(context));
+                let branching = StepBranch::new(output, StepEvent::OwnMiss(*kind), query.weight);
+                let mut tried = self.observe_search_result(site, search, rest, branching);
                 tried.phrasing = Some(i);
                 // If the oracle's query does not rank this passage, its score comes from the search restricted to its
                 // kind.
@@ -278,187 +302,198 @@ impl<'a> Room<'a> {
                 if let (Some(hit), false) =
                     (best, empty || known.into_iter().any(|p| Some(p) == first))
                 {
-                    tried.look.scores.insert(0, hit.score);
+                    tried.observation.scores.insert(0, hit.score);
                 }
                 Some(tried)
             });
-            let ways: Vec<Tried> = ways.collect();
+            let ways: Vec<AttemptResult> = ways.collect();
             if ways.is_empty() {
                 continue;
             }
             let handled = if self.guarded(step) {
-                let given = vec![Setting::AsGiven; self.scenario.steps[step].guards.len()];
-                self.handle(draft, site, &given, &ways)
+                let given = vec![GuardSetting::AsDeclared; self.scenario.steps[step].guards.len()];
+                self.follow_alarms(draft, site, &given, &ways)
             } else {
-                ways.into_iter().map(|tried| Handled::plain(tried.branching)).collect()
+                ways.into_iter().map(|tried| GuardedBranch::unguarded(tried.branching)).collect()
             };
-            self.push_detour(draft, step, mark(*kind), handled);
+            self.push_detour(draft, step, miss_intervention_id(*kind), handled);
         }
     }
 
-    fn push_plain(&self, draft: &mut Draft, site: &Site, row: Row) {
-        let plain = |row: Vec<Branching>| row.into_iter().map(Handled::plain).collect();
-        self.push(draft, site.step, site.input, plain(row.branches), row.repair, plain(row.wrong));
+    fn push_plain(&self, draft: &mut TaskBuilder, site: &RowContext, row: StepRow) {
+        let plain = |row: Vec<StepBranch>| row.into_iter().map(GuardedBranch::unguarded).collect();
+        self.push_row(
+            draft,
+            site.step,
+            site.input,
+            plain(row.branches),
+            row.repair,
+            plain(row.error_branches),
+        );
     }
 
     /// Adds a row to the kernel, with its counterfactual rows for no error, an error, and the oracle's output.
-    pub(super) fn push(
+    pub(super) fn push_row(
         &self,
-        draft: &mut Draft,
+        draft: &mut TaskBuilder,
         step: usize,
-        input: &Input,
-        branches: Vec<Handled>,
-        repair: Option<Branching>,
-        wrong: Vec<Handled>,
+        input: &StepInput,
+        branches: Vec<GuardedBranch>,
+        repair: Option<StepBranch>,
+        wrong: Vec<GuardedBranch>,
     ) {
-        let (branches, trails) = self.branches(draft, step, branches);
-        draft.note(step, trails);
+        let (branches, trails) = self.assign_tokens(draft, step, branches);
+        draft.record_traces(step, trails);
         let can_be_wrong = branches.iter().any(|branch| !branch.right);
         draft.kernels[step].push(&input.tokens, branches);
-        if *self.question == Question::Plain {
+        if *self.question == CompileQuestion::Plain {
             return;
         }
         if let Some(repair) = repair {
-            self.push_detour(draft, step, REPAIR, vec![Handled::plain(repair)]);
+            self.push_detour(draft, step, REPAIR, vec![GuardedBranch::unguarded(repair)]);
         }
         // Interventions other than repairs are not combined: see `kernel::trellis`.
-        if input.straight && !wrong.is_empty() {
+        if input.reachable_by_repairs && !wrong.is_empty() {
             self.push_detour(draft, step, BREAK, wrong);
         }
-        let asked = *self.question == Question::Run && can_err(&self.scenario.steps[step]);
-        if asked && input.straight && can_be_wrong {
-            let right = self.oracles_branch(draft, step);
-            self.push_detour(draft, step, RIGHT, vec![Handled::plain(right)]);
+        let asked = *self.question == CompileQuestion::Run && can_err(&self.scenario.steps[step]);
+        if asked && input.reachable_by_repairs && can_be_wrong {
+            let right = self.oracle_branch(draft, step);
+            self.push_detour(draft, step, RIGHT, vec![GuardedBranch::unguarded(right)]);
         }
     }
 
     /// The oracle's branch at a step, whatever the input; a stop if the oracle has stopped.
-    fn oracles_branch(&self, draft: &Draft, step: usize) -> Branching {
+    fn oracle_branch(&self, draft: &TaskBuilder, step: usize) -> StepBranch {
         let right = draft.oracle.outputs[step].clone();
         let event = match &right {
-            None => Event::Stopped,
-            Some(Output::Skipped) => Event::Skipped,
-            Some(Output::Missing) => match self.scenario.steps[step].kind {
-                StepKind::Read { .. } => Event::Abstained,
-                _ => Event::Clean,
+            None => StepEvent::Stopped,
+            Some(StepOutput::Skipped) => StepEvent::Skipped,
+            Some(StepOutput::Missing) => match self.scenario.steps[step].kind {
+                PipelineStepKind::Read { .. } => StepEvent::Abstained,
+                _ => StepEvent::Clean,
             },
-            Some(Output::Context(gold)) if gold.is_empty() => Event::NoGold,
-            Some(Output::Context(_)) => Event::Hit,
-            Some(Output::Value(_) | Output::Action(_)) => Event::Clean,
+            Some(StepOutput::Context(gold)) if gold.is_empty() => StepEvent::NoGold,
+            Some(StepOutput::Context(_)) => StepEvent::Hit,
+            Some(StepOutput::Value(_) | StepOutput::Action(_)) => StepEvent::Clean,
         };
-        Branching::new(right, event, 1.0)
+        StepBranch::new(right, event, 1.0)
     }
 
     /// Adds a counterfactual row to the row that was pushed last.
     pub(super) fn push_detour(
         &self,
-        draft: &mut Draft,
+        draft: &mut TaskBuilder,
         step: usize,
         mark: u8,
-        handled: Vec<Handled>,
+        handled: Vec<GuardedBranch>,
     ) {
-        let (branches, trails) = self.branches(draft, step, handled);
-        draft.note(step, trails);
-        draft.kernels[step].push_detour(mark, branches);
+        let (branches, trails) = self.assign_tokens(draft, step, handled);
+        draft.record_traces(step, trails);
+        draft.kernels[step].push_counterfactual(mark, branches);
     }
 
     /// Assigns tokens to outputs. Branches of probability zero are dropped, as the kernel does.
-    fn branches(
+    fn assign_tokens(
         &self,
-        draft: &mut Draft,
+        draft: &mut TaskBuilder,
         step: usize,
-        row: Vec<Handled>,
-    ) -> (Vec<Branch>, Vec<Option<Trail>>) {
+        row: Vec<GuardedBranch>,
+    ) -> (Vec<KernelBranch>, Vec<Option<GuardTrace>>) {
         let of = &self.scenario.steps[step];
         let mut branches = Vec::with_capacity(row.len());
         let mut trails = Vec::new();
-        for Handled { branching, trail } in row.into_iter().filter(|h| h.branching.p > 0.0) {
-            let Branching { output, event, fault, guarded, p, .. } = branching;
-            let outcome = settle::outcome(step, of, &draft.oracle.outputs, output.as_ref()) as u8;
+        for GuardedBranch { branching, trace: trail } in
+            row.into_iter().filter(|h| h.branching.p > 0.0)
+        {
+            let StepBranch { output, event, fault, guarded, p, .. } = branching;
+            let outcome =
+                deterministic_steps::outcome(step, of, &draft.oracle.outputs, output.as_ref())
+                    as u8;
             let oracles = draft.oracle.outputs[step].as_ref();
-            let state = State::of(output.as_ref(), oracles, &draft.oracle.gold[step]);
+            let state = OutputState::of(output.as_ref(), oracles, &draft.oracle.gold[step]);
             // A recovered error no longer makes the output wrong.
-            let stands = fault != Fault::None && guarded != Guarded::Recovered;
-            let right = state == State::Correct && !stands;
+            let stands = fault != BranchFault::None && guarded != GuardEffect::Recovered;
+            let right = state == OutputState::Correct && !stands;
             let token = output.map_or(STOP, |output| draft.token(step, output));
             let event = event.code();
-            branches.push(Branch { token, outcome, event, fault, guarded, right, p });
+            branches.push(KernelBranch { token, outcome, event, fault, guarded, right, p });
             trails.push(trail);
         }
         (branches, trails)
     }
 
     /// The row of a step that needs no search.
-    fn settle(&self, draft: &Draft, step: usize, inputs: &[u32]) -> Row {
-        let seen = draft.seen(step, inputs);
-        let values = settle::values(&seen);
-        let env = Env { task: Some(draft.task), passage: None, steps: &values };
+    fn deterministic_row(&self, draft: &TaskBuilder, step: usize, inputs: &[u32]) -> StepRow {
+        let seen = draft.visible_outputs(step, inputs);
+        let values = deterministic_steps::values(&seen);
+        let env = EvalEnvironment { task: Some(draft.task), passage: None, steps: &values };
         match &self.scenario.steps[step].kind {
-            StepKind::Retrieve(_) => {
+            PipelineStepKind::Retrieve(_) => {
                 let gold = &draft.oracle.gold[step];
-                let event = if gold.is_empty() { Event::NoGold } else { Event::Hit };
-                let context = Output::Context(gold.iter().copied().collect());
-                Branching::certain(context, event).into()
+                let event = if gold.is_empty() { StepEvent::NoGold } else { StepEvent::Hit };
+                let context = StepOutput::Context(gold.iter().copied().collect());
+                StepBranch::certain(context, event).into()
             }
-            StepKind::Read { from, field } => match seen[*from] {
-                Some(Output::Context(context)) => self.read(draft, *from, step, field, context),
-                _ => Branching::certain(Output::Missing, Event::Failed).into(),
+            PipelineStepKind::Read { from, field } => match seen[*from] {
+                Some(StepOutput::Context(context)) => self.read(draft, *from, step, field, context),
+                _ => StepBranch::certain(StepOutput::Missing, StepEvent::Failed).into(),
             },
-            StepKind::Lookup { table, key, column } => {
-                settle::lookup(&self.scenario.tables[*table], key, column, &env).into()
+            PipelineStepKind::Lookup { table, key, column } => {
+                deterministic_steps::lookup(&self.scenario.tables[*table], key, column, &env).into()
             }
-            StepKind::Compute(expr) => settle::compute(expr, &env).into(),
-            StepKind::Act { rules, .. } => settle::act(rules, &env).into(),
+            PipelineStepKind::Compute(expr) => deterministic_steps::compute(expr, &env).into(),
+            PipelineStepKind::Act { rules, .. } => deterministic_steps::act(rules, &env).into(),
         }
     }
 
     /// The row for reading a field from passages.
     pub(super) fn read(
         &self,
-        draft: &Draft,
+        draft: &TaskBuilder,
         from: usize,
         step: usize,
         field: &str,
         context: &[u32],
-    ) -> Row {
+    ) -> StepRow {
         match self.reading(draft, from, step, field, context) {
-            Some(reading) => reader::row(&self.odds.reader, &reading),
-            None => Branching::certain(Output::Missing, Event::Failed).into(),
+            Some(reading) => reader::reading_row(&self.odds.reader, &reading),
+            None => StepBranch::certain(StepOutput::Missing, StepEvent::Failed).into(),
         }
     }
 
     /// The reading at a step; `None` if it does not read from a retrieve step.
     pub(super) fn reading<'r>(
         &'r self,
-        draft: &'r Draft,
+        draft: &'r TaskBuilder,
         from: usize,
         step: usize,
         field: &'r str,
         context: &'r [u32],
-    ) -> Option<Reading<'r>> {
-        let StepKind::Retrieve(retrieve) = &self.scenario.steps[from].kind else {
+    ) -> Option<FieldReading<'r>> {
+        let PipelineStepKind::Retrieve(retrieve) = &self.scenario.steps[from].kind else {
             return None;
         };
         let corpus = &self.scenario.corpora[self.arm.corpora[retrieve.corpus]];
         let gold = &draft.oracle.gold[from];
-        Some(Reading { corpus, gold, field, pool: self.pools[step].as_ref()?, context })
+        Some(FieldReading { corpus, gold, field, pool: self.pools[step].as_ref()?, context })
     }
 }
 
 /// The result of one phrasing on the actual input; `right` is its truncated ranking on the oracle's input.
-pub(super) fn phrasing<'r>(
-    search: &Search,
-    answers: &Answers,
-    target: Target,
-    (at, ask): (usize, &Ask),
+pub(super) fn phrasing_result<'r>(
+    search: &StepSearch,
+    answers: &CorpusRankings,
+    target: RetrievalTarget,
+    (at, ask): (usize, &SearchQuery),
     right: Option<&'r [u32]>,
-) -> Phrasing<'r> {
+) -> PhrasingResult<'r> {
     let passages = search.ranking(answers, ask).iter().map(|hit| hit.passage);
     let without = passages.filter(|p| !target.gold.contains(p));
-    Phrasing {
+    PhrasingResult {
         weight: search.queries[at].weight,
-        ranking: search.cut(answers, ask),
-        without_gold: without.take(search.with.top_k).collect(),
-        right,
+        ranking: search.top_passages(answers, ask),
+        without_gold: without.take(search.settings.top_k).collect(),
+        oracle_ranking: right,
     }
 }

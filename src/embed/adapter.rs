@@ -12,9 +12,11 @@ use anyhow::{Context, bail, ensure};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use super::files::{Faults, LORA, Reader, check, parse, read_settings, read_weights, shown};
+use super::files::{
+    DirectoryFaults, LORA, SettingReader, abbreviated, check, parse, read_settings, read_weights,
+};
 use super::registry;
-use super::weights::{PREFIXES, floats};
+use super::weights::{TENSOR_PREFIXES, floats};
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -29,7 +31,7 @@ pub fn is_adapter(dir: &Path) -> bool {
 ///
 /// # Errors
 /// A configuration that is damaged or does not name its base model.
-pub fn base_of(dir: &Path) -> anyhow::Result<String> {
+pub fn base_model_name(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(CONFIG);
     let text = read_settings(&path)?;
     let config = parse(&path.display().to_string(), &text)?;
@@ -45,7 +47,7 @@ pub fn base_of(dir: &Path) -> anyhow::Result<String> {
 }
 
 /// A low-rank matrix, row-major.
-struct Thin {
+struct PeftMatrix {
     data: Vec<f32>,
     rows: usize,
     cols: usize,
@@ -53,22 +55,22 @@ struct Thin {
 
 /// The two low-rank matrices of one weight.
 #[derive(Default)]
-struct Pair {
-    a: Option<Thin>,
-    b: Option<Thin>,
+struct PeftMatrixPair {
+    a: Option<PeftMatrix>,
+    b: Option<PeftMatrix>,
 }
 
 /// A loaded adapter.
-pub struct Adapter {
+pub struct PeftAdapter {
     /// The matrices by the name of the weight that they change.
-    pairs: BTreeMap<String, Pair>,
+    pairs: BTreeMap<String, PeftMatrixPair>,
     scale: f32,
     hash: blake3::Hash,
     /// The weights to which the adapter was applied so far.
-    used: Mutex<BTreeSet<String>>,
+    applied: Mutex<BTreeSet<String>>,
 }
 
-impl Adapter {
+impl PeftAdapter {
     /// # Errors
     /// A file that is missing or damaged, or an adapter other than plain LoRA.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
@@ -81,7 +83,7 @@ impl Adapter {
             let config = parse(CONFIG, &config)?;
             let scale = scale(&config)?;
             let pairs = pairs(&weights)?;
-            Ok(Self { pairs, scale, hash: hash.finalize(), used: Mutex::default() })
+            Ok(Self { pairs, scale, hash: hash.finalize(), applied: Mutex::default() })
         };
         load().with_context(|| format!("the adapter {}", dir.display()))
     }
@@ -119,14 +121,14 @@ impl Adapter {
                 }
             }
         }
-        self.used.lock().unwrap_or_else(|e| e.into_inner()).insert(name.to_owned());
+        self.applied.lock().unwrap_or_else(|e| e.into_inner()).insert(name.to_owned());
         Ok(())
     }
 
     /// # Errors
     /// The adapter changes a weight that the base model does not have.
     pub fn check_all_used(&self) -> anyhow::Result<()> {
-        let used = self.used.lock().unwrap_or_else(|e| e.into_inner());
+        let used = self.applied.lock().unwrap_or_else(|e| e.into_inner());
         let mut left = self.pairs.keys().filter(|name| !used.contains(*name));
         match left.next() {
             None => Ok(()),
@@ -143,23 +145,24 @@ impl Adapter {
 
 /// Initialisations that leave the base model unchanged. The others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change it, and
 /// an adapter saved with their name belongs to that changed base.
-const INITS_THAT_KEEP_THE_BASE: [&str; 3] = ["gaussian", "eva", "orthogonal"];
+const BASE_PRESERVING_INITS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
 /// The factor of `B A`; anything beyond plain LoRA is rejected.
 fn scale(config: &Value) -> anyhow::Result<f32> {
     let kind = config.get("peft_type").and_then(Value::as_str).unwrap_or("LORA");
     ensure!(kind == "LORA", "{CONFIG}: peft_type is `{kind}`; only LORA can be applied");
-    let mut faults = Faults::default();
+    let mut faults = DirectoryFaults::default();
     check(CONFIG, config, &[LORA], &mut faults);
     match config.get("init_lora_weights") {
         None | Some(Value::Null | Value::Bool(_)) => {}
-        Some(Value::String(name)) if INITS_THAT_KEEP_THE_BASE.contains(&name.as_str()) => {}
+        Some(Value::String(name)) if BASE_PRESERVING_INITS.contains(&name.as_str()) => {}
         Some(other) => faults.add(format!(
             "{CONFIG}: `init_lora_weights` is {}; such an adapter belongs to a base that was changed with it",
-            shown(other)
+            abbreviated(other)
         )),
     }
-    let root = Reader::new(CONFIG, Some(config), &mut faults).flag("use_rslora").unwrap_or(false);
+    let root =
+        SettingReader::new(CONFIG, Some(config), &mut faults).flag("use_rslora").unwrap_or(false);
     faults.check()?;
     let number = |key: &str| config.get(key).and_then(Value::as_f64).filter(|n| *n > 0.0);
     let (Some(r), Some(alpha)) = (number("r"), number("lora_alpha")) else {
@@ -168,18 +171,18 @@ fn scale(config: &Value) -> anyhow::Result<f32> {
     Ok((alpha / if root { r.sqrt() } else { r }) as f32)
 }
 
-fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, Pair>> {
+fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, PeftMatrixPair>> {
     let tensors = SafeTensors::deserialize(weights)
         .with_context(|| format!("{WEIGHTS} is damaged or not a safetensors file"))?;
     let mut names = tensors.names();
     // Sort the names, so that errors do not depend on the order in the file.
     names.sort_unstable();
-    let mut pairs: BTreeMap<String, Pair> = BTreeMap::new();
+    let mut pairs: BTreeMap<String, PeftMatrixPair> = BTreeMap::new();
     for full in names {
         // The prefixes of PEFT, of sentence-transformers, then of exported models.
         let mut name = full;
         for prefix in
-            ["base_model.model.", "0.auto_model.", "auto_model."].into_iter().chain(PREFIXES)
+            ["base_model.model.", "0.auto_model.", "auto_model."].into_iter().chain(TENSOR_PREFIXES)
         {
             name = name.strip_prefix(prefix).unwrap_or(name);
         }
@@ -198,13 +201,14 @@ fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, Pair>> {
         let &[rows, cols] = view.shape() else {
             bail!("{WEIGHTS}: `{full}` has the shape {:?}, not that of a matrix", view.shape());
         };
-        let thin = Thin { data: floats(full, &view)?, rows, cols };
+        let thin = PeftMatrix { data: floats(full, &view)?, rows, cols };
         let pair = pairs.entry(format!("{module}.weight")).or_default();
         *if is_a { &mut pair.a } else { &mut pair.b } = Some(thin);
     }
     ensure!(!pairs.is_empty(), "{WEIGHTS} holds nothing");
-    let is_zero =
-        |thin: &Option<Thin>| thin.as_ref().is_some_and(|thin| thin.data.iter().all(|x| *x == 0.0));
+    let is_zero = |thin: &Option<PeftMatrix>| {
+        thin.as_ref().is_some_and(|thin| thin.data.iter().all(|x| *x == 0.0))
+    };
     ensure!(
         !pairs.values().all(|pair| is_zero(&pair.a) || is_zero(&pair.b)),
         "{WEIGHTS} changes nothing: one of the two matrices of each weight is all zeros, as before any training"

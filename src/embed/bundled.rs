@@ -12,11 +12,11 @@ use super::cache::default_dir;
 use crate::{atomic_file, input_file};
 
 /// The names and contents of the files of one folder.
-pub type Files = [(&'static str, &'static [u8])];
+pub type BundledFiles = [(&'static str, &'static [u8])];
 
 #[cfg(feature = "bundled-models")]
 mod models {
-    use super::Files;
+    use super::BundledFiles;
 
     macro_rules! model {
         ($name:literal: $($file:literal),+) => {
@@ -25,7 +25,7 @@ mod models {
     }
 
     /// All models, each with its weights last, because a folder counts as a model once it has weights.
-    pub static MODELS: &[(&str, &Files)] = &[
+    pub static MODELS: &[(&str, &BundledFiles)] = &[
         model!("potion-base-8M": "README.md", "config.json", "tokenizer.json", "model.safetensors"),
         model!("all-MiniLM-L6-v2": "README.md", "config.json", "tokenizer.json", "sentence_bert_config.json",
             "config_sentence_transformers.json", "1_Pooling/config.json", "model.safetensors"),
@@ -36,15 +36,15 @@ mod models {
 
 #[cfg(not(feature = "bundled-models"))]
 mod models {
-    pub static MODELS: &[(&str, &super::Files)] = &[];
+    pub static MODELS: &[(&str, &super::BundledFiles)] = &[];
 }
 
-fn files(name: &str) -> Option<&'static Files> {
+fn files(name: &str) -> Option<&'static BundledFiles> {
     models::MODELS.iter().find(|(model, _)| *model == name).map(|(_, files)| *files)
 }
 
 /// Whether this model or adapter is bundled.
-pub fn has(name: &str) -> bool {
+pub fn is_bundled(name: &str) -> bool {
     files(name).is_some()
 }
 
@@ -60,11 +60,11 @@ pub fn folder(name: &str) -> anyhow::Result<Option<PathBuf>> {
 ///
 /// # Errors
 /// A cache that cannot be written.
-pub fn unpack(name: &str, files: &Files) -> anyhow::Result<PathBuf> {
+pub fn unpack(name: &str, files: &BundledFiles) -> anyhow::Result<PathBuf> {
     unpack_into(&default_dir()?.join("bundled"), name, files)
 }
 
-fn unpack_into(cache: &Path, name: &str, files: &Files) -> anyhow::Result<PathBuf> {
+fn unpack_into(cache: &Path, name: &str, files: &BundledFiles) -> anyhow::Result<PathBuf> {
     let mut hash = blake3::Hasher::new();
     for (file, bytes) in files {
         hash.update(file.as_bytes()).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
@@ -86,10 +86,10 @@ fn unpack_into(cache: &Path, name: &str, files: &Files) -> anyhow::Result<PathBu
 mod tests {
     use super::*;
 
-    const FILES: &Files = &[("a/config.json", b"{}"), ("weights", b"1234")];
+    const FILES: &BundledFiles = &[("a/config.json", b"{}"), ("weights", b"1234")];
 
     #[test]
-    fn what_is_damaged_on_disk_is_written_anew() {
+    fn damaged_files_are_written_again() {
         let cache = tempfile::tempdir().unwrap();
         let dir = unpack_into(cache.path(), "tiny", FILES).unwrap();
         let read = |name: &str| std::fs::read(dir.join(name)).unwrap();
@@ -106,7 +106,7 @@ mod tests {
 
     #[cfg(feature = "bundled-models")]
     #[test]
-    fn the_program_has_all_of_what_lies_in_models() {
+    fn every_file_of_models_is_bundled() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
         for (name, files) in models::MODELS {
             let mut pending = vec![root.join(name)];

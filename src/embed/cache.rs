@@ -10,9 +10,9 @@ use std::sync::Mutex;
 
 use anyhow::{Context, bail};
 
-use super::same_vectors::SameVectors;
-use super::store::{Key, Store};
-use super::{Embedder, Role, Similarity, Vectors};
+use super::constant_vectors::ConstantVectorDetector;
+use super::row_store::{RowKey, RowStore};
+use super::{Embedder, EmbeddingVectors, TextRole, VectorSimilarity};
 
 /// Environment variable that sets the directory of cached vectors and scores.
 pub const CACHE_VARIABLE: &str = "KNOCKON_CACHE";
@@ -20,12 +20,12 @@ pub const CACHE_VARIABLE: &str = "KNOCKON_CACHE";
 /// An embedder with a cache on disk.
 pub struct CachedEmbedder {
     inner: Box<dyn Embedder>,
-    store: Store,
-    same: Mutex<SameVectors>,
+    store: RowStore,
+    constant_detector: Mutex<ConstantVectorDetector>,
 }
 
 /// A model that gives the same vector to this many different texts, and no other vector, is rejected.
-const TOLD_APART: usize = 8;
+const MIN_DISTINCT_TEXTS: usize = 8;
 
 /// The cache directory: `$KNOCKON_CACHE`, else `knockon` in the user's cache directory. It need not exist yet. The
 /// shared temporary directory is never used, because other users could have put files there.
@@ -51,8 +51,12 @@ impl CachedEmbedder {
     /// # Errors
     /// A directory that cannot be created or a file that cannot be opened for writing.
     pub fn new(inner: Box<dyn Embedder>, dir: Option<&Path>) -> anyhow::Result<Self> {
-        let store = Store::open(dir, &format!("{}.vectors", inner.fingerprint()), inner.dim())?;
-        Ok(Self { inner, store, same: Mutex::new(SameVectors::new(TOLD_APART)) })
+        let store = RowStore::open(dir, &format!("{}.vectors", inner.fingerprint()), inner.dim())?;
+        Ok(Self {
+            inner,
+            store,
+            constant_detector: Mutex::new(ConstantVectorDetector::new(MIN_DISTINCT_TEXTS)),
+        })
     }
 
     /// The file that holds the vectors.
@@ -60,12 +64,12 @@ impl CachedEmbedder {
         self.store.path()
     }
 
-    fn key(&self, role: Role, text: &str) -> Key {
+    fn key(&self, role: TextRole, text: &str) -> RowKey {
         let mut hash = blake3::Hasher::new();
         hash.update(self.inner.fingerprint().as_bytes());
         hash.update(match role {
-            Role::Query => b"\0q\0",
-            Role::Passage => b"\0p\0",
+            TextRole::Query => b"\0q\0",
+            TextRole::Passage => b"\0p\0",
         });
         hash.update(text.as_bytes());
         *hash.finalize().as_bytes()
@@ -81,7 +85,7 @@ impl Embedder for CachedEmbedder {
         self.inner.dim()
     }
 
-    fn similarity(&self) -> Similarity {
+    fn similarity(&self) -> VectorSimilarity {
         self.inner.similarity()
     }
 
@@ -89,24 +93,24 @@ impl Embedder for CachedEmbedder {
         self.inner.token_limit()
     }
 
-    fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
-        self.inner.are_cut(role, texts)
+    fn are_truncated(&self, role: TextRole, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        self.inner.are_truncated(role, texts)
     }
 
     fn embed(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors> {
+    ) -> anyhow::Result<EmbeddingVectors> {
         let dim = self.dim();
-        let keys: Vec<Key> = texts.iter().map(|t| self.key(role, t)).collect();
+        let keys: Vec<RowKey> = texts.iter().map(|t| self.key(role, t)).collect();
         let mut data = vec![0.0; texts.len() * dim];
-        let missing = self.store.recall(&keys, &mut data)?;
+        let missing = self.store.fetch(&keys, &mut data)?;
         done(texts.len() - missing.len());
 
         // Equal texts are embedded once, and the vector is copied afterwards.
-        let mut first: HashMap<Key, usize> = HashMap::new();
+        let mut first: HashMap<RowKey, usize> = HashMap::new();
         let (mut fresh, mut repeats) = (Vec::new(), Vec::new());
         for i in missing {
             match first.get(&keys[i]) {
@@ -123,22 +127,22 @@ impl Embedder for CachedEmbedder {
             for (row, &i) in part.iter().enumerate() {
                 data[i * dim..(i + 1) * dim].copy_from_slice(vectors.row(row));
             }
-            let part_keys: Vec<Key> = part.iter().map(|&i| keys[i]).collect();
+            let part_keys: Vec<RowKey> = part.iter().map(|&i| keys[i]).collect();
             self.store.append(&part_keys, &vectors.data)
         })?;
         for &(i, original) in &repeats {
             data.copy_within(original * dim..(original + 1) * dim, i * dim);
         }
         done(repeats.len());
-        let mut same = self.same.lock().unwrap_or_else(|e| e.into_inner());
-        texts.iter().zip(data.chunks_exact(dim)).for_each(|(text, row)| same.see(text, row));
-        if let Some(count) = same.verdict() {
+        let mut same = self.constant_detector.lock().unwrap_or_else(|e| e.into_inner());
+        texts.iter().zip(data.chunks_exact(dim)).for_each(|(text, row)| same.observe(text, row));
+        if let Some(count) = same.constant_text_count() {
             bail!(
                 "the same vector came for {count} different texts, and for all others so far: the model does not tell \
                  texts apart (its vectors are kept in {})",
                 self.path().display()
             );
         }
-        Ok(Vectors { dim, data })
+        Ok(EmbeddingVectors { dim, data })
     }
 }

@@ -5,47 +5,47 @@ mod adapter;
 pub mod bert;
 pub mod bundled;
 pub mod cache;
-mod corpus;
+mod constant_vectors;
+mod corpus_vectors;
 pub(crate) mod files;
 pub mod http;
-pub mod locate;
+mod model_package;
+pub mod model_paths;
+mod model_tokenizer;
 pub mod onnx;
-mod package;
-mod pairs;
+mod pair_scorer;
 pub mod pull;
 pub mod quantize;
 pub mod registry;
-mod same_vectors;
+pub(crate) mod row_store;
 pub mod similarity_map;
 mod spec;
 pub mod static_table;
-pub(crate) mod store;
-mod tokens;
 pub mod truncate;
 mod vector_file;
 pub(crate) mod weights;
 
 pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;
-pub use corpus::{CorpusVectors, Rows};
-pub use http::{HttpEmbedder, HttpSpec};
-pub use pairs::{CachedScorer, Pair, PairLimit, PairScorer};
+pub use corpus_vectors::{CorpusRows, CorpusVectors};
+pub use http::{HttpEmbedder, HttpEmbedderSpec};
+pub use pair_scorer::{CachedScorer, PairLimit, PairScorer, TextPair};
 pub use similarity_map::{Penalty, SimilarityMapSpec, is_similarity_map};
 pub use spec::{
-    CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, open, open_cached,
+    CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, TokenPooling, open, open_cached,
     open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
 };
 
 /// The side of a search that a text belongs to; models may expect a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
+pub enum TextRole {
     Query,
     Passage,
 }
 
 /// How the vectors of an embedder are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Similarity {
+pub enum VectorSimilarity {
     /// Vectors have unit length, so the dot product is the cosine.
     #[default]
     Cosine,
@@ -56,12 +56,12 @@ pub enum Similarity {
 /// A row-major matrix with one vector of `dim` numbers per row. Under [`Similarity::Cosine`] every row has unit
 /// length, or is all zeros for a text without a known token.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Vectors {
+pub struct EmbeddingVectors {
     pub dim: usize,
     pub data: Vec<f32>,
 }
 
-impl Vectors {
+impl EmbeddingVectors {
     pub fn len(&self) -> usize {
         self.data.len().checked_div(self.dim).unwrap_or(0)
     }
@@ -87,17 +87,17 @@ pub trait Embedder: Send + Sync {
     fn dim(&self) -> usize;
 
     /// How the vectors are compared. Search uses the dot product in either case.
-    fn similarity(&self) -> Similarity {
-        Similarity::Cosine
+    fn similarity(&self) -> VectorSimilarity {
+        VectorSimilarity::Cosine
     }
 
     /// Embeds `texts`, one row per text in their order. Calls `done(n)`, from any thread, after every `n` more texts.
     fn embed(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors>;
+    ) -> anyhow::Result<EmbeddingVectors>;
 
     /// The number of tokens of a text that the model reads; `None` if unknown, as for a remote endpoint.
     fn token_limit(&self) -> Option<usize> {
@@ -105,7 +105,7 @@ pub trait Embedder: Send + Sync {
     }
 
     /// For each text, whether it has more tokens than the model reads and is therefore truncated.
-    fn are_cut(&self, _: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+    fn are_truncated(&self, _: TextRole, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
         Ok(vec![false; texts.len()])
     }
 
@@ -113,12 +113,12 @@ pub trait Embedder: Send + Sync {
     /// computed, so that an error later on loses nothing. Parts may arrive in any order.
     fn embed_in_parts(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-        keep: &mut dyn FnMut(usize, &Vectors) -> anyhow::Result<()>,
+        keep: &mut dyn FnMut(usize, &EmbeddingVectors) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        for (i, part) in texts.chunks(PART).enumerate() {
+        for (i, part) in texts.chunks(TEXTS_PER_PART).enumerate() {
             let vectors = self.embed(role, part, done)?;
             anyhow::ensure!(
                 vectors.dim == self.dim() && vectors.len() == part.len(),
@@ -128,11 +128,11 @@ pub trait Embedder: Send + Sync {
                 part.len(),
                 self.dim()
             );
-            keep(i * PART, &vectors)?;
+            keep(i * TEXTS_PER_PART, &vectors)?;
         }
         Ok(())
     }
 }
 
 /// Number of texts per part in the default [`Embedder::embed_in_parts`].
-const PART: usize = 1024;
+const TEXTS_PER_PART: usize = 1024;

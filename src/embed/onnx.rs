@@ -15,21 +15,21 @@ use safetensors::tensor::TensorView;
 
 /// The fields of `onnx.proto` that are needed, with its field numbers.
 #[derive(Message)]
-struct ModelProto {
+struct OnnxModelProto {
     #[prost(message, optional, tag = "7")]
-    graph: Option<GraphProto>,
+    graph: Option<OnnxGraphProto>,
 }
 
 #[derive(Message)]
-struct GraphProto {
+struct OnnxGraphProto {
     #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeProto>,
+    node: Vec<OnnxNodeProto>,
     #[prost(message, repeated, tag = "5")]
-    initializer: Vec<TensorProto>,
+    initializer: Vec<OnnxTensorProto>,
 }
 
 #[derive(Message)]
-struct NodeProto {
+struct OnnxNodeProto {
     #[prost(string, repeated, tag = "1")]
     input: Vec<String>,
     #[prost(string, tag = "3")]
@@ -39,7 +39,7 @@ struct NodeProto {
 }
 
 #[derive(Message)]
-struct TensorProto {
+struct OnnxTensorProto {
     #[prost(int64, repeated, tag = "1")]
     dims: Vec<i64>,
     #[prost(int32, tag = "2")]
@@ -61,7 +61,7 @@ const INT8: i32 = 3;
 
 const QUANTIZED: &str = "_quantized";
 
-struct Matrix {
+struct OnnxMatrix {
     shape: Vec<usize>,
     data: Vec<f32>,
 }
@@ -71,12 +71,13 @@ struct Matrix {
 /// # Errors
 /// A damaged file, one with external or unsupported number data, or one without known tensor names.
 pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
-    let model = ModelProto::decode(Bytes::from(bytes)).context("not an ONNX file, or damaged")?;
+    let model =
+        OnnxModelProto::decode(Bytes::from(bytes)).context("not an ONNX file, or damaged")?;
     let graph = model.graph.context("the ONNX file holds no graph")?;
-    let found: HashMap<&str, &TensorProto> =
+    let found: HashMap<&str, &OnnxTensorProto> =
         graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
 
-    let mut tensors: BTreeMap<String, Matrix> = BTreeMap::new();
+    let mut tensors: BTreeMap<String, OnnxMatrix> = BTreeMap::new();
     for tensor in &graph.initializer {
         let name = tensor.name.strip_suffix(QUANTIZED).unwrap_or(&tensor.name);
         if name.ends_with(".weight") || name.ends_with(".bias") {
@@ -99,7 +100,7 @@ pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
 
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
         .into_iter()
-        .map(|(name, Matrix { shape, data })| {
+        .map(|(name, OnnxMatrix { shape, data })| {
             (name, shape, data.iter().flat_map(|x| x.to_le_bytes()).collect())
         })
         .collect();
@@ -111,13 +112,16 @@ pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The numbers of `tensor`, dequantised by the scale and zero point stored next to it if it is quantised.
-fn matrix(tensor: &TensorProto, found: &HashMap<&str, &TensorProto>) -> anyhow::Result<Matrix> {
-    let (shape, mut data) = numbers(tensor)?;
+fn matrix(
+    tensor: &OnnxTensorProto,
+    found: &HashMap<&str, &OnnxTensorProto>,
+) -> anyhow::Result<OnnxMatrix> {
+    let (shape, mut data) = stored_numbers(tensor)?;
     if let Some(base) = tensor.name.strip_suffix(QUANTIZED) {
         let part = |what: &str| {
             let name = format!("{base}{what}");
             let part = found.get(name.as_str()).with_context(|| format!("{name} is missing"))?;
-            numbers(part).map(|(_, data)| data)
+            stored_numbers(part).map(|(_, data)| data)
         };
         let (scale, zero) = (part("_scale")?, part("_zero_point")?);
         let cols = shape.last().copied().unwrap_or(1);
@@ -134,11 +138,11 @@ fn matrix(tensor: &TensorProto, found: &HashMap<&str, &TensorProto>) -> anyhow::
             }
         }
     }
-    Ok(Matrix { shape, data })
+    Ok(OnnxMatrix { shape, data })
 }
 
 /// The shape and the numbers as stored; integers are converted exactly.
-fn numbers(tensor: &TensorProto) -> anyhow::Result<(Vec<usize>, Vec<f32>)> {
+fn stored_numbers(tensor: &OnnxTensorProto) -> anyhow::Result<(Vec<usize>, Vec<f32>)> {
     let name = &tensor.name;
     let shape = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
     let shape = shape.with_context(|| format!("{name} has the shape {:?}", tensor.dims))?;
@@ -162,52 +166,52 @@ fn numbers(tensor: &TensorProto) -> anyhow::Result<(Vec<usize>, Vec<f32>)> {
 }
 
 /// Transposes (inputs, outputs) to (outputs, inputs); `None` if this is not a matrix.
-fn transposed(matrix: Matrix) -> Option<Matrix> {
+fn transposed(matrix: OnnxMatrix) -> Option<OnnxMatrix> {
     let &[rows, cols] = matrix.shape.as_slice() else { return None };
     let mut data = Vec::with_capacity(matrix.data.len());
     for c in 0..cols {
         data.extend(matrix.data.iter().skip(c).step_by(cols));
     }
-    Some(Matrix { shape: vec![cols, rows], data })
+    Some(OnnxMatrix { shape: vec![cols, rows], data })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tensor(name: &str, dims: &[i64], data_type: i32) -> TensorProto {
-        TensorProto { name: name.into(), dims: dims.into(), data_type, ..Default::default() }
+    fn tensor(name: &str, dims: &[i64], data_type: i32) -> OnnxTensorProto {
+        OnnxTensorProto { name: name.into(), dims: dims.into(), data_type, ..Default::default() }
     }
 
     #[test]
-    fn a_quantised_layer_comes_out_by_its_name_and_turned_round() {
+    fn a_quantised_layer_is_named_and_transposed() {
         let int8 = |q: &[i8]| Bytes::from(q.iter().map(|&q| q as u8).collect::<Vec<u8>>());
-        let graph = GraphProto {
-            node: vec![NodeProto {
+        let graph = OnnxGraphProto {
+            node: vec![OnnxNodeProto {
                 input: ["x", "onnx::MatMul_7_quantized"].map(String::from).into(),
                 name: "/encoder/layer.0/attention/self/query/MatMul_quant".into(),
                 op_type: "MatMulInteger".into(),
             }],
             initializer: vec![
-                TensorProto {
+                OnnxTensorProto {
                     raw_data: int8(&[1, -2, 3, 4, 5, -6]),
                     ..tensor("onnx::MatMul_7_quantized", &[2, 3], INT8)
                 },
-                TensorProto {
+                OnnxTensorProto {
                     float_data: vec![0.5, 1.0, 2.0],
                     ..tensor("onnx::MatMul_7_scale", &[3], FLOAT)
                 },
-                TensorProto {
+                OnnxTensorProto {
                     int32_data: vec![0, 0, 1],
                     ..tensor("onnx::MatMul_7_zero_point", &[3], INT8)
                 },
-                TensorProto {
+                OnnxTensorProto {
                     float_data: vec![7.0],
                     ..tensor("embeddings.LayerNorm.bias", &[1], FLOAT)
                 },
             ],
         };
-        let bytes = ModelProto { graph: Some(graph) }.encode_to_vec();
+        let bytes = OnnxModelProto { graph: Some(graph) }.encode_to_vec();
         let out = to_safetensors(bytes.clone()).unwrap();
         let tensors = safetensors::SafeTensors::deserialize(&out).unwrap();
         let names: Vec<&str> = tensors.names();
@@ -225,12 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn numbers_kept_elsewhere_are_missed() {
-        let graph = GraphProto {
+    fn external_tensor_data_is_an_error() {
+        let graph = OnnxGraphProto {
             node: Vec::new(),
             initializer: vec![tensor("pooler.dense.bias", &[4], FLOAT)],
         };
-        let error = to_safetensors(ModelProto { graph: Some(graph) }.encode_to_vec()).unwrap_err();
+        let error =
+            to_safetensors(OnnxModelProto { graph: Some(graph) }.encode_to_vec()).unwrap_err();
         assert!(error.to_string().contains("holds 0 numbers for the shape [4]"), "{error}");
     }
 }

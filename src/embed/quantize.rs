@@ -13,14 +13,14 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
-use super::bert::{Architecture, head_of};
-use super::files::{ModelFiles, purpose_of};
-use super::weights::{Rows, Weights};
-use crate::output::Output;
+use super::bert::{ModelArchitecture, classifier_layers};
+use super::files::{ModelFiles, detect_purpose};
+use super::weights::{ModelWeights, WeightMatrix};
+use crate::output::OutputWriter;
 
 /// The result of a quantisation.
 #[derive(Clone, Debug)]
-pub struct Quantized {
+pub struct QuantizedModel {
     pub dir: PathBuf,
     /// SHA-256 of `model.safetensors` before and after, in hex.
     pub source_sha256: String,
@@ -34,39 +34,43 @@ pub struct Quantized {
 ///
 /// # Errors
 /// A source that is damaged or already int8, or an output directory that cannot be written.
-pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Quantized> {
-    let purpose = purpose_of(source);
+pub fn quantize(
+    source: &Path,
+    output: &OutputWriter,
+    out: &Path,
+) -> anyhow::Result<QuantizedModel> {
+    let purpose = detect_purpose(source);
     let files = ModelFiles::read_for(source, purpose)?;
-    let weights = Weights::parse(&files.weights)?;
+    let weights = ModelWeights::parse(&files.weights)?;
     if weights.is_int8() {
         bail!("{} is int8 already", source.display());
     }
     let source_sha256 = sha256(&files.weights);
 
-    let mut tensors = Tensors::default();
+    let mut tensors = QuantizedTensors::default();
     if files.config.get("model_type").and_then(|t| t.as_str()) == Some("model2vec") {
-        tensors.rows("embeddings".to_owned(), &weights.rows("embeddings", 0, 0)?.into_int8());
+        tensors.rows("embeddings".to_owned(), &weights.matrix("embeddings", 0, 0)?.into_int8());
         if weights.has("mapping") {
-            let places = weights.places("mapping")?;
+            let places = weights.indices("mapping")?;
             let bytes = places.iter().flat_map(|place| (*place as u64).to_le_bytes()).collect();
             tensors.0.push(("mapping".to_owned(), Dtype::U64, vec![places.len()], bytes));
         }
         if weights.has("weights") {
-            let by_token = weights.vector("weights", weights.count("weights")?)?;
+            let by_token = weights.vector("weights", weights.element_count("weights")?)?;
             tensors.floats("weights".to_owned(), vec![by_token.len()], &by_token);
         }
     } else {
-        let architecture = Architecture::load(&files, &weights)?.into_int8();
-        let parts = architecture.parts();
+        let architecture = ModelArchitecture::load(&files, &weights)?.into_int8();
+        let parts = architecture.named_weights();
         for (name, rows) in parts.matrices {
             tensors.rows(name, rows);
         }
         for (name, vector) in parts.vectors {
             tensors.floats(name, vec![vector.len()], vector);
         }
-        for layer in head_of(&weights).into_iter().flatten() {
+        for layer in classifier_layers(&weights).into_iter().flatten() {
             let (weight, bias) = (format!("{layer}.weight"), format!("{layer}.bias"));
-            let rows = weights.rows(&weight, 0, 0)?;
+            let rows = weights.matrix(&weight, 0, 0)?;
             if weights.has(&bias) {
                 let values = weights.vector(&bias, rows.len())?;
                 tensors.floats(bias, vec![values.len()], &values);
@@ -75,11 +79,11 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
         }
         // ModernBERT's head has its own norm, and Stanford's ColBERT has a projection.
         for name in ["head.norm.weight", "head.norm.bias"].iter().filter(|name| weights.has(name)) {
-            let values = weights.vector(name, weights.count(name)?)?;
+            let values = weights.vector(name, weights.element_count(name)?)?;
             tensors.floats((*name).to_owned(), vec![values.len()], &values);
         }
-        if files.late.as_ref().is_some_and(|late| late.stanford) {
-            tensors.rows("linear.weight".to_owned(), &weights.rows("linear.weight", 0, 0)?);
+        if files.late_interaction.as_ref().is_some_and(|late| late.stanford) {
+            tensors.rows("linear.weight".to_owned(), &weights.matrix("linear.weight", 0, 0)?);
         }
     }
     weights.check_all_read(purpose)?;
@@ -96,7 +100,7 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
     let bytes =
         safetensors::serialize(views, Some(metadata)).context("cannot lay out the tensors")?;
 
-    let result = Quantized {
+    let result = QuantizedModel {
         dir: out.to_owned(),
         sha256: sha256(&bytes),
         source_size: files.weights.len() as u64,
@@ -105,11 +109,11 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
     };
     // All these paths were checked to stay inside the directory when they were read.
     let mut made = files.settings.clone();
-    let first = match files.first.as_str() {
+    let first = match files.transformer_folder.as_str() {
         "" => String::new(),
         first => format!("{first}/"),
     };
-    let tokenizer = minified_tokenizer(&files.tokenizer.json, files.tokenizer.keeps_end)?;
+    let tokenizer = minified_tokenizer(&files.tokenizer.json, files.tokenizer.truncates_start)?;
     made.push((format!("{first}config.json"), serde_json::to_vec_pretty(&files.config)?));
     made.push((format!("{first}tokenizer.json"), tokenizer));
     // The weights come last, because a directory counts as a model once it has them.
@@ -122,19 +126,19 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
 
 /// The name, type, shape and bytes of each tensor of the new file.
 #[derive(Default)]
-struct Tensors(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
+struct QuantizedTensors(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
 
-impl Tensors {
+impl QuantizedTensors {
     fn floats(&mut self, name: String, shape: Vec<usize>, values: &[f32]) {
         let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         self.0.push((name, Dtype::F32, shape, bytes));
     }
 
-    fn rows(&mut self, name: String, rows: &Rows) {
+    fn rows(&mut self, name: String, rows: &WeightMatrix) {
         let shape = vec![rows.len(), rows.cols()];
         match rows {
-            Rows::F32 { data, .. } => self.floats(name, shape, data),
-            Rows::Int8 { data, scale, smooth, .. } => {
+            WeightMatrix::F32 { data, .. } => self.floats(name, shape, data),
+            WeightMatrix::Int8 { data, scale, smooth, .. } => {
                 self.floats(format!("{name}.scale"), vec![scale.len()], scale);
                 if !smooth.is_empty() {
                     self.floats(format!("{name}.smooth"), vec![smooth.len()], smooth);

@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::adapter::base_of;
-use super::files::{ModelFiles, Purpose};
-use super::similarity_map::{SimilarityMap, SimilarityMapSpec};
-use super::truncate::Truncated;
-use super::{CachedEmbedder, Embedder, PairScorer, bert, locate, static_table};
+use super::adapter::base_model_name;
+use super::files::{LoadPurpose, ModelFiles};
+use super::similarity_map::{SimilarityMapScorer, SimilarityMapSpec};
+use super::truncate::TruncatedEmbedder;
+use super::{CachedEmbedder, Embedder, PairScorer, bert, model_paths, static_table};
 
 /// The kind of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -37,7 +37,7 @@ impl ModelKind {
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Precision {
+pub enum ModelPrecision {
     #[default]
     Int8,
     F32,
@@ -46,7 +46,7 @@ pub enum Precision {
 /// How the token vectors of a text are combined into one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Pooling {
+pub enum TokenPooling {
     /// The mean over all tokens, including special tokens.
     Mean,
     /// The vector of the first token.
@@ -70,8 +70,8 @@ pub struct ModelSpec {
     pub kind: ModelKind,
     /// A name listed by `knockon models list`, or a directory. Also that of a LoRA adapter, which names its base model.
     pub model: String,
-    pub precision: Precision,
-    pub pooling: Option<Pooling>,
+    pub precision: ModelPrecision,
+    pub pooling: Option<TokenPooling>,
     pub query_prefix: Option<String>,
     pub passage_prefix: Option<String>,
     /// Longer texts are truncated to this many tokens, including special tokens.
@@ -88,7 +88,7 @@ impl ModelSpec {
         Self {
             kind,
             model: model.into(),
-            precision: Precision::default(),
+            precision: ModelPrecision::default(),
             pooling: None,
             query_prefix: None,
             passage_prefix: None,
@@ -102,11 +102,11 @@ impl ModelSpec {
     ///
     /// # Errors
     /// An adapter that does not name its base model.
-    fn settled(&self) -> anyhow::Result<Cow<'_, ModelSpec>> {
-        let named = locate::adapter_dir(&self.model).filter(|_| self.adapter.is_none());
+    fn with_resolved_adapter(&self) -> anyhow::Result<Cow<'_, ModelSpec>> {
+        let named = model_paths::adapter_dir(&self.model).filter(|_| self.adapter.is_none());
         Ok(match named {
             Some(dir) => Cow::Owned(ModelSpec {
-                model: base_of(&dir)?,
+                model: base_model_name(&dir)?,
                 adapter: Some(self.model.clone()),
                 ..self.clone()
             }),
@@ -114,7 +114,7 @@ impl ModelSpec {
         })
     }
 
-    pub fn with_precision(mut self, precision: Precision) -> Self {
+    pub fn with_precision(mut self, precision: ModelPrecision) -> Self {
         self.precision = precision;
         self
     }
@@ -125,7 +125,7 @@ impl ModelSpec {
 pub struct CrossEncoderSpec {
     /// A name listed by `knockon models list`, or a directory.
     pub model: String,
-    pub precision: Precision,
+    pub precision: ModelPrecision,
     /// Longer pairs are truncated to this many tokens, including special tokens; `None`: to the model's limit.
     pub max_tokens: Option<usize>,
     /// A template that joins `{query}` and `{passage}` into one text; `None`: they are passed as two segments.
@@ -138,8 +138,8 @@ pub struct CrossEncoderSpec {
 /// A model that is not on disk (the message names the command that fetches it), files that are missing, damaged or of
 /// an unsupported architecture, or settings that the model does not support.
 pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
-    let Whole { embedder, dim } = whole(spec)?;
-    truncated(embedder, dim)
+    let UntruncatedEmbedder { embedder, dim } = open_untruncated(spec)?;
+    truncate_to(embedder, dim)
 }
 
 /// Like [`open`], with vectors cached in `cache`, by default the user's cache. The cache holds untruncated vectors, so
@@ -148,31 +148,33 @@ pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
 /// # Errors
 /// As [`open`], and a cache that cannot be written.
 pub fn open_cached(spec: &ModelSpec, cache: Option<&Path>) -> anyhow::Result<Box<dyn Embedder>> {
-    let Whole { embedder, dim } = whole(spec)?;
-    truncated(Box::new(CachedEmbedder::new(embedder, cache)?), dim)
+    let UntruncatedEmbedder { embedder, dim } = open_untruncated(spec)?;
+    truncate_to(Box::new(CachedEmbedder::new(embedder, cache)?), dim)
 }
 
 /// An embedder whose vectors are still to be truncated to `dim` numbers.
-struct Whole {
+struct UntruncatedEmbedder {
     embedder: Box<dyn Embedder>,
     dim: Option<usize>,
 }
 
-fn truncated(whole: Box<dyn Embedder>, dim: Option<usize>) -> anyhow::Result<Box<dyn Embedder>> {
+fn truncate_to(whole: Box<dyn Embedder>, dim: Option<usize>) -> anyhow::Result<Box<dyn Embedder>> {
     Ok(match dim {
         None => whole,
-        Some(dim) => Box::new(Truncated::new(whole, dim)?),
+        Some(dim) => Box::new(TruncatedEmbedder::new(whole, dim)?),
     })
 }
 
-fn whole(spec: &ModelSpec) -> anyhow::Result<Whole> {
-    let spec = &*spec.settled()?;
+fn open_untruncated(spec: &ModelSpec) -> anyhow::Result<UntruncatedEmbedder> {
+    let spec = &*spec.with_resolved_adapter()?;
     load(spec, |files| {
         let embedder: Box<dyn Embedder> = match spec.kind {
-            ModelKind::Static => Box::new(static_table::StaticTable::load(files, spec)?),
-            ModelKind::Transformer => Box::new(bert::Bert::load_pooled(files, spec)?),
+            ModelKind::Static => Box::new(static_table::StaticTableEmbedder::load(files, spec)?),
+            ModelKind::Transformer => {
+                Box::new(bert::TransformerEmbedder::load_pooled(files, spec)?)
+            }
         };
-        Ok(Whole { embedder, dim: spec.dim.or(files.truncate_dim) })
+        Ok(UntruncatedEmbedder { embedder, dim: spec.dim.or(files.truncate_dim) })
     })
 }
 
@@ -181,7 +183,7 @@ fn whole(spec: &ModelSpec) -> anyhow::Result<Whole> {
 /// # Errors
 /// As [`open`].
 pub fn open_cross_encoder(spec: &CrossEncoderSpec) -> anyhow::Result<Box<dyn PairScorer>> {
-    let loaded = load_for(Purpose::Scores, &spec.model, spec.precision, |files| {
+    let loaded = load_for(LoadPurpose::Scores, &spec.model, spec.precision, |files| {
         bert::CrossEncoder::load(files, spec)
     })?;
     Ok(Box::new(loaded))
@@ -192,8 +194,8 @@ pub fn open_cross_encoder(spec: &CrossEncoderSpec) -> anyhow::Result<Box<dyn Pai
 /// # Errors
 /// As [`open`].
 pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
-    let spec = &*spec.settled()?;
-    let loaded = load(spec, |files| bert::MaxSim::load(files, spec))?;
+    let spec = &*spec.with_resolved_adapter()?;
+    let loaded = load(spec, |files| bert::MaxSimScorer::load(files, spec))?;
     Ok(Box::new(loaded))
 }
 
@@ -201,9 +203,9 @@ pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_maps(spec: &ModelSpec, tokens: usize) -> anyhow::Result<bert::Maps> {
-    let spec = &*spec.settled()?;
-    load(spec, |files| bert::Maps::load(files, spec, tokens))
+pub fn open_maps(spec: &ModelSpec, tokens: usize) -> anyhow::Result<bert::SimilarityMapper> {
+    let spec = &*spec.with_resolved_adapter()?;
+    load(spec, |files| bert::SimilarityMapper::load(files, spec, tokens))
 }
 
 /// Loads a network over similarity maps from its directory, and the model that makes the maps.
@@ -212,7 +214,7 @@ pub fn open_maps(spec: &ModelSpec, tokens: usize) -> anyhow::Result<bert::Maps> 
 /// A directory that is damaged or of another kind; a model that is missing, or that is not the one for which the
 /// network was trained.
 pub fn open_similarity_map(spec: &SimilarityMapSpec) -> anyhow::Result<Box<dyn PairScorer>> {
-    let opened = SimilarityMap::open(spec)
+    let opened = SimilarityMapScorer::open(spec)
         .with_context(|| format!("cannot load the similarity map {}", spec.dir))?;
     Ok(Box::new(opened))
 }
@@ -221,16 +223,16 @@ fn load<T>(
     spec: &ModelSpec,
     load: impl FnOnce(&ModelFiles) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    load_for(Purpose::Vectors, &spec.model, spec.precision, load)
+    load_for(LoadPurpose::Vectors, &spec.model, spec.precision, load)
 }
 
 fn load_for<T>(
-    purpose: Purpose,
+    purpose: LoadPurpose,
     model: &str,
-    precision: Precision,
+    precision: ModelPrecision,
     load: impl FnOnce(&ModelFiles) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let dir = locate::model_dir(model, precision)?;
+    let dir = model_paths::model_dir(model, precision)?;
     ModelFiles::read_for(&dir, purpose)
         .and_then(|files| load(&files))
         .with_context(|| format!("cannot load the model {model} from {}", dir.display()))

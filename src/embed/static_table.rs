@@ -7,35 +7,35 @@ use anyhow::{bail, ensure};
 use rayon::prelude::*;
 
 use super::bert::normalize;
-use super::files::{ModelFiles, Purpose};
-use super::tokens::Tokens;
-use super::weights::{Rows, Weights};
-use super::{Embedder, ModelSpec, Precision, Role, Similarity, Vectors};
+use super::files::{LoadPurpose, ModelFiles};
+use super::model_tokenizer::ModelTokenizer;
+use super::weights::{ModelWeights, WeightMatrix};
+use super::{Embedder, EmbeddingVectors, ModelPrecision, ModelSpec, TextRole, VectorSimilarity};
 
 /// The default maximum of tokens per text, that of model2vec.
 const MAX_TOKENS: usize = 512;
 
 /// A loaded static embedding model.
-pub struct StaticTable {
-    tokens: Tokens,
+pub struct StaticTableEmbedder {
+    tokens: ModelTokenizer,
     unknown: Option<u32>,
-    table: Rows,
+    table: WeightMatrix,
     /// The table row of each token; empty if rows are token ids.
-    mapping: Vec<usize>,
+    row_of_token: Vec<usize>,
     /// The weight of each token; empty if all are equal.
     weights: Vec<f32>,
     /// Maximum number of characters of a text that are read.
-    most_chars: usize,
+    max_chars: usize,
     query_prefix: String,
     passage_prefix: String,
     fingerprint: String,
 }
 
-impl StaticTable {
+impl StaticTableEmbedder {
     /// # Errors
     /// Files that do not match, a setting that static tables do not support, or precision f32 with int8 weights.
     pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
-        if spec.pooling.is_some_and(|p| p != super::Pooling::Mean) || spec.adapter.is_some() {
+        if spec.pooling.is_some_and(|p| p != super::TokenPooling::Mean) || spec.adapter.is_some() {
             bail!("a static table has no layers: its pooling is mean, and no adapter fits it");
         }
         if files.config.get("num_hidden_layers").is_some() {
@@ -46,24 +46,24 @@ impl StaticTable {
         ensure!(
             files.config["model_type"] == "model2vec",
             "config.json is not that of a static table: its model_type is {}, not model2vec",
-            super::files::shown(&files.config["model_type"])
+            super::files::abbreviated(&files.config["model_type"])
         );
         ensure!(
-            files.on_text.is_empty()
-                && files.on_tokens.is_empty()
-                && files.similarity == Similarity::Cosine
+            files.text_modules.is_empty()
+                && files.token_modules.is_empty()
+                && files.similarity == VectorSimilarity::Cosine
                 && files.pooling.as_ref().is_some_and(|pooling| pooling.modes.len() == 1),
             "modules behind a static table, or a comparison other than the cosine, are not carried out"
         );
-        let weights = Weights::parse(&files.weights)?;
+        let weights = ModelWeights::parse(&files.weights)?;
         ensure!(
-            spec.precision == Precision::Int8 || !weights.is_int8(),
+            spec.precision == ModelPrecision::Int8 || !weights.is_int8(),
             "the weights there are int8, and precision f32 was asked for"
         );
-        let table = weights.rows("embeddings", 0, 0)?;
+        let table = weights.matrix("embeddings", 0, 0)?;
         let table = match spec.precision {
-            Precision::F32 => table,
-            Precision::Int8 => table.into_int8(),
+            ModelPrecision::F32 => table,
+            ModelPrecision::Int8 => table.into_int8(),
         };
         let own_cut = match files.config.get("max_length") {
             None => MAX_TOKENS,
@@ -73,7 +73,7 @@ impl StaticTable {
         let max_tokens = spec.max_tokens.unwrap_or(own_cut);
         ensure!(max_tokens > 0, "max_tokens is {max_tokens}; at least 1 is needed");
         let mapping = match weights.has("mapping") {
-            true => weights.places("mapping")?,
+            true => weights.indices("mapping")?,
             false => Vec::new(),
         };
         if let Some(row) = mapping.iter().find(|row| **row >= table.len()) {
@@ -81,20 +81,20 @@ impl StaticTable {
         }
         let mut ids = if mapping.is_empty() { table.len() } else { mapping.len() };
         let by_token = match weights.has("weights") {
-            true => weights.vector("weights", weights.count("weights")?)?,
+            true => weights.vector("weights", weights.element_count("weights")?)?,
             false => Vec::new(),
         };
         if !by_token.is_empty() {
             ids = ids.min(by_token.len());
         }
-        weights.check_all_read(Purpose::Vectors)?;
-        let tokens = Tokens::load(&files.tokenizer, max_tokens, false, ids)?;
-        let tokens = tokens.lowering(files.lower_case);
+        weights.check_all_read(LoadPurpose::Vectors)?;
+        let tokens = ModelTokenizer::load(&files.tokenizer, max_tokens, false, ids)?;
+        let tokens = tokens.with_lower_case(files.lower_case);
         let prefix = |asked: &Option<String>, role| {
             asked.clone().unwrap_or_else(|| files.prefix(role).to_owned())
         };
-        let query_prefix = prefix(&spec.query_prefix, Role::Query);
-        let passage_prefix = prefix(&spec.passage_prefix, Role::Passage);
+        let query_prefix = prefix(&spec.query_prefix, TextRole::Query);
+        let passage_prefix = prefix(&spec.passage_prefix, TextRole::Passage);
         let fingerprint = files.fingerprint(&format!(
             "static 2 {:?} {max_tokens} {query_prefix:?} {passage_prefix:?}",
             spec.precision
@@ -105,9 +105,9 @@ impl StaticTable {
             tokens,
             unknown,
             table,
-            mapping,
+            row_of_token: mapping,
             weights: by_token,
-            most_chars,
+            max_chars: most_chars,
             query_prefix,
             passage_prefix,
             fingerprint,
@@ -116,8 +116,8 @@ impl StaticTable {
 }
 
 /// The median number of characters per token, rounded down: model2vec reads at most that many characters per token.
-fn median_length(tokens: &Tokens) -> usize {
-    let mut lengths: Vec<usize> = tokens.all().map(|token| token.chars().count()).collect();
+fn median_length(tokens: &ModelTokenizer) -> usize {
+    let mut lengths: Vec<usize> = tokens.token_texts().map(|token| token.chars().count()).collect();
     lengths.sort_unstable();
     let middle = lengths.len() / 2;
     match lengths.len() {
@@ -127,21 +127,21 @@ fn median_length(tokens: &Tokens) -> usize {
     }
 }
 
-impl StaticTable {
-    fn prefix(&self, role: Role) -> &str {
+impl StaticTableEmbedder {
+    fn prefix(&self, role: TextRole) -> &str {
         match role {
-            Role::Query => &self.query_prefix,
-            Role::Passage => &self.passage_prefix,
+            TextRole::Query => &self.query_prefix,
+            TextRole::Passage => &self.passage_prefix,
         }
     }
 
     /// The prefixed text, truncated to the characters that are tokenized.
-    fn read(&self, role: Role, text: &str) -> String {
-        self.prefix(role).chars().chain(text.chars()).take(self.most_chars).collect()
+    fn limited_text(&self, role: TextRole, text: &str) -> String {
+        self.prefix(role).chars().chain(text.chars()).take(self.max_chars).collect()
     }
 }
 
-impl Embedder for StaticTable {
+impl Embedder for StaticTableEmbedder {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -152,19 +152,19 @@ impl Embedder for StaticTable {
 
     fn embed(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors> {
+    ) -> anyhow::Result<EmbeddingVectors> {
         let dim = self.dim();
-        let read: Vec<String> = texts.iter().map(|text| self.read(role, text)).collect();
+        let read: Vec<String> = texts.iter().map(|text| self.limited_text(role, text)).collect();
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
         let ids = self.tokens.encode("", &read)?;
         let mut data = vec![0.0; ids.len() * dim];
         data.par_chunks_mut(dim).zip(&ids).try_for_each(|(out, ids)| {
             for &id in ids.iter().filter(|&&id| Some(id) != self.unknown) {
                 let id = id as usize;
-                let row = self.mapping.get(id).copied().unwrap_or(id);
+                let row = self.row_of_token.get(id).copied().unwrap_or(id);
                 match self.weights.get(id) {
                     Some(&weight) => self.table.add_weighted_row(row, weight, out),
                     None => self.table.add_row(row, out),
@@ -179,16 +179,16 @@ impl Embedder for StaticTable {
             Ok(())
         })?;
         done(texts.len());
-        Ok(Vectors { dim, data })
+        Ok(EmbeddingVectors { dim, data })
     }
     fn token_limit(&self) -> Option<usize> {
         Some(self.tokens.max_tokens())
     }
 
-    fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
-        let read: Vec<String> = texts.iter().map(|text| self.read(role, text)).collect();
+    fn are_truncated(&self, role: TextRole, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        let read: Vec<String> = texts.iter().map(|text| self.limited_text(role, text)).collect();
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
-        let mut cut = self.tokens.are_cut("", &read)?;
+        let mut cut = self.tokens.are_truncated("", &read)?;
         // Truncation to the maximum number of characters counts as well.
         for ((cut, text), read) in cut.iter_mut().zip(texts).zip(&read) {
             *cut |= read.len() < self.prefix(role).len() + text.len();

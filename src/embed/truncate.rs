@@ -4,16 +4,16 @@
 use anyhow::ensure;
 
 use super::bert::normalize;
-use super::{Embedder, Role, Similarity, Vectors};
+use super::{Embedder, EmbeddingVectors, TextRole, VectorSimilarity};
 
 /// An embedder whose vectors are truncated.
-pub struct Truncated {
+pub struct TruncatedEmbedder {
     inner: Box<dyn Embedder>,
     dim: usize,
     fingerprint: String,
 }
 
-impl Truncated {
+impl TruncatedEmbedder {
     /// # Errors
     /// `dim` is 0 or more than the dimensions of `inner`.
     pub fn new(inner: Box<dyn Embedder>, dim: usize) -> anyhow::Result<Self> {
@@ -28,7 +28,7 @@ impl Truncated {
     }
 }
 
-impl Embedder for Truncated {
+impl Embedder for TruncatedEmbedder {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -37,7 +37,7 @@ impl Embedder for Truncated {
         self.dim
     }
 
-    fn similarity(&self) -> Similarity {
+    fn similarity(&self) -> VectorSimilarity {
         self.inner.similarity()
     }
 
@@ -45,26 +45,26 @@ impl Embedder for Truncated {
         self.inner.token_limit()
     }
 
-    fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
-        self.inner.are_cut(role, texts)
+    fn are_truncated(&self, role: TextRole, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        self.inner.are_truncated(role, texts)
     }
 
     fn embed(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors> {
+    ) -> anyhow::Result<EmbeddingVectors> {
         let whole = self.inner.embed(role, texts, done)?;
         let mut data = Vec::with_capacity(whole.len() * self.dim);
         for row in whole.data.chunks_exact(whole.dim) {
             let start = data.len();
             data.extend_from_slice(&row[..self.dim]);
             // Under the dot product the length of a vector matters and must stay.
-            if self.similarity() == Similarity::Cosine {
+            if self.similarity() == VectorSimilarity::Cosine {
                 normalize(&mut data[start..]);
             }
         }
-        Ok(Vectors { dim: self.dim, data })
+        Ok(EmbeddingVectors { dim: self.dim, data })
     }
 }

@@ -13,19 +13,19 @@ use anyhow::{Context, ensure};
 use memmap2::{Mmap, MmapOptions};
 use rayon::prelude::*;
 
-use super::Vectors;
+use super::EmbeddingVectors;
 use crate::{atomic_file, input_file};
 
 const MAGIC: &[u8; 8] = b"knockon2";
 /// Bytes of the header: magic, numbers per row, rows, key, checksum. A multiple of 4, so that the rows are aligned.
-const HEADER: usize = 8 + 8 + 8 + 32 + 32;
+const HEADER_BYTES: usize = 8 + 8 + 8 + 32 + 32;
 /// Approximate bytes per window: small compared with a large corpus, large compared with the cost of a seek.
-const WINDOW: usize = 64 << 20;
+const WINDOW_BYTES: usize = 64 << 20;
 /// Windows start at multiples of this many rows.
-const STEP: usize = 4096;
+const WINDOW_ROW_STEP: usize = 4096;
 
 /// Identifies the rows: equal keys mean equal rows.
-pub type FileKey = [u8; 32];
+pub type VectorFileKey = [u8; 32];
 
 /// An open file of `rows` vectors of `dim` numbers.
 pub struct VectorFile {
@@ -36,9 +36,9 @@ pub struct VectorFile {
 }
 
 /// A range of rows, mapped as long as this value lives.
-pub struct Window(Option<Mmap>);
+pub struct VectorFileWindow(Option<Mmap>);
 
-impl Deref for Window {
+impl Deref for VectorFileWindow {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
@@ -48,22 +48,22 @@ impl Deref for Window {
 
 /// Splits the rows of a corpus into ranges of about [`WINDOW`] bytes.
 pub fn windows(rows: usize, dim: usize) -> impl Iterator<Item = Range<usize>> + Clone {
-    let size = (WINDOW / (4 * dim.max(1))).next_multiple_of(STEP);
+    let size = (WINDOW_BYTES / (4 * dim.max(1))).next_multiple_of(WINDOW_ROW_STEP);
     (0..rows).step_by(size).map(move |start| start..rows.min(start + size))
 }
 
 impl VectorFile {
     /// Opens the file at `path`; `None` unless it holds exactly these rows, undamaged.
-    pub fn open(path: &Path, key: &FileKey, dim: usize, rows: usize) -> Option<VectorFile> {
+    pub fn open(path: &Path, key: &VectorFileKey, dim: usize, rows: usize) -> Option<VectorFile> {
         let mut file = input_file::open(path).ok()?;
-        let mut found = [0; HEADER];
+        let mut found = [0; HEADER_BYTES];
         file.read_exact(&mut found).ok()?;
         let length = file.metadata().ok()?.len();
         let file = VectorFile { file, path: path.to_owned(), dim, rows };
         // Compare length and header first: the checksum reads the whole file.
-        let whole = length == (HEADER + 4 * dim * rows) as u64
-            && found[..HEADER - 32] == header(key, dim, rows, &[0; 32])[..HEADER - 32];
-        (whole && file.checksum().ok()? == found[HEADER - 32..]).then_some(file)
+        let whole = length == (HEADER_BYTES + 4 * dim * rows) as u64
+            && found[..HEADER_BYTES - 32] == header(key, dim, rows, &[0; 32])[..HEADER_BYTES - 32];
+        (whole && file.checksum().ok()? == found[HEADER_BYTES - 32..]).then_some(file)
     }
 
     /// Writes the file; `part` computes one range of rows after another.
@@ -72,12 +72,12 @@ impl VectorFile {
     /// A file that cannot be written, or an error of `part`.
     pub fn write(
         path: &Path,
-        key: &FileKey,
+        key: &VectorFileKey,
         (dim, rows): (usize, usize),
-        mut part: impl FnMut(Range<usize>) -> anyhow::Result<Vectors>,
+        mut part: impl FnMut(Range<usize>) -> anyhow::Result<EmbeddingVectors>,
     ) -> anyhow::Result<VectorFile> {
         let mut sum = blake3::Hasher::new();
-        atomic_file::fill(path, HEADER, |file| {
+        atomic_file::write_with_header(path, HEADER_BYTES, |file| {
             for window in windows(rows, dim) {
                 let expected = window.len() * dim;
                 let vectors = part(window)?;
@@ -101,18 +101,20 @@ impl VectorFile {
     ///
     /// # Errors
     /// A file that cannot be mapped.
-    pub fn window(&self, rows: Range<usize>) -> anyhow::Result<Window> {
+    pub fn window(&self, rows: Range<usize>) -> anyhow::Result<VectorFileWindow> {
         let row = 4 * self.dim;
         let length = row * rows.len();
         if length == 0 {
-            return Ok(Window(None));
+            return Ok(VectorFileWindow(None));
         }
         let mut options = MmapOptions::new();
-        options.offset((HEADER + row * rows.start) as u64).len(length);
+        options.offset((HEADER_BYTES + row * rows.start) as u64).len(length);
         // SAFETY: the file was written under another name and renamed when complete, and knockon never writes to it
         // again: a replacement is a new file that takes its name, and this one exists until it is closed.
         let map = unsafe { options.map(&self.file) };
-        Ok(Window(Some(map.with_context(|| format!("cannot map {}", self.path.display()))?)))
+        Ok(VectorFileWindow(Some(
+            map.with_context(|| format!("cannot map {}", self.path.display()))?,
+        )))
     }
 
     /// The hash of the windows' hashes, which can be computed in parallel.
@@ -129,8 +131,8 @@ impl VectorFile {
     }
 }
 
-fn header(key: &FileKey, dim: usize, rows: usize, sum: &[u8; 32]) -> [u8; HEADER] {
-    let mut bytes = [0; HEADER];
+fn header(key: &VectorFileKey, dim: usize, rows: usize, sum: &[u8; 32]) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..16].copy_from_slice(&(dim as u64).to_le_bytes());
     bytes[16..24].copy_from_slice(&(rows as u64).to_le_bytes());

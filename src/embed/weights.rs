@@ -11,30 +11,30 @@ use anyhow::{Context, bail, ensure};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::adapter::Adapter;
-use super::files::{Faults, IGNORED_TENSORS, Purpose};
+use super::adapter::PeftAdapter;
+use super::files::{DirectoryFaults, IGNORED_TENSORS, LoadPurpose};
 
 /// The tensors of one file, looked up by name with or without the prefixes that exporters add.
-pub struct Weights<'a> {
+pub struct ModelWeights<'a> {
     tensors: SafeTensors<'a>,
     prefix: &'static str,
-    adapter: Option<&'a Adapter>,
+    adapter: Option<&'a PeftAdapter>,
     /// The names in the file of the tensors that were read.
-    read: RefCell<BTreeSet<String>>,
+    read_names: RefCell<BTreeSet<String>>,
 }
 
 /// The maximum number of unused tensors listed in a message.
-const NAMED: usize = 5;
+const MAX_NAMED_TENSORS: usize = 5;
 
 /// The table that may be constant: RoBERTa does not use token types and sets their embeddings to zero.
-const MAY_BE_EMPTY: &str = "token_type_embeddings.weight";
+const MAY_BE_CONSTANT: &str = "token_type_embeddings.weight";
 
 /// The prefixes that exporters add to the names of the encoder's tensors.
-pub(super) const PREFIXES: [&str; 4] = ["bert.", "roberta.", "mpnet.", "model."];
+pub(super) const TENSOR_PREFIXES: [&str; 4] = ["bert.", "roberta.", "mpnet.", "model."];
 
 /// A row-major matrix in the precision of the file.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Rows {
+pub enum WeightMatrix {
     F32 {
         data: Vec<f32>,
         cols: usize,
@@ -48,17 +48,17 @@ pub enum Rows {
     },
 }
 
-impl Rows {
+impl WeightMatrix {
     pub fn len(&self) -> usize {
         match self {
-            Rows::F32 { data, cols } => data.len().checked_div(*cols).unwrap_or(0),
-            Rows::Int8 { scale, .. } => scale.len(),
+            WeightMatrix::F32 { data, cols } => data.len().checked_div(*cols).unwrap_or(0),
+            WeightMatrix::Int8 { scale, .. } => scale.len(),
         }
     }
 
     pub fn cols(&self) -> usize {
         match self {
-            Rows::F32 { cols, .. } | Rows::Int8 { cols, .. } => *cols,
+            WeightMatrix::F32 { cols, .. } | WeightMatrix::Int8 { cols, .. } => *cols,
         }
     }
 
@@ -72,12 +72,12 @@ impl Rows {
     /// Adds row `r` to `out`. Only for tables, which have no `smooth`.
     pub fn add_row(&self, r: usize, out: &mut [f32]) {
         match self {
-            Rows::F32 { data, cols } => {
+            WeightMatrix::F32 { data, cols } => {
                 for (o, w) in out.iter_mut().zip(&data[r * cols..(r + 1) * cols]) {
                     *o += w;
                 }
             }
-            Rows::Int8 { data, scale, cols, .. } => {
+            WeightMatrix::Int8 { data, scale, cols, .. } => {
                 let s = scale[r];
                 for (o, &q) in out.iter_mut().zip(&data[r * cols..(r + 1) * cols]) {
                     *o += s * f32::from(q);
@@ -90,12 +90,12 @@ impl Rows {
     /// All numbers are zero or all rows are equal: the result would be the same for every input.
     fn check_not_constant(&self, name: &str) -> anyhow::Result<()> {
         let scaled = |r: usize| match self {
-            Rows::F32 { .. } => 1.0,
-            Rows::Int8 { scale, .. } => scale[r],
+            WeightMatrix::F32 { .. } => 1.0,
+            WeightMatrix::Int8 { scale, .. } => scale[r],
         };
         let (zero, equal) = match self {
-            Rows::F32 { data, cols } => (is_zero(data), rows_are_equal(data, *cols)),
-            Rows::Int8 { data, scale, cols, .. } => {
+            WeightMatrix::F32 { data, cols } => (is_zero(data), rows_are_equal(data, *cols)),
+            WeightMatrix::Int8 { data, scale, cols, .. } => {
                 (is_zero(data) || is_zero(scale), rows_are_equal(data, *cols))
             }
         };
@@ -110,17 +110,17 @@ impl Rows {
     }
 
     /// The divisors of the columns; empty if there are none.
-    pub fn smooth(&self) -> &[f32] {
+    pub fn smoothing_divisors(&self) -> &[f32] {
         match self {
-            Rows::F32 { .. } => &[],
-            Rows::Int8 { smooth, .. } => smooth,
+            WeightMatrix::F32 { .. } => &[],
+            WeightMatrix::Int8 { smooth, .. } => smooth,
         }
     }
 
     pub fn into_f32(self) -> Vec<f32> {
         match self {
-            Rows::F32 { data, .. } => data,
-            Rows::Int8 { data, scale, smooth, cols } => {
+            WeightMatrix::F32 { data, .. } => data,
+            WeightMatrix::Int8 { data, scale, smooth, cols } => {
                 let mut out: Vec<f32> = data
                     .chunks_exact(cols)
                     .zip(scale)
@@ -139,15 +139,15 @@ impl Rows {
     }
 
     /// Rounds to int8; an int8 matrix is returned unchanged.
-    pub fn into_int8(self) -> Rows {
+    pub fn into_int8(self) -> WeightMatrix {
         self.into_smooth_int8(&[])
     }
 
     /// Multiplies the columns by `smooth`, unless it is empty, and rounds to int8; an int8 matrix is returned as it is.
-    pub fn into_smooth_int8(self, smooth: &[f32]) -> Rows {
+    pub fn into_smooth_int8(self, smooth: &[f32]) -> WeightMatrix {
         match self {
-            Rows::Int8 { .. } => self,
-            Rows::F32 { mut data, cols } => {
+            WeightMatrix::Int8 { .. } => self,
+            WeightMatrix::F32 { mut data, cols } => {
                 if !smooth.is_empty() {
                     for row in data.chunks_exact_mut(cols) {
                         for (w, s) in row.iter_mut().zip(smooth) {
@@ -157,7 +157,7 @@ impl Rows {
                 }
                 let mut q = Vec::with_capacity(data.len());
                 let scale = data.chunks_exact(cols).map(|row| quantize_row(row, &mut q)).collect();
-                Rows::Int8 { data: q, scale, smooth: smooth.to_vec(), cols }
+                WeightMatrix::Int8 { data: q, scale, smooth: smooth.to_vec(), cols }
             }
         }
     }
@@ -173,7 +173,7 @@ fn rows_are_equal<T: PartialEq>(numbers: &[T], cols: usize) -> bool {
 }
 
 /// The number of the layer that a tensor belongs to.
-fn layer_of(name: &str) -> Option<usize> {
+fn layer_number(name: &str) -> Option<usize> {
     let (_, behind) = name.split_once("encoder.layer.").or_else(|| name.split_once("layers."))?;
     behind.split('.').next()?.parse().ok()
 }
@@ -191,26 +191,26 @@ fn quantize_row(row: &[f32], out: &mut Vec<i8>) -> f32 {
     scale
 }
 
-impl<'a> Weights<'a> {
+impl<'a> ModelWeights<'a> {
     /// # Errors
     /// A damaged file.
     pub fn parse(bytes: &'a [u8]) -> anyhow::Result<Self> {
         let tensors = SafeTensors::deserialize(bytes)
             .context("model.safetensors is damaged or not a safetensors file")?;
         // A file uses one prefix for all of the encoder's tensors.
-        let prefix = PREFIXES
+        let prefix = TENSOR_PREFIXES
             .into_iter()
             .find(|p| tensors.names().iter().any(|n| n.starts_with(p)))
             .unwrap_or("");
-        Ok(Self { tensors, prefix, adapter: None, read: RefCell::default() })
+        Ok(Self { tensors, prefix, adapter: None, read_names: RefCell::default() })
     }
 
     /// Call this after the whole model has been read.
     ///
     /// # Errors
     /// Tensors that were not read and that the libraries do not ignore either, so that their effect would be lost.
-    pub fn check_all_read(&self, purpose: Purpose) -> anyhow::Result<()> {
-        let read = self.read.borrow();
+    pub fn check_all_read(&self, purpose: LoadPurpose) -> anyhow::Result<()> {
+        let read = self.read_names.borrow();
         let own = |name: &'_ str| name.strip_prefix(self.prefix).unwrap_or(name).to_owned();
         let ignored = |name: &str| {
             let known = IGNORED_TENSORS.iter().filter(|(_, of)| of.is_none_or(|of| of == purpose));
@@ -220,25 +220,28 @@ impl<'a> Weights<'a> {
         let mut unused: Vec<&str> =
             names.into_iter().filter(|name| !read.contains(*name) && !ignored(name)).collect();
         unused.sort_unstable();
-        let read_layers = read.iter().filter_map(|name| layer_of(name)).max();
+        let read_layers = read.iter().filter_map(|name| layer_number(name)).max();
         // Layers beyond the configured number get one message of their own instead of one per tensor.
-        let beyond: BTreeSet<usize> =
-            unused.iter().filter_map(|n| layer_of(n)).filter(|n| Some(*n) > read_layers).collect();
-        let mut faults = Faults::default();
+        let beyond: BTreeSet<usize> = unused
+            .iter()
+            .filter_map(|n| layer_number(n))
+            .filter(|n| Some(*n) > read_layers)
+            .collect();
+        let mut faults = DirectoryFaults::default();
         if let (Some(first), Some(last)) = (beyond.first(), beyond.last()) {
-            unused.retain(|name| layer_of(name).is_none_or(|layer| Some(layer) <= read_layers));
+            unused.retain(|name| layer_number(name).is_none_or(|layer| Some(layer) <= read_layers));
             faults.add(format!(
                 "config.json: `num_hidden_layers` is {first}, and model.safetensors has weights of {} layers: those of \
                  {first} to {last}, counted from 0, would not be used",
                 last + 1
             ));
         }
-        let more = match unused.len().saturating_sub(NAMED) {
+        let more = match unused.len().saturating_sub(MAX_NAMED_TENSORS) {
             0 => String::new(),
             n => format!(" and {n} more"),
         };
         let named: Vec<String> =
-            unused.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+            unused.iter().take(MAX_NAMED_TENSORS).map(|name| format!("`{name}`")).collect();
         if !named.is_empty() {
             faults.add(format!(
                 "model.safetensors: {}{more}: {} not known here, which may change what the model computes",
@@ -250,7 +253,7 @@ impl<'a> Weights<'a> {
     }
 
     /// Merges `adapter` into the matrices as they are read.
-    pub fn with_adapter(self, adapter: Option<&'a Adapter>) -> Self {
+    pub fn with_adapter(self, adapter: Option<&'a PeftAdapter>) -> Self {
         Self { adapter, ..self }
     }
 
@@ -273,7 +276,7 @@ impl<'a> Weights<'a> {
         let (found, view) = found.map_err(|e: safetensors::SafeTensorError| {
             anyhow::Error::new(e).context(format!("model.safetensors has no tensor `{full}`"))
         })?;
-        self.read.borrow_mut().insert(found.to_owned());
+        self.read_names.borrow_mut().insert(found.to_owned());
         Ok(view)
     }
 
@@ -281,7 +284,7 @@ impl<'a> Weights<'a> {
     ///
     /// # Errors
     /// No such tensor, or one that is not of whole numbers from 0 on.
-    pub fn places(&self, name: &str) -> anyhow::Result<Vec<usize>> {
+    pub fn indices(&self, name: &str) -> anyhow::Result<Vec<usize>> {
         let view = self.view(name)?;
         let bytes = view.data();
         let places: Option<Vec<usize>> = match view.dtype() {
@@ -303,7 +306,7 @@ impl<'a> Weights<'a> {
     }
 
     /// The number of elements of the tensor of this name.
-    pub fn count(&self, name: &str) -> anyhow::Result<usize> {
+    pub fn element_count(&self, name: &str) -> anyhow::Result<usize> {
         Ok(self.view(name)?.shape().iter().product())
     }
 
@@ -323,7 +326,7 @@ impl<'a> Weights<'a> {
     }
 
     /// A matrix of `rows` x `cols`, either of which may be 0 for any size.
-    pub fn rows(&self, name: &str, rows: usize, cols: usize) -> anyhow::Result<Rows> {
+    pub fn matrix(&self, name: &str, rows: usize, cols: usize) -> anyhow::Result<WeightMatrix> {
         let view = self.view(name)?;
         let &[r, c] = view.shape() else {
             bail!("tensor `{name}` has the shape {:?}, not that of a matrix", view.shape());
@@ -331,8 +334,8 @@ impl<'a> Weights<'a> {
         if (rows != 0 && r != rows) || (cols != 0 && c != cols) || r == 0 || c == 0 {
             bail!("tensor `{name}` is {r} x {c}, not {rows} x {cols} as config.json says");
         }
-        let rows = self.stored_rows(name, view, r, c)?;
-        if !name.ends_with(MAY_BE_EMPTY) {
+        let rows = self.stored_matrix(name, view, r, c)?;
+        if !name.ends_with(MAY_BE_CONSTANT) {
             rows.check_not_constant(name)?;
         }
         match self.adapter {
@@ -342,18 +345,18 @@ impl<'a> Weights<'a> {
                 let mut data = rows.into_f32();
                 adapter.add_to(name, &mut data, r, c)?;
                 check_finite(name, &data)?;
-                Ok(Rows::F32 { data, cols: c })
+                Ok(WeightMatrix::F32 { data, cols: c })
             }
         }
     }
 
-    fn stored_rows(
+    fn stored_matrix(
         &self,
         name: &str,
         view: TensorView<'a>,
         r: usize,
         c: usize,
-    ) -> anyhow::Result<Rows> {
+    ) -> anyhow::Result<WeightMatrix> {
         if view.dtype() == Dtype::I8 {
             // model2vec rounds a whole table by one factor, which does not affect cosines.
             let scale = match self.has(&format!("{name}.scale")) || name != "embeddings" {
@@ -370,9 +373,9 @@ impl<'a> Weights<'a> {
                 smooth.iter().all(|divisor| *divisor > 0.0),
                 "tensor `{name}.smooth` holds a number that is not above 0: the weights are damaged"
             );
-            Ok(Rows::Int8 { data, scale, smooth, cols: c })
+            Ok(WeightMatrix::Int8 { data, scale, smooth, cols: c })
         } else {
-            Ok(Rows::F32 { data: floats(name, &view)?, cols: c })
+            Ok(WeightMatrix::F32 { data: floats(name, &view)?, cols: c })
         }
     }
 }

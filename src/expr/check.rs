@@ -9,33 +9,33 @@ use std::fmt;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators};
 
-use super::functions::{SIGNATURES, Signature};
-use super::habits;
-use super::parse::{Fault, Parsed};
-use super::text::suggest;
-use super::values::ValuesOf;
-use crate::value::{Type, Value, exact_number};
+use super::foreign_syntax;
+use super::functions::{FunctionSignature, SIGNATURES};
+use super::name_values::NameValuesLookup;
+use super::parse::{ExpressionFault, ParsedExpression};
+use super::suggestions::suggest;
+use crate::value::{TypedValue, ValueType, exact_number};
 
 /// The fields of `passage`. All are texts and may be null.
 pub const PASSAGE_FIELDS: [&str; 6] = ["id", "text", "entity", "attribute", "of", "variant"];
 
 /// The names that an expression may use.
 #[derive(Clone, Copy)]
-pub struct Scope<'a> {
+pub struct ExpressionScope<'a> {
     /// The declared task fields; `None` if the declaration itself is faulty.
-    pub task: Option<&'a BTreeMap<String, Type>>,
+    pub task: Option<&'a BTreeMap<String, ValueType>>,
     /// Whether `passage` is available.
     pub passage: bool,
-    pub steps: &'a BTreeMap<String, Name>,
+    pub steps: &'a BTreeMap<String, StepBinding>,
     /// The texts that a name can take, if known.
-    pub values: &'a ValuesOf<'a>,
+    pub values: &'a NameValuesLookup<'a>,
 }
 
 /// What a step id refers to in an expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Name {
+pub enum StepBinding {
     /// A value, with its type if known.
-    Output { step: usize, ty: Option<Type> },
+    Output { step: usize, ty: Option<ValueType> },
     /// The step outputs passages.
     Passages,
     /// The step outputs an action.
@@ -46,41 +46,43 @@ pub enum Name {
 
 /// The type of a subexpression.
 #[derive(Clone, Debug, PartialEq)]
-enum Ty {
-    Is(Type),
+enum InferredType {
+    Is(ValueType),
     Null,
-    List(Option<Box<Ty>>),
+    List(Option<Box<InferredType>>),
 }
 
-impl Ty {
+impl InferredType {
     /// A representative for all types that can be compared and computed with in the same way.
-    fn class(&self) -> Ty {
+    fn comparison_class(&self) -> InferredType {
         match self {
-            Ty::Is(Type::Money | Type::Percent) => Ty::Is(Type::Number),
+            InferredType::Is(ValueType::Money | ValueType::Percent) => {
+                InferredType::Is(ValueType::Number)
+            }
             other => other.clone(),
         }
     }
 
-    fn is(&self, ty: Type) -> bool {
-        self.class() == Ty::Is(ty)
+    fn is(&self, ty: ValueType) -> bool {
+        self.comparison_class() == InferredType::Is(ty)
     }
 }
 
-impl fmt::Display for Ty {
+impl fmt::Display for InferredType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ty::Is(ty) => ty.fmt(f),
-            Ty::Null => f.write_str("null"),
-            Ty::List(_) => f.write_str("list"),
+            InferredType::Is(ty) => ty.fmt(f),
+            InferredType::Null => f.write_str("null"),
+            InferredType::List(_) => f.write_str("list"),
         }
     }
 }
 
 /// The result of checking an expression without faults.
-pub(super) struct Checked {
+pub(super) struct CheckedExpression {
     /// `None` if it names a step without a known type.
-    pub ty: Option<Type>,
-    pub amounts: Amounts,
+    pub ty: Option<ValueType>,
+    pub amounts: AmountUses,
     /// Ids of the nodes that test two amounts of money for equality.
     pub same_money: Vec<u64>,
 }
@@ -88,7 +90,7 @@ pub(super) struct Checked {
 /// Money that is used as a bare number, by name (`task.fee`, `price`), and steps that may be computed from money. The
 /// amounts that are compared or added together must have one currency.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Amounts {
+pub(super) struct AmountUses {
     /// The names combined in each comparison.
     pub compared: Vec<Vec<String>>,
     /// The names that the value is computed from.
@@ -96,41 +98,44 @@ pub(super) struct Amounts {
 }
 
 /// Checks an expression. Returns its type and its uses of money, or all faults in source order.
-pub(super) fn check(parsed: &Parsed, scope: &Scope) -> Result<Checked, Vec<Fault>> {
-    let mut checker = Checker {
+pub(super) fn check(
+    parsed: &ParsedExpression,
+    scope: &ExpressionScope,
+) -> Result<CheckedExpression, Vec<ExpressionFault>> {
+    let mut checker = TypeChecker {
         parsed,
         scope,
         faults: Vec::new(),
-        amounts: Amounts::default(),
+        amounts: AmountUses::default(),
         same_money: Vec::new(),
     };
     let ty = checker.infer(&parsed.tree);
-    if let Some(ty @ (Ty::List(_) | Ty::Null)) = &ty {
+    if let Some(ty @ (InferredType::List(_) | InferredType::Null)) = &ty {
         let message = format!("the expression gives a {ty}");
         checker.fault("type-error", &parsed.tree, message, "a single value is needed".into(), None);
     }
     if checker.faults.is_empty() {
         let ty = match ty {
-            Some(Ty::Is(ty)) => Some(ty),
+            Some(InferredType::Is(ty)) => Some(ty),
             _ => None,
         };
-        let Checker { amounts, same_money, .. } = checker;
-        return Ok(Checked { ty, amounts, same_money });
+        let TypeChecker { amounts, same_money, .. } = checker;
+        return Ok(CheckedExpression { ty, amounts, same_money });
     }
     checker.faults.sort_by_key(|f| (f.span.start, f.span.end));
     Err(checker.faults)
 }
 
-struct Checker<'a> {
-    parsed: &'a Parsed,
-    scope: &'a Scope<'a>,
-    faults: Vec<Fault>,
+struct TypeChecker<'a> {
+    parsed: &'a ParsedExpression,
+    scope: &'a ExpressionScope<'a>,
+    faults: Vec<ExpressionFault>,
     /// During the traversal, `result` collects the names of the current subexpression.
-    amounts: Amounts,
+    amounts: AmountUses,
     same_money: Vec<u64>,
 }
 
-impl Checker<'_> {
+impl TypeChecker<'_> {
     fn fault(
         &mut self,
         code: &'static str,
@@ -139,31 +144,37 @@ impl Checker<'_> {
         label: String,
         help: Option<String>,
     ) {
-        self.faults.push(Fault { code, message, label, help, span: self.parsed.span(node) });
+        self.faults.push(ExpressionFault {
+            code,
+            message,
+            label,
+            help,
+            span: self.parsed.span(node),
+        });
     }
 
     fn text(&self, node: &IdedExpr) -> &str {
         &self.parsed.source[self.parsed.span(node)]
     }
 
-    fn infer(&mut self, node: &IdedExpr) -> Option<Ty> {
+    fn infer(&mut self, node: &IdedExpr) -> Option<InferredType> {
         match &node.expr {
             Node::Literal(literal) => match literal {
-                LiteralValue::Boolean(_) => Some(Ty::Is(Type::YesNo)),
+                LiteralValue::Boolean(_) => Some(InferredType::Is(ValueType::YesNo)),
                 LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_) => {
-                    self.digits(node);
-                    Some(Ty::Is(Type::Number))
+                    self.check_number_literal(node);
+                    Some(InferredType::Is(ValueType::Number))
                 }
                 LiteralValue::String(text) => {
-                    self.no_template(node, text.inner());
-                    Some(Ty::Is(Type::Text))
+                    self.reject_template(node, text.inner());
+                    Some(InferredType::Is(ValueType::Text))
                 }
-                LiteralValue::Null => Some(Ty::Null),
+                LiteralValue::Null => Some(InferredType::Null),
                 LiteralValue::Bytes(_) => self.unsupported(node, "bytes"),
             },
             Node::Ident(name) => {
                 let ty = self.name(node, name)?;
-                if matches!(ty, Ty::Is(Type::Money | Type::Number)) {
+                if matches!(ty, InferredType::Is(ValueType::Money | ValueType::Number)) {
                     self.amounts.result.push(name.clone());
                 }
                 Some(ty)
@@ -171,20 +182,20 @@ impl Checker<'_> {
             Node::Select(select) => {
                 let ty = self.select(node, &select.operand, &select.field)?;
                 if select.test {
-                    return Some(Ty::Is(Type::YesNo));
+                    return Some(InferredType::Is(ValueType::YesNo));
                 }
-                if ty == Ty::Is(Type::Money) {
+                if ty == InferredType::Is(ValueType::Money) {
                     self.amounts.result.push(format!("task.{}", select.field));
                 }
                 Some(ty)
             }
             Node::List(list) => {
-                let mut element: Option<Ty> = None;
+                let mut element: Option<InferredType> = None;
                 for (index, item) in list.elements.iter().enumerate() {
                     let ty = self.infer(item)?;
                     match &element {
                         None => element = Some(ty),
-                        Some(first) if first.class() != ty.class() => {
+                        Some(first) if first.comparison_class() != ty.comparison_class() => {
                             let message =
                                 format!("a list of {first} holds a {ty} at place {}", index + 1);
                             self.fault(
@@ -199,7 +210,7 @@ impl Checker<'_> {
                         Some(_) => {}
                     }
                 }
-                Some(Ty::List(element.map(Box::new)))
+                Some(InferredType::List(element.map(Box::new)))
             }
             Node::Call(call) => self.call(node, call),
             Node::Map(_) => self.unsupported(node, "a map"),
@@ -213,7 +224,7 @@ impl Checker<'_> {
 
     /// A number literal must be exactly representable.
     #[inline(never)]
-    fn digits(&mut self, node: &IdedExpr) {
+    fn check_number_literal(&mut self, node: &IdedExpr) {
         let written = self.text(node).trim_end_matches(['u', 'U']).to_owned();
         if written.parse::<f64>().is_ok() && exact_number(&written).is_none() {
             let message = format!("`{written}` has more digits than a number holds");
@@ -224,7 +235,7 @@ impl Checker<'_> {
 
     /// Rejects `{{ }}` in a text literal, where it would not be filled in.
     #[inline(never)]
-    fn no_template(&mut self, node: &IdedExpr, text: &str) {
+    fn reject_template(&mut self, node: &IdedExpr, text: &str) {
         if let Some((before, rest)) = text.split_once("{{")
             && let Some((inside, after)) = rest.split_once("}}")
         {
@@ -243,14 +254,14 @@ impl Checker<'_> {
         }
     }
 
-    fn unsupported(&mut self, node: &IdedExpr, what: &str) -> Option<Ty> {
+    fn unsupported(&mut self, node: &IdedExpr, what: &str) -> Option<InferredType> {
         let message = format!("{what} has no place in an expression here");
         let label = "allowed: values, operators, `in [...]`, `c ? a : b` and functions".to_owned();
         self.fault("expression-unsupported", node, message, label, None);
         None
     }
 
-    fn name(&mut self, node: &IdedExpr, name: &str) -> Option<Ty> {
+    fn name(&mut self, node: &IdedExpr, name: &str) -> Option<InferredType> {
         if name == "task" || (name == "passage" && self.scope.passage) {
             let message = format!("`{name}` is no value by itself");
             let label = format!(
@@ -267,15 +278,15 @@ impl Checker<'_> {
             return None;
         }
         let (code, message, label, help) = match self.scope.steps.get(name) {
-            Some(Name::Output { ty, .. }) => return ty.map(Ty::Is),
-            Some(Name::Unknown) => return None,
-            Some(Name::Passages) => (
+            Some(StepBinding::Output { ty, .. }) => return ty.map(InferredType::Is),
+            Some(StepBinding::Unknown) => return None,
+            Some(StepBinding::Passages) => (
                 "no-value",
                 format!("`{name}` is a retrieve step: it finds passages and has no value"),
                 "use the `read` step that reads from it".to_owned(),
                 None,
             ),
-            Some(Name::Action) => (
+            Some(StepBinding::Action) => (
                 "no-value",
                 format!("`{name}` is an act step: it ends the run and has no value"),
                 "use what the action was decided from".to_owned(),
@@ -283,13 +294,14 @@ impl Checker<'_> {
             ),
             None => {
                 let steps = self.scope.steps.iter();
-                let outputs =
-                    steps.filter(|(_, n)| matches!(n, Name::Output { .. } | Name::Unknown));
+                let outputs = steps.filter(|(_, n)| {
+                    matches!(n, StepBinding::Output { .. } | StepBinding::Unknown)
+                });
                 let known: Vec<&str> = outputs.map(|(id, _)| id.as_str()).collect();
                 let field = self.scope.task.is_some_and(|fields| fields.contains_key(name));
                 let help = if field {
                     Some(format!("a field of the task is written `task.{name}`"))
-                } else if let Some(write) = habits::name(name) {
+                } else if let Some(write) = foreign_syntax::constant_equivalent(name) {
                     Some(format!("write `{write}`"))
                 } else {
                     suggest(name, known.iter().copied().chain(["task"]))
@@ -308,18 +320,18 @@ impl Checker<'_> {
         None
     }
 
-    fn select(&mut self, node: &IdedExpr, operand: &IdedExpr, field: &str) -> Option<Ty> {
+    fn select(&mut self, node: &IdedExpr, operand: &IdedExpr, field: &str) -> Option<InferredType> {
         let (owner, known): (&str, Vec<&str>) = match &operand.expr {
             Node::Ident(name) if name == "task" => {
                 let fields = self.scope.task?;
                 if let Some(ty) = fields.get(field) {
-                    return Some(Ty::Is(*ty));
+                    return Some(InferredType::Is(*ty));
                 }
                 ("a task", fields.keys().map(String::as_str).collect())
             }
             Node::Ident(name) if name == "passage" && self.scope.passage => {
                 if PASSAGE_FIELDS.contains(&field) {
-                    return Some(Ty::Is(Type::Text));
+                    return Some(InferredType::Is(ValueType::Text));
                 }
                 ("a passage", PASSAGE_FIELDS.to_vec())
             }
@@ -341,7 +353,7 @@ impl Checker<'_> {
         None
     }
 
-    fn call(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<Ty> {
+    fn call(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<InferredType> {
         let name = call.func_name.as_str();
         if let (None, [a, b, c]) = (&call.target, call.args.as_slice())
             && name == operators::CONDITIONAL
@@ -349,19 +361,19 @@ impl Checker<'_> {
             return self.conditional(node, a, b, c);
         }
         if let (None, [a, b]) = (&call.target, call.args.as_slice())
-            && let Some(operator) = operator(name)
+            && let Some(operator) = operator_symbol(name)
         {
             return self.binary(node, operator, a, b);
         }
         if let (None, [a]) = (&call.target, call.args.as_slice()) {
             let (operator, takes) = match name {
-                operators::LOGICAL_NOT => ("!", Type::YesNo),
-                operators::NEGATE => ("-", Type::Number),
+                operators::LOGICAL_NOT => ("!", ValueType::YesNo),
+                operators::NEGATE => ("-", ValueType::Number),
                 _ => return self.function(node, call),
             };
             let ty = self.infer(a)?;
             if ty.is(takes) {
-                return Some(Ty::Is(takes));
+                return Some(InferredType::Is(takes));
             }
             let message = format!("`{operator}` takes {takes}; here it finds {ty}");
             self.fault("type-error", node, message, format!("`{}` is {ty}", self.text(a)), None);
@@ -379,15 +391,15 @@ impl Checker<'_> {
         condition: &IdedExpr,
         yes: &IdedExpr,
         no: &IdedExpr,
-    ) -> Option<Ty> {
+    ) -> Option<InferredType> {
         let (test, yes_ty, no_ty) = (self.infer(condition), self.infer(yes), self.infer(no));
-        if let Some(ty) = test.filter(|ty| !ty.is(Type::YesNo)) {
+        if let Some(ty) = test.filter(|ty| !ty.is(ValueType::YesNo)) {
             let message = format!("the condition before `?` is yes_no; here it is {ty}");
             self.fault("type-error", condition, message, format!("this is {ty}"), None);
         }
         match (yes_ty?, no_ty?) {
-            (Ty::Null, other) | (other, Ty::Null) => Some(other),
-            (a, b) if a.class() == b.class() => Some(a.class()),
+            (InferredType::Null, other) | (other, InferredType::Null) => Some(other),
+            (a, b) if a.comparison_class() == b.comparison_class() => Some(a.comparison_class()),
             (a, b) => {
                 let message =
                     format!("the two sides of `:` have one type; here they are {a} and {b}");
@@ -403,74 +415,76 @@ impl Checker<'_> {
         operator: &str,
         a: &IdedExpr,
         b: &IdedExpr,
-    ) -> Option<Ty> {
+    ) -> Option<InferredType> {
         let amounts = self.amounts.result.len();
         let (left, right) = (self.infer(a), self.infer(b));
         if let "==" | "!=" = operator {
-            self.equality(node, (a, left.as_ref()), (b, right.as_ref()), amounts);
+            self.record_equality(node, (a, left.as_ref()), (b, right.as_ref()), amounts);
         }
         if let "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" = operator {
-            self.compared(amounts);
+            self.record_comparison(amounts);
         }
         if let "&&" | "||" = operator {
             // Both sides are checked independently: a fault on one side does not hide one on the other.
             for (side, ty) in [(a, left), (b, right)] {
-                if let Some(ty) = ty.filter(|ty| !ty.is(Type::YesNo)) {
+                if let Some(ty) = ty.filter(|ty| !ty.is(ValueType::YesNo)) {
                     let message =
                         format!("`{operator}` takes yes_no on both sides; here it finds {ty}");
                     self.fault("type-error", side, message, format!("this is {ty}"), None);
                 }
             }
-            return Some(Ty::Is(Type::YesNo));
+            return Some(InferredType::Is(ValueType::YesNo));
         }
         let (left, right) = (left?, right?);
-        let (x, y) = (left.class(), right.class());
-        let number = Ty::Is(Type::Number);
-        let text = Ty::Is(Type::Text);
-        let date = Ty::Is(Type::Date);
+        let (x, y) = (left.comparison_class(), right.comparison_class());
+        let number = InferredType::Is(ValueType::Number);
+        let text = InferredType::Is(ValueType::Text);
+        let date = InferredType::Is(ValueType::Date);
         let (fine, takes, gives) = match operator {
             "+" if x == text && y == text => return Some(text),
-            "+" => (x == number && y == number, "two numbers or two texts", Type::Number),
-            "-" | "*" | "/" => (x == number && y == number, "two numbers", Type::Number),
+            "+" => (x == number && y == number, "two numbers or two texts", ValueType::Number),
+            "-" | "*" | "/" => (x == number && y == number, "two numbers", ValueType::Number),
             "==" | "!=" => {
-                let list = matches!(x, Ty::List(_)) || matches!(y, Ty::List(_));
-                let fine = !list && (x == y || x == Ty::Null || y == Ty::Null);
-                (fine, "two values of one type", Type::YesNo)
+                let list = matches!(x, InferredType::List(_)) || matches!(y, InferredType::List(_));
+                let fine = !list && (x == y || x == InferredType::Null || y == InferredType::Null);
+                (fine, "two values of one type", ValueType::YesNo)
             }
             "<" | "<=" | ">" | ">=" => {
                 let fine = x == y && [number, text, date].contains(&x);
-                (fine, "two numbers, two dates or two texts", Type::YesNo)
+                (fine, "two numbers, two dates or two texts", ValueType::YesNo)
             }
             "in" => {
                 let fine = match &y {
-                    Ty::List(None) => true,
-                    Ty::List(Some(element)) => element.class() == x || x == Ty::Null,
+                    InferredType::List(None) => true,
+                    InferredType::List(Some(element)) => {
+                        element.comparison_class() == x || x == InferredType::Null
+                    }
                     _ => false,
                 };
-                (fine, "a value and a list of its type", Type::YesNo)
+                (fine, "a value and a list of its type", ValueType::YesNo)
             }
             _ => return self.unsupported(node, &format!("`{operator}`")),
         };
         if fine {
-            return Some(Ty::Is(gives));
+            return Some(InferredType::Is(gives));
         }
         let found = match &right {
-            Ty::List(Some(element)) => format!("{left} and a list of {element}"),
+            InferredType::List(Some(element)) => format!("{left} and a list of {element}"),
             _ => format!("{left} and {right}"),
         };
         let (p, q) = (self.text(a), self.text(b));
-        let is = |ty: &Ty, wanted| *ty == Ty::Is(wanted);
+        let is = |ty: &InferredType, wanted| *ty == InferredType::Is(wanted);
         let help = match operator {
-            "+" if is(&x, Type::Date) && is(&y, Type::Duration) => {
+            "+" if is(&x, ValueType::Date) && is(&y, ValueType::Duration) => {
                 Some(format!("use {p}.plus({q})"))
             }
-            "+" if is(&x, Type::Duration) && is(&y, Type::Date) => {
+            "+" if is(&x, ValueType::Duration) && is(&y, ValueType::Date) => {
                 Some(format!("use {q}.plus({p})"))
             }
-            "-" if is(&x, Type::Date) && is(&y, Type::Duration) => {
+            "-" if is(&x, ValueType::Date) && is(&y, ValueType::Duration) => {
                 Some(format!("use {p}.minus({q})"))
             }
-            "-" if is(&x, Type::Date) && is(&y, Type::Date) => {
+            "-" if is(&x, ValueType::Date) && is(&y, ValueType::Date) => {
                 Some(format!("use days_between({q}, {p}) for the days from {q} to {p}"))
             }
             "==" | "!=" | "<" | "<=" | ">" | ">=" => quoted_literal_help(&x, a, &y, b),
@@ -478,7 +492,7 @@ impl Checker<'_> {
         };
         let help = help.or_else(|| {
             let ordered = !matches!(operator, "==" | "!=" | "in");
-            (ordered && is(&x, Type::Duration) && is(&y, Type::Duration)).then(|| {
+            (ordered && is(&x, ValueType::Duration) && is(&y, ValueType::Duration)).then(|| {
                 "a month has no fixed number of days: add both to a date and compare the dates"
                     .to_owned()
             })
@@ -491,7 +505,7 @@ impl Checker<'_> {
     /// Moves the names collected since `from` out of the result, because a comparison gives a yes/no. Not inlined, for
     /// the reason given at [`Self::equality`].
     #[inline(never)]
-    fn compared(&mut self, from: usize) {
+    fn record_comparison(&mut self, from: usize) {
         let compared: Vec<String> = self.amounts.result.drain(from..).collect();
         if !compared.is_empty() {
             self.amounts.compared.push(compared);
@@ -501,16 +515,18 @@ impl Checker<'_> {
     /// Records an equality test of two amounts, which compares their currencies too, and drops the names collected
     /// since `amounts`. Not inlined, to keep the stack frames of the recursive [`Self::infer`] small.
     #[inline(never)]
-    fn equality(
+    fn record_equality(
         &mut self,
         node: &IdedExpr,
-        (a, left): (&IdedExpr, Option<&Ty>),
-        (b, right): (&IdedExpr, Option<&Ty>),
+        (a, left): (&IdedExpr, Option<&InferredType>),
+        (b, right): (&IdedExpr, Option<&InferredType>),
         amounts: usize,
     ) {
         let is_name = |node: &IdedExpr| matches!(node.expr, Node::Ident(_) | Node::Select(_));
-        let money = |ty: Option<&Ty>, node| ty == Some(&Ty::Is(Type::Money)) && is_name(node);
-        let null = |ty: Option<&Ty>| ty == Some(&Ty::Null);
+        let money = |ty: Option<&InferredType>, node| {
+            ty == Some(&InferredType::Is(ValueType::Money)) && is_name(node)
+        };
+        let null = |ty: Option<&InferredType>| ty == Some(&InferredType::Null);
         if money(left, a) && money(right, b) {
             self.same_money.push(node.id);
             self.amounts.result.truncate(amounts);
@@ -519,22 +535,22 @@ impl Checker<'_> {
         }
     }
 
-    fn function(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<Ty> {
+    fn function(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<InferredType> {
         let name = call.func_name.as_str();
         let target = call.target.as_ref().map(|target| self.infer(target));
-        let args: Vec<Option<Ty>> = call.args.iter().map(|arg| self.infer(arg)).collect();
-        let named: Vec<&Signature> = SIGNATURES
+        let args: Vec<Option<InferredType>> = call.args.iter().map(|arg| self.infer(arg)).collect();
+        let named: Vec<&FunctionSignature> = SIGNATURES
             .iter()
-            .filter(|s| s.name == name && s.on.is_some() == target.is_some())
+            .filter(|s| s.name == name && s.receiver.is_some() == target.is_some())
             .collect();
         if named.is_empty() {
             let other = SIGNATURES.iter().find(|s| s.name == name);
-            let names = SIGNATURES.iter().filter(|s| s.on.is_some() == target.is_some());
+            let names = SIGNATURES.iter().filter(|s| s.receiver.is_some() == target.is_some());
             let mut names: Vec<&str> = names.map(|s| s.name).collect();
             names.dedup();
             let help = match other {
-                Some(s) => Some(format!("it is written {}", written(s))),
-                None => habits::function(name)
+                Some(s) => Some(format!("it is written {}", format_signature(s))),
+                None => foreign_syntax::function_equivalent(name)
                     .map(|write| format!("write `{write}`"))
                     .or_else(|| suggest(name, names.iter().copied())),
             };
@@ -552,15 +568,15 @@ impl Checker<'_> {
             Some(ty) => Some(ty?),
             None => None,
         };
-        let args: Vec<Ty> = args.into_iter().collect::<Option<_>>()?;
+        let args: Vec<InferredType> = args.into_iter().collect::<Option<_>>()?;
         let fitting = named.iter().find(|s| {
-            s.on.is_none_or(|on| target.as_ref().is_some_and(|ty| ty.is(on)))
-                && s.takes.len() == args.len()
-                && s.takes.iter().zip(&args).all(|(takes, ty)| ty.is(*takes))
+            s.receiver.is_none_or(|on| target.as_ref().is_some_and(|ty| ty.is(on)))
+                && s.parameters.len() == args.len()
+                && s.parameters.iter().zip(&args).all(|(takes, ty)| ty.is(*takes))
         });
         let Some(signature) = fitting else {
-            let ways: Vec<String> = named.iter().map(|s| written(s)).collect();
-            let found: Vec<String> = args.iter().map(Ty::to_string).collect();
+            let ways: Vec<String> = named.iter().map(|s| format_signature(s)).collect();
+            let found: Vec<String> = args.iter().map(InferredType::to_string).collect();
             let found = match &target {
                 Some(ty) => format!("{ty}.{name}({})", found.join(", ")),
                 None => format!("{name}({})", found.join(", ")),
@@ -569,13 +585,13 @@ impl Checker<'_> {
             self.fault("type-error", node, message, format!("this is {found}"), None);
             return None;
         };
-        self.literal(call, signature);
-        self.pattern(call);
-        Some(Ty::Is(signature.gives))
+        self.check_literal(call, signature);
+        self.check_pattern(call);
+        Some(InferredType::Is(signature.returns))
     }
 
     /// Compiles a literal pattern, so that an invalid one is reported now.
-    fn pattern(&mut self, call: &CallExpr) {
+    fn check_pattern(&mut self, call: &CallExpr) {
         let ("matches", Some(arg)) = (call.func_name.as_str(), call.args.first()) else {
             return;
         };
@@ -592,14 +608,14 @@ impl Checker<'_> {
     }
 
     /// Parses a literal date or duration, so that an invalid one is reported now.
-    fn literal(&mut self, call: &CallExpr, signature: &Signature) {
+    fn check_literal(&mut self, call: &CallExpr, signature: &FunctionSignature) {
         let (Some(arg), "date" | "duration") = (call.args.first(), signature.name) else {
             return;
         };
         let Node::Literal(LiteralValue::String(text)) = &arg.expr else {
             return;
         };
-        if let Err(error) = Value::parse(signature.gives, text.inner()) {
+        if let Err(error) = TypedValue::parse(signature.returns, text.inner()) {
             let code = if signature.name == "date" { "bad-date" } else { "bad-duration" };
             let message = format!("`{}` is not a {}", error.found, error.wanted);
             let unit = error.found.split_whitespace().find_map(|word| {
@@ -612,10 +628,15 @@ impl Checker<'_> {
 }
 
 /// Suggests the missing conversion of a text literal: `task.day == "2024-01-31"` lacks `date(...)`.
-fn quoted_literal_help(x: &Ty, a: &IdedExpr, y: &Ty, b: &IdedExpr) -> Option<String> {
+fn quoted_literal_help(
+    x: &InferredType,
+    a: &IdedExpr,
+    y: &InferredType,
+    b: &IdedExpr,
+) -> Option<String> {
     let (other, node) = match (x, y) {
-        (other, Ty::Is(Type::Text)) => (other, b),
-        (Ty::Is(Type::Text), other) => (other, a),
+        (other, InferredType::Is(ValueType::Text)) => (other, b),
+        (InferredType::Is(ValueType::Text), other) => (other, a),
         _ => return None,
     };
     let Node::Literal(LiteralValue::String(text)) = &node.expr else {
@@ -623,25 +644,29 @@ fn quoted_literal_help(x: &Ty, a: &IdedExpr, y: &Ty, b: &IdedExpr) -> Option<Str
     };
     let text = text.inner();
     match other {
-        Ty::Is(Type::Date) => Some(format!("a date is written date(\"{text}\")")),
-        Ty::Is(Type::Duration) => Some(format!("a duration is written duration(\"{text}\")")),
-        Ty::Is(Type::Number) => {
+        InferredType::Is(ValueType::Date) => Some(format!("a date is written date(\"{text}\")")),
+        InferredType::Is(ValueType::Duration) => {
+            Some(format!("a duration is written duration(\"{text}\")"))
+        }
+        InferredType::Is(ValueType::Number) => {
             text.parse::<f64>().ok().map(|n| format!("a number stands without quotes: {n}"))
         }
-        Ty::Is(Type::YesNo) => Some("yes_no is written true or false, without quotes".to_owned()),
+        InferredType::Is(ValueType::YesNo) => {
+            Some("yes_no is written true or false, without quotes".to_owned())
+        }
         _ => None,
     }
 }
 
 /// A signature as shown in messages: `date.plus(duration)`.
-fn written(signature: &Signature) -> String {
-    let takes: Vec<&str> = signature.takes.iter().map(|ty| ty.name()).collect();
-    let on = signature.on.map(|ty| format!("{ty}.")).unwrap_or_default();
+fn format_signature(signature: &FunctionSignature) -> String {
+    let takes: Vec<&str> = signature.parameters.iter().map(|ty| ty.name()).collect();
+    let on = signature.receiver.map(|ty| format!("{ty}.")).unwrap_or_default();
     format!("{on}{}({})", signature.name, takes.join(", "))
 }
 
 /// The symbol of a binary operator, given its name in the tree.
-fn operator(name: &str) -> Option<&'static str> {
+fn operator_symbol(name: &str) -> Option<&'static str> {
     Some(match name {
         operators::LOGICAL_AND => "&&",
         operators::LOGICAL_OR => "||",

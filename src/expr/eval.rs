@@ -8,62 +8,64 @@ use cel::common::types::{CelBool, CelDouble, CelNull, CelString, CelTimestamp};
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 
-use super::check::{Amounts, Checked, Name, PASSAGE_FIELDS, Scope, check};
+use super::check::{
+    AmountUses, CheckedExpression, ExpressionScope, PASSAGE_FIELDS, StepBinding, check,
+};
 use super::functions::{CelPeriod, ENV, midnight};
-use super::length::{LONGEST_TEXT, Named, adds};
-use super::lower::{CURRENCY_OF, lower};
-use super::parse::{Fault, Parsed, children};
-use crate::value::{Money, Type, Value};
-use crate::world::{Passage, Task, Variant};
+use super::lower::{CURRENCY_PREFIX, lower};
+use super::parse::{ExpressionFault, ParsedExpression, children};
+use super::text_lengths::{LONGEST_TEXT, NamedText, contains_addition};
+use crate::value::{MoneyAmount, TypedValue, ValueType};
+use crate::world::{Passage, PassageVariant, Task};
 
 /// A CEL expression, parsed and type-checked once.
 #[derive(Clone)]
-pub struct Expr {
+pub struct Expression {
     source: String,
     tree: IdedExpr,
     /// Set if the expression only names a value; the interpreter is then bypassed.
-    plain: Option<Reference>,
+    plain_reference: Option<PlainReference>,
     /// The steps that it names with their indices, sorted by index.
     names: Vec<(usize, String)>,
-    ty: Option<Type>,
+    ty: Option<ValueType>,
     /// Whether it contains an addition and so can make a text longer than its inputs.
-    adds: bool,
-    amounts: Amounts,
+    contains_addition: bool,
+    amounts: AmountUses,
 }
 
-impl fmt::Debug for Expr {
+impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Expr").field(&self.source).finish()
     }
 }
 
 #[derive(Clone)]
-enum Reference {
+enum PlainReference {
     Step(usize),
     TaskField(String),
 }
 
 /// The values that an expression is evaluated on.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Env<'a> {
+pub struct EvalEnvironment<'a> {
     pub task: Option<&'a Task>,
     pub passage: Option<&'a Passage>,
     /// By step index; `None` is null or unavailable.
-    pub steps: &'a [Option<&'a Value>],
+    pub steps: &'a [Option<&'a TypedValue>],
 }
 
-impl Env<'_> {
+impl EvalEnvironment<'_> {
     /// The length in bytes of a named value if it is a text, otherwise 0.
-    pub(super) fn text_length(&self, named: Named) -> usize {
+    pub(super) fn text_length(&self, named: NamedText) -> usize {
         let value = match named {
-            Named::Step(step) => self.steps.get(step).copied().flatten(),
-            Named::TaskField(field) => self.task.and_then(|task| task.fields.get(field)),
-            Named::PassageField(field) => {
+            NamedText::Step(step) => self.steps.get(step).copied().flatten(),
+            NamedText::TaskField(field) => self.task.and_then(|task| task.fields.get(field)),
+            NamedText::PassageField(field) => {
                 return self.passage.and_then(|p| passage_field(p, field)).map_or(0, str::len);
             }
         };
         match value {
-            Some(Value::Text(text)) => text.len(),
+            Some(TypedValue::Text(text)) => text.len(),
             _ => 0,
         }
     }
@@ -79,41 +81,41 @@ pub struct EvalError {
 
 impl EvalError {
     /// Whether the only reason is a missing value.
-    pub fn is_of_null(&self) -> bool {
-        self.reason == OF_NULL
+    pub fn is_null_operand(&self) -> bool {
+        self.reason == NULL_OPERAND
     }
 }
 
-impl Parsed {
+impl ParsedExpression {
     /// Checks names and types. Returns all faults at once, in source order.
-    pub fn check(self, scope: &Scope) -> Result<Expr, Vec<Fault>> {
+    pub fn check(self, scope: &ExpressionScope) -> Result<Expression, Vec<ExpressionFault>> {
         let checked = check(&self, scope)?;
         let mut names = Vec::new();
         for name in self.names() {
-            if let Some(Name::Output { step, .. }) = scope.steps.get(name) {
+            if let Some(StepBinding::Output { step, .. }) = scope.steps.get(name) {
                 names.push((*step, name.to_owned()));
             }
         }
         names.sort();
-        Ok(Expr::new(self.source, self.tree, names, checked))
+        Ok(Expression::new(self.source, self.tree, names, checked))
     }
 }
 
-impl Expr {
+impl Expression {
     fn new(
         source: String,
         mut tree: IdedExpr,
         names: Vec<(usize, String)>,
-        checked: Checked,
-    ) -> Expr {
-        let Checked { ty, mut amounts, same_money } = checked;
-        let plain = match &tree.expr {
+        checked: CheckedExpression,
+    ) -> Expression {
+        let CheckedExpression { ty, mut amounts, same_money } = checked;
+        let plain_reference = match &tree.expr {
             Node::Ident(name) => {
-                names.iter().find(|(_, n)| n == name).map(|(step, _)| Reference::Step(*step))
+                names.iter().find(|(_, n)| n == name).map(|(step, _)| PlainReference::Step(*step))
             }
             Node::Select(select) if !select.test => match &select.operand.expr {
                 Node::Ident(name) if name == "task" => {
-                    Some(Reference::TaskField(select.field.clone()))
+                    Some(PlainReference::TaskField(select.field.clone()))
                 }
                 _ => None,
             },
@@ -121,20 +123,22 @@ impl Expr {
         };
         // A result computed from money or percent is a plain number; only a bare name keeps its type.
         let ty = match ty {
-            Some(Type::Money | Type::Percent) if plain.is_none() => Some(Type::Number),
+            Some(ValueType::Money | ValueType::Percent) if plain_reference.is_none() => {
+                Some(ValueType::Number)
+            }
             ty => ty,
         };
-        if plain.is_some() {
+        if plain_reference.is_some() {
             amounts.result.clear();
         }
         lower(&mut tree, &same_money);
-        let adds = adds(&tree);
-        Expr { source, tree, plain, names, ty, adds, amounts }
+        let contains_addition = contains_addition(&tree);
+        Expression { source, tree, plain_reference, names, ty, contains_addition, amounts }
     }
 
     /// The subexpression `tree` of this expression, which has already been lowered.
-    pub(super) fn part(&self, tree: &IdedExpr) -> Expr {
-        Expr { tree: tree.clone(), plain: None, ..self.clone() }
+    pub(super) fn subexpression(&self, tree: &IdedExpr) -> Expression {
+        Expression { tree: tree.clone(), plain_reference: None, ..self.clone() }
     }
 
     pub(super) fn tree(&self) -> &IdedExpr {
@@ -147,23 +151,23 @@ impl Expr {
     }
 
     /// The type of its values; `None` if it names a step without a known type.
-    pub fn ty(&self) -> Option<Type> {
+    pub fn ty(&self) -> Option<ValueType> {
         self.ty
     }
 
     /// Whether it contains an addition. Without one, no text becomes longer than the inputs.
-    pub fn adds(&self) -> bool {
-        self.adds
+    pub fn contains_addition(&self) -> bool {
+        self.contains_addition
     }
 
     /// The index of a step that it names.
-    pub(super) fn step(&self, name: &str) -> Option<usize> {
+    pub(super) fn step_index(&self, name: &str) -> Option<usize> {
         self.names.iter().find(|(_, known)| known == name).map(|(step, _)| *step)
     }
 
     /// The name, if the expression is only a name: `task.fee`, or a step.
     pub fn plain_name(&self) -> Option<&str> {
-        self.plain.as_ref().map(|_| self.source.trim())
+        self.plain_reference.as_ref().map(|_| self.source.trim())
     }
 
     /// For each comparison, the names of the money combined in it, and of the numeric steps, which may be computed from
@@ -173,12 +177,12 @@ impl Expr {
     }
 
     /// The names of the money, and of numeric steps, that its value is computed from; empty if it is only a name.
-    pub fn summed_amounts(&self) -> &[String] {
+    pub fn amounts_in_result(&self) -> &[String] {
         &self.amounts.result
     }
 
     /// The indices of the steps that it names, ascending.
-    pub fn steps(&self) -> impl Iterator<Item = usize> {
+    pub fn step_indices(&self) -> impl Iterator<Item = usize> {
         self.names.iter().map(|(step, _)| *step)
     }
 
@@ -198,17 +202,17 @@ impl Expr {
     ///
     /// # Errors
     /// An operation on null, a date outside the calendar, a number that is not finite, or a text that is too long.
-    pub fn eval(&self, env: &Env) -> Result<Option<Value>, EvalError> {
-        match &self.plain {
-            Some(Reference::Step(step)) => {
+    pub fn eval(&self, env: &EvalEnvironment) -> Result<Option<TypedValue>, EvalError> {
+        match &self.plain_reference {
+            Some(PlainReference::Step(step)) => {
                 return Ok(env.steps.get(*step).copied().flatten().cloned());
             }
-            Some(Reference::TaskField(field)) => {
+            Some(PlainReference::TaskField(field)) => {
                 return Ok(env.task.and_then(|t| t.fields.get(field)).cloned());
             }
             None => {}
         }
-        if self.adds {
+        if self.contains_addition {
             let (_, longest) = self.text_lengths(&|named| env.text_length(named));
             if longest > LONGEST_TEXT {
                 let reason = format!(
@@ -217,27 +221,27 @@ impl Expr {
                 return Err(self.error(reason));
             }
         }
-        let variables = Variables { env, names: &self.names };
+        let variables = VariableBindings { env, names: &self.names };
         let mut context = cel::Context::with_env(ENV.clone());
         context.set_variable_resolver(&variables);
         let result = cel::Value::resolve_val(&self.tree, &context)
-            .map_err(|error| self.error(in_our_words(&error)))?;
+            .map_err(|error| self.error(describe_error(&error)))?;
         if result.downcast_ref::<CelNull>().is_some() {
             return Ok(None);
         }
         let value = if let Some(b) = result.downcast_ref::<CelBool>() {
-            Value::YesNo(*b.inner())
+            TypedValue::YesNo(*b.inner())
         } else if let Some(n) = result.downcast_ref::<CelDouble>() {
             if !n.inner().is_finite() {
                 return Err(self.error("the result is no finite number".to_owned()));
             }
-            Value::Number(*n.inner())
+            TypedValue::Number(*n.inner())
         } else if let Some(s) = result.downcast_ref::<CelString>() {
-            Value::Text(s.inner().to_owned())
+            TypedValue::Text(s.inner().to_owned())
         } else if let Some(t) = result.downcast_ref::<CelTimestamp>() {
-            Value::Date(t.inner().date_naive())
+            TypedValue::Date(t.inner().date_naive())
         } else if let Some(period) = result.downcast_ref::<CelPeriod>() {
-            Value::Duration(period.0)
+            TypedValue::Duration(period.0)
         } else {
             let found = result.get_type().name();
             return Err(self.error(format!("the result is a {found}, which is no value here")));
@@ -251,10 +255,10 @@ impl Expr {
 }
 
 /// The reason for a missing value. Such errors are expected; the missing value itself is reported elsewhere.
-const OF_NULL: &str = "a value that it needs is null";
+const NULL_OPERAND: &str = "a value that it needs is null";
 
 /// The interpreter's error in terms of our types.
-fn in_our_words(error: &cel::ExecutionError) -> String {
+fn describe_error(error: &cel::ExecutionError) -> String {
     use cel::ExecutionError as E;
     let operands = match error {
         E::NoSuchOverload(overload) => overload.argument_types().to_vec(),
@@ -266,20 +270,20 @@ fn in_our_words(error: &cel::ExecutionError) -> String {
         other => return other.to_string(),
     };
     if operands.iter().any(|ty| ty.starts_with("null")) {
-        return OF_NULL.to_owned();
+        return NULL_OPERAND.to_owned();
     }
     error.to_string()
 }
 
 /// Resolves variables for the interpreter.
-struct Variables<'a> {
-    env: &'a Env<'a>,
+struct VariableBindings<'a> {
+    env: &'a EvalEnvironment<'a>,
     names: &'a [(usize, String)],
 }
 
-impl VariableResolver for Variables<'_> {
+impl VariableResolver for VariableBindings<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        if let Some(variable) = variable.strip_prefix(CURRENCY_OF) {
+        if let Some(variable) = variable.strip_prefix(CURRENCY_PREFIX) {
             return Some(match self.money(variable) {
                 Some(money) => cel_text(Some(&money.currency)),
                 None => CowVal::owned(CelNull),
@@ -301,9 +305,9 @@ impl VariableResolver for Variables<'_> {
     }
 }
 
-impl<'a> Variables<'a> {
+impl<'a> VariableBindings<'a> {
     /// The money that a name refers to; `None` if it is null or another type.
-    fn money(&self, variable: &str) -> Option<&'a Money> {
+    fn money(&self, variable: &str) -> Option<&'a MoneyAmount> {
         let value = match variable.strip_prefix("task.") {
             Some(field) => self.env.task?.fields.get(field)?,
             None => {
@@ -312,7 +316,7 @@ impl<'a> Variables<'a> {
             }
         };
         match value {
-            Value::Money(money) => Some(money),
+            TypedValue::Money(money) => Some(money),
             _ => None,
         }
     }
@@ -327,11 +331,11 @@ pub(crate) fn passage_field<'a>(passage: &'a Passage, field: &str) -> Option<&'a
         "attribute" => passage.attribute.as_deref(),
         "of" => passage.of.as_deref(),
         "variant" => passage.variant.map(|variant| match variant {
-            Variant::Negation => "negation",
-            Variant::RoleSwap => "role_swap",
-            Variant::Number => "number",
-            Variant::Version => "version",
-            Variant::Binding => "binding",
+            PassageVariant::Negation => "negation",
+            PassageVariant::RoleSwap => "role_swap",
+            PassageVariant::Number => "number",
+            PassageVariant::Version => "version",
+            PassageVariant::Binding => "binding",
         }),
         _ => None,
     }
@@ -344,14 +348,14 @@ fn cel_text(text: Option<&str>) -> CowVal<'_, '_> {
     }
 }
 
-fn cel_value(value: Option<&Value>) -> CowVal<'_, '_> {
+fn cel_value(value: Option<&TypedValue>) -> CowVal<'_, '_> {
     match value {
         None => CowVal::owned(CelNull),
-        Some(Value::Text(text)) => cel_text(Some(text)),
-        Some(Value::Number(n) | Value::Percent(n)) => CowVal::owned(CelDouble::from(*n)),
-        Some(Value::Money(money)) => CowVal::owned(CelDouble::from(money.amount)),
-        Some(Value::YesNo(b)) => CowVal::owned(CelBool::from(*b)),
-        Some(Value::Date(date)) => CowVal::owned(CelTimestamp::from(midnight(*date))),
-        Some(Value::Duration(period)) => CowVal::owned(CelPeriod(*period)),
+        Some(TypedValue::Text(text)) => cel_text(Some(text)),
+        Some(TypedValue::Number(n) | TypedValue::Percent(n)) => CowVal::owned(CelDouble::from(*n)),
+        Some(TypedValue::Money(money)) => CowVal::owned(CelDouble::from(money.amount)),
+        Some(TypedValue::YesNo(b)) => CowVal::owned(CelBool::from(*b)),
+        Some(TypedValue::Date(date)) => CowVal::owned(CelTimestamp::from(midnight(*date))),
+        Some(TypedValue::Duration(period)) => CowVal::owned(CelPeriod(*period)),
     }
 }

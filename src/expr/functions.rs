@@ -13,7 +13,7 @@ use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{DeclarationError, Env, ExecutionError};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime};
 
-use crate::value::{Period, Type, Value};
+use crate::value::{CalendarPeriod, TypedValue, ValueType};
 
 /// The interpreter's name for our `duration(...)`, because its own `duration` counts seconds.
 pub(super) const PERIOD: &str = "period_of";
@@ -26,50 +26,72 @@ pub(super) static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
 });
 
 /// One overload of a function.
-pub(super) struct Signature {
+pub(super) struct FunctionSignature {
     pub name: &'static str,
     /// The receiver's type, for calls of the form `x.name(...)`.
-    pub on: Option<Type>,
-    pub takes: &'static [Type],
-    pub gives: Type,
+    pub receiver: Option<ValueType>,
+    pub parameters: &'static [ValueType],
+    pub returns: ValueType,
     /// CEL returns an integer where we have only `number`.
-    pub whole: bool,
+    pub returns_integer: bool,
 }
 
-const fn on(target: Type, name: &'static str, takes: &'static [Type], gives: Type) -> Signature {
-    Signature { name, on: Some(target), takes, gives, whole: matches!(gives, Type::Number) }
+const fn method(
+    target: ValueType,
+    name: &'static str,
+    takes: &'static [ValueType],
+    gives: ValueType,
+) -> FunctionSignature {
+    FunctionSignature {
+        name,
+        receiver: Some(target),
+        parameters: takes,
+        returns: gives,
+        returns_integer: matches!(gives, ValueType::Number),
+    }
 }
 
-const fn free(name: &'static str, takes: &'static [Type], gives: Type, whole: bool) -> Signature {
-    Signature { name, on: None, takes, gives, whole }
+const fn function(
+    name: &'static str,
+    takes: &'static [ValueType],
+    gives: ValueType,
+    whole: bool,
+) -> FunctionSignature {
+    FunctionSignature {
+        name,
+        receiver: None,
+        parameters: takes,
+        returns: gives,
+        returns_integer: whole,
+    }
 }
 
 /// All overloads that an expression may call.
-pub(super) const SIGNATURES: &[Signature] = &[
-    free("date", &[Type::Text], Type::Date, false),
-    free("duration", &[Type::Text], Type::Duration, false),
-    free("days_between", &[Type::Date, Type::Date], Type::Number, false),
-    free("size", &[Type::Text], Type::Number, true),
-    on(Type::Date, "plus", &[Type::Duration], Type::Date),
-    on(Type::Date, "minus", &[Type::Duration], Type::Date),
-    on(Type::Date, "getFullYear", &[], Type::Number),
-    on(Type::Date, "getMonth", &[], Type::Number),
-    on(Type::Date, "getDate", &[], Type::Number),
-    on(Type::Date, "getDayOfWeek", &[], Type::Number),
-    on(Type::Date, "getDayOfYear", &[], Type::Number),
-    on(Type::Text, "size", &[], Type::Number),
-    on(Type::Text, "contains", &[Type::Text], Type::YesNo),
-    on(Type::Text, "startsWith", &[Type::Text], Type::YesNo),
-    on(Type::Text, "endsWith", &[Type::Text], Type::YesNo),
-    on(Type::Text, "matches", &[Type::Text], Type::YesNo),
-    on(Type::Text, "lowerAscii", &[], Type::Text),
-    on(Type::Text, "upperAscii", &[], Type::Text),
-    on(Type::Text, "trim", &[], Type::Text),
+pub(super) const SIGNATURES: &[FunctionSignature] = &[
+    function("date", &[ValueType::Text], ValueType::Date, false),
+    function("duration", &[ValueType::Text], ValueType::Duration, false),
+    function("days_between", &[ValueType::Date, ValueType::Date], ValueType::Number, false),
+    function("size", &[ValueType::Text], ValueType::Number, true),
+    method(ValueType::Date, "plus", &[ValueType::Duration], ValueType::Date),
+    method(ValueType::Date, "minus", &[ValueType::Duration], ValueType::Date),
+    method(ValueType::Date, "getFullYear", &[], ValueType::Number),
+    method(ValueType::Date, "getMonth", &[], ValueType::Number),
+    method(ValueType::Date, "getDate", &[], ValueType::Number),
+    method(ValueType::Date, "getDayOfWeek", &[], ValueType::Number),
+    method(ValueType::Date, "getDayOfYear", &[], ValueType::Number),
+    method(ValueType::Text, "size", &[], ValueType::Number),
+    method(ValueType::Text, "contains", &[ValueType::Text], ValueType::YesNo),
+    method(ValueType::Text, "startsWith", &[ValueType::Text], ValueType::YesNo),
+    method(ValueType::Text, "endsWith", &[ValueType::Text], ValueType::YesNo),
+    method(ValueType::Text, "matches", &[ValueType::Text], ValueType::YesNo),
+    method(ValueType::Text, "lowerAscii", &[], ValueType::Text),
+    method(ValueType::Text, "upperAscii", &[], ValueType::Text),
+    method(ValueType::Text, "trim", &[], ValueType::Text),
 ];
 
 /// A calendar period as a value of the interpreter.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CelPeriod(pub Period);
+pub(super) struct CelPeriod(pub CalendarPeriod);
 
 static PERIOD_TYPE: CelType = CelType::new_unspecified_type("period");
 
@@ -101,19 +123,22 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     cel::extensions::strings(env)?;
     env.add_type(PERIOD_TYPE.to_owned())?;
     env.add_overload("date", "date(string)", vec![STRING_TYPE], |args| {
-        match Value::parse(Type::Date, text(&args, 0)?) {
-            Ok(Value::Date(date)) => Ok(CowVal::owned(CelTimestamp::from(midnight(date)))),
+        match TypedValue::parse(ValueType::Date, text(&args, 0)?) {
+            Ok(TypedValue::Date(date)) => Ok(CowVal::owned(CelTimestamp::from(midnight(date)))),
             Ok(_) => Err(wrong_argument("date")),
             Err(error) => Err(ExecutionError::function_error("date", error)),
         }
     })?;
-    env.add_overload(PERIOD, "period_of(string)", vec![STRING_TYPE], |args| {
-        match Value::parse(Type::Duration, text(&args, 0)?) {
-            Ok(Value::Duration(period)) => Ok(CowVal::owned(CelPeriod(period))),
+    env.add_overload(
+        PERIOD,
+        "period_of(string)",
+        vec![STRING_TYPE],
+        |args| match TypedValue::parse(ValueType::Duration, text(&args, 0)?) {
+            Ok(TypedValue::Duration(period)) => Ok(CowVal::owned(CelPeriod(period))),
             Ok(_) => Err(wrong_argument("duration")),
             Err(error) => Err(ExecutionError::function_error("duration", error)),
-        }
-    })?;
+        },
+    )?;
     let two_dates = vec![TIMESTAMP_TYPE, TIMESTAMP_TYPE];
     env.add_overload("days_between", "days_between(date,date)", two_dates, |args| {
         let days = (date(&args, 1)? - date(&args, 0)?).num_days();
@@ -121,10 +146,20 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     })?;
     let period = || vec![PERIOD_TYPE.to_owned()];
     env.add_member_overload("plus", "date.plus(period)", TIMESTAMP_TYPE, period(), |args| {
-        shifted("plus", date(&args, 0)?, argument::<CelPeriod>(&args, 1)?.0, Period::after)
+        shift_date(
+            "plus",
+            date(&args, 0)?,
+            argument::<CelPeriod>(&args, 1)?.0,
+            CalendarPeriod::after,
+        )
     })?;
     env.add_member_overload("minus", "date.minus(period)", TIMESTAMP_TYPE, period(), |args| {
-        shifted("minus", date(&args, 0)?, argument::<CelPeriod>(&args, 1)?.0, Period::before)
+        shift_date(
+            "minus",
+            date(&args, 0)?,
+            argument::<CelPeriod>(&args, 1)?.0,
+            CalendarPeriod::before,
+        )
     })
 }
 
@@ -133,11 +168,11 @@ pub(super) fn midnight(date: NaiveDate) -> DateTime<FixedOffset> {
     date.and_time(NaiveTime::MIN).and_utc().fixed_offset()
 }
 
-fn shifted<'b, 'v>(
+fn shift_date<'b, 'v>(
     name: &str,
     date: NaiveDate,
-    period: Period,
-    shift: fn(Period, NaiveDate) -> Option<NaiveDate>,
+    period: CalendarPeriod,
+    shift: fn(CalendarPeriod, NaiveDate) -> Option<NaiveDate>,
 ) -> Result<CowVal<'b, 'v>, ExecutionError> {
     let shifted = shift(period, date).ok_or_else(|| {
         ExecutionError::function_error(name, format!("{date} and {period} leave the calendar"))

@@ -8,9 +8,9 @@ use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, operators};
 use rayon::prelude::*;
 
-use super::eval::{Env, EvalError, Expr, passage_field};
+use super::eval::{EvalEnvironment, EvalError, Expression, passage_field};
 use super::parse::children;
-use crate::value::Value;
+use crate::value::TypedValue;
 use crate::world::{Corpus, Task};
 
 /// The passage fields that are indexed.
@@ -20,12 +20,12 @@ const KEYS: [&str; 3] = ["id", "entity", "attribute"];
 #[derive(Debug, Default)]
 pub struct CorpusIndex {
     /// In the order of [`KEYS`].
-    by: [Groups; 3],
+    groups_by_key: [PassageGroups; 3],
 }
 
 /// Passages grouped by the value of one field.
 #[derive(Debug, Default)]
-struct Groups {
+struct PassageGroups {
     /// Hashes of the values, ascending. They replace the values, which would take more memory than all other data about
     /// a passage; collisions of 128 bits of BLAKE3 are negligible.
     hashes: Vec<u128>,
@@ -34,12 +34,12 @@ struct Groups {
     passages: Vec<u32>,
 }
 
-impl Groups {
-    fn new<'a>(values: impl IndexedParallelIterator<Item = Option<&'a str>>) -> Groups {
+impl PassageGroups {
+    fn new<'a>(values: impl IndexedParallelIterator<Item = Option<&'a str>>) -> PassageGroups {
         let mut all: Vec<(u128, u32)> =
-            values.enumerate().map(|(i, value)| (hash(value), i as u32)).collect();
+            values.enumerate().map(|(i, value)| (value_hash(value), i as u32)).collect();
         all.par_sort_unstable();
-        let mut groups = Groups::default();
+        let mut groups = PassageGroups::default();
         for (i, (hash, passage)) in (0..).zip(all) {
             if groups.hashes.last() != Some(&hash) {
                 groups.hashes.push(hash);
@@ -52,7 +52,7 @@ impl Groups {
     }
 
     fn get(&self, value: Option<&str>) -> &[u32] {
-        match self.hashes.binary_search(&hash(value)) {
+        match self.hashes.binary_search(&value_hash(value)) {
             Ok(at) => &self.passages[self.starts[at] as usize..self.starts[at + 1] as usize],
             Err(_) => &[],
         }
@@ -60,7 +60,7 @@ impl Groups {
 }
 
 /// The first 128 bits of the BLAKE3 hash; 0 stands for a missing field.
-fn hash(value: Option<&str>) -> u128 {
+fn value_hash(value: Option<&str>) -> u128 {
     value.map_or(0, |value| {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&blake3::hash(value.as_bytes()).as_bytes()[..16]);
@@ -71,25 +71,25 @@ fn hash(value: Option<&str>) -> u128 {
 impl CorpusIndex {
     pub fn new(corpus: &Corpus) -> CorpusIndex {
         let values = |field: &'static str| {
-            Groups::new(corpus.passages.par_iter().map(move |p| passage_field(p, field)))
+            PassageGroups::new(corpus.passages.par_iter().map(move |p| passage_field(p, field)))
         };
-        CorpusIndex { by: KEYS.map(values) }
+        CorpusIndex { groups_by_key: KEYS.map(values) }
     }
 
     /// The passage with this id.
-    pub fn id(&self, id: &str) -> Option<u32> {
-        self.by[0].get(Some(id)).first().copied()
+    pub fn passage_with_id(&self, id: &str) -> Option<u32> {
+        self.groups_by_key[0].get(Some(id)).first().copied()
     }
 
     /// The passages with this text in an indexed field (`id`, `entity`, `attribute`), ascending.
-    pub fn with(&self, field: &str, text: &str) -> &[u32] {
+    pub fn passages_with(&self, field: &str, text: &str) -> &[u32] {
         let key = KEYS.iter().position(|key| *key == field);
-        key.map_or(&[], |key| self.by[key].get(Some(text)))
+        key.map_or(&[], |key| self.groups_by_key[key].get(Some(text)))
     }
 
     /// The passages of this entity, ascending; empty if the corpus has no such entity.
-    pub fn entity(&self, entity: &str) -> &[u32] {
-        self.by[1].get(Some(entity))
+    pub fn passages_of_entity(&self, entity: &str) -> &[u32] {
+        self.groups_by_key[1].get(Some(entity))
     }
 }
 
@@ -97,31 +97,31 @@ impl CorpusIndex {
 #[derive(Clone, Debug)]
 pub struct GoldRule {
     /// An index into [`KEYS`], and the expression that the field must equal.
-    keys: Vec<(usize, Expr)>,
+    keys: Vec<(usize, Expression)>,
     /// The other conjuncts, in order.
-    rest: Vec<Expr>,
+    conditions: Vec<Expression>,
 }
 
 impl GoldRule {
     /// Splits a checked yes_no expression.
-    pub fn new(expr: &Expr) -> GoldRule {
-        let mut rule = GoldRule { keys: Vec::new(), rest: Vec::new() };
+    pub fn new(expr: &Expression) -> GoldRule {
+        let mut rule = GoldRule { keys: Vec::new(), conditions: Vec::new() };
         let mut pending = vec![expr.tree()];
         while let Some(node) = pending.pop() {
             if let Some([a, b]) = call(node, operators::LOGICAL_AND) {
                 pending.push(b);
                 pending.push(a);
             } else if let Some((key, value)) = key(node) {
-                rule.keys.push((key, expr.part(value)));
+                rule.keys.push((key, expr.subexpression(value)));
             } else {
-                rule.rest.push(expr.part(node));
+                rule.conditions.push(expr.subexpression(node));
             }
         }
         rule
     }
 
     /// The indices of the passages for which the rule is true, ascending. `index` must belong to `corpus`.
-    pub fn gold(
+    pub fn gold_passages(
         &self,
         corpus: &Corpus,
         index: &CorpusIndex,
@@ -136,7 +136,7 @@ impl GoldRule {
     }
 
     /// Whether the rule is true for any passage.
-    pub fn fits(
+    pub fn matches_any(
         &self,
         corpus: &Corpus,
         index: &CorpusIndex,
@@ -151,11 +151,14 @@ impl GoldRule {
     }
 
     /// The indexed fields that the rule compares, with the required value for this task; `None` is null.
-    pub fn wanted(&self, task: &Task) -> Result<Vec<(&'static str, Option<String>)>, EvalError> {
-        let env = Env { task: Some(task), ..Env::default() };
+    pub fn required_values(
+        &self,
+        task: &Task,
+    ) -> Result<Vec<(&'static str, Option<String>)>, EvalError> {
+        let env = EvalEnvironment { task: Some(task), ..EvalEnvironment::default() };
         let wanted = self.keys.iter().map(|(key, expr)| {
             let value = expr.eval(&env)?.map(|value| match value {
-                Value::Text(text) => text,
+                TypedValue::Text(text) => text,
                 other => other.to_string(),
             });
             Ok((KEYS[*key], value))
@@ -171,10 +174,11 @@ impl GoldRule {
         task: &Task,
         mut found: impl FnMut(u32) -> bool,
     ) -> Result<(), EvalError> {
-        let mut env = Env { task: Some(task), ..Env::default() };
-        let wanted = self.wanted(task)?;
+        let mut env = EvalEnvironment { task: Some(task), ..EvalEnvironment::default() };
+        let wanted = self.required_values(task)?;
         let lists = self.keys.iter().zip(&wanted);
-        let lists = lists.map(|((key, _), (_, value))| index.by[*key].get(value.as_deref()));
+        let lists =
+            lists.map(|((key, _), (_, value))| index.groups_by_key[*key].get(value.as_deref()));
         let mut listed;
         let mut all;
         // The shortest list has the fewest candidates; the other look-ups are checked on each of them.
@@ -193,7 +197,7 @@ impl GoldRule {
             let agrees =
                 wanted.iter().all(|(key, value)| passage_field(passage, key) == value.as_deref());
             env.passage = Some(passage);
-            if agrees && self.holds(&env)? && !found(i) {
+            if agrees && self.conditions_hold(&env)? && !found(i) {
                 break;
             }
         }
@@ -201,11 +205,11 @@ impl GoldRule {
     }
 
     /// Evaluates the other conjuncts with CEL's `&&`: false takes precedence over an error, in any order.
-    fn holds(&self, env: &Env) -> Result<bool, EvalError> {
+    fn conditions_hold(&self, env: &EvalEnvironment) -> Result<bool, EvalError> {
         let mut outcome = Ok(true);
-        for part in &self.rest {
+        for part in &self.conditions {
             match part.eval(env) {
-                Ok(Some(Value::YesNo(true))) => {}
+                Ok(Some(TypedValue::YesNo(true))) => {}
                 Ok(_) => return Ok(false),
                 Err(error) => outcome = outcome.and(Err(error)),
             }

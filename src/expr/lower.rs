@@ -10,7 +10,7 @@ use super::functions::{PERIOD, SIGNATURES};
 
 /// Prefix that turns the name of an amount into the name of its currency. Names in the language contain no colon, so
 /// there is no conflict.
-pub(super) const CURRENCY_OF: &str = "currency:";
+pub(super) const CURRENCY_PREFIX: &str = "currency:";
 
 /// Rewrites `node` in place; the nodes with ids in `same_money` compare two amounts of money by currency as well.
 pub(super) fn lower(node: &mut IdedExpr, same_money: &[u64]) {
@@ -40,10 +40,10 @@ pub(super) fn lower(node: &mut IdedExpr, same_money: &[u64]) {
             parts.for_each(|part| lower(part, same_money));
             let method = c.target.is_some();
             let signature =
-                SIGNATURES.iter().find(|s| s.name == c.func_name && s.on.is_some() == method);
+                SIGNATURES.iter().find(|s| s.name == c.func_name && s.receiver.is_some() == method);
             match signature {
                 Some(s) if s.name == "duration" => PERIOD.clone_into(&mut c.func_name),
-                Some(s) if s.whole => {
+                Some(s) if s.returns_integer => {
                     let inner = Node::Call(std::mem::take(c));
                     node.expr = call("double", vec![inner]);
                 }
@@ -61,7 +61,7 @@ fn compare_currencies(node: &mut IdedExpr, same_money: &[u64]) {
     if same_money.contains(&node.id)
         && let Node::Call(comparison) = &node.expr
         && let [a, b] = comparison.args.as_slice()
-        && let (Some(one), Some(other)) = (currency_of(a), currency_of(b))
+        && let (Some(one), Some(other)) = (currency_name(a), currency_name(b))
     {
         let differ = comparison.func_name == operators::NOT_EQUALS;
         let amounts =
@@ -74,13 +74,13 @@ fn compare_currencies(node: &mut IdedExpr, same_money: &[u64]) {
 }
 
 /// The name for the currency of `task.fee` or of a step.
-fn currency_of(amount: &IdedExpr) -> Option<Node> {
+fn currency_name(amount: &IdedExpr) -> Option<Node> {
     let name = match &amount.expr {
         Node::Ident(name) => name.clone(),
         Node::Select(select) => format!("task.{}", select.field),
         _ => return None,
     };
-    Some(Node::Ident(format!("{CURRENCY_OF}{name}")))
+    Some(Node::Ident(format!("{CURRENCY_PREFIX}{name}")))
 }
 
 fn call(name: &str, args: Vec<Node>) -> Node {

@@ -16,47 +16,47 @@
 
 mod check;
 mod eval;
+mod foreign_syntax;
 mod functions;
 mod gold;
-mod habits;
-mod length;
 mod lower;
+mod name_values;
 mod parse;
+mod suggestions;
 mod template;
-mod text;
-mod values;
+mod text_lengths;
 
-pub use check::{Name, PASSAGE_FIELDS, Scope};
+pub use check::{ExpressionScope, PASSAGE_FIELDS, StepBinding};
 pub(crate) use eval::passage_field;
-pub use eval::{Env, EvalError, Expr};
+pub use eval::{EvalEnvironment, EvalError, Expression};
 pub use gold::{CorpusIndex, GoldRule};
-pub use length::{LONGEST_TEXT, Named};
-pub use parse::{Fault, Parsed};
-pub use template::{ParsedTemplate, Template, unfilled};
-pub(crate) use text::{floor, spelling, suggest, within};
-pub use values::{NameValues, NeverEqual, Texts, ValuesOf};
+pub use name_values::{ImpossibleComparison, NameValues, NameValuesLookup, PossibleTexts};
+pub use parse::{ExpressionFault, ParsedExpression};
+pub(crate) use suggestions::{clip_span, floor_char_boundary, normalised_spelling, suggest};
+pub use template::{ParsedTemplate, QueryTemplate, unbraced_names};
+pub use text_lengths::{LONGEST_TEXT, NamedText};
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::value::{Type, Value};
+    use crate::value::{TypedValue, ValueType};
     use crate::world::{Corpus, Task};
 
-    fn fields() -> BTreeMap<String, Type> {
+    fn fields() -> BTreeMap<String, ValueType> {
         let fields = [
-            ("n", Type::Number),
-            ("title", Type::Text),
-            ("day", Type::Date),
-            ("period", Type::Duration),
-            ("fee", Type::Money),
-            ("paid", Type::Money),
-            ("foreign", Type::Money),
-            ("waived", Type::Money),
-            ("rate", Type::Percent),
-            ("open", Type::YesNo),
-            ("absent", Type::Text),
+            ("n", ValueType::Number),
+            ("title", ValueType::Text),
+            ("day", ValueType::Date),
+            ("period", ValueType::Duration),
+            ("fee", ValueType::Money),
+            ("paid", ValueType::Money),
+            ("foreign", ValueType::Money),
+            ("waived", ValueType::Money),
+            ("rate", ValueType::Percent),
+            ("open", ValueType::YesNo),
+            ("absent", ValueType::Text),
         ];
         fields.map(|(name, ty)| (name.to_owned(), ty)).into()
     }
@@ -73,8 +73,9 @@ mod tests {
             ("rate", "8.5%"),
             ("open", "yes"),
         ];
-        let values = values
-            .map(|(name, text)| (name.to_owned(), Value::parse(fields()[name], text).unwrap()));
+        let values = values.map(|(name, text)| {
+            (name.to_owned(), TypedValue::parse(fields()[name], text).unwrap())
+        });
         Task {
             id: "t".into(),
             line: 2,
@@ -88,19 +89,30 @@ mod tests {
     /// The printed value or `null`; checks that the value has the inferred type.
     fn run(source: &str) -> Result<String, EvalError> {
         let (fields, steps) = (fields(), BTreeMap::new());
-        let scope = Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
-        let expr = Parsed::new(source).unwrap().check(&scope).unwrap();
-        let value = expr.eval(&Env { task: Some(&task()), ..Env::default() })?;
+        let scope = ExpressionScope {
+            task: Some(&fields),
+            passage: false,
+            steps: &steps,
+            values: &|_| None,
+        };
+        let expr = ParsedExpression::new(source).unwrap().check(&scope).unwrap();
+        let value =
+            expr.eval(&EvalEnvironment { task: Some(&task()), ..EvalEnvironment::default() })?;
         Ok(value.map_or("null".to_owned(), |value| {
             assert_eq!(Some(value.type_of()), expr.ty(), "{source}");
             value.key()
         }))
     }
 
-    fn fault(source: &str) -> Fault {
+    fn fault(source: &str) -> ExpressionFault {
         let (fields, steps) = (fields(), BTreeMap::new());
-        let scope = Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
-        Parsed::new(source)
+        let scope = ExpressionScope {
+            task: Some(&fields),
+            passage: false,
+            steps: &steps,
+            values: &|_| None,
+        };
+        ParsedExpression::new(source)
             .and_then(|parsed| parsed.check(&scope).map_err(|mut faults| faults.remove(0)))
             .expect_err(source)
     }
@@ -155,11 +167,15 @@ mod tests {
         }
         let bare = |source: &str| -> Vec<Vec<String>> {
             let (fields, steps) = (fields(), BTreeMap::new());
-            let scope =
-                Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
-            let expr = Parsed::new(source).unwrap().check(&scope).unwrap();
+            let scope = ExpressionScope {
+                task: Some(&fields),
+                passage: false,
+                steps: &steps,
+                values: &|_| None,
+            };
+            let expr = ParsedExpression::new(source).unwrap().check(&scope).unwrap();
             let mut all = expr.compared_amounts().to_vec();
-            all.push(expr.summed_amounts().to_vec());
+            all.push(expr.amounts_in_result().to_vec());
             all
         };
         let none = Vec::<&str>::new;
@@ -239,7 +255,12 @@ mod tests {
         let corpus = Corpus { name: "c".to_owned(), passages, ..Corpus::default() };
         let index = CorpusIndex::new(&corpus);
         let (fields, steps) = (fields(), BTreeMap::new());
-        let scope = Scope { task: Some(&fields), passage: true, steps: &steps, values: &|_| None };
+        let scope = ExpressionScope {
+            task: Some(&fields),
+            passage: true,
+            steps: &steps,
+            values: &|_| None,
+        };
         for (source, gold) in [
             (
                 "passage.entity == task.title.lowerAscii() && passage.attribute == 'notice'",
@@ -254,17 +275,23 @@ mod tests {
             ("passage.variant.contains('neg') && passage.variant != null", vec![2]),
             ("passage.id == 'nobody'", vec![]),
         ] {
-            let rule = GoldRule::new(&Parsed::new(source).unwrap().check(&scope).unwrap());
+            let rule =
+                GoldRule::new(&ParsedExpression::new(source).unwrap().check(&scope).unwrap());
             let mut task = task();
-            task.fields.insert("title".into(), Value::Text("ACME".into()));
-            assert_eq!(rule.gold(&corpus, &index, &task), Ok(gold), "{source}");
+            task.fields.insert("title".into(), TypedValue::Text("ACME".into()));
+            assert_eq!(rule.gold_passages(&corpus, &index, &task), Ok(gold), "{source}");
         }
     }
 
     #[test]
     fn long_and_deep_expressions_are_refused_or_run() {
         let (fields, steps) = (fields(), BTreeMap::new());
-        let scope = Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
+        let scope = ExpressionScope {
+            task: Some(&fields),
+            passage: false,
+            steps: &steps,
+            values: &|_| None,
+        };
         let deepest = [
             vec!["1"; 1000].join("+"),
             vec!["true"; 330].join("||"),
@@ -280,9 +307,10 @@ mod tests {
         ];
         for source in deepest {
             if let Ok(expr) =
-                Parsed::new(&source).map_err(|f| vec![f]).and_then(|p| p.check(&scope))
+                ParsedExpression::new(&source).map_err(|f| vec![f]).and_then(|p| p.check(&scope))
             {
-                let _ = expr.eval(&Env { task: Some(&task()), ..Env::default() });
+                let _ = expr
+                    .eval(&EvalEnvironment { task: Some(&task()), ..EvalEnvironment::default() });
             }
         }
     }
@@ -290,8 +318,8 @@ mod tests {
     #[test]
     fn expressions_cross_threads() {
         fn shared<T: Send + Sync>() {}
-        shared::<Expr>();
-        shared::<Template>();
+        shared::<Expression>();
+        shared::<QueryTemplate>();
         shared::<GoldRule>();
         shared::<crate::scenario::Scenario>();
     }

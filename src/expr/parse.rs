@@ -6,15 +6,15 @@ use std::ops::Range;
 use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, SourceInfo};
 
-use super::habits::{Habit, habit};
-use super::text::within;
+use super::foreign_syntax::{ForeignSyntax, find_foreign_syntax};
+use super::suggestions::clip_span;
 
 /// Longer sources are rejected: the parser and later passes recurse, and a deep tree could overflow the stack.
 const MAX_BYTES: usize = 2000;
 
 /// An error in an expression or a template.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
+pub struct ExpressionFault {
     pub code: &'static str,
     pub message: String,
     /// What is allowed, shown at the location.
@@ -27,15 +27,15 @@ pub struct Fault {
 
 /// An expression with valid syntax whose names and types are not checked yet.
 #[derive(Debug)]
-pub struct Parsed {
+pub struct ParsedExpression {
     pub(super) source: String,
     pub(super) tree: IdedExpr,
     offsets: SourceInfo,
 }
 
-impl Parsed {
-    pub fn new(source: &str) -> Result<Parsed, Fault> {
-        let fault = |message: String, label: &str, span| Fault {
+impl ParsedExpression {
+    pub fn new(source: &str) -> Result<ParsedExpression, ExpressionFault> {
+        let fault = |message: String, label: &str, span| ExpressionFault {
             code: "expression-syntax",
             message,
             label: label.to_owned(),
@@ -48,7 +48,7 @@ impl Parsed {
         }
         let inside = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         if let Some(inside) = inside.filter(|inside| !inside.contains("{{")) {
-            return Err(Fault {
+            return Err(ExpressionFault {
                 code: "no-template",
                 message: "an expression stands without `{{ }}`".to_owned(),
                 label: "`{{ }}` marks the expressions in a query".to_owned(),
@@ -62,7 +62,7 @@ impl Parsed {
             return Err(fault(message, &label, 0..source.len()));
         }
         match super::functions::ENV.compile(source) {
-            Ok(program) => Ok(Parsed {
+            Ok(program) => Ok(ParsedExpression {
                 source: source.to_owned(),
                 tree: program.expression().clone(),
                 offsets: SourceInfo::default(),
@@ -73,19 +73,21 @@ impl Parsed {
                     let message = "the expression cannot be read".to_owned();
                     return Err(fault(message, "not CEL", 0..source.len()));
                 };
-                if let Some(Habit { span, write }) = habit(source) {
+                if let Some(ForeignSyntax { span, replacement: write }) =
+                    find_foreign_syntax(source)
+                {
                     let message = format!("`{}` cannot be read", &source[span.clone()]);
                     let label = "this is another language's; expressions are CEL";
                     let help = Some(format!("write `{write}`"));
-                    return Err(Fault { help, ..fault(message, label, span) });
+                    return Err(ExpressionFault { help, ..fault(message, label, span) });
                 }
-                let (message, label) = in_plain_words(&first.msg);
-                Err(fault(message, label, spot(source, first.pos)))
+                let (message, label) = simplify_message(&first.msg);
+                Err(fault(message, label, word_at(source, first.pos)))
             }
         }
     }
 
-    fn with_offsets(mut self, program: &cel::Program) -> Parsed {
+    fn with_offsets(mut self, program: &cel::Program) -> ParsedExpression {
         let mut pending = vec![&self.tree];
         let mut offsets = SourceInfo::default();
         while let Some(node) = pending.pop() {
@@ -140,11 +142,11 @@ impl Parsed {
             children(node, &mut |child| pending.push(child));
         }
         let span = span.unwrap_or(0..self.source.len());
-        within(&self.source, self.close(node, span))
+        clip_span(&self.source, self.include_closing_bracket(node, span))
     }
 
     /// Extends `span` by the closing bracket of a call or a list, which belongs to no node.
-    fn close(&self, node: &IdedExpr, span: Range<usize>) -> Range<usize> {
+    fn include_closing_bracket(&self, node: &IdedExpr, span: Range<usize>) -> Range<usize> {
         let closer = match &node.expr {
             Node::Call(_)
                 if self.token(node).is_some_and(|t| self.source[t.start..].starts_with('(')) =>
@@ -165,7 +167,7 @@ impl Parsed {
     /// The byte range of the node's own token.
     fn token(&self, node: &IdedExpr) -> Option<Range<usize>> {
         let (start, stop) = self.offsets.offset_for(node.id)?;
-        Some(within(&self.source, start as usize..stop as usize + 1))
+        Some(clip_span(&self.source, start as usize..stop as usize + 1))
     }
 }
 
@@ -199,7 +201,7 @@ pub(super) fn children<'a>(node: &'a IdedExpr, visit: &mut dyn FnMut(&'a IdedExp
 }
 
 /// The word at a line and column (both counted from 1), or the end of the text.
-fn spot(source: &str, (line, column): (isize, isize)) -> Range<usize> {
+fn word_at(source: &str, (line, column): (isize, isize)) -> Range<usize> {
     let before: usize =
         source.split_inclusive('\n').take((line - 1).max(0) as usize).map(str::len).sum();
     let rest = &source[before..];
@@ -212,7 +214,7 @@ fn spot(source: &str, (line, column): (isize, isize)) -> Range<usize> {
 }
 
 /// The parser's message without its list of token names.
-fn in_plain_words(message: &str) -> (String, &'static str) {
+fn simplify_message(message: &str) -> (String, &'static str) {
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
     let quoted = message.split('\'').nth(1).unwrap_or_default();
     if let Some(rest) = message.strip_prefix("missing '") {

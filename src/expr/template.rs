@@ -6,22 +6,22 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::check::Scope;
-use super::eval::{Env, EvalError, Expr};
-use super::length::{LONGEST_TEXT, Named};
-use super::parse::{Fault, Parsed};
+use super::check::ExpressionScope;
+use super::eval::{EvalEnvironment, EvalError, Expression};
+use super::parse::{ExpressionFault, ParsedExpression};
+use super::text_lengths::{LONGEST_TEXT, NamedText};
 
 /// A template whose placeholders are type-checked.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub struct QueryTemplate {
     source: String,
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+enum TemplatePart {
     Text(String),
-    Hole(Box<Expr>),
+    Placeholder(Box<Expression>),
 }
 
 /// A template with valid syntax whose names and types are not checked yet.
@@ -29,19 +29,19 @@ enum Part {
 pub struct ParsedTemplate {
     source: String,
     /// For each placeholder: the text before it, its expression, and the expression's byte offset in the source.
-    holes: Vec<(String, Parsed, usize)>,
+    placeholders: Vec<(String, ParsedExpression, usize)>,
     tail: String,
 }
 
 impl ParsedTemplate {
-    pub fn new(source: &str) -> Result<ParsedTemplate, Vec<Fault>> {
+    pub fn new(source: &str) -> Result<ParsedTemplate, Vec<ExpressionFault>> {
         let mut faults = Vec::new();
         let mut holes = Vec::new();
         let mut rest = 0;
         while let Some(open) = source[rest..].find("{{").map(|i| rest + i) {
             let start = open + 2;
             let Some(end) = source[start..].find("}}").map(|i| start + i) else {
-                faults.push(Fault {
+                faults.push(ExpressionFault {
                     code: "template-syntax",
                     message: "`{{` is never closed".to_owned(),
                     label: "a `}}` is missing after this".to_owned(),
@@ -50,7 +50,7 @@ impl ParsedTemplate {
                 });
                 return Err(faults);
             };
-            match Parsed::new(&source[start..end]) {
+            match ParsedExpression::new(&source[start..end]) {
                 Ok(parsed) => holes.push((source[rest..open].to_owned(), parsed, start)),
                 Err(mut fault) => {
                     fault.span = start + fault.span.start..start + fault.span.end;
@@ -61,7 +61,7 @@ impl ParsedTemplate {
         }
         let tail = source[rest..].to_owned();
         if faults.is_empty() {
-            Ok(ParsedTemplate { source: source.to_owned(), holes, tail })
+            Ok(ParsedTemplate { source: source.to_owned(), placeholders: holes, tail })
         } else {
             Err(faults)
         }
@@ -69,13 +69,18 @@ impl ParsedTemplate {
 
     /// Text that the author probably meant as a placeholder, such as `{task.name}`, `<task.name>` or `{notice}`, with
     /// what to write instead. `names` maps a usable name to its form in an expression.
-    pub fn unfilled(&self, names: &dyn Fn(&str) -> Option<String>) -> Vec<(Range<usize>, String)> {
+    pub fn unbraced_names(
+        &self,
+        names: &dyn Fn(&str) -> Option<String>,
+    ) -> Vec<(Range<usize>, String)> {
         let mut found = Vec::new();
         let mut start = 0;
-        let ends =
-            self.holes.iter().map(|(text, hole, at)| (text.as_str(), at + hole.source.len() + 2));
+        let ends = self
+            .placeholders
+            .iter()
+            .map(|(text, hole, at)| (text.as_str(), at + hole.source.len() + 2));
         for (text, next) in ends.chain([(self.tail.as_str(), 0)]) {
-            let spots = unfilled(text, names).into_iter();
+            let spots = unbraced_names(text, names).into_iter();
             found.extend(spots.map(|(span, write)| (start + span.start..start + span.end, write)));
             start = next;
         }
@@ -84,25 +89,29 @@ impl ParsedTemplate {
 
     /// See [`Parsed::names`]; over all placeholders.
     pub fn names(&self) -> BTreeSet<&str> {
-        self.holes.iter().flat_map(|(_, hole, _)| hole.names()).collect()
+        self.placeholders.iter().flat_map(|(_, hole, _)| hole.names()).collect()
     }
 
     /// See [`Parsed::check`]; over all placeholders.
-    pub fn check(self, scope: &Scope) -> Result<Template, Vec<Fault>> {
+    pub fn check(self, scope: &ExpressionScope) -> Result<QueryTemplate, Vec<ExpressionFault>> {
         let mut faults = Vec::new();
         let mut parts = Vec::new();
-        for (text, hole, start) in self.holes {
-            parts.push(Part::Text(text));
+        for (text, hole, start) in self.placeholders {
+            parts.push(TemplatePart::Text(text));
             match hole.check(scope) {
-                Ok(expr) => parts.push(Part::Hole(Box::new(expr))),
+                Ok(expr) => parts.push(TemplatePart::Placeholder(Box::new(expr))),
                 Err(found) => faults.extend(found.into_iter().map(|mut fault| {
                     fault.span = start + fault.span.start..start + fault.span.end;
                     fault
                 })),
             }
         }
-        parts.push(Part::Text(self.tail));
-        if faults.is_empty() { Ok(Template { source: self.source, parts }) } else { Err(faults) }
+        parts.push(TemplatePart::Text(self.tail));
+        if faults.is_empty() {
+            Ok(QueryTemplate { source: self.source, parts })
+        } else {
+            Err(faults)
+        }
     }
 }
 
@@ -114,7 +123,10 @@ static NAME: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Spans in a text that name a value without template braces, with what to write instead. `names` maps a usable name to
 /// its form in an expression.
-pub fn unfilled(text: &str, names: &dyn Fn(&str) -> Option<String>) -> Vec<(Range<usize>, String)> {
+pub fn unbraced_names(
+    text: &str,
+    names: &dyn Fn(&str) -> Option<String>,
+) -> Vec<(Range<usize>, String)> {
     let spots = NAME.captures_iter(text).filter_map(|found| {
         let name = found.name("braced").or(found.name("bare"))?.as_str();
         Some((found.get(0)?.range(), format!("{{{{ {} }}}}", names(name)?)))
@@ -122,14 +134,14 @@ pub fn unfilled(text: &str, names: &dyn Fn(&str) -> Option<String>) -> Vec<(Rang
     spots.collect()
 }
 
-impl Template {
+impl QueryTemplate {
     /// The source text.
     pub fn source(&self) -> &str {
         &self.source
     }
 
     /// Renders the text; null renders as nothing.
-    pub fn render(&self, env: &Env) -> Result<String, EvalError> {
+    pub fn render(&self, env: &EvalEnvironment) -> Result<String, EvalError> {
         let mut text = String::new();
         for part in &self.parts {
             if text.len() > LONGEST_TEXT {
@@ -137,8 +149,8 @@ impl Template {
                 return Err(EvalError { expression: self.source.clone(), reason });
             }
             match part {
-                Part::Text(part) => text.push_str(part),
-                Part::Hole(expr) => {
+                TemplatePart::Text(part) => text.push_str(part),
+                TemplatePart::Placeholder(expr) => {
                     if let Some(value) = expr.eval(env)? {
                         text.push_str(&value.to_string());
                     }
@@ -149,12 +161,12 @@ impl Template {
     }
 
     /// Upper bound in bytes for the rendered text and all intermediate texts; see [`Expr::text_lengths`].
-    pub fn longest_text(&self, length: &dyn Fn(Named) -> usize) -> usize {
+    pub fn longest_text(&self, length: &dyn Fn(NamedText) -> usize) -> usize {
         let (mut whole, mut longest) = (0_usize, 0);
         for part in &self.parts {
             let (value, within) = match part {
-                Part::Text(text) => (text.len(), 0),
-                Part::Hole(expr) => expr.text_lengths(length),
+                TemplatePart::Text(text) => (text.len(), 0),
+                TemplatePart::Placeholder(expr) => expr.text_lengths(length),
             };
             whole = whole.saturating_add(value);
             longest = within.max(longest);
@@ -163,12 +175,12 @@ impl Template {
     }
 
     /// The indices of the steps that it names, ascending.
-    pub fn steps(&self) -> impl Iterator<Item = usize> {
+    pub fn step_indices(&self) -> impl Iterator<Item = usize> {
         let holes = self.parts.iter().filter_map(|part| match part {
-            Part::Hole(expr) => Some(expr),
-            Part::Text(_) => None,
+            TemplatePart::Placeholder(expr) => Some(expr),
+            TemplatePart::Text(_) => None,
         });
-        let steps: BTreeSet<usize> = holes.flat_map(|expr| expr.steps()).collect();
+        let steps: BTreeSet<usize> = holes.flat_map(|expr| expr.step_indices()).collect();
         steps.into_iter()
     }
 }
@@ -185,7 +197,7 @@ mod tests {
             _ => None,
         };
         let spots = |text: &str| -> Vec<(String, String)> {
-            let found = ParsedTemplate::new(text).unwrap().unfilled(&names);
+            let found = ParsedTemplate::new(text).unwrap().unbraced_names(&names);
             found.into_iter().map(|(span, write)| (text[span].to_owned(), write)).collect()
         };
         for (text, spot, write) in [

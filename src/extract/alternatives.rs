@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Mention;
-use crate::value::Value;
+use super::ValueMention;
+use crate::value::TypedValue;
 
 /// Text between two values that form a choice, a span or a sum, so that neither is a value by itself.
 static CHOICE: LazyLock<Regex> = LazyLock::new(|| {
@@ -23,7 +23,7 @@ static CHOICE: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Text between and after two amounts that apply to different cases: `$1,000,000 per occurrence and $2,000,000 in
 /// the aggregate`. The NUL character stands for the second amount.
-static EACH_FOR_ITSELF: LazyLock<Regex> = LazyLock::new(|| {
+static SEPARATE_CASES: LazyLock<Regex> = LazyLock::new(|| {
     let base = r"(?:(?:per|each|for\s+each|for\s+any(?:\s+one)?|in\s+any(?:\s+one)?)\s+[\w-]+|(?:as|in)\s+(?:an?|the)\s+(?:annual\s+)?aggregate|(?:annual\s+)?aggregate)";
     Regex::new(&format!(r"(?i)^\s*,?\s*{base}\s*,?\s*(?:and|or)\s*\x00\s*,?\s*{base}\b"))
         .expect("the pattern is valid")
@@ -36,7 +36,7 @@ static CHOICE_OF_DATES: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// `the later of` before the values, or `whichever is later` after them.
-static OF_SEVERAL: LazyLock<Regex> = LazyLock::new(|| {
+static SELECTION: LazyLock<Regex> = LazyLock::new(|| {
     let which = "(?<which>greater|greatest|higher|highest|larger|longer|longest|later|latest|last|lesser|least|lower|\
 lowest|smaller|shorter|shortest|earlier|earliest|sooner|soonest|first)";
     let pattern = format!(
@@ -46,12 +46,12 @@ lowest|smaller|shorter|shortest|earlier|earliest|sooner|soonest|first)";
 });
 
 /// Text allowed between `the later of` and the first of its two values.
-static OUTSIDE: LazyLock<Regex> = LazyLock::new(|| {
+static BEFORE_FIRST_VALUE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^[\s:,]*(?:(?:either|on|by|the)\s+)*(?:\((?:[a-z]|[ivx]+|\d)\)|[a-z]\))?\s*$")
         .expect("the pattern is valid")
 });
 /// Text allowed between these two values.
-static BETWEEN: LazyLock<Regex> = LazyLock::new(|| {
+static BETWEEN_VALUES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?i)^\s*[,;]?\s*(?:and|or)\s*(?:on\s+|by\s+)?(?:\((?:[a-z]|[ivx]+|\d)\)|[a-z]\))?\s*$",
     )
@@ -74,15 +74,15 @@ static OPEN_END: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Combines the mentions of a text: repeated values are merged, and choices get the value that the text determines
 /// or none. `mentions` must be sorted.
-pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
-    settle(text, &mut mentions);
+pub fn resolve(text: &str, mut mentions: Vec<ValueMention>) -> Vec<ValueMention> {
+    resolve_selections(text, &mut mentions);
     for mention in &mut mentions {
         let behind = text.get(mention.range.end..).unwrap_or("");
-        if matches!(mention.value, Some(Value::Money(_))) && OPEN_END.is_match(behind) {
+        if matches!(mention.value, Some(TypedValue::Money(_))) && OPEN_END.is_match(behind) {
             mention.value = None;
         }
     }
-    let mut kept: Vec<Mention> = Vec::new();
+    let mut kept: Vec<ValueMention> = Vec::new();
     for next in mentions {
         let Some(last) = kept.last_mut() else {
             kept.push(next);
@@ -90,7 +90,7 @@ pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
         };
         let between = text.get(last.range.end..next.range.start).unwrap_or("");
         let again = between.trim() == "(" || between.trim() == "[";
-        let date = |mention: &Mention| matches!(mention.value, Some(Value::Date(_)));
+        let date = |mention: &ValueMention| matches!(mention.value, Some(TypedValue::Date(_)));
         let dates = date(last) && date(&next);
         // `October 15, 2000 (six months from the start)`: the brackets explain how the date was computed.
         if again && date(last) && next.value.is_none() {
@@ -116,20 +116,21 @@ pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
 }
 
 /// Whether two consecutive amounts apply to different cases, so that both of them hold.
-fn different_cases(text: &str, last: &Mention, next: &Mention) -> bool {
-    let amount =
-        |mention: &Mention| matches!(mention.value, Some(Value::Money(_) | Value::Percent(_)));
+fn different_cases(text: &str, last: &ValueMention, next: &ValueMention) -> bool {
+    let amount = |mention: &ValueMention| {
+        matches!(mention.value, Some(TypedValue::Money(_) | TypedValue::Percent(_)))
+    };
     let between = text.get(last.range.end..next.range.start).unwrap_or("");
     // The qualifiers are short, so a short window is enough and keeps the cost linear.
     let behind: String = text.get(next.range.end..).unwrap_or("").chars().take(60).collect();
     amount(last)
         && amount(next)
         && between.len() < 100
-        && EACH_FOR_ITSELF.is_match(&format!("{between}\0{behind}"))
+        && SEPARATE_CASES.is_match(&format!("{between}\0{behind}"))
 }
 
 /// In `3%, 4% or 5%` only the last pair looks like a choice; this merges the earlier items, separated by commas.
-fn join_list(text: &str, kept: &mut Vec<Mention>) {
+fn join_list(text: &str, kept: &mut Vec<ValueMention>) {
     while let [.., before, last] = kept.as_mut_slice()
         && text.get(before.range.end..last.range.start).is_some_and(|gap| gap.trim() == ",")
     {
@@ -140,8 +141,8 @@ fn join_list(text: &str, kept: &mut Vec<Mention>) {
 }
 
 /// Resolves each `the greater of A and B` to the value that it determines, or to none. Other mentions do not change.
-fn settle(text: &str, mentions: &mut Vec<Mention>) {
-    for found in OF_SEVERAL.captures_iter(text) {
+fn resolve_selections(text: &str, mentions: &mut Vec<ValueMention>) {
+    for found in SELECTION.captures_iter(text) {
         let Some(whole) = found.get(0) else { continue };
         let (scope, which) = match (found.name("which"), found.name("after")) {
             (Some(which), _) => {
@@ -163,13 +164,13 @@ fn settle(text: &str, mentions: &mut Vec<Mention>) {
             .map(|(at, _)| at)
             .collect();
         let prefixed = found.name("which").is_some();
-        settle_one(text, mentions, &inside, &scope, which, prefixed);
+        resolve_selection(text, mentions, &inside, &scope, which, prefixed);
     }
 }
 
-fn settle_one(
+fn resolve_selection(
     text: &str,
-    mentions: &mut Vec<Mention>,
+    mentions: &mut Vec<ValueMention>,
     inside: &[usize],
     scope: &Range<usize>,
     which: &str,
@@ -178,12 +179,13 @@ fn settle_one(
     let chosen = match inside {
         [a, b] => {
             let (first, second) = (&mentions[*a], &mentions[*b]);
-            let outside = !prefixed || OUTSIDE.is_match(&text[scope.start..first.range.start]);
+            let outside =
+                !prefixed || BEFORE_FIRST_VALUE.is_match(&text[scope.start..first.range.start]);
             let between = text.get(first.range.end..second.range.start).unwrap_or("\u{0}");
             let values = first.value.as_ref().zip(second.value.as_ref());
             values
-                .filter(|_| outside && BETWEEN.is_match(between))
-                .and_then(|(a, b)| chosen(a, b, which))
+                .filter(|_| outside && BETWEEN_VALUES.is_match(between))
+                .and_then(|(a, b)| select_value(a, b, which))
         }
         // An earlier termination does not change the date that is stated.
         [date] if prefixed && ends_early(text, scope, &mentions[*date], which) => return,
@@ -192,7 +194,8 @@ fn settle_one(
     match (chosen, inside) {
         (Some(value), [a, b]) => {
             let end = mentions[*b].range.end;
-            mentions[*a] = Mention { value: Some(value), range: mentions[*a].range.start..end };
+            mentions[*a] =
+                ValueMention { value: Some(value), range: mentions[*a].range.start..end };
             mentions.remove(*b);
         }
         _ => inside.iter().for_each(|at| mentions[*at].value = None),
@@ -208,24 +211,27 @@ static EARLY_END: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Whether the alternative to the date is only an early end: `the earlier of DATE and termination under Section 5`.
-fn ends_early(text: &str, scope: &Range<usize>, date: &Mention, which: &str) -> bool {
-    matches!(date.value, Some(Value::Date(_)))
+fn ends_early(text: &str, scope: &Range<usize>, date: &ValueMention, which: &str) -> bool {
+    matches!(date.value, Some(TypedValue::Date(_)))
         && ["earlier", "earliest", "sooner", "first"].contains(&which.to_lowercase().as_str())
         && FIRST_OF_LIST.is_match(&text[scope.start..date.range.start])
         && EARLY_END.is_match(&text[date.range.end..scope.end])
 }
 
 /// The one of two values that a word such as `later` selects; `None` if they cannot be compared.
-fn chosen(a: &Value, b: &Value, which: &str) -> Option<Value> {
+fn select_value(a: &TypedValue, b: &TypedValue, which: &str) -> Option<TypedValue> {
     let first_is_less = match (a, b) {
-        (Value::Date(a), Value::Date(b)) => a < b,
-        (Value::Number(a), Value::Number(b)) | (Value::Percent(a), Value::Percent(b)) => a < b,
-        (Value::Money(a), Value::Money(b)) if a.currency == b.currency => a.amount < b.amount,
+        (TypedValue::Date(a), TypedValue::Date(b)) => a < b,
+        (TypedValue::Number(a), TypedValue::Number(b))
+        | (TypedValue::Percent(a), TypedValue::Percent(b)) => a < b,
+        (TypedValue::Money(a), TypedValue::Money(b)) if a.currency == b.currency => {
+            a.amount < b.amount
+        }
         // Months and days are not comparable: a month has no fixed number of days.
-        (Value::Duration(a), Value::Duration(b)) if a.months == 0 && b.months == 0 => {
+        (TypedValue::Duration(a), TypedValue::Duration(b)) if a.months == 0 && b.months == 0 => {
             a.days < b.days
         }
-        (Value::Duration(a), Value::Duration(b)) if a.days == 0 && b.days == 0 => {
+        (TypedValue::Duration(a), TypedValue::Duration(b)) if a.days == 0 && b.days == 0 => {
             a.months < b.months
         }
         _ => return None,

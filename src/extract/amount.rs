@@ -10,11 +10,11 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::count::{Count, sightings};
-use super::currency::{Beside, Denomination};
-use super::number::Decimal;
-use super::{Mention, alternatives, currency, date};
-use crate::value::{Money, Value};
+use super::count::{NumberMention, find_numbers};
+use super::currency::{AdjacentCurrency, CurrencyDenomination};
+use super::number::DecimalSeparator;
+use super::{ValueMention, alternatives, currency, date};
+use crate::value::{MoneyAmount, TypedValue};
 
 static PERCENT: LazyLock<Regex> = LazyLock::new(|| {
     let words =
@@ -32,20 +32,24 @@ static BLANK: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A possible amount, before repetitions are merged.
-struct Sighting<T> {
+struct AmountSighting<T> {
     /// `None` if the number is ambiguous.
     amount: Option<f64>,
     /// The unit, such as a currency code; `None` if unknown.
-    of: Option<T>,
+    unit: Option<T>,
     range: Range<usize>,
     /// Stands in brackets of its own: either a repetition or a negative amount.
     enclosed: bool,
 }
 
 /// All amounts of money in a text; `default` is the currency meant by ambiguous signs.
-pub fn money(text: &str, decimal: Option<Decimal>, default: Option<&str>) -> Vec<Mention> {
-    let counts = sightings(text);
-    let mut all: Vec<Sighting<String>> = Vec::new();
+pub fn money(
+    text: &str,
+    decimal: Option<DecimalSeparator>,
+    default: Option<&str>,
+) -> Vec<ValueMention> {
+    let counts = find_numbers(text);
+    let mut all: Vec<AmountSighting<String>> = Vec::new();
     for (at, count) in counts.iter().enumerate() {
         let Some(beside) = with_currency(text, &count.range) else { continue };
         // A sign between two numbers belongs to the second one.
@@ -53,8 +57,9 @@ pub fn money(text: &str, decimal: Option<Decimal>, default: Option<&str>) -> Vec
         let (range, denomination) = if beside.range.end <= next {
             (beside.range, beside.denomination)
         } else if beside.range.start < count.range.start {
-            let before = currency::ending(&text[..count.range.start]).map(|b| b.denomination);
-            (beside.range.start..count.range.end, before.unwrap_or(Denomination::Unknown))
+            let before =
+                currency::currency_at_end(&text[..count.range.start]).map(|b| b.denomination);
+            (beside.range.start..count.range.end, before.unwrap_or(CurrencyDenomination::Unknown))
         } else {
             continue;
         };
@@ -64,26 +69,30 @@ pub fn money(text: &str, decimal: Option<Decimal>, default: Option<&str>) -> Vec
             denomination,
             range.start < count.range.start,
         );
-        all.push(Sighting {
-            amount: amount(count, decimal, code).filter(|_| !beside.open && one),
-            of: code.map(str::to_owned),
+        all.push(AmountSighting {
+            amount: amount(count, decimal, code).filter(|_| !beside.adjacent_dash && one),
+            unit: code.map(str::to_owned),
             enclosed: count.bracketed || enclosed(text, &range),
             range,
         });
     }
-    let made = |amount, currency| Value::Money(Money { currency, amount });
-    let mut found = once(text, all, made);
+    let made = |amount, currency| TypedValue::Money(MoneyAmount { currency, amount });
+    let mut found = merge_repeated(text, all, made);
     found.extend(blanks(text, |written| !written.ends_with(['%', 't', 'T'])));
     found.sort_by_key(|mention| mention.range.start);
     alternatives::resolve(text, found)
 }
 
-fn amount(count: &Count, decimal: Option<Decimal>, currency: Option<&str>) -> Option<f64> {
+fn amount(
+    count: &NumberMention,
+    decimal: Option<DecimalSeparator>,
+    currency: Option<&str>,
+) -> Option<f64> {
     let thousands = || {
         let (digits, scale) = count.ambiguous()?;
         let parted =
             digits.has_comma() && currency.is_none_or(|c| !currency::has_three_decimals(c));
-        Some(digits.under(Decimal::Point).filter(|_| parted)? * scale)
+        Some(digits.value_with(DecimalSeparator::Point).filter(|_| parted)? * scale)
     };
     match decimal {
         Some(_) => count.amount(decimal),
@@ -93,27 +102,27 @@ fn amount(count: &Count, decimal: Option<Decimal>, currency: Option<&str>) -> Op
 
 /// Whether digits separated by plain spaces are one number, rather than columns of a table (`$ 100 200`) or an
 /// unrelated number before an amount (`Section 3 100 EUR`).
-fn is_one_number(digits: &str, denomination: Denomination, currency_before: bool) -> bool {
+fn is_one_number(digits: &str, denomination: CurrencyDenomination, currency_before: bool) -> bool {
     let plain = digits.chars().all(|c| c.is_ascii_digit() || " .,".contains(c));
     let groups = digits.matches(' ').count();
     let long = groups > 1 || digits.contains(['.', ',']);
     !plain
         || groups == 0
-        || matches!(denomination, Denomination::Code(_)) && (currency_before || long)
+        || matches!(denomination, CurrencyDenomination::Code(_)) && (currency_before || long)
 }
 
 /// The currency of a number, with the range of both together.
-struct Currency {
+struct AmountCurrency {
     range: Range<usize>,
-    denomination: Denomination,
+    denomination: CurrencyDenomination,
     /// A dash is adjacent: the amount may be negative, or the end of a span.
-    open: bool,
+    adjacent_dash: bool,
 }
 
 /// Finds the currency before or after a number. If both are present and differ, the currency is unknown.
-fn with_currency(text: &str, number: &Range<usize>) -> Option<Currency> {
-    let before = currency::ending(&text[..number.start]);
-    let after = currency::starting(&text[number.end..]);
+fn with_currency(text: &str, number: &Range<usize>) -> Option<AmountCurrency> {
+    let before = currency::currency_at_end(&text[..number.start]);
+    let after = currency::currency_at_start(&text[number.end..]);
     let start = before.map_or(number.start, |beside| beside.start);
     let end = after.map_or(number.end, |beside| number.end + beside.end);
     let dash = |c: Option<char>| c.is_some_and(|c| "-\u{2212}\u{2013}".contains(c));
@@ -123,45 +132,45 @@ fn with_currency(text: &str, number: &Range<usize>) -> Option<Currency> {
     let denomination = match (before, after) {
         (None, None) => return None,
         (Some(one), None) | (None, Some(one)) => one.denomination,
-        (Some(a), Some(b)) => both(a, b),
+        (Some(a), Some(b)) => reconcile_currencies(a, b),
     };
-    Some(Currency { range: start..end, denomination, open })
+    Some(AmountCurrency { range: start..end, denomination, adjacent_dash: open })
 }
 
 /// Reconciles a currency before a number with one after it: `USD 5 dollars` is in US dollars.
-fn both(a: Beside, b: Beside) -> Denomination {
+fn reconcile_currencies(a: AdjacentCurrency, b: AdjacentCurrency) -> CurrencyDenomination {
     match (a.denomination, b.denomination) {
         (a, b) if a == b => a,
-        (code @ Denomination::Code(known), Denomination::OneOf { codes, .. })
-        | (Denomination::OneOf { codes, .. }, code @ Denomination::Code(known))
+        (code @ CurrencyDenomination::Code(known), CurrencyDenomination::OneOf { codes, .. })
+        | (CurrencyDenomination::OneOf { codes, .. }, code @ CurrencyDenomination::Code(known))
             if codes.split(' ').any(|code| code == known) =>
         {
             code
         }
-        _ => Denomination::Unknown,
+        _ => CurrencyDenomination::Unknown,
     }
 }
 
 /// All percentages in a text.
-pub fn percents(text: &str, decimal: Option<Decimal>) -> Vec<Mention> {
-    let seen = |count: &Count| {
+pub fn percents(text: &str, decimal: Option<DecimalSeparator>) -> Vec<ValueMention> {
+    let seen = |count: &NumberMention| {
         let sign = PERCENT.captures(&text[count.range.end..])?;
         let range = count.range.start..count.range.end + sign[0].len();
         let hundredths = sign.name("hundredths").is_some();
         let amount = count.value(decimal).map(|n| if hundredths { n / 100.0 } else { n });
         let enclosed = count.bracketed || enclosed(text, &range);
-        Some(Sighting { amount, of: Some(()), range, enclosed })
+        Some(AmountSighting { amount, unit: Some(()), range, enclosed })
     };
-    let all = sightings(text).iter().filter_map(seen).collect();
-    let mut found = once(text, all, |percent, ()| Value::Percent(percent));
+    let all = find_numbers(text).iter().filter_map(seen).collect();
+    let mut found = merge_repeated(text, all, |percent, ()| TypedValue::Percent(percent));
     found.extend(blanks(text, |written| written.ends_with(['%', 't', 'T'])));
     found.sort_by_key(|mention| mention.range.start);
     alternatives::resolve(text, found)
 }
 
-fn blanks(text: &str, is: impl Fn(&str) -> bool) -> Vec<Mention> {
+fn blanks(text: &str, is: impl Fn(&str) -> bool) -> Vec<ValueMention> {
     let found = BLANK.find_iter(text).filter(|found| is(found.as_str()));
-    found.map(|found| Mention { value: None, range: found.range() }).collect()
+    found.map(|found| ValueMention { value: None, range: found.range() }).collect()
 }
 
 fn enclosed(text: &str, range: &Range<usize>) -> bool {
@@ -174,31 +183,31 @@ static ORDINAL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)^(?:st|nd|rd|th)\b").expect("the pattern is valid"));
 
 /// All numbers in a text that are not part of a date, a percentage or an amount of money.
-pub fn numbers(text: &str, decimal: Option<Decimal>) -> Vec<Mention> {
-    let dates = date::spans(text);
-    let number = |count: Count| {
+pub fn numbers(text: &str, decimal: Option<DecimalSeparator>) -> Vec<ValueMention> {
+    let dates = date::date_like_ranges(text);
+    let number = |count: NumberMention| {
         let rest = &text[count.range.end..];
         let other = PERCENT.is_match(rest)
-            || currency::ending(&text[..count.range.start]).is_some()
-            || currency::starting(rest).is_some()
+            || currency::currency_at_end(&text[..count.range.start]).is_some()
+            || currency::currency_at_start(rest).is_some()
             || ORDINAL.is_match(rest)
             || dates
                 .iter()
                 .any(|date| date.start < count.range.end && count.range.start < date.end);
-        let value = count.value(decimal).filter(|_| !count.bracketed).map(Value::Number);
-        (!other).then_some(Mention { value, range: count.range })
+        let value = count.value(decimal).filter(|_| !count.bracketed).map(TypedValue::Number);
+        (!other).then_some(ValueMention { value, range: count.range })
     };
-    alternatives::resolve(text, sightings(text).into_iter().filter_map(number).collect())
+    alternatives::resolve(text, find_numbers(text).into_iter().filter_map(number).collect())
 }
 
 /// Merges values that are repeated in brackets, such as words followed by digits. A contradiction has no value, nor
 /// does a bracketed amount that repeats nothing: it may be negative.
-fn once<T: PartialEq + Clone>(
+fn merge_repeated<T: PartialEq + Clone>(
     text: &str,
-    seen: Vec<Sighting<T>>,
-    value: impl Fn(f64, T) -> Value,
-) -> Vec<Mention> {
-    let mut kept: Vec<Sighting<T>> = Vec::new();
+    seen: Vec<AmountSighting<T>>,
+    value: impl Fn(f64, T) -> TypedValue,
+) -> Vec<ValueMention> {
+    let mut kept: Vec<AmountSighting<T>> = Vec::new();
     for next in seen {
         let again = kept.last_mut().filter(|last| {
             let gap = text.get(last.range.end..next.range.start);
@@ -206,19 +215,19 @@ fn once<T: PartialEq + Clone>(
         });
         match again {
             Some(last) => {
-                let differ = last.of.is_some() && next.of.is_some() && last.of != next.of;
+                let differ = last.unit.is_some() && next.unit.is_some() && last.unit != next.unit;
                 last.amount = last.amount.filter(|_| last.amount == next.amount && !differ);
-                last.of = last.of.take().or(next.of);
+                last.unit = last.unit.take().or(next.unit);
                 last.range.end = next.range.end;
             }
             None => {
                 let amount = next.amount.filter(|_| !next.enclosed);
-                kept.push(Sighting { amount, ..next });
+                kept.push(AmountSighting { amount, ..next });
             }
         }
     }
-    let mention = |seen: Sighting<T>| Mention {
-        value: seen.amount.zip(seen.of).map(|(amount, of)| value(amount, of)),
+    let mention = |seen: AmountSighting<T>| ValueMention {
+        value: seen.amount.zip(seen.unit).map(|(amount, of)| value(amount, of)),
         range: seen.range,
     };
     kept.into_iter().map(mention).collect()
@@ -228,7 +237,7 @@ fn once<T: PartialEq + Clone>(
 mod tests {
     use super::*;
 
-    fn shown(found: &[Mention]) -> Vec<String> {
+    fn shown(found: &[ValueMention]) -> Vec<String> {
         found.iter().filter_map(|found| Some(found.value.as_ref()?.to_string())).collect()
     }
 
@@ -308,7 +317,10 @@ mod tests {
         assert_eq!(shown(&money("$1,250,000.00", None, Some("EUR"))), [] as [&str; 0]);
         assert_eq!(shown(&money("KWD 1,250", None, None)), [] as [&str; 0]);
         assert_eq!(shown(&money("EUR 1.250", None, None)), [] as [&str; 0]);
-        assert_eq!(shown(&money("EUR 1.250", Some(Decimal::Comma), None)), ["EUR 1250.00"]);
+        assert_eq!(
+            shown(&money("EUR 1.250", Some(DecimalSeparator::Comma), None)),
+            ["EUR 1250.00"]
+        );
     }
 
     #[test]
@@ -351,7 +363,7 @@ mod tests {
         let text = "On May 3, 2019 the 5% fee of $7 for 2,500,000 units in 12 lots";
         assert_eq!(shown(&numbers(text, None)), ["2500000", "12"]);
         assert_eq!(shown(&numbers("2,500 units", None)), [] as [&str; 0]);
-        assert_eq!(shown(&numbers("2,500 units", Some(Decimal::Point))), ["2500"]);
+        assert_eq!(shown(&numbers("2,500 units", Some(DecimalSeparator::Point))), ["2500"]);
         assert_eq!(shown(&numbers("the 3rd of 4 lots", None)), ["4"]);
         assert_eq!(numbers("ten (15) units", None).len(), 1);
     }

@@ -10,66 +10,68 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::currency;
-use super::number::{Decimal, Written};
-use crate::spell;
+use super::number::{DecimalSeparator, WrittenNumber};
+use crate::number_words;
 
 /// A number and its byte range, brackets included.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Count {
+pub struct NumberMention {
     pub range: Range<usize>,
     /// `None` if the number is ambiguous.
-    number: Option<Number>,
+    number: Option<NumberForm>,
     /// Digits in brackets without words before them, which is one way to write negative amounts.
     pub bracketed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Number {
+enum NumberForm {
     Words(f64),
     Digits {
-        written: Written,
+        written: WrittenNumber,
         /// Factor named after the digits, such as that of `million`.
         scale: f64,
         /// A number only next to a currency: `5M`, or `1 250` with a plain space.
-        of_money: bool,
+        needs_currency: bool,
     },
 }
 
-impl Count {
+impl NumberMention {
     /// The number, given the decimal separator; `None` if it is ambiguous without one, or only an amount of money.
-    pub fn value(&self, decimal: Option<Decimal>) -> Option<f64> {
+    pub fn value(&self, decimal: Option<DecimalSeparator>) -> Option<f64> {
         match self.number.as_ref()? {
-            Number::Digits { of_money: true, .. } => None,
+            NumberForm::Digits { needs_currency: true, .. } => None,
             _ => self.amount(decimal),
         }
     }
 
     /// The number when it stands next to a currency.
-    pub fn amount(&self, decimal: Option<Decimal>) -> Option<f64> {
+    pub fn amount(&self, decimal: Option<DecimalSeparator>) -> Option<f64> {
         match self.number.as_ref()? {
-            Number::Words(n) => Some(*n),
-            Number::Digits { written, scale, .. } => {
-                let sign = match decimal.or(written.shows) {
+            NumberForm::Words(n) => Some(*n),
+            NumberForm::Digits { written, scale, .. } => {
+                let sign = match decimal.or(written.implied_separator) {
                     Some(sign) => sign,
                     None if written.ambiguous => return None,
-                    None => Decimal::Point,
+                    None => DecimalSeparator::Point,
                 };
-                scaled(written.under(sign)?, *scale)
+                scaled(written.value_with(sign)?, *scale)
             }
         }
     }
 
     /// The digits and their factor, if the separator in them could mark thousands or decimals: `1,234`.
-    pub fn ambiguous(&self) -> Option<(&Written, f64)> {
+    pub fn ambiguous(&self) -> Option<(&WrittenNumber, f64)> {
         match self.number.as_ref()? {
-            Number::Digits { written, scale, .. } if written.ambiguous => Some((written, *scale)),
+            NumberForm::Digits { written, scale, .. } if written.ambiguous => {
+                Some((written, *scale))
+            }
             _ => None,
         }
     }
 
     /// Whether the number is known, except perhaps for its decimal separator.
     pub fn is_number(&self) -> bool {
-        !matches!(self.number, None | Some(Number::Digits { of_money: true, .. }))
+        !matches!(self.number, None | Some(NumberForm::Digits { needs_currency: true, .. }))
     }
 }
 
@@ -85,32 +87,32 @@ fn scaled(n: f64, scale: f64) -> Option<f64> {
 const DIGITS: &str = r"(?:\d{1,3}(?:[\u{a0}\u{202f}\u{2009}']\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)*|\.\d+)(?:[.,](?:--?|\u{2013}|\u{2014}))?";
 
 /// Digits with plain spaces, which may also separate two numbers.
-const SPACED: &str = r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?";
+const SPACED_DIGITS: &str = r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?";
 
 /// Every word that [`spell::number`] accepts.
-const WORD: &str = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|\
+const NUMBER_WORD: &str = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|\
 fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|\
 thousand|millions?|billions?|trillions?|lakhs?|crores?";
 
 /// Fractions in words. `quarter` needs a hyphen, because without one it may be a quarter of a year.
-const PART: &str = r"(?:one|an?)[\s-]+half|one-(?:third|quarter|fourth)|half(?:\s+an?\b)?|two[\s-]+thirds|three-(?:quarters|fourths)";
+const FRACTION: &str = r"(?:one|an?)[\s-]+half|one-(?:third|quarter|fourth)|half(?:\s+an?\b)?|two[\s-]+thirds|three-(?:quarters|fourths)";
 
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-    let words = format!(r"(?:{WORD})(?:(?:\s+and\s+|\s*-\s*|\s+)(?:{WORD})\b)*");
+    let words = format!(r"(?:{NUMBER_WORD})(?:(?:\s+and\s+|\s*-\s*|\s+)(?:{NUMBER_WORD})\b)*");
     let brackets = |inner: String| format!(r#"\s*[(\[]\s*"?{inner}"?\s*[)\]]"#);
     let gloss = brackets(format!("(?<gloss>{DIGITS})"));
     let again = brackets(format!("(?<again>{DIGITS})"));
     let spelled = brackets(format!(r"(?<spelled>{words})(?:\s+only)?"));
     let forms = [
-        format!(r"\b(?<part>{PART})(?:\s+of\s+(?:one|1))?\b"),
+        format!(r"\b(?<part>{FRACTION})(?:\s+of\s+(?:one|1))?\b"),
         format!(
-            r"\b(?<mixed>{words})(?:\s+|\s*-\s*)and(?:\s+|\s*-\s*)(?<more>{PART})\b(?:{gloss})?"
+            r"\b(?<mixed>{words})(?:\s+|\s*-\s*)and(?:\s+|\s*-\s*)(?<more>{FRACTION})\b(?:{gloss})?"
         ),
         format!(r"\b(?<words>{words})\b(?:\s+(?:and|&)\s+(?:00|no|xx)/100(?:ths)?)?(?:{again})?"),
         r"(?:(?<whole>\d{1,3})(?:\s+and\s+|\s+|-))?\b(?<top>[1-9])/(?<below>[2-9]|1[026])\b"
             .to_owned(),
         format!(r"[(\[]\s*(?<bracketed>{DIGITS})\s*[)\]]"),
-        format!(r"(?<spaced>{SPACED})\b"),
+        format!(r"(?<spaced>{SPACED_DIGITS})\b"),
         format!("(?<digits>{DIGITS})(?:{spelled})?"),
     ];
     Regex::new(&format!("(?i)(?:{})", forms.join("|"))).expect("the pattern is valid")
@@ -141,15 +143,15 @@ static SPAN: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// All numbers in a text that are known, in order.
-pub fn counts(text: &str) -> Vec<Count> {
-    let mut all = sightings(text);
-    all.retain(Count::is_number);
+pub fn known_numbers(text: &str) -> Vec<NumberMention> {
+    let mut all = find_numbers(text);
+    all.retain(NumberMention::is_number);
     all
 }
 
 /// All possible numbers in a text, in order; numbers that form one expression are merged.
-pub fn sightings(text: &str) -> Vec<Count> {
-    let mut found: Vec<Count> = Vec::new();
+pub fn find_numbers(text: &str) -> Vec<NumberMention> {
+    let mut found: Vec<NumberMention> = Vec::new();
     let mut from = 0;
     while let Some(captures) = NUMBER.captures_at(text, from) {
         let whole = captures.get(0).map_or(0..0, |m| m.range());
@@ -169,15 +171,15 @@ pub fn sightings(text: &str) -> Vec<Count> {
             }
             continue;
         }
-        found.push(count(text, &captures, whole));
+        found.push(number_mention(text, &captures, whole));
     }
-    let mut joined: Vec<Count> = Vec::new();
+    let mut joined: Vec<NumberMention> = Vec::new();
     for next in found {
         match joined.last_mut() {
             Some(last)
                 if SPAN.is_match(text.get(last.range.end..next.range.start).unwrap_or("")) =>
             {
-                *last = Count {
+                *last = NumberMention {
                     range: last.range.start..next.range.end,
                     number: None,
                     bracketed: false,
@@ -186,7 +188,8 @@ pub fn sightings(text: &str) -> Vec<Count> {
                 while let [.., before, last] = joined.as_mut_slice()
                     && text[before.range.end..last.range.start].trim() == ","
                 {
-                    *before = Count { range: before.range.start..last.range.end, ..last.clone() };
+                    *before =
+                        NumberMention { range: before.range.start..last.range.end, ..last.clone() };
                     joined.pop();
                 }
             }
@@ -196,12 +199,12 @@ pub fn sightings(text: &str) -> Vec<Count> {
     joined
 }
 
-fn count(text: &str, captures: &Captures, whole: Range<usize>) -> Count {
+fn number_mention(text: &str, captures: &Captures, whole: Range<usize>) -> NumberMention {
     let part = |name: &str| captures.name(name).map(|m| m.as_str());
     let scale = scale(&text[whole.end..]);
     let bracketed = part("bracketed").is_some();
     let mut range = whole.start..whole.end + scale.length;
-    let number = if cut_out(text, &whole, scale.length > 0) {
+    let number = if is_part_of_longer(text, &whole, scale.length > 0) {
         None
     } else if let Some(words) = part("part") {
         fraction(words)
@@ -209,24 +212,24 @@ fn count(text: &str, captures: &Captures, whole: Range<usize>) -> Count {
         let gloss = part("gloss").or(part("again"));
         in_words(words, part("more"), gloss).map(|n| n * scale.factor)
     } else if let (Some(top), Some(below)) = (part("top"), part("below")) {
-        over(part("whole"), top, below)
+        mixed_fraction(part("whole"), top, below)
     } else {
         return digits(text, captures, range, &scale, bracketed);
     };
     // A letter scales digits only, never words.
-    if scale.of_money {
+    if scale.needs_currency {
         range.end = whole.end;
     }
-    Count { range, number: number.map(Number::Words), bracketed }
+    NumberMention { range, number: number.map(NumberForm::Words), bracketed }
 }
 
 fn digits(
     text: &str,
     captures: &Captures,
     range: Range<usize>,
-    scale: &Scale,
+    scale: &NumberScale,
     bracketed: bool,
-) -> Count {
+) -> NumberMention {
     let part = |name: &str| captures.name(name).map(|m| m.as_str());
     let written = part("bracketed").or(part("spaced")).or(part("digits")).unwrap_or("");
     let minus = text[..range.start].chars().next_back().filter(|c| "-\u{2212}".contains(*c));
@@ -234,17 +237,21 @@ fn digits(
         Some(minus) if !bracketed => (format!("-{written}"), range.start - minus.len_utf8()),
         _ => (written.to_owned(), range.start),
     };
-    let said_again = |written: &Written| {
+    let said_again = |written: &WrittenNumber| {
         part("spelled").is_none_or(|words| {
             let n = in_words(words, None, None);
-            let same = |sign| n.is_some() && written.under(sign) == n;
-            same(Decimal::Point) || same(Decimal::Comma)
+            let same = |sign| n.is_some() && written.value_with(sign) == n;
+            same(DecimalSeparator::Point) || same(DecimalSeparator::Comma)
         })
     };
-    let of_money = scale.of_money || part("spaced").is_some();
-    let written = Written::new(&written).filter(said_again);
-    let number = written.map(|written| Number::Digits { written, scale: scale.factor, of_money });
-    Count { range: start..range.end, number, bracketed }
+    let of_money = scale.needs_currency || part("spaced").is_some();
+    let written = WrittenNumber::new(&written).filter(said_again);
+    let number = written.map(|written| NumberForm::Digits {
+        written,
+        scale: scale.factor,
+        needs_currency: of_money,
+    });
+    NumberMention { range: start..range.end, number, bracketed }
 }
 
 /// A number in words, optionally followed by a fraction and by the same number in digits, which must agree.
@@ -252,14 +259,14 @@ fn in_words(words: &str, more: Option<&str>, gloss: Option<&str>) -> Option<f64>
     let words = words.to_lowercase();
     let words: Vec<&str> =
         words.split(|c: char| c.is_whitespace() || c == '-').filter(|w| !w.is_empty()).collect();
-    let mut n = spell::number(&words)? as f64;
+    let mut n = number_words::parse_words(&words)? as f64;
     if let Some(more) = more {
         n += fraction(more)?;
     }
     if let Some(gloss) = gloss {
-        let gloss = Written::new(gloss)?;
-        let same = |sign| gloss.under(sign) == Some(n);
-        (same(Decimal::Point) || same(Decimal::Comma)).then_some(())?;
+        let gloss = WrittenNumber::new(gloss)?;
+        let same = |sign| gloss.value_with(sign) == Some(n);
+        (same(DecimalSeparator::Point) || same(DecimalSeparator::Comma)).then_some(())?;
     }
     Some(n)
 }
@@ -277,23 +284,23 @@ fn fraction(words: &str) -> Option<f64> {
 }
 
 /// The value of a mixed fraction such as `1 1/2`; `None` unless the fraction is below one.
-fn over(whole: Option<&str>, top: &str, below: &str) -> Option<f64> {
+fn mixed_fraction(whole: Option<&str>, top: &str, below: &str) -> Option<f64> {
     let whole: f64 = whole.map_or(Some(0.0), |whole| whole.parse().ok())?;
     let (top, below): (f64, f64) = (top.parse().ok()?, below.parse().ok()?);
     (top < below).then_some(whole + top / below)
 }
 
-struct Scale {
+struct NumberScale {
     factor: f64,
     /// Bytes of the word or the letter, including the space before it.
     length: usize,
     /// A single letter: `5M` is five million next to a currency, but may be five metres elsewhere.
-    of_money: bool,
+    needs_currency: bool,
 }
 
 /// The factor at the start of `rest`.
-fn scale(rest: &str) -> Scale {
-    let none = Scale { factor: 1.0, length: 0, of_money: false };
+fn scale(rest: &str) -> NumberScale {
+    let none = NumberScale { factor: 1.0, length: 0, needs_currency: false };
     let Some(captures) = SCALE.captures(rest) else { return none };
     let lower = |name: &str| captures.name(name).map(|m| (m.as_str().to_lowercase(), m.end()));
     let letter = lower("letter").or(lower("beside"));
@@ -305,14 +312,14 @@ fn scale(rest: &str) -> Scale {
         "m" | "mm" | "mn" | "mln" | "mio" | "millionen" => 1e6,
         "b" | "bn" | "bln" | "md" | "mrd" | "milliarden" | "milliard" | "milliards" => 1e9,
         "tn" | "trn" => 1e12,
-        word => spell::scale(word).map_or(1.0, |factor| factor as f64),
+        word => number_words::scale_factor(word).map_or(1.0, |factor| factor as f64),
     };
     let dot = usize::from(captures.name("short").is_some() && rest[length..].starts_with('.'));
-    Scale { factor, length: length + dot, of_money }
+    NumberScale { factor, length: length + dot, needs_currency: of_money }
 }
 
 /// Whether a number is part of something else: a date, a time, a section number, a word or a longer number.
-fn cut_out(text: &str, range: &Range<usize>, has_scale: bool) -> bool {
+fn is_part_of_longer(text: &str, range: &Range<usize>, has_scale: bool) -> bool {
     let rest = &text[range.end..];
     let mut before = text[..range.start].chars().rev();
     let mut after = rest.chars();
@@ -324,10 +331,11 @@ fn cut_out(text: &str, range: &Range<usize>, has_scale: bool) -> bool {
     let is_digits = number.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     // `USD5,000`, `Rs.5`, `5CHF` and `30days` are complete despite the missing space.
     let glued_before = (letter(last) || last == Some('.'))
-        && currency::ending(&text[..range.start]).is_none_or(|found| found.start == range.start);
+        && currency::currency_at_end(&text[..range.start])
+            .is_none_or(|found| found.start == range.start);
     let glued_after = letter(next)
         && !has_scale
-        && currency::starting(rest).is_none()
+        && currency::currency_at_start(rest).is_none()
         && !GLUED_UNIT.is_match(rest);
     is_digits && (glued_before && (letter(last) || letter(second) || number.starts_with('.')))
         || is_digits && glued_after
@@ -341,7 +349,7 @@ mod tests {
     use super::*;
 
     fn values(text: &str) -> Vec<f64> {
-        counts(text).iter().filter_map(|count| count.value(None)).collect()
+        known_numbers(text).iter().filter_map(|count| count.value(None)).collect()
     }
 
     #[test]
@@ -383,7 +391,7 @@ mod tests {
         ] {
             assert_eq!(values(text), [expected], "{text}");
         }
-        let count = &counts("of sixty (60) days")[0];
+        let count = &known_numbers("of sixty (60) days")[0];
         assert_eq!(count.range, 3..13);
     }
 
@@ -413,10 +421,10 @@ mod tests {
             "12345678901234567890 units",
         ] {
             assert_eq!(values(text), [] as [f64; 0], "{text}");
-            assert_ne!(sightings(text), [], "{text}");
+            assert_ne!(find_numbers(text), [], "{text}");
         }
-        assert_eq!(counts("1,234")[0].value(Some(Decimal::Point)), Some(1234.0));
-        assert_eq!(sightings("5M")[0].amount(None), Some(5e6));
-        assert_eq!(sightings("1 250")[0].amount(None), Some(1250.0));
+        assert_eq!(known_numbers("1,234")[0].value(Some(DecimalSeparator::Point)), Some(1234.0));
+        assert_eq!(find_numbers("5M")[0].amount(None), Some(5e6));
+        assert_eq!(find_numbers("1 250")[0].amount(None), Some(1250.0));
     }
 }

@@ -14,7 +14,7 @@ pub const SIGNS: [(&str, &str); 5] =
 
 /// The meaning of a currency sign or word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denomination {
+pub enum CurrencyDenomination {
     Code(&'static str),
     /// One of several currencies: the scenario's currency if it is among `codes`, otherwise `usual`, which is set
     /// where one of them is meant nearly always.
@@ -26,33 +26,40 @@ pub enum Denomination {
     Unknown,
 }
 
-impl Denomination {
+impl CurrencyDenomination {
     /// The code, given the scenario's currency.
     pub fn code(self, default: Option<&str>) -> Option<&str> {
         match self {
-            Denomination::Code(code) => Some(code),
-            Denomination::OneOf { codes, usual } => {
+            CurrencyDenomination::Code(code) => Some(code),
+            CurrencyDenomination::OneOf { codes, usual } => {
                 let of = |code: &&str| codes.split(' ').any(|known| known == *code);
                 default.filter(of).or(usual)
             }
-            Denomination::Unknown => None,
+            CurrencyDenomination::Unknown => None,
         }
     }
 }
 
-const DOLLARS: Denomination =
-    Denomination::OneOf { codes: "USD ARS AUD CAD CLP COP HKD MXN NZD SGD TWD UYU", usual: None };
-const YEN_OR_YUAN: Denomination = Denomination::OneOf { codes: "JPY CNY", usual: None };
-const RUPEES: Denomination = Denomination::OneOf { codes: "INR PKR LKR NPR", usual: Some("INR") };
-const POUNDS: Denomination = Denomination::OneOf { codes: "GBP EGP", usual: None };
-const FRANCS: Denomination = Denomination::OneOf { codes: "CHF XAF XOF", usual: None };
-const SWISS_FRANCS: Denomination = Denomination::OneOf { codes: "CHF XAF XOF", usual: Some("CHF") };
-const KRONOR: Denomination = Denomination::OneOf { codes: "SEK NOK DKK ISK", usual: None };
+const DOLLARS: CurrencyDenomination = CurrencyDenomination::OneOf {
+    codes: "USD ARS AUD CAD CLP COP HKD MXN NZD SGD TWD UYU",
+    usual: None,
+};
+const YEN_OR_YUAN: CurrencyDenomination =
+    CurrencyDenomination::OneOf { codes: "JPY CNY", usual: None };
+const RUPEES: CurrencyDenomination =
+    CurrencyDenomination::OneOf { codes: "INR PKR LKR NPR", usual: Some("INR") };
+const POUNDS: CurrencyDenomination = CurrencyDenomination::OneOf { codes: "GBP EGP", usual: None };
+const FRANCS: CurrencyDenomination =
+    CurrencyDenomination::OneOf { codes: "CHF XAF XOF", usual: None };
+const SWISS_FRANCS: CurrencyDenomination =
+    CurrencyDenomination::OneOf { codes: "CHF XAF XOF", usual: Some("CHF") };
+const KRONOR: CurrencyDenomination =
+    CurrencyDenomination::OneOf { codes: "SEK NOK DKK ISK", usual: None };
 
-use Denomination::{Code, Unknown};
+use CurrencyDenomination::{Code, Unknown};
 
 /// Other notations for a currency before an amount, longest first.
-const BEFORE: [(&str, Denomination); 29] = [
+const NOTATIONS_BEFORE: [(&str, CurrencyDenomination); 29] = [
     ("U.S. Dollars", Code("USD")),
     ("US Dollars", Code("USD")),
     ("Dollars", DOLLARS),
@@ -85,7 +92,7 @@ const BEFORE: [(&str, Denomination); 29] = [
 ];
 
 /// Words after an amount, in lower case, longest first.
-const AFTER: [(&str, Denomination); 33] = [
+const NOTATIONS_AFTER: [(&str, CurrencyDenomination); 33] = [
     ("united states dollars", Code("USD")),
     ("singapore dollars", Code("SGD")),
     ("hong kong dollars", Code("HKD")),
@@ -126,8 +133,8 @@ const COINS: [&str; 5] = ["cents", "cent", "pence", "paise", "rappen"];
 
 /// A currency next to an amount, with its byte range.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Beside {
-    pub denomination: Denomination,
+pub struct AdjacentCurrency {
+    pub denomination: CurrencyDenomination,
     pub start: usize,
     pub end: usize,
 }
@@ -147,7 +154,7 @@ pub fn codes() -> impl Iterator<Item = &'static str> {
 }
 
 /// The denomination of a sign.
-fn of_sign(sign: &str) -> Denomination {
+fn sign_denomination(sign: &str) -> CurrencyDenomination {
     match SIGNS.iter().find(|(known, _)| *known == sign) {
         Some((_, code)) if !code.is_empty() => Code(code),
         _ if sign == "$" => DOLLARS,
@@ -156,11 +163,11 @@ fn of_sign(sign: &str) -> Denomination {
 }
 
 /// The currency at the end of `text`: `... of US$`.
-pub fn ending(text: &str) -> Option<Beside> {
+pub fn currency_at_end(text: &str) -> Option<AdjacentCurrency> {
     let text = text.trim_end();
     let codes = codes().map(|code| (code, Code(code)));
-    let signs = SIGNS.into_iter().map(|(sign, _)| (sign, of_sign(sign)));
-    let mut known = BEFORE.into_iter().chain(codes).chain(signs);
+    let signs = SIGNS.into_iter().map(|(sign, _)| (sign, sign_denomination(sign)));
+    let mut known = NOTATIONS_BEFORE.into_iter().chain(codes).chain(signs);
     known.find_map(|(written, denomination)| {
         let before = text.strip_suffix(written)?;
         let (start, end) = (before.len(), text.len());
@@ -169,14 +176,14 @@ pub fn ending(text: &str) -> Option<Beside> {
             // Skip `AUD` in `FRAUD`.
             (true, true) => None,
             // `X$` is some dollar that is not recognised.
-            (true, false) => Some(Beside { denomination: Unknown, start, end }),
-            (false, _) => Some(Beside { denomination, start, end }),
+            (true, false) => Some(AdjacentCurrency { denomination: Unknown, start, end }),
+            (false, _) => Some(AdjacentCurrency { denomination, start, end }),
         }
     })
 }
 
 /// The currency at the start of `text`.
-pub fn starting(text: &str) -> Option<Beside> {
+pub fn currency_at_start(text: &str) -> Option<AdjacentCurrency> {
     let mut rest = text.trim_start();
     // `millions d'euros`, `millions of dollars`.
     for article in ["d'", "de ", "of "] {
@@ -184,12 +191,15 @@ pub fn starting(text: &str) -> Option<Beside> {
     }
     let start = text.len() - rest.len();
     let ends = |at: usize| !rest[at..].starts_with(char::is_alphanumeric);
-    let beside = |denomination, length: usize| Beside { denomination, start, end: start + length };
+    let beside =
+        |denomination, length: usize| AdjacentCurrency { denomination, start, end: start + length };
     let is = |written: &str| {
         rest.get(..written.len()).is_some_and(|head| head.eq_ignore_ascii_case(written))
             && ends(written.len())
     };
-    if let Some((written, denomination)) = AFTER.into_iter().find(|(written, _)| is(written)) {
+    if let Some((written, denomination)) =
+        NOTATIONS_AFTER.into_iter().find(|(written, _)| is(written))
+    {
         return Some(beside(denomination, written.len()));
     }
     if let Some(coin) = COINS.into_iter().find(|coin| is(coin)) {
@@ -201,7 +211,8 @@ pub fn starting(text: &str) -> Option<Beside> {
     let (sign, _) = SIGNS.into_iter().find(|(sign, _)| rest.starts_with(sign))?;
     // A sign directly before the next number belongs to that number.
     let next = rest[sign.len()..].trim_start();
-    (!next.starts_with(|c: char| c.is_ascii_digit())).then(|| beside(of_sign(sign), sign.len()))
+    (!next.starts_with(|c: char| c.is_ascii_digit()))
+        .then(|| beside(sign_denomination(sign), sign.len()))
 }
 
 #[cfg(test)]
@@ -210,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_sign_of_several_currencies_is_one_only_where_that_is_known() {
-        let before = |text: &str| ending(text).map(|found| found.denomination);
+        let before = |text: &str| currency_at_end(text).map(|found| found.denomination);
         assert_eq!(before("a fee of US$ "), Some(Code("USD")));
         assert_eq!(before("a fee of $").and_then(|d| d.code(None)), None);
         assert_eq!(before("a fee of $").and_then(|d| d.code(Some("USD"))), Some("USD"));
@@ -219,7 +230,13 @@ mod tests {
         assert_eq!(before("a fee of Rs.").and_then(|d| d.code(None)), Some("INR"));
         assert_eq!(before("Z$"), Some(Unknown));
         assert_eq!(before("FRAUD"), None);
-        assert_eq!(starting(" d'euros").map(|found| found.denomination), Some(Code("EUR")));
-        assert_eq!(starting(" pounds of rice").and_then(|f| f.denomination.code(None)), None);
+        assert_eq!(
+            currency_at_start(" d'euros").map(|found| found.denomination),
+            Some(Code("EUR"))
+        );
+        assert_eq!(
+            currency_at_start(" pounds of rice").and_then(|f| f.denomination.code(None)),
+            None
+        );
     }
 }

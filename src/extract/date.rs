@@ -11,23 +11,23 @@ use std::sync::LazyLock;
 use chrono::NaiveDate;
 use regex::{Captures, Regex};
 
-use super::Mention;
-use crate::spell;
-use crate::value::Value;
+use super::ValueMention;
+use crate::number_words;
+use crate::value::TypedValue;
 
 /// The order of day and month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DayOrder {
+pub enum DayMonthOrder {
     DayFirst,
     MonthFirst,
 }
 
-impl DayOrder {
+impl DayMonthOrder {
     /// The date given by two numbers in this order and a year; `None` if there is no such date.
     pub fn day(self, first: u32, second: u32, year: i32) -> Option<NaiveDate> {
         match self {
-            DayOrder::DayFirst => NaiveDate::from_ymd_opt(year, second, first),
-            DayOrder::MonthFirst => NaiveDate::from_ymd_opt(year, first, second),
+            DayMonthOrder::DayFirst => NaiveDate::from_ymd_opt(year, second, first),
+            DayMonthOrder::MonthFirst => NaiveDate::from_ymd_opt(year, first, second),
         }
     }
 }
@@ -102,25 +102,26 @@ static LIKE_A_DATE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Text before a date that is only the earliest possible one.
-static NOT_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
+static EARLIEST_DATE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern =
         r"(?i)\b(?:not?|never)\s+(?:[\w']+\s+){0,3}?(?:before|earlier\s+than|sooner\s+than)\s+$";
     Regex::new(pattern).expect("the pattern is valid")
 });
 
 /// All absolute dates in a text; `order` decides dates whose day and month could be swapped.
-pub fn dates(text: &str, order: Option<DayOrder>) -> Vec<Mention> {
-    let mut all: Vec<Mention> = Vec::new();
+pub fn dates(text: &str, order: Option<DayMonthOrder>) -> Vec<ValueMention> {
+    let mut all: Vec<ValueMention> = Vec::new();
     for captures in DATE.captures_iter(text) {
         let range = captures.get(0).map_or(0..0, |m| m.range());
-        let value = day(&captures, order)
-            .filter(|_| !is_joined(text, &range) && !NOT_BEFORE.is_match(&text[..range.start]));
-        all.push(Mention { value: value.map(Value::Date), range });
+        let value = day(&captures, order).filter(|_| {
+            !is_part_of_longer(text, &range) && !EARLIEST_DATE.is_match(&text[..range.start])
+        });
+        all.push(ValueMention { value: value.map(TypedValue::Date), range });
     }
     for found in LIKE_A_DATE.find_iter(text) {
         let range = found.range();
         if !all.iter().any(|m| m.range.start < range.end && range.start < m.range.end) {
-            all.push(Mention { value: None, range });
+            all.push(ValueMention { value: None, range });
         }
     }
     all.sort_by_key(|mention| mention.range.start);
@@ -128,12 +129,12 @@ pub fn dates(text: &str, order: Option<DayOrder>) -> Vec<Mention> {
 }
 
 /// The ranges that look like complete dates, valid or not.
-pub fn spans(text: &str) -> Vec<Range<usize>> {
+pub fn date_like_ranges(text: &str) -> Vec<Range<usize>> {
     DATE.find_iter(text).map(|found| found.range()).collect()
 }
 
 /// Whether a date is part of something longer, such as `3.1.4.2019`.
-fn is_joined(text: &str, range: &Range<usize>) -> bool {
+fn is_part_of_longer(text: &str, range: &Range<usize>) -> bool {
     let joined = |c: Option<char>, next: Option<char>| {
         c.is_some_and(|c| "/.-".contains(c)) && next.is_some_and(|c| c.is_ascii_digit())
     };
@@ -142,16 +143,16 @@ fn is_joined(text: &str, range: &Range<usize>) -> bool {
     joined(before.next(), before.next()) || joined(after.next(), after.next())
 }
 
-fn day(captures: &Captures, order: Option<DayOrder>) -> Option<NaiveDate> {
+fn day(captures: &Captures, order: Option<DayMonthOrder>) -> Option<NaiveDate> {
     let part = |name: &str| captures.name(name).map(|m| m.as_str());
     let any = |names: &[&str]| names.iter().find_map(|name| part(name));
     if let (Some(first), Some(second)) = (part("a"), part("b")) {
         let (first, second) = (first.parse().ok()?, second.parse().ok()?);
         let year = part("y")?.parse().ok()?;
         (part("s1") == part("s2")).then_some(())?;
-        return match (order, DayOrder::DayFirst.day(first, second, year)) {
+        return match (order, DayMonthOrder::DayFirst.day(first, second, year)) {
             (Some(order), _) => order.day(first, second, year),
-            (None, day) => match (day, DayOrder::MonthFirst.day(first, second, year)) {
+            (None, day) => match (day, DayMonthOrder::MonthFirst.day(first, second, year)) {
                 (Some(a), Some(b)) => (a == b).then_some(a),
                 (a, b) => a.or(b),
             },
@@ -184,7 +185,7 @@ fn year(text: &str) -> Option<i32> {
             .split(|c: char| c.is_whitespace() || c == '-')
             .filter(|w| !w.is_empty())
             .collect();
-        i32::try_from(spell::number(&words)?).ok()
+        i32::try_from(number_words::parse_words(&words)?).ok()
     })?;
     gloss.is_none_or(|gloss| gloss.parse() == Ok(year)).then_some(year)
 }
@@ -199,7 +200,7 @@ fn number(text: &str) -> Option<u32> {
         Some((word, gloss)) => (word.trim_end(), Some(digits(gloss)?)),
         None => (text, None),
     };
-    let day = digits(word).or_else(|| spell::ordinal(&word.to_lowercase()))?;
+    let day = digits(word).or_else(|| number_words::parse_ordinal(&word.to_lowercase()))?;
     gloss.is_none_or(|gloss| gloss == day).then_some(day)
 }
 
@@ -207,8 +208,8 @@ fn number(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn found(text: &str, order: Option<DayOrder>) -> Vec<String> {
-        let shown = |m: &Mention| m.value.as_ref().map(Value::to_string);
+    fn found(text: &str, order: Option<DayMonthOrder>) -> Vec<String> {
+        let shown = |m: &ValueMention| m.value.as_ref().map(TypedValue::to_string);
         dates(text, order).iter().filter_map(shown).collect()
     }
 
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn day_and_month_are_never_guessed() {
         assert_eq!(found("03/04/2024", None), [] as [&str; 0]);
-        assert_eq!(found("03/04/2024", Some(DayOrder::DayFirst)), ["2024-04-03"]);
+        assert_eq!(found("03/04/2024", Some(DayMonthOrder::DayFirst)), ["2024-04-03"]);
         assert_eq!(found("13/04/2024 or 4.4.2024", None), ["2024-04-13", "2024-04-04"]);
     }
 

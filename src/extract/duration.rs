@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Mention;
+use super::ValueMention;
 use super::alternatives;
-use super::count::{Count, sightings};
-use crate::value::{Period, Value};
+use super::count::{NumberMention, find_numbers};
+use crate::value::{CalendarPeriod, TypedValue};
 
 /// Calendar units, largest first, each with its length in months or in days (see [`FIRST_OF_DAYS`]).
 const UNITS: [(&[&str], u32); 5] = [
@@ -24,7 +24,7 @@ const UNITS: [(&[&str], u32); 5] = [
 ];
 
 /// Units before this index are counted in months, the others in days.
-const FIRST_OF_DAYS: usize = 2;
+const FIRST_DAY_UNIT: usize = 2;
 
 static UNIT: LazyLock<Regex> = LazyLock::new(|| {
     let kinds = "full|calendar|consecutive|successive|additional|complete|whole|entire|clear|further|more|running|continuous";
@@ -48,7 +48,7 @@ weekly|monthly|equal|calendar|full|consecutive|successive|additional|further|cle
 });
 
 /// Text after an age or a length of service, which is not a period of a contract.
-static OF_A_LIFE: LazyLock<Regex> = LazyLock::new(|| {
+static AGE_OR_SERVICE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern =
         r"(?i)^'?s?\s+(?:old\b|of\s+age\b|(?:of\s+)?(?:standing|experience|service|age)\b)";
     Regex::new(pattern).expect("the pattern is valid")
@@ -83,7 +83,7 @@ static COMMA: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^,\s*$").expect("the pattern is valid"));
 
 /// Text between a number and a second one in brackets.
-static OPENS: LazyLock<Regex> =
+static OPENING_BRACKET: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"^\s*[(\[]\s*"?$"#).expect("the pattern is valid"));
 
 /// Text after a period which shows that it is a separate one: `3 years, 60 days notice`.
@@ -92,50 +92,51 @@ static OF_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A count with its unit, as an index into [`UNITS`].
-struct Part {
+struct PeriodPart {
     range: Range<usize>,
-    period: Option<Period>,
+    period: Option<CalendarPeriod>,
     unit: usize,
 }
 
-impl Part {
+impl PeriodPart {
     /// A part that is not a calendar period.
-    fn unreadable(range: Range<usize>) -> Part {
-        Part { range, period: None, unit: UNITS.len() }
+    fn unreadable(range: Range<usize>) -> PeriodPart {
+        PeriodPart { range, period: None, unit: UNITS.len() }
     }
 }
 
 /// All periods in a text; `1 year and 6 months` is one period.
-pub fn mentions(text: &str) -> Vec<Mention> {
-    let counts = sightings(text);
-    let mut parts: Vec<Part> = Vec::new();
+pub fn mentions(text: &str) -> Vec<ValueMention> {
+    let counts = find_numbers(text);
+    let mut parts: Vec<PeriodPart> = Vec::new();
     for (at, count) in counts.iter().enumerate() {
         let Some(mut part) = part(text, count) else { continue };
         // `sixty (90 days)` contradicts itself.
         if let Some(before) = at.checked_sub(1).map(|at| &counts[at])
-            && OPENS.is_match(text.get(before.range.end..count.range.start).unwrap_or(""))
+            && OPENING_BRACKET.is_match(text.get(before.range.end..count.range.start).unwrap_or(""))
             && before.value(None) != count.value(None)
         {
             part.period = None;
         }
         parts.push(part);
     }
-    parts.extend(BLANK.find_iter(text).map(|found| Part::unreadable(found.range())));
+    parts.extend(BLANK.find_iter(text).map(|found| PeriodPart::unreadable(found.range())));
     parts.extend(ARTICLE.captures_iter(text).filter_map(|found| {
         let range = found.get(0)?.range();
         let unit = unit(&found["unit"])?;
-        Some(Part { range, period: period(1.0, unit), unit })
+        Some(PeriodPart { range, period: period(1.0, unit), unit })
     }));
     parts.sort_by_key(|part| (part.range.start, part.range.end));
-    let found = compound(text, parts)
-        .into_iter()
-        .map(|part| Mention { value: part.period.map(Value::Duration), range: part.range });
+    let found = join_compound_periods(text, parts).into_iter().map(|part| ValueMention {
+        value: part.period.map(TypedValue::Duration),
+        range: part.range,
+    });
     alternatives::resolve(text, found.collect())
 }
 
 /// Joins the parts of compound periods. A comma joins `1 year, 6 months`, but not `3 years, 60 days notice`.
-fn compound(text: &str, parts: Vec<Part>) -> Vec<Part> {
-    let mut joined: Vec<Part> = Vec::new();
+fn join_compound_periods(text: &str, parts: Vec<PeriodPart>) -> Vec<PeriodPart> {
+    let mut joined: Vec<PeriodPart> = Vec::new();
     let mut with_comma = false;
     for part in parts {
         let Some(last) = joined.last_mut() else {
@@ -154,8 +155,10 @@ fn compound(text: &str, parts: Vec<Part>) -> Vec<Part> {
             && !OF_NOTICE.is_match(&text[part.range.end..]);
         if last.unit < part.unit && part.unit < UNITS.len() && (comma || AND.is_match(between)) {
             let sum = last.period.zip(part.period);
-            last.period =
-                sum.map(|(a, b)| Period { months: a.months + b.months, days: a.days + b.days });
+            last.period = sum.map(|(a, b)| CalendarPeriod {
+                months: a.months + b.months,
+                days: a.days + b.days,
+            });
             last.unit = part.unit;
             last.range.end = part.range.end;
             with_comma |= comma;
@@ -167,11 +170,11 @@ fn compound(text: &str, parts: Vec<Part>) -> Vec<Part> {
     joined
 }
 
-fn part(text: &str, count: &Count) -> Option<Part> {
+fn part(text: &str, count: &NumberMention) -> Option<PeriodPart> {
     let rest = &text[count.range.end..];
     let Some(found) = UNIT.captures(rest) else {
         let other = OTHER_UNIT.find(rest)?;
-        return Some(Part::unreadable(count.range.start..count.range.end + other.end()));
+        return Some(PeriodPart::unreadable(count.range.start..count.range.end + other.end()));
     };
     // `the 3 day of May` is a date; `30 days of May 1` is a period.
     (found.name("of").is_none() || found.name("plural").is_some()).then_some(())?;
@@ -179,13 +182,13 @@ fn part(text: &str, count: &Count) -> Option<Part> {
     let unit = unit(word)?;
     let end = found.name("of").map_or(found[0].len(), |of| of.start());
     let mut range = count.range.start..count.range.end + end;
-    (!OF_A_LIFE.is_match(&text[range.end..])).then_some(())?;
+    (!AGE_OR_SERVICE.is_match(&text[range.end..])).then_some(())?;
     let mut n = count.value(None);
     if let Some(half) = AND_A_HALF.find(&text[range.end..]) {
         range.end += half.end();
         n = n.map(|n| n + 0.5);
     }
-    Some(Part { range, period: n.and_then(|n| period(n, unit)), unit })
+    Some(PeriodPart { range, period: n.and_then(|n| period(n, unit)), unit })
 }
 
 /// The unit that a word names, as an index into [`UNITS`].
@@ -196,11 +199,15 @@ fn unit(word: &str) -> Option<usize> {
 }
 
 /// `n` units; `None` if that is not a whole number of months or days, or too long.
-fn period(n: f64, unit: usize) -> Option<Period> {
-    const MOST: f64 = 1e6;
+fn period(n: f64, unit: usize) -> Option<CalendarPeriod> {
+    const MAX_PERIOD: f64 = 1e6;
     let n = n * f64::from(UNITS[unit].1);
-    (n.fract() == 0.0 && (1.0..=MOST).contains(&n)).then_some(())?;
-    Some(if unit < FIRST_OF_DAYS { Period::months(n as u32) } else { Period::days(n as u32) })
+    (n.fract() == 0.0 && (1.0..=MAX_PERIOD).contains(&n)).then_some(())?;
+    Some(if unit < FIRST_DAY_UNIT {
+        CalendarPeriod::months(n as u32)
+    } else {
+        CalendarPeriod::days(n as u32)
+    })
 }
 
 #[cfg(test)]
@@ -208,7 +215,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        let shown = |value: &Value| value.to_string();
+        let shown = |value: &TypedValue| value.to_string();
         mentions(text).iter().filter_map(|found| found.value.as_ref().map(shown)).collect()
     }
 

@@ -4,8 +4,8 @@
 //! developed on half of the contracts of CUAD and on clauses written for the tests (`tests/data/extract`).
 
 use super::jurisdiction;
-use super::phrase::Phrase;
-use crate::value::Type;
+use super::phrase::CuePhrase;
+use crate::value::ValueType;
 
 const EXPIRY: &[&str] = &[
     "until",
@@ -239,18 +239,18 @@ const AMOUNTS: &[(&[&str], &[&str])] = &[
 ];
 
 /// The default cues of a field; empty if its name is not recognised.
-pub fn cues(ty: Type, field: &str) -> Vec<Phrase> {
+pub fn cues(ty: ValueType, field: &str) -> Vec<CuePhrase> {
     let known = match ty {
-        Type::Date => DATES,
-        Type::Duration => DURATIONS,
-        Type::Money | Type::Percent => AMOUNTS,
-        Type::Number | Type::YesNo | Type::Text => &[],
+        ValueType::Date => DATES,
+        ValueType::Duration => DURATIONS,
+        ValueType::Money | ValueType::Percent => AMOUNTS,
+        ValueType::Number | ValueType::YesNo | ValueType::Text => &[],
     };
     let words = words(field);
     let fits =
         |(names, _): &&(&[&str], &[&str])| names.iter().any(|name| words.iter().any(|w| w == name));
     let cues = known.iter().find(fits).map_or(&[][..], |(_, cues)| cues);
-    cues.iter().filter_map(|cue| Phrase::new(cue)).collect()
+    cues.iter().filter_map(|cue| CuePhrase::new(cue)).collect()
 }
 
 /// Whether a yes/no field asks if a contract renews automatically.
@@ -292,14 +292,14 @@ mod tests {
     #[test]
     fn a_field_is_known_by_a_word_of_its_name() {
         let first = |ty, field| cues(ty, field).first().map(|cue| cue.text().to_owned());
-        assert_eq!(first(Type::Date, "expiration_date").as_deref(), Some("until"));
-        assert_eq!(first(Type::Date, "lease_end").as_deref(), Some("until"));
-        assert_eq!(first(Type::Date, "effective_date").as_deref(), Some("effective"));
-        assert_eq!(first(Type::Duration, "notice_period").as_deref(), Some("notice"));
-        assert_eq!(first(Type::Duration, "renewal_term").as_deref(), Some("renew"));
-        assert_eq!(first(Type::Money, "monthly_rent").as_deref(), Some("rent"));
-        assert_eq!(first(Type::Percent, "late_charge").as_deref(), Some("late"));
-        assert_eq!(first(Type::Date, "v"), None);
+        assert_eq!(first(ValueType::Date, "expiration_date").as_deref(), Some("until"));
+        assert_eq!(first(ValueType::Date, "lease_end").as_deref(), Some("until"));
+        assert_eq!(first(ValueType::Date, "effective_date").as_deref(), Some("effective"));
+        assert_eq!(first(ValueType::Duration, "notice_period").as_deref(), Some("notice"));
+        assert_eq!(first(ValueType::Duration, "renewal_term").as_deref(), Some("renew"));
+        assert_eq!(first(ValueType::Money, "monthly_rent").as_deref(), Some("rent"));
+        assert_eq!(first(ValueType::Percent, "late_charge").as_deref(), Some("late"));
+        assert_eq!(first(ValueType::Date, "v"), None);
         assert!(is_renewal("auto_renewal") && is_law("governing_law") && !is_law("lawyer"));
     }
 }

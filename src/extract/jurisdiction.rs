@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Mention;
-use crate::value::Value;
+use super::ValueMention;
+use crate::value::TypedValue;
 
 /// The US states and the federal capital.
 pub const US_STATES: [&str; 51] = [
@@ -69,7 +69,7 @@ pub const US_STATES: [&str; 51] = [
 
 /// Other jurisdictions: the value, and further names and adjectives for it, separated by `|`. The value of a state or
 /// province of a country ends in a comma and the country.
-const OTHERS: [(&str, &str); 98] = [
+const OTHER_JURISDICTIONS: [(&str, &str); 98] = [
     ("England and Wales", "England & Wales|England|Wales|English and Welsh|English"),
     ("Scotland", "Scots|Scottish"),
     ("Northern Ireland", "Northern Irish"),
@@ -173,7 +173,7 @@ const OTHERS: [(&str, &str); 98] = [
 /// All names with their values, longest first so that the regex alternation prefers the longest match.
 static NAMES: LazyLock<Vec<(String, &'static str)>> = LazyLock::new(|| {
     let states = US_STATES.iter().map(|state| ((*state).to_owned(), *state));
-    let others = OTHERS.iter().flat_map(|(value, names)| {
+    let others = OTHER_JURISDICTIONS.iter().flat_map(|(value, names)| {
         names.split('|').chain([*value]).map(|name| (name.to_owned(), *value))
     });
     let mut names: Vec<(String, &str)> = states.chain(others).collect();
@@ -224,7 +224,7 @@ static ONE_NAME: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Text before a law that is not the governing one.
-static SET_ASIDE: LazyLock<Regex> = LazyLock::new(|| {
+static NOT_GOVERNING: LazyLock<Regex> = LazyLock::new(|| {
     let words = "without\\s+(?:regard|reference|giving\\s+effect|effect|application)|excluding|exclusive\\s+of|other\\s+than|\
 irrespective|regardless|notwithstanding|except|instead\\s+of|rather\\s+than|not\\s+(?:by|of|apply|be\\s+governed)|\
 conflicts?|choice|organi[sz]ed|incorporated|existing|formed|established|laws?\\s+other|comply|complies|compliance|\
@@ -241,8 +241,8 @@ static GOVERNS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The jurisdictions whose law a text names as the governing one.
-pub fn laws(text: &str) -> Vec<Mention> {
-    let mut found: Vec<Mention> = Vec::new();
+pub fn laws(text: &str) -> Vec<ValueMention> {
+    let mut found: Vec<ValueMention> = Vec::new();
     for captures in LAW.captures_iter(text) {
         let Some(place) =
             captures.name("of").or(captures.name("labelled")).or(captures.name("adjective"))
@@ -251,7 +251,7 @@ pub fn laws(text: &str) -> Vec<Mention> {
         };
         let whole = captures.get(0).map_or(place.range(), |whole| whole.range());
         let before = clause_before(&text[..whole.start]);
-        if SET_ASIDE.is_match(before) {
+        if NOT_GOVERNING.is_match(before) {
             continue;
         }
         let (before, behind) = (sentence_before(&text[..whole.start]), &text[whole.end..]);
@@ -260,30 +260,31 @@ pub fn laws(text: &str) -> Vec<Mention> {
             || GOVERNS.is_match(before)
             || GOVERNS.is_match(behind);
         if governs {
-            let value = one_of(place.as_str()).map(|name| Value::Text(name.to_owned()));
-            found.push(Mention { value, range: place.range() });
+            let value =
+                single_jurisdiction(place.as_str()).map(|name| TypedValue::Text(name.to_owned()));
+            found.push(ValueMention { value, range: place.range() });
         }
     }
-    agreed(found)
+    reconcile_mentions(found)
 }
 
 /// Gives all mentions one value: the narrowest jurisdiction if they are compatible, otherwise none.
-fn agreed(found: Vec<Mention>) -> Vec<Mention> {
+fn reconcile_mentions(found: Vec<ValueMention>) -> Vec<ValueMention> {
     let names: Vec<&str> = found
         .iter()
         .filter_map(|m| match &m.value {
-            Some(Value::Text(name)) => Some(name.as_str()),
+            Some(TypedValue::Text(name)) => Some(name.as_str()),
             _ => None,
         })
         .collect();
-    let narrowest = narrowest(&names).map(|name| Value::Text(name.to_owned()));
+    let narrowest = narrowest(&names).map(|name| TypedValue::Text(name.to_owned()));
     let open = found.iter().any(|mention| mention.value.is_none());
     let value = narrowest.filter(|_| !open);
-    found.into_iter().map(|mention| Mention { value: value.clone(), ..mention }).collect()
+    found.into_iter().map(|mention| ValueMention { value: value.clone(), ..mention }).collect()
 }
 
 /// The one jurisdiction that a list of names stands for; `None` if they are incompatible.
-fn one_of(text: &str) -> Option<&'static str> {
+fn single_jurisdiction(text: &str) -> Option<&'static str> {
     let found: Vec<&'static str> =
         ONE_NAME.find_iter(text).filter_map(|found| canonical(found.as_str())).collect();
     narrowest(&found)
@@ -292,7 +293,7 @@ fn one_of(text: &str) -> Option<&'static str> {
 /// The name that equals all others or lies within them; `None` if two are incompatible.
 fn narrowest<'n>(names: &[&'n str]) -> Option<&'n str> {
     let narrow = names.iter().copied().max_by_key(|name| depth(name))?;
-    names.iter().all(|name| *name == narrow || within(narrow, name)).then_some(narrow)
+    names.iter().all(|name| *name == narrow || is_within(narrow, name)).then_some(narrow)
 }
 
 fn depth(name: &str) -> usize {
@@ -300,7 +301,7 @@ fn depth(name: &str) -> usize {
 }
 
 /// Whether `state` is part of `whole`.
-fn within(state: &str, whole: &str) -> bool {
+fn is_within(state: &str, whole: &str) -> bool {
     country(state) == whole
 }
 
@@ -343,7 +344,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<Option<String>> {
-        let shown = |m: &Mention| m.value.as_ref().map(Value::to_string);
+        let shown = |m: &ValueMention| m.value.as_ref().map(TypedValue::to_string);
         let mut found: Vec<Option<String>> = laws(text).iter().map(shown).collect();
         found.dedup();
         found
@@ -406,7 +407,7 @@ mod tests {
 
     #[test]
     fn every_name_leads_to_its_spelling() {
-        for (value, names) in OTHERS {
+        for (value, names) in OTHER_JURISDICTIONS {
             assert_eq!(canonical(value), Some(value));
             for name in names.split('|') {
                 assert_eq!(canonical(name), Some(value), "{name}");

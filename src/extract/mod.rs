@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use crate::value::{Type, Value};
+use crate::value::{TypedValue, ValueType};
 
 pub mod alternatives;
 pub mod amount;
@@ -31,35 +31,35 @@ mod negation;
 pub mod number;
 pub mod party;
 pub mod phrase;
-pub mod plain;
+pub mod plain_text;
 mod ranking;
 mod relative_date;
 pub mod renewal;
 pub mod sentence;
 mod topic;
 
-use date::DayOrder;
-use number::Decimal;
-use phrase::{Meaning, Phrase};
-use plain::PlainText;
+use date::DayMonthOrder;
+use number::DecimalSeparator;
+use phrase::{CuePhrase, PhraseMeaning};
+use plain_text::PlainText;
 
 /// A value in a text, and the byte range that states it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
-    pub value: Value,
+pub struct ExtractedValue {
+    pub value: TypedValue,
     pub range: Range<usize>,
 }
 
 /// An expression in a text that is meant as a value of the wanted type.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Mention {
+pub struct ValueMention {
     /// `None` if the intended value is ambiguous.
-    pub value: Option<Value>,
+    pub value: Option<TypedValue>,
     pub range: Range<usize>,
 }
 
 /// Clears the values of adjacent mentions whose ranges overlap, as in `5 USD$5`. `mentions` must be sorted.
-fn unshared(mut mentions: Vec<Mention>) -> Vec<Mention> {
+fn clear_overlapping(mut mentions: Vec<ValueMention>) -> Vec<ValueMention> {
     for next in 1..mentions.len() {
         if mentions[next - 1].range.end > mentions[next].range.start {
             mentions[next - 1].value = None;
@@ -71,110 +71,114 @@ fn unshared(mut mentions: Vec<Mention>) -> Vec<Mention> {
 
 /// The kind of value to look for.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum ExtractorKind {
     /// The day order decides dates such as `03/04/2024`.
-    Date(Option<DayOrder>),
+    Date(Option<DayMonthOrder>),
     Duration,
     Money {
         /// Decides how to read `1.250`.
-        decimal: Option<Decimal>,
+        decimal: Option<DecimalSeparator>,
         /// Decides which currency `$` means.
         currency: Option<String>,
     },
-    Percent(Option<Decimal>),
-    Number(Option<Decimal>),
+    Percent(Option<DecimalSeparator>),
+    Number(Option<DecimalSeparator>),
     /// A yes/no or a choice: phrases with the value that each stands for.
-    Phrases(Vec<Meaning>),
+    Phrases(Vec<PhraseMeaning>),
     Party,
     /// The governing law, as the name of its jurisdiction.
     Jurisdiction,
     /// The first capture group of a pattern, read as the inner kind. White space is collapsed if that is text.
-    Pattern(Regex, Box<Kind>),
+    Pattern(Regex, Box<ExtractorKind>),
     /// The whole text, with white space collapsed.
     Text,
 }
 
-impl Kind {
+impl ExtractorKind {
     /// All values in `text` that are complete by themselves, in order; relative dates are left out.
-    pub fn candidates(&self, text: &str) -> Vec<Found> {
-        let found = self.readings(text).into_iter();
+    pub fn candidates(&self, text: &str) -> Vec<ExtractedValue> {
+        let found = self.all_mentions(text).into_iter();
         found
-            .filter_map(|mention| Some(Found { value: mention.value?, range: mention.range }))
+            .filter_map(|mention| {
+                Some(ExtractedValue { value: mention.value?, range: mention.range })
+            })
             .collect()
     }
 
     /// Like [`Kind::candidates`], but includes mentions without a value, that is, ambiguous ones.
-    pub fn readings(&self, text: &str) -> Vec<Mention> {
+    pub fn all_mentions(&self, text: &str) -> Vec<ValueMention> {
         let plain = PlainText::new(text);
         let mentions = match self {
-            Kind::Date(order) => date::dates(plain.as_str(), *order),
+            ExtractorKind::Date(order) => date::dates(plain.as_str(), *order),
             _ => self.mentions(plain.as_str()),
         };
-        let original = |mention: Mention| Mention {
+        let original = |mention: ValueMention| ValueMention {
             value: mention.value,
-            range: plain.original(mention.range),
+            range: plain.original_range(mention.range),
         };
-        unshared(mentions).into_iter().map(original).collect()
+        clear_overlapping(mentions).into_iter().map(original).collect()
     }
 
     /// All mentions in a normalised text, in order.
-    fn mentions(&self, text: &str) -> Vec<Mention> {
+    fn mentions(&self, text: &str) -> Vec<ValueMention> {
         match self {
-            Kind::Date(order) => {
-                let dates = relative_date::add(text, date::dates(text, *order));
+            ExtractorKind::Date(order) => {
+                let dates = relative_date::add_relative_dates(text, date::dates(text, *order));
                 alternatives::resolve(text, dates)
             }
-            Kind::Duration => duration::mentions(text),
-            Kind::Money { decimal, currency } => {
-                unshared(amount::money(text, *decimal, currency.as_deref()))
+            ExtractorKind::Duration => duration::mentions(text),
+            ExtractorKind::Money { decimal, currency } => {
+                clear_overlapping(amount::money(text, *decimal, currency.as_deref()))
             }
-            Kind::Percent(decimal) => amount::percents(text, *decimal),
-            Kind::Number(decimal) => amount::numbers(text, *decimal),
-            Kind::Phrases(meanings) => phrase::meant(text, meanings),
-            Kind::Party => party::parties(text).into_iter().map(Mention::from).collect(),
-            Kind::Jurisdiction => jurisdiction::laws(text),
-            Kind::Pattern(pattern, kind) => {
+            ExtractorKind::Percent(decimal) => amount::percents(text, *decimal),
+            ExtractorKind::Number(decimal) => amount::numbers(text, *decimal),
+            ExtractorKind::Phrases(meanings) => phrase::phrase_values(text, meanings),
+            ExtractorKind::Party => {
+                party::parties(text).into_iter().map(ValueMention::from).collect()
+            }
+            ExtractorKind::Jurisdiction => jurisdiction::laws(text),
+            ExtractorKind::Pattern(pattern, kind) => {
                 let groups = pattern.captures_iter(text).filter_map(|captures| captures.get(1));
-                groups.map(|group| kind.whole(group.as_str(), group.range())).collect()
+                groups.map(|group| kind.read_whole(group.as_str(), group.range())).collect()
             }
-            Kind::Text => vec![self.whole(text, 0..text.len())],
+            ExtractorKind::Text => vec![self.read_whole(text, 0..text.len())],
         }
     }
 
     /// Reads `text` as a single value, located at `range`. No value if it holds more or less than exactly one.
-    fn whole(&self, text: &str, range: Range<usize>) -> Mention {
-        if let Kind::Text = self {
+    fn read_whole(&self, text: &str, range: Range<usize>) -> ValueMention {
+        if let ExtractorKind::Text = self {
             let words: Vec<&str> = text.split_whitespace().collect();
-            let value = (!words.is_empty()).then(|| Value::Text(words.join(" ")));
-            return Mention { value, range };
+            let value = (!words.is_empty()).then(|| TypedValue::Text(words.join(" ")));
+            return ValueMention { value, range };
         }
         let value = match self.mentions(text).as_slice() {
             [one] if text[one.range.clone()].trim() == text.trim() => one.value.clone(),
             _ => None,
         };
-        Mention { value, range }
+        ValueMention { value, range }
     }
 }
 
-impl From<Found> for Mention {
-    fn from(found: Found) -> Mention {
-        Mention { value: Some(found.value), range: found.range }
+impl From<ExtractedValue> for ValueMention {
+    fn from(found: ExtractedValue) -> ValueMention {
+        ValueMention { value: Some(found.value), range: found.range }
     }
 }
 
 /// Maximum number of words between a value and a cue that supports it.
-pub const REACH: usize = 15;
+pub const CUE_REACH: usize = 15;
 
 /// Reads one value from a text.
 #[derive(Clone, Debug)]
-pub struct Extractor {
-    pub ty: Type,
-    pub kind: Kind,
+pub struct ValueExtractor {
+    pub ty: ValueType,
+    pub kind: ExtractorKind,
     /// Cue words expected near the value; if empty, the first mention is taken.
-    pub near: Vec<Phrase>,
+    pub cues: Vec<CuePhrase>,
 }
 
-impl Extractor {
+impl ValueExtractor {
     /// The value that `text` states.
     ///
     /// Without cues this is the first mention; a yes/no needs all mentions to agree. With cues, a mention counts only
@@ -183,10 +187,10 @@ impl Extractor {
     /// through`). Mentions claimed by words of another topic are left out (see [`topic`]).
     ///
     /// If the selected mention has no value, the text states none: the next mention never takes its place.
-    pub fn read(&self, text: &str) -> Option<Found> {
+    pub fn read(&self, text: &str) -> Option<ExtractedValue> {
         let plain = PlainText::new(text);
-        let chosen = ranking::choose(self, plain.as_str())?;
-        Some(Found { value: chosen.value?, range: plain.original(chosen.range) })
+        let chosen = ranking::select_mention(self, plain.as_str())?;
+        Some(ExtractedValue { value: chosen.value?, range: plain.original_range(chosen.range) })
     }
 }
 
@@ -194,15 +198,17 @@ impl Extractor {
 mod tests {
     use super::*;
 
-    fn read(kind: Kind, ty: Type, near: &[&str], text: &str) -> Option<String> {
-        let near = near.iter().filter_map(|cue| Phrase::new(cue)).collect();
-        let found = Extractor { ty, kind, near }.read(text)?;
+    fn read(kind: ExtractorKind, ty: ValueType, near: &[&str], text: &str) -> Option<String> {
+        let near = near.iter().filter_map(|cue| CuePhrase::new(cue)).collect();
+        let found = ValueExtractor { ty, kind, cues: near }.read(text)?;
         Some(found.value.to_string())
     }
 
     #[test]
     fn the_candidate_nearest_to_a_cue_is_taken() {
-        let duration = |near: &[&str], text: &str| read(Kind::Duration, Type::Duration, near, text);
+        let duration = |near: &[&str], text: &str| {
+            read(ExtractorKind::Duration, ValueType::Duration, near, text)
+        };
         let text = "It renews for one (1) year terms unless either party gives notice at least sixty (60) \
                     days before the end of the term. Invoices are due in 30 days.";
         assert_eq!(duration(&[], text).as_deref(), Some("1 year"));
@@ -210,13 +216,15 @@ mod tests {
         assert_eq!(duration(&["invoices"], text).as_deref(), Some("30 days"));
         // No cue near any candidate: the text states nothing.
         assert_eq!(duration(&["warranty"], text), None);
-        let far = format!("Notice {} 60 days.", "and ".repeat(REACH + 1));
+        let far = format!("Notice {} 60 days.", "and ".repeat(CUE_REACH + 1));
         assert_eq!(duration(&["notice"], &far), None);
     }
 
     #[test]
     fn at_the_same_distance_the_one_behind_its_cue_is_taken_then_the_first() {
-        let date = |near: &[&str], text: &str| read(Kind::Date(None), Type::Date, near, text);
+        let date = |near: &[&str], text: &str| {
+            read(ExtractorKind::Date(None), ValueType::Date, near, text)
+        };
         let text = "from February 1, 2019 through January 31, 2024";
         assert_eq!(date(&["through"], text).as_deref(), Some("2024-01-31"));
         // Two mentions in one sentence at the same distance: ambiguous.
@@ -228,7 +236,9 @@ mod tests {
 
     #[test]
     fn a_mention_that_cannot_be_read_is_not_stepped_over() {
-        let date = |near: &[&str], text: &str| read(Kind::Date(None), Type::Date, near, text);
+        let date = |near: &[&str], text: &str| {
+            read(ExtractorKind::Date(None), ValueType::Date, near, text)
+        };
         for text in [
             "This Agreement expires on February 30, 2026, as amended June 1, 2025.",
             "The lease expires on 03/04/2026, as amended June 1, 2025.",
@@ -238,7 +248,9 @@ mod tests {
             assert_eq!(date(&["expires"], text), None, "{text}");
             assert_eq!(date(&[], text), None, "{text}");
         }
-        let duration = |near: &[&str], text: &str| read(Kind::Duration, Type::Duration, near, text);
+        let duration = |near: &[&str], text: &str| {
+            read(ExtractorKind::Duration, ValueType::Duration, near, text)
+        };
         for text in [
             "Either party may terminate on ten (15) days notice and pays fees within thirty (30) days.",
             "Either party may terminate on 10 business days notice and pays fees within 30 days.",
@@ -252,7 +264,12 @@ mod tests {
     #[test]
     fn a_date_that_words_of_another_topic_claim_is_not_the_end() {
         let date = |text: &str| {
-            read(Kind::Date(None), Type::Date, &["expires", "expire", "until", "ending"], text)
+            read(
+                ExtractorKind::Date(None),
+                ValueType::Date,
+                &["expires", "expire", "until", "ending"],
+                text,
+            )
         };
         for text in [
             "It is effective as of May 1, 2024 and expires upon completion of the work.",
@@ -271,8 +288,9 @@ mod tests {
 
     #[test]
     fn what_is_found_is_quoted_from_the_original() {
-        let near = vec![Phrase::new("notice").unwrap()];
-        let extractor = Extractor { ty: Type::Duration, kind: Kind::Duration, near };
+        let near = vec![CuePhrase::new("notice").unwrap()];
+        let extractor =
+            ValueExtractor { ty: ValueType::Duration, kind: ExtractorKind::Duration, cues: near };
         let text = "A \u{ff13}\u{ff10}\u{2011}day notice period applies.";
         let found = extractor.read(text).unwrap();
         assert_eq!(
@@ -343,34 +361,38 @@ mod tests {
             pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..40)
         ) {
             let text = pieces.concat();
-            let amount = Kind::Money { decimal: None, currency: Some("USD".to_owned()) };
-            let day = Meaning { phrase: Phrase::new("day").unwrap(), value: Value::YesNo(true) };
+            let amount = ExtractorKind::Money { decimal: None, currency: Some("USD".to_owned()) };
+            let day = PhraseMeaning { phrase: CuePhrase::new("day").unwrap(), value: TypedValue::YesNo(true) };
             let kinds = [
-                Kind::Date(Some(DayOrder::DayFirst)), Kind::Duration, amount, Kind::Percent(None),
-                Kind::Number(Some(Decimal::Point)), Kind::Phrases(vec![day]), Kind::Party,
-                Kind::Jurisdiction,
+                ExtractorKind::Date(Some(DayMonthOrder::DayFirst)), ExtractorKind::Duration, amount, ExtractorKind::Percent(None),
+                ExtractorKind::Number(Some(DecimalSeparator::Point)), ExtractorKind::Phrases(vec![day]), ExtractorKind::Party,
+                ExtractorKind::Jurisdiction,
             ];
             for kind in kinds {
                 let found = kind.candidates(&text);
                 // In order, each within the text, and disjoint.
                 proptest::prop_assert!(found.iter().all(|f| text.get(f.range.clone()).is_some()));
                 proptest::prop_assert!(found.windows(2).all(|w| w[0].range.end <= w[1].range.start));
-                let near = vec![Phrase::new("and").unwrap()];
-                Extractor { ty: Type::Text, kind, near }.read(&text);
+                let cues = vec![CuePhrase::new("and").unwrap()];
+                ValueExtractor { ty: ValueType::Text, kind, cues }.read(&text);
             }
         }
     }
 
     #[test]
     fn a_pattern_reads_its_group_as_a_type() {
-        let pattern = |kind| Kind::Pattern(Regex::new(r"Fee:\s*([^;]+);").unwrap(), Box::new(kind));
+        let pattern =
+            |kind| ExtractorKind::Pattern(Regex::new(r"Fee:\s*([^;]+);").unwrap(), Box::new(kind));
         let text = "Fee: none; Fee: 12.5%; Fee: 5% or 6%;";
-        let found = pattern(Kind::Percent(None)).candidates(text);
+        let found = pattern(ExtractorKind::Percent(None)).candidates(text);
         assert_eq!(found.len(), 1);
         assert_eq!(
             (&found[0].value, &text[found[0].range.clone()]),
-            (&Value::Percent(12.5), "12.5%")
+            (&TypedValue::Percent(12.5), "12.5%")
         );
-        assert_eq!(pattern(Kind::Text).candidates(text)[0].value, Value::Text("none".to_owned()));
+        assert_eq!(
+            pattern(ExtractorKind::Text).candidates(text)[0].value,
+            TypedValue::Text("none".to_owned())
+        );
     }
 }

@@ -10,11 +10,11 @@ use regex::Regex;
 
 /// How a text treats a phrase in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stance {
+pub enum PhraseStance {
     Stated,
     Denied,
     /// Conditional, or negated in a way that does not assert the opposite.
-    Open,
+    Uncertain,
 }
 
 /// Expressions with `not` or `no` that negate nothing.
@@ -48,13 +48,13 @@ static CLOSE_NEGATION: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Words that make what follows conditional, up to the next comma.
-static SUPPOSED: LazyLock<Regex> = LazyLock::new(|| {
+static CONDITION: LazyLock<Regex> = LazyLock::new(|| {
     let words = "if|whether|in\\s+case|in\\s+the\\s+event|should|were|where|when|until|unless|provided\\s+that\\s+if";
     Regex::new(&format!(r"(?i)(?:^|[\s(])(?:{words})\b")).expect("the pattern is valid")
 });
 
 /// The boundary between a clause and the next one with its own verb.
-static BORDER: LazyLock<Regex> = LazyLock::new(|| {
+static CLAUSE_BOUNDARY: LazyLock<Regex> = LazyLock::new(|| {
     let subject = r"(?:it|they|(?:this|the|such|each|either|any|all)(?:\s+[\w\x22'()]+){0,5}?)";
     let verb = "(?:shall|will|is|are|does|do|may|must|has|have)";
     let pattern = format!(
@@ -83,7 +83,7 @@ static DENIED_AFTER: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// How `text` treats the phrase at `range`.
-pub fn stance(text: &str, range: &Range<usize>) -> Stance {
+pub fn stance(text: &str, range: &Range<usize>) -> PhraseStance {
     let before = sentence_before(&text[..range.start]);
     let supposing = |at: usize| {
         let word = before[..at].split_whitespace().next_back().unwrap_or("").to_lowercase();
@@ -92,22 +92,22 @@ pub fn stance(text: &str, range: &Range<usize>) -> Stance {
     };
     let restarts = SUBJECT.find_iter(before).map(|found| found.start());
     let restarts = restarts.filter(|at| !supposing(*at)).last();
-    let begins = BORDER.find_iter(before).last().map_or(0, |border| border.end());
+    let begins = CLAUSE_BOUNDARY.find_iter(before).last().map_or(0, |border| border.end());
     // In `in no event shall this Agreement renew` the verb precedes its subject, so no new clause begins there.
     let begins = restarts.map_or(begins, |at| begins.max(at));
     // Idioms such as `no later than` would otherwise match as negations.
     let clause = IDIOM.replace_all(&before[begins..], " ");
-    let supposed = SUPPOSED.is_match(after_comma(&clause));
+    let supposed = CONDITION.is_match(after_last_comma(&clause));
     if DENIED_AFTER.is_match(&text[range.end..]) {
-        return if supposed { Stance::Open } else { Stance::Denied };
+        return if supposed { PhraseStance::Uncertain } else { PhraseStance::Denied };
     }
     if DENIAL.is_match(&clause) {
-        return if supposed { Stance::Open } else { Stance::Denied };
+        return if supposed { PhraseStance::Uncertain } else { PhraseStance::Denied };
     }
     if supposed || CLOSE_NEGATION.is_match(&clause) || OTHER_NEGATION.is_match(&clause) {
-        return Stance::Open;
+        return PhraseStance::Uncertain;
     }
-    Stance::Stated
+    PhraseStance::Stated
 }
 
 fn sentence_before(before: &str) -> &str {
@@ -116,7 +116,7 @@ fn sentence_before(before: &str) -> &str {
 }
 
 /// The text after the last comma, where an earlier condition no longer applies.
-fn after_comma(clause: &str) -> &str {
+fn after_last_comma(clause: &str) -> &str {
     clause.rsplit(',').next().unwrap_or(clause)
 }
 
@@ -124,7 +124,7 @@ fn after_comma(clause: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Stance {
+    fn of(text: &str) -> PhraseStance {
         let at = text.find("renew").unwrap();
         stance(text, &(at..at + 5))
     }
@@ -143,7 +143,7 @@ mod tests {
         ] {
             let at = text.find("renew").unwrap();
             let end = text[at..].find([' ', '.', ':', ',']).map_or(text.len(), |end| at + end);
-            assert_eq!(stance(text, &(at..end)), Stance::Denied, "{text}");
+            assert_eq!(stance(text, &(at..end)), PhraseStance::Denied, "{text}");
         }
         for text in [
             "It shall renew.",
@@ -156,7 +156,7 @@ mod tests {
             "Without further action it shall renew.",
             "The fee may not be raised, and the Agreement will renew.",
         ] {
-            assert_eq!(of(text), Stance::Stated, "{text}");
+            assert_eq!(of(text), PhraseStance::Stated, "{text}");
         }
         for text in [
             "Nor shall it renew.",
@@ -167,7 +167,7 @@ mod tests {
             "If it does not renew",
             "The parties agree that the licence does not, and is not intended to, renew.",
         ] {
-            assert_eq!(of(text), Stance::Open, "{text}");
+            assert_eq!(of(text), PhraseStance::Uncertain, "{text}");
         }
     }
 }

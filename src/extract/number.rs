@@ -4,29 +4,29 @@ use crate::value::exact_number;
 
 /// The decimal separator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decimal {
+pub enum DecimalSeparator {
     Point,
     Comma,
 }
 
 /// A parsed number whose decimal separator is not decided yet.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Written {
+pub struct WrittenNumber {
     negative: bool,
     /// Digits, `.` and `,` only.
     body: String,
     /// The decimal separator that the number itself implies; `None` if it has no separator or both readings are
     /// possible.
-    pub shows: Option<Decimal>,
+    pub implied_separator: Option<DecimalSeparator>,
     /// A single separator with three digits after it, so that the two readings are different numbers.
     pub ambiguous: bool,
 }
 
-impl Written {
+impl WrittenNumber {
     /// Parses `text`. `None` if it is not a number under either reading, or has more digits than an `f64` holds.
     /// Accepts signs, spaces or apostrophes between thousands, a dash for no cents (`1'250.-`), and brackets for a
     /// negative amount.
-    pub fn new(text: &str) -> Option<Written> {
+    pub fn new(text: &str) -> Option<WrittenNumber> {
         let text = text.trim();
         let inner = text.strip_prefix('(').and_then(|t| t.strip_suffix(')'));
         let bracketed = inner.is_some();
@@ -66,14 +66,18 @@ impl Written {
         if !body.starts_with(|c: char| c.is_ascii_digit() || c == '.') || !body.chars().all(known) {
             return None;
         }
-        let mut written =
-            Written { negative: bracketed || minus.is_some(), body, shows: None, ambiguous: false };
-        let point = written.under(Decimal::Point);
-        let comma = written.under(Decimal::Comma);
+        let mut written = WrittenNumber {
+            negative: bracketed || minus.is_some(),
+            body,
+            implied_separator: None,
+            ambiguous: false,
+        };
+        let point = written.value_with(DecimalSeparator::Point);
+        let comma = written.value_with(DecimalSeparator::Comma);
         match (point, comma) {
             (None, None) => return None,
-            (Some(_), None) => written.shows = Some(Decimal::Point),
-            (None, Some(_)) => written.shows = Some(Decimal::Comma),
+            (Some(_), None) => written.implied_separator = Some(DecimalSeparator::Point),
+            (None, Some(_)) => written.implied_separator = Some(DecimalSeparator::Comma),
             (Some(a), Some(b)) => written.ambiguous = a != b,
         }
         Some(written)
@@ -85,10 +89,10 @@ impl Written {
     }
 
     /// The number with this decimal separator; `None` if it cannot be read that way.
-    pub fn under(&self, decimal: Decimal) -> Option<f64> {
+    pub fn value_with(&self, decimal: DecimalSeparator) -> Option<f64> {
         let (sign, group) = match decimal {
-            Decimal::Point => ('.', ','),
-            Decimal::Comma => (',', '.'),
+            DecimalSeparator::Point => ('.', ','),
+            DecimalSeparator::Comma => (',', '.'),
         };
         let (whole, rest) = match self.body.split_once(sign) {
             Some((whole, rest)) => (whole, Some(rest)),
@@ -98,7 +102,7 @@ impl Written {
         let fine = if whole.contains(group) {
             grouped(whole, |c| c == group) || group == ',' && grouped_in_twos(whole)
         } else {
-            digits(whole) || (whole.is_empty() && decimal == Decimal::Point)
+            digits(whole) || (whole.is_empty() && decimal == DecimalSeparator::Point)
         };
         if !fine || rest.is_some_and(|rest| !digits(rest)) {
             return None;
@@ -137,19 +141,19 @@ mod tests {
 
     #[test]
     fn a_number_shows_its_decimal_sign_or_is_ambiguous() {
-        let of = |text| Written::new(text).map(|w| (w.shows, w.ambiguous));
-        assert_eq!(of("1,234.50"), Some((Some(Decimal::Point), false)));
-        assert_eq!(of("1.234,50"), Some((Some(Decimal::Comma), false)));
-        assert_eq!(of("1,234,567"), Some((Some(Decimal::Point), false)));
-        assert_eq!(of("12,5"), Some((Some(Decimal::Comma), false)));
-        assert_eq!(of("0.125"), Some((Some(Decimal::Point), false)));
+        let of = |text| WrittenNumber::new(text).map(|w| (w.implied_separator, w.ambiguous));
+        assert_eq!(of("1,234.50"), Some((Some(DecimalSeparator::Point), false)));
+        assert_eq!(of("1.234,50"), Some((Some(DecimalSeparator::Comma), false)));
+        assert_eq!(of("1,234,567"), Some((Some(DecimalSeparator::Point), false)));
+        assert_eq!(of("12,5"), Some((Some(DecimalSeparator::Comma), false)));
+        assert_eq!(of("0.125"), Some((Some(DecimalSeparator::Point), false)));
         assert_eq!(of("1,234"), Some((None, true)));
         assert_eq!(of("1.234"), Some((None, true)));
         assert_eq!(of("1 234"), Some((None, false)));
         assert_eq!(of("12"), Some((None, false)));
-        assert_eq!(of("1,23,456"), Some((Some(Decimal::Point), false)));
-        assert_eq!(of("1'250.-"), Some((Some(Decimal::Point), false)));
-        assert_eq!(of("1.250,\u{2013}"), Some((Some(Decimal::Comma), false)));
+        assert_eq!(of("1,23,456"), Some((Some(DecimalSeparator::Point), false)));
+        assert_eq!(of("1'250.-"), Some((Some(DecimalSeparator::Point), false)));
+        assert_eq!(of("1.250,\u{2013}"), Some((Some(DecimalSeparator::Comma), false)));
         for text in [
             "",
             "12a",
@@ -170,15 +174,15 @@ mod tests {
 
     #[test]
     fn values_under_each_reading() {
-        let of = |text, decimal| Written::new(text).unwrap().under(decimal);
-        assert_eq!(of("1,234", Decimal::Point), Some(1234.0));
-        assert_eq!(of("1,234", Decimal::Comma), Some(1.234));
-        assert_eq!(of("(3.1)", Decimal::Point), Some(-3.1));
-        assert_eq!(of("\u{2212}1\u{a0}234,5", Decimal::Comma), Some(-1234.5));
-        assert_eq!(of("12.5", Decimal::Comma), None);
-        assert_eq!(of(".5", Decimal::Point), Some(0.5));
-        assert_eq!(of("12,34,567.50", Decimal::Point), Some(1_234_567.5));
-        assert_eq!(of("1'250.-", Decimal::Point), Some(1250.0));
-        assert_eq!(of("1.250,--", Decimal::Comma), Some(1250.0));
+        let of = |text, decimal| WrittenNumber::new(text).unwrap().value_with(decimal);
+        assert_eq!(of("1,234", DecimalSeparator::Point), Some(1234.0));
+        assert_eq!(of("1,234", DecimalSeparator::Comma), Some(1.234));
+        assert_eq!(of("(3.1)", DecimalSeparator::Point), Some(-3.1));
+        assert_eq!(of("\u{2212}1\u{a0}234,5", DecimalSeparator::Comma), Some(-1234.5));
+        assert_eq!(of("12.5", DecimalSeparator::Comma), None);
+        assert_eq!(of(".5", DecimalSeparator::Point), Some(0.5));
+        assert_eq!(of("12,34,567.50", DecimalSeparator::Point), Some(1_234_567.5));
+        assert_eq!(of("1'250.-", DecimalSeparator::Point), Some(1250.0));
+        assert_eq!(of("1.250,--", DecimalSeparator::Comma), Some(1250.0));
     }
 }

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Found;
-use crate::value::Value;
+use super::ExtractedValue;
+use crate::value::TypedValue;
 
 /// Patterns of legal forms with their normalised spelling; longer ones first.
 const FORMS: [(&str, &str); 19] = [
@@ -55,7 +55,7 @@ static JOINED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// All parties in a text.
-pub fn parties(text: &str) -> Vec<Found> {
+pub fn parties(text: &str) -> Vec<ExtractedValue> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(captures) = PARTY.captures_at(text, from) {
@@ -74,8 +74,8 @@ pub fn parties(text: &str) -> Vec<Found> {
         if start == name.start() && JOINED.is_match(before) {
             continue;
         }
-        let value = Value::Text(format!("{} {}", words.join(" "), FORMS[i].1));
-        found.push(Found { value, range: start..form.end() });
+        let value = TypedValue::Text(format!("{} {}", words.join(" "), FORMS[i].1));
+        found.push(ExtractedValue { value, range: start..form.end() });
     }
     found
 }

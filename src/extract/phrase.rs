@@ -4,21 +4,21 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use super::Mention;
-use super::negation::{self, Stance};
-use super::plain::PlainText;
-use crate::value::Value;
+use super::ValueMention;
+use super::negation::{self, PhraseStance};
+use super::plain_text::PlainText;
+use crate::value::TypedValue;
 
 /// Words matched as whole words, ignoring case and the amount of space between them.
 #[derive(Clone, Debug)]
-pub struct Phrase {
+pub struct CuePhrase {
     text: String,
     pattern: Regex,
 }
 
-impl Phrase {
+impl CuePhrase {
     /// Compiles a phrase; `None` if `text` contains no word.
-    pub fn new(text: &str) -> Option<Phrase> {
+    pub fn new(text: &str) -> Option<CuePhrase> {
         let plain = PlainText::new(text);
         let text = plain.as_str().trim();
         let words: Vec<String> = text
@@ -34,12 +34,12 @@ impl Phrase {
         let pattern = format!("(?i){first}{}{last}", words.join(r"[\s-]+"));
         // A phrase beyond the size limit of the regex engine is rejected as well.
         let pattern = Regex::new(&pattern).ok().filter(|_| !words.is_empty())?;
-        Some(Phrase { text: text.to_lowercase(), pattern })
+        Some(CuePhrase { text: text.to_lowercase(), pattern })
     }
 
     /// A phrase from a built-in pattern.
-    pub(super) fn of_pattern(pattern: Regex) -> Phrase {
-        Phrase { text: pattern.as_str().to_owned(), pattern }
+    pub(super) fn from_pattern(pattern: Regex) -> CuePhrase {
+        CuePhrase { text: pattern.as_str().to_owned(), pattern }
     }
 
     /// The phrase in lower case.
@@ -55,24 +55,25 @@ impl Phrase {
 
 /// A phrase with the value that it stands for.
 #[derive(Clone, Debug)]
-pub struct Meaning {
-    pub phrase: Phrase,
-    pub value: Value,
+pub struct PhraseMeaning {
+    pub phrase: CuePhrase,
+    pub value: TypedValue,
 }
 
 /// The values of the phrases found in `text`, in order. Of overlapping phrases the longest counts: `does not renew`
 /// rather than `renew`. A yes that is plainly denied (`in no event shall it renew`) becomes a no; one that is
 /// negated otherwise or conditional (`if it renews`, `nor does it renew`) has no value.
-pub fn meant(text: &str, meanings: &[Meaning]) -> Vec<Mention> {
-    let mut all: Vec<Mention> = Vec::new();
-    for Meaning { phrase, value } in meanings {
-        let found = phrase.ranges(text).map(|range| Mention { value: Some(value.clone()), range });
+pub fn phrase_values(text: &str, meanings: &[PhraseMeaning]) -> Vec<ValueMention> {
+    let mut all: Vec<ValueMention> = Vec::new();
+    for PhraseMeaning { phrase, value } in meanings {
+        let found =
+            phrase.ranges(text).map(|range| ValueMention { value: Some(value.clone()), range });
         all.extend(found);
     }
     all.sort_by_key(|found| (std::cmp::Reverse(found.range.len()), found.range.start));
-    let mut kept: Vec<Mention> = Vec::new();
+    let mut kept: Vec<ValueMention> = Vec::new();
     for found in all {
-        let overlaps = |other: &Mention| {
+        let overlaps = |other: &ValueMention| {
             other.range.start < found.range.end && found.range.start < other.range.end
         };
         if !kept.iter().any(overlaps) {
@@ -80,11 +81,11 @@ pub fn meant(text: &str, meanings: &[Meaning]) -> Vec<Mention> {
         }
     }
     for found in &mut kept {
-        if found.value == Some(Value::YesNo(true)) {
+        if found.value == Some(TypedValue::YesNo(true)) {
             found.value = match negation::stance(text, &found.range) {
-                Stance::Stated => Some(Value::YesNo(true)),
-                Stance::Denied => Some(Value::YesNo(false)),
-                Stance::Open => None,
+                PhraseStance::Stated => Some(TypedValue::YesNo(true)),
+                PhraseStance::Denied => Some(TypedValue::YesNo(false)),
+                PhraseStance::Uncertain => None,
             };
         }
     }
@@ -97,14 +98,14 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> Vec<Option<bool>> {
-        let meaning = |phrase: &str, value| Meaning {
-            phrase: Phrase::new(phrase).unwrap(),
-            value: Value::YesNo(value),
+        let meaning = |phrase: &str, value| PhraseMeaning {
+            phrase: CuePhrase::new(phrase).unwrap(),
+            value: TypedValue::YesNo(value),
         };
         let meanings =
             [meaning("automatically renew", true), meaning("not automatically renew", false)];
-        let found = meant(text, &meanings);
-        found.iter().map(|m| m.value.as_ref().map(|v| *v == Value::YesNo(true))).collect()
+        let found = phrase_values(text, &meanings);
+        found.iter().map(|m| m.value.as_ref().map(|v| *v == TypedValue::YesNo(true))).collect()
     }
 
     #[test]
@@ -123,11 +124,11 @@ mod tests {
     #[test]
     fn phrases_are_whole_words() {
         let ranges = |phrase: &str, text: &str| {
-            Phrase::new(phrase).unwrap().ranges(text).collect::<Vec<_>>()
+            CuePhrase::new(phrase).unwrap().ranges(text).collect::<Vec<_>>()
         };
         assert_eq!(ranges("days' notice", "30 days\u{2019}  notice"), vec![3..18]);
         assert_eq!(ranges("end", "send the end"), vec![9..12]);
         assert_eq!(ranges("non-renewal", "of non renewal"), vec![3..14]);
-        assert!(Phrase::new(" - ").is_none());
+        assert!(CuePhrase::new(" - ").is_none());
     }
 }

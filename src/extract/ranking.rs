@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::topic::{self, Rivals};
-use super::{Extractor, Mention, REACH, sentence};
-use crate::value::{Type, Value};
+use super::topic::{self, RivalTopics};
+use super::{CUE_REACH, ValueExtractor, ValueMention, sentence};
+use crate::value::{TypedValue, ValueType};
 
 /// How close a mention is to its cue; lower is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+struct MentionRank {
     /// Words between them.
     words: usize,
     before_cue: bool,
@@ -17,21 +17,21 @@ struct Rank {
 }
 
 /// The mention that is asked for, with or without a value; `None` if there is none.
-pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
+pub(super) fn select_mention(extractor: &ValueExtractor, text: &str) -> Option<ValueMention> {
     let mentions = extractor.kind.mentions(text);
     if mentions.is_empty() {
         return None;
     }
-    if extractor.near.is_empty() {
+    if extractor.cues.is_empty() {
         return without_cues(extractor.ty, mentions);
     }
     let sentences = sentence::sentences(text);
-    let rivals = Rivals::of(extractor.ty, &extractor.near);
-    let asks_for_end = topic::asks_for_end(extractor.ty, &extractor.near);
-    let asks_for_term = topic::asks_for_term(extractor.ty, &extractor.near);
-    let asks_for_notice = topic::asks_for_notice(extractor.ty, &extractor.near);
-    let mut ranked: Vec<(Rank, usize, Mention)> = Vec::new();
-    let mut latest: Option<Mention> = None;
+    let rivals = RivalTopics::for_cues(extractor.ty, &extractor.cues);
+    let asks_for_end = topic::asks_for_end(extractor.ty, &extractor.cues);
+    let asks_for_term = topic::asks_for_term(extractor.ty, &extractor.cues);
+    let asks_for_notice = topic::asks_for_notice(extractor.ty, &extractor.cues);
+    let mut ranked: Vec<(MentionRank, usize, ValueMention)> = Vec::new();
+    let mut latest: Option<ValueMention> = None;
     let mut before = 0..0;
     for mention in mentions {
         // `1 May 2024 - 30 April 2026`: the second date is the end of a period even without a cue.
@@ -40,7 +40,7 @@ pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
         let at = mention.range.start;
         let inside = |s: &Range<usize>| s.start <= at && at < s.end;
         let Some(number) = sentences.iter().position(inside) else { continue };
-        if topic::is_part(&text[..at], &extractor.near)
+        if topic::is_part_of_amount(&text[..at], &extractor.cues)
             || asks_for_term && topic::is_time_limit(&text[..at])
         {
             continue;
@@ -50,11 +50,11 @@ pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
         if asks_for_notice && topic::begins_with_notice(&text[sentence.clone()], behind) {
             continue;
         }
-        if asks_for_end && topic::holds(&text[sentence.start..at]) {
-            latest = later(latest, mention);
+        if asks_for_end && topic::overrides_other_dates(&text[sentence.start..at]) {
+            latest = later_date(latest, mention);
             continue;
         }
-        let by_place = Rank { words: 0, before_cue: false, weak_cue: true };
+        let by_place = MentionRank { words: 0, before_cue: false, weak_cue: true };
         let rank = match rank(extractor, &rivals, text, sentence, &mention.range) {
             None if asks_for_end && dash => Some(by_place),
             rank => rank,
@@ -76,36 +76,38 @@ pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
 }
 
 /// The first mention; for a yes/no, only if all mentions agree.
-fn without_cues(ty: Type, mentions: Vec<Mention>) -> Option<Mention> {
+fn without_cues(ty: ValueType, mentions: Vec<ValueMention>) -> Option<ValueMention> {
     let agree = mentions.windows(2).all(|pair| pair[0].value == pair[1].value);
     let mut first = mentions.into_iter().next()?;
-    if ty == Type::YesNo && !agree {
+    if ty == ValueType::YesNo && !agree {
         first.value = None;
     }
     Some(first)
 }
 
 /// The later of two overriding dates; without a value if they cannot be compared.
-fn later(kept: Option<Mention>, next: Mention) -> Option<Mention> {
+fn later_date(kept: Option<ValueMention>, next: ValueMention) -> Option<ValueMention> {
     let Some(kept) = kept else { return Some(next) };
     match (&kept.value, &next.value) {
-        (Some(Value::Date(a)), Some(Value::Date(b))) => Some(if b > a { next } else { kept }),
-        _ => Some(Mention { value: None, ..next }),
+        (Some(TypedValue::Date(a)), Some(TypedValue::Date(b))) => {
+            Some(if b > a { next } else { kept })
+        }
+        _ => Some(ValueMention { value: None, ..next }),
     }
 }
 
 /// The rank of a mention; `None` if no cue supports it, or if words of another topic claim it.
 fn rank(
-    extractor: &Extractor,
-    rivals: &Rivals,
+    extractor: &ValueExtractor,
+    rivals: &RivalTopics,
     text: &str,
     sentence: &Range<usize>,
     mention: &Range<usize>,
-) -> Option<Rank> {
+) -> Option<MentionRank> {
     let inside = &text[sentence.clone()];
-    let is_amount = matches!(extractor.ty, Type::Money | Type::Percent);
+    let is_amount = matches!(extractor.ty, ValueType::Money | ValueType::Percent);
     let absolute = |cue: Range<usize>| sentence.start + cue.start..sentence.start + cue.end;
-    let cues = extractor.near.iter().flat_map(|phrase| {
+    let cues = extractor.cues.iter().flat_map(|phrase| {
         phrase.ranges(inside).map(move |cue| (phrase.text() == "to", absolute(cue)))
     });
     let (own, cue) = cues
@@ -113,9 +115,9 @@ fn rank(
         .filter(|(_, cue)| {
             !(is_amount && cue.start >= mention.end && is_next_clause(between(text, cue, mention)))
         })
-        .map(|(weak_cue, cue)| (Rank { weak_cue, ..distance(text, &cue, mention) }, cue))
+        .map(|(weak_cue, cue)| (MentionRank { weak_cue, ..distance(text, &cue, mention) }, cue))
         .min_by_key(|(rank, cue)| (*rank, cue.start))
-        .filter(|(rank, _)| rank.words <= REACH)?;
+        .filter(|(rank, _)| rank.words <= CUE_REACH)?;
     let mut rivals: Vec<Range<usize>> = rivals.ranges(inside).map(absolute).collect();
     rivals.sort_by_key(|rival| rival.start);
     // Rival words directly after the cue belong to it: `terminates effective as of May 1`.
@@ -123,28 +125,34 @@ fn rank(
     let claimed = rivals.into_iter().any(|rival| {
         let overlaps = rival.start < own_end && cue.start < rival.end;
         let of_mention = rival.start < mention.end && mention.start < rival.end;
-        if extractor.ty == Type::Date
+        if extractor.ty == ValueType::Date
             && cue.end <= mention.start
             && own_end <= rival.start
             && rival.end <= mention.start
-            && words(&text[own_end..rival.start]) == 0
+            && word_count(&text[own_end..rival.start]) == 0
         {
             own_end = rival.end;
             return false;
         }
-        !overlaps && !of_mention && claims(extractor.ty, text, &rival, mention, own)
+        !overlaps && !of_mention && is_claimed_by(extractor.ty, text, &rival, mention, own)
     });
     (!claimed).then_some(own)
 }
 
 /// Whether words of another topic are closer to a mention than its own cue.
-fn claims(ty: Type, text: &str, rival: &Range<usize>, mention: &Range<usize>, own: Rank) -> bool {
+fn is_claimed_by(
+    ty: ValueType,
+    text: &str,
+    rival: &Range<usize>,
+    mention: &Range<usize>,
+    own: MentionRank,
+) -> bool {
     let rank = distance(text, rival, mention);
     let between = between(text, rival, mention);
     if between.contains([',', ';', ':']) {
         return false;
     }
-    if ty == Type::Date {
+    if ty == ValueType::Date {
         // Words after a date refer to the next one, unless they name it: `May 1, 2024 (the "Effective Date")`.
         let named = rank.before_cue && between.contains('(') && rank.words <= 1;
         let allowance = if own.before_cue { 2 } else { 0 };
@@ -158,9 +166,9 @@ fn claims(ty: Type, text: &str, rival: &Range<usize>, mention: &Range<usize>, ow
     close && (rank.words < own.words + allowance || rank.words == own.words && own.before_cue)
 }
 
-fn distance(text: &str, cue: &Range<usize>, mention: &Range<usize>) -> Rank {
-    Rank {
-        words: words(between(text, cue, mention)),
+fn distance(text: &str, cue: &Range<usize>, mention: &Range<usize>) -> MentionRank {
+    MentionRank {
+        words: word_count(between(text, cue, mention)),
         before_cue: cue.end > mention.start,
         weak_cue: false,
     }
@@ -181,6 +189,6 @@ fn is_next_clause(between: &str) -> bool {
 }
 
 /// The number of words in a text.
-fn words(text: &str) -> usize {
+fn word_count(text: &str) -> usize {
     text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
 }

@@ -10,15 +10,15 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Mention, duration};
-use crate::spell;
-use crate::value::{Period, Value};
+use super::{ValueMention, duration};
+use crate::number_words;
+use crate::value::{CalendarPeriod, TypedValue};
 
 /// Maximum number of words between `from` and the base date: `from the Effective Date of this Agreement, May 1, 2024`.
-const REACH: usize = 8;
+const BASE_DATE_REACH: usize = 8;
 
 /// Text after a period that makes it relative to a base date. `first`: it is unclear whether the base day counts.
-static FROM: LazyLock<Regex> = LazyLock::new(|| {
+static RELATIVE_TO: LazyLock<Regex> = LazyLock::new(|| {
     let after = "from\\s+and\\s+after|as\\s+from|from|after|following|subsequent\\s+to|since";
     let first = "(?:commencing|beginning|starting|running|effective|measured)(?:\\s+(?:on|from|as\\s+of|with))?|of|as\\s+of";
     let pattern = format!(
@@ -39,14 +39,14 @@ static ANNIVERSARY: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Text that introduces an explicit end, so that the length is redundant: `from May 1, 2024 to April 30, 2026`.
-static ENDS: LazyLock<Regex> = LazyLock::new(|| {
+static EXPLICIT_END: LazyLock<Regex> = LazyLock::new(|| {
     let end = "to|through|until|till|ending|ends|expiring|concluding|terminating|up\\s+to|-";
     let pattern = format!(r"(?i)^\s*(?:\([^()]*\)\s*)?,?\s*(?:and\s+)?(?:{end})\b");
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
 /// Introduces the same date in other words.
-static WORKED_OUT: LazyLock<Regex> = LazyLock::new(|| {
+static RESTATED_DATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?i)\b(?:i\.e\.|that\s+is|namely|viz\.?|accordingly)\s*,?\s*(?:to\s+say,?\s+)?(?:on\s+)?",
     )
@@ -60,9 +60,9 @@ static ESTIMATE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Adds relative dates to `dates`, and removes the base dates that they count from. The result is sorted.
-pub fn add(text: &str, dates: Vec<Mention>) -> Vec<Mention> {
+pub fn add_relative_dates(text: &str, dates: Vec<ValueMention>) -> Vec<ValueMention> {
     let periods = duration::mentions(text);
-    let mut counted: Vec<Mention> = Vec::new();
+    let mut counted: Vec<ValueMention> = Vec::new();
     for (at, period) in periods.iter().enumerate() {
         let next = periods.get(at + 1).map_or(text.len(), |next| next.range.start);
         counted.extend(from_period(text, period, next, &dates));
@@ -73,21 +73,27 @@ pub fn add(text: &str, dates: Vec<Mention>) -> Vec<Mention> {
             .filter_map(|found| {
                 let whole = found.get(0)?.range();
                 let base = match found.name("of") {
-                    Some(_) => base(text, whole.end, text.len(), &dates),
+                    Some(_) => find_base_date(text, whole.end, text.len(), &dates),
                     None => None,
                 };
                 let years = found.name("nth").and_then(|nth| ordinal(nth.as_str()));
                 let years = years.or_else(|| {
                     let n = found.name("n")?.as_str().to_lowercase();
-                    n.parse().ok().or_else(|| u32::try_from(spell::number(&[&n])?).ok())
+                    n.parse().ok().or_else(|| u32::try_from(number_words::parse_words(&[&n])?).ok())
                 });
-                Some(from_base(text, whole, years.map(|n| Period::months(12 * n)), base, &dates))
+                Some(from_base(
+                    text,
+                    whole,
+                    years.map(|n| CalendarPeriod::months(12 * n)),
+                    base,
+                    &dates,
+                ))
             })
             .flatten(),
     );
     let overlaps = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
-    let free = |date: &Mention| !counted.iter().any(|c| overlaps(&c.range, &date.range));
-    let mut all: Vec<Mention> = dates.into_iter().filter(free).collect();
+    let free = |date: &ValueMention| !counted.iter().any(|c| overlaps(&c.range, &date.range));
+    let mut all: Vec<ValueMention> = dates.into_iter().filter(free).collect();
     all.extend(counted);
     all.sort_by_key(|mention| (mention.range.start, std::cmp::Reverse(mention.range.end)));
     all.dedup_by(|next, kept| overlaps(&next.range, &kept.range));
@@ -95,21 +101,28 @@ pub fn add(text: &str, dates: Vec<Mention>) -> Vec<Mention> {
 }
 
 /// The date given by a period such as `two years from May 1, 2024`; `None` if the period is not relative to a date.
-fn from_period(text: &str, period: &Mention, next: usize, dates: &[Mention]) -> Option<Mention> {
+fn from_period(
+    text: &str,
+    period: &ValueMention,
+    next: usize,
+    dates: &[ValueMention],
+) -> Option<ValueMention> {
     // A limit (`within 30 days of May 1`) is not itself a date; it gets no value.
     let limit = WITHIN.is_match(&text[..period.range.start]);
-    let found = FROM.captures(&text[period.range.end..])?;
+    let found = RELATIVE_TO.captures(&text[period.range.end..])?;
     let end = period.range.end + found[0].len();
     if found.name("first").is_some_and(|word| word.as_str().eq_ignore_ascii_case("of")) && !limit {
         return None;
     }
     let length = match &period.value {
-        Some(Value::Duration(length)) if found.name("after").is_some() && !limit => Some(*length),
+        Some(TypedValue::Duration(length)) if found.name("after").is_some() && !limit => {
+            Some(*length)
+        }
         _ => None,
     };
     let base = match found.name("there") {
         Some(_) => None,
-        None => base(text, end, next.max(end), dates),
+        None => find_base_date(text, end, next.max(end), dates),
     };
     from_base(text, period.range.start..end, length, base, dates)
 }
@@ -119,24 +132,24 @@ fn from_period(text: &str, period: &Mention, next: usize, dates: &[Mention]) -> 
 fn from_base(
     text: &str,
     words: Range<usize>,
-    length: Option<Period>,
-    base: Option<&Mention>,
-    dates: &[Mention],
-) -> Option<Mention> {
+    length: Option<CalendarPeriod>,
+    base: Option<&ValueMention>,
+    dates: &[ValueMention],
+) -> Option<ValueMention> {
     let Some(base) = base else {
         // `two years after the start, i.e. on May 1, 2026`: the date itself follows.
         let rest = &text[words.end..];
         let rest = &rest[..rest.find([';', '\n']).unwrap_or(rest.len())];
-        if WORKED_OUT.find(rest).is_some_and(|found| {
+        if RESTATED_DATE.find(rest).is_some_and(|found| {
             let at = words.end + found.end();
             dates.iter().any(|date| date.range.start == at && date.value.is_some())
         }) {
             return None;
         }
-        return Some(Mention { value: None, range: words });
+        return Some(ValueMention { value: None, range: words });
     };
     let rest = &text[base.range.end..];
-    if let Some(ends) = ENDS.find(rest) {
+    if let Some(ends) = EXPLICIT_END.find(rest) {
         let from = base.range.end + ends.end();
         if dates.iter().any(|date| date.range.start >= from && date.range.start < from + 40) {
             return None;
@@ -145,26 +158,31 @@ fn from_base(
     let beside = &text[words.end.min(base.range.start)..];
     let beside = &beside[..beside.find([';', '\n']).unwrap_or(beside.len())];
     let value = match (&base.value, length) {
-        (Some(Value::Date(date)), Some(length)) if !ESTIMATE.is_match(beside) => {
-            length.after(*date).map(Value::Date)
+        (Some(TypedValue::Date(date)), Some(length)) if !ESTIMATE.is_match(beside) => {
+            length.after(*date).map(TypedValue::Date)
         }
         _ => None,
     };
-    Some(Mention { value, range: words.start..base.range.end })
+    Some(ValueMention { value, range: words.start..base.range.end })
 }
 
 /// The base date: the first date between `from` and `to`, if it is a few words away in the same sentence.
-fn base<'d>(text: &str, from: usize, to: usize, dates: &'d [Mention]) -> Option<&'d Mention> {
+fn find_base_date<'d>(
+    text: &str,
+    from: usize,
+    to: usize,
+    dates: &'d [ValueMention],
+) -> Option<&'d ValueMention> {
     let date = dates.iter().find(|date| date.range.start >= from && date.range.start < to)?;
     let between = &text[from..date.range.start];
     let words = between.split_whitespace().count();
     let ends = [". ", ";", "\n", " and ", " until ", " through ", " or "];
-    (words <= REACH && !ends.iter().any(|end| between.contains(end))).then_some(date)
+    (words <= BASE_DATE_REACH && !ends.iter().any(|end| between.contains(end))).then_some(date)
 }
 
 fn ordinal(text: &str) -> Option<u32> {
     let digits = text.trim_end_matches(|c: char| c.is_alphabetic()).trim();
-    digits.parse().ok().or_else(|| spell::ordinal(&text.to_lowercase()))
+    digits.parse().ok().or_else(|| number_words::parse_ordinal(&text.to_lowercase()))
 }
 
 #[cfg(test)]
@@ -173,8 +191,9 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        let shown = |m: &Mention| m.value.as_ref().map_or("?".to_owned(), Value::to_string);
-        add(text, date::dates(text, None)).iter().map(shown).collect()
+        let shown =
+            |m: &ValueMention| m.value.as_ref().map_or("?".to_owned(), TypedValue::to_string);
+        add_relative_dates(text, date::dates(text, None)).iter().map(shown).collect()
     }
 
     #[test]

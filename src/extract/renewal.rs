@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::phrase::{Meaning, Phrase};
-use crate::value::Value;
+use super::phrase::{CuePhrase, PhraseMeaning};
+use crate::value::TypedValue;
 
 /// Renewals that need nobody's consent.
 const YES: &[&str] = &[
@@ -29,18 +29,21 @@ const NO: &[&str] = &[
     r"\b(?:shall|will|does|do|may)\s+not\s+(?:be\s+)?(?:automatically\s+)?(?:renew|extend)\w*",
 ];
 
-static MEANINGS: LazyLock<Vec<Meaning>> = LazyLock::new(|| {
+static MEANINGS: LazyLock<Vec<PhraseMeaning>> = LazyLock::new(|| {
     let lists = [(YES, true), (NO, false)];
     let meanings = lists.iter().flat_map(|(list, value)| {
         list.iter().map(|pattern| {
             let pattern = Regex::new(&format!("(?i){pattern}")).expect("the pattern is valid");
-            Meaning { phrase: Phrase::of_pattern(pattern), value: Value::YesNo(*value) }
+            PhraseMeaning {
+                phrase: CuePhrase::from_pattern(pattern),
+                value: TypedValue::YesNo(*value),
+            }
         })
     });
     meanings.collect()
 });
 
 /// The phrases for and against an automatic renewal.
-pub fn meanings() -> Vec<Meaning> {
+pub fn meanings() -> Vec<PhraseMeaning> {
     MEANINGS.clone()
 }

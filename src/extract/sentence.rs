@@ -9,17 +9,18 @@ const ABBREVIATIONS: [&str; 26] = [
 ];
 
 /// Sentences longer than this many characters are also split at semicolons.
-const LONG: usize = 300;
+const LONG_SENTENCE: usize = 300;
 
 /// The byte ranges of the sentences, without surrounding white space.
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let whole = cut(text, 0..text.len(), |before, mark, after| {
         let ends = matches!(mark, '.' | '!' | '?');
-        mark == '\n' || ends && begins(after) && !(mark == '.' && abbreviated(before))
+        mark == '\n'
+            || ends && begins_sentence(after) && !(mark == '.' && ends_in_abbreviation(before))
     });
     let mut all = Vec::new();
     for sentence in whole {
-        if text[sentence.clone()].chars().count() <= LONG {
+        if text[sentence.clone()].chars().count() <= LONG_SENTENCE {
             all.push(sentence);
         } else {
             all.extend(cut(text, sentence, |_, mark, _| mark == ';'));
@@ -54,7 +55,7 @@ fn cut(
 }
 
 /// Whether the text after a mark looks like a new sentence.
-fn begins(after: &str) -> bool {
+fn begins_sentence(after: &str) -> bool {
     let mut rest = after.trim_start_matches(['"', '\u{201d}', ')']).chars();
     match rest.next() {
         None => true,
@@ -66,7 +67,7 @@ fn begins(after: &str) -> bool {
 }
 
 /// Whether the full stop after this text belongs to an abbreviation, an initial or a number.
-fn abbreviated(before: &str) -> bool {
+fn ends_in_abbreviation(before: &str) -> bool {
     let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or("");
     let last = last.to_lowercase();
     let initial = last.rsplit('.').next().is_some_and(|letters| letters.chars().count() <= 1);

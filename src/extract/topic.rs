@@ -9,18 +9,18 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::phrase::Phrase;
-use crate::value::Type;
+use super::phrase::CuePhrase;
+use crate::value::ValueType;
 
 /// Words that occur with values of one topic.
-struct Topic {
-    ty: Type,
+struct CueTopic {
+    ty: ValueType,
     cues: Regex,
 }
 
-fn topic(ty: Type, cues: &str) -> Topic {
+fn topic(ty: ValueType, cues: &str) -> CueTopic {
     let cues = Regex::new(&format!(r"(?i)\b(?:{cues})\b")).expect("the pattern is valid");
-    Topic { ty, cues }
+    CueTopic { ty, cues }
 }
 
 /// Words about the end of something.
@@ -28,7 +28,7 @@ const END: &str = "until|till|through|to|up\\s+to|end|ends|ended|ending|end\\s+d
 terminat\\w+|conclud\\w+|lapses?|ceases?|matur\\w+|(?:no|not)\\s+later\\s+than|later\\s+than|beyond|valid|last\\s+day|\
 expires?\\s+on";
 
-static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(|| {
+static TOPICS: LazyLock<Vec<CueTopic>> = LazyLock::new(|| {
     let start = "effective|effectiveness|commenc\\w+|begin\\w*|began|start\\w*|from|dated|as\\s+of|since|entered\\s+into|\
 made|executed|execution|signed|inception";
     let past = "amended|amendment|issued|invoiced?|deliver\\w*|published|incorporated|acquired|originally|formerly|\
@@ -43,36 +43,36 @@ on\\s+or\\s+before";
     let other = "warrant\\w+|surviv\\w+|return\\w*|deliver\\w*|respon\\w+|store|retain\\w*|dispute|escalat\\w+|publish\\w*|posted|\
 advertis\\w+|deemed|posting|mailing";
     vec![
-        topic(Type::Date, END),
-        topic(Type::Date, start),
-        topic(Type::Date, past),
-        topic(Type::Duration, notice),
-        topic(Type::Duration, &term),
+        topic(ValueType::Date, END),
+        topic(ValueType::Date, start),
+        topic(ValueType::Date, past),
+        topic(ValueType::Duration, notice),
+        topic(ValueType::Duration, &term),
         // Listed separately, so that a cue for the initial term still has renewals as a rival.
-        topic(Type::Duration, renewal),
-        topic(Type::Duration, payment),
-        topic(Type::Duration, cure),
-        topic(Type::Duration, other),
+        topic(ValueType::Duration, renewal),
+        topic(ValueType::Duration, payment),
+        topic(ValueType::Duration, cure),
+        topic(ValueType::Duration, other),
     ]
 });
 
-static ENDS: LazyLock<Regex> =
+static END_CUE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(&format!("(?i)^(?:{END})$")).expect("the pattern is valid"));
 
 /// The topics that compete with the topic of the cues; none if the cues belong to no known topic.
-pub(super) struct Rivals(Vec<&'static Topic>);
+pub(super) struct RivalTopics(Vec<&'static CueTopic>);
 
-impl Rivals {
-    pub fn of(ty: Type, near: &[Phrase]) -> Rivals {
-        let speaks = |topic: &Topic| {
+impl RivalTopics {
+    pub fn for_cues(ty: ValueType, near: &[CuePhrase]) -> RivalTopics {
+        let speaks = |topic: &CueTopic| {
             near.iter().any(|cue| {
                 topic.cues.find(cue.text()).is_some_and(|m| m.range() == (0..cue.text().len()))
             })
         };
-        let of_type: Vec<&Topic> = TOPICS.iter().filter(|topic| topic.ty == ty).collect();
-        let (own, rivals): (Vec<&Topic>, Vec<&Topic>) =
+        let of_type: Vec<&CueTopic> = TOPICS.iter().filter(|topic| topic.ty == ty).collect();
+        let (own, rivals): (Vec<&CueTopic>, Vec<&CueTopic>) =
             of_type.into_iter().partition(|topic| speaks(topic));
-        Rivals(if own.is_empty() { Vec::new() } else { rivals })
+        RivalTopics(if own.is_empty() { Vec::new() } else { rivals })
     }
 
     /// The ranges of rival words in a text.
@@ -88,18 +88,18 @@ impl Rivals {
 }
 
 /// Whether the cues ask for the date on which something ends.
-pub(super) fn asks_for_end(ty: Type, near: &[Phrase]) -> bool {
-    ty == Type::Date && near.iter().any(|cue| ENDS.is_match(cue.text()))
+pub(super) fn asks_for_end(ty: ValueType, near: &[CuePhrase]) -> bool {
+    ty == ValueType::Date && near.iter().any(|cue| END_CUE.is_match(cue.text()))
 }
 
-static OF_A_TERM: LazyLock<Regex> = LazyLock::new(|| {
+static TERM_CUE: LazyLock<Regex> = LazyLock::new(|| {
     let words = "(?i)^(?:(?:initial|renewal)\\s+)?(?:terms?|renew\\w*|successive|extension)$";
     Regex::new(words).expect("the pattern is valid")
 });
 
 /// Whether the cues ask for the length of a term.
-pub(super) fn asks_for_term(ty: Type, near: &[Phrase]) -> bool {
-    ty == Type::Duration && near.iter().any(|cue| OF_A_TERM.is_match(cue.text()))
+pub(super) fn asks_for_term(ty: ValueType, near: &[CuePhrase]) -> bool {
+    ty == ValueType::Duration && near.iter().any(|cue| TERM_CUE.is_match(cue.text()))
 }
 
 static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
@@ -112,15 +112,15 @@ pub(super) fn is_time_limit(before: &str) -> bool {
     WITHIN.is_match(before)
 }
 
-static OF_NOTICE: LazyLock<Regex> =
+static NOTICE_CUE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("(?i)^(?:notice|notif\\w+)$").expect("the pattern is valid"));
 
 /// Whether the cues ask for a notice period.
-pub(super) fn asks_for_notice(ty: Type, near: &[Phrase]) -> bool {
-    ty == Type::Duration && near.iter().any(|cue| OF_NOTICE.is_match(cue.text()))
+pub(super) fn asks_for_notice(ty: ValueType, near: &[CuePhrase]) -> bool {
+    ty == ValueType::Duration && near.iter().any(|cue| NOTICE_CUE.is_match(cue.text()))
 }
 
-static FROM_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
+static AFTER_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern =
         r"(?i)^\s*(?:after|following|from)\s+(?:[\w']+\s+){0,5}?(?:notice|notification)\b";
     Regex::new(pattern).expect("the pattern is valid")
@@ -133,7 +133,7 @@ static ENDS_BY_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
 /// Whether a period merely starts with a notice, in a sentence that ends no contract: `the mediation takes place
 /// within sixty days after notice`. `behind` is the text after the period.
 pub(super) fn begins_with_notice(sentence: &str, behind: &str) -> bool {
-    FROM_NOTICE.is_match(behind) && !ENDS_BY_NOTICE.is_match(sentence)
+    AFTER_NOTICE.is_match(behind) && !ENDS_BY_NOTICE.is_match(sentence)
 }
 
 static PART: LazyLock<Regex> = LazyLock::new(|| {
@@ -144,7 +144,7 @@ static PART: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Whether the value after `before` is only part of an amount: `the remaining $3,100`. Cues that name the part
 /// itself override this.
-pub(super) fn is_part(before: &str, near: &[Phrase]) -> bool {
+pub(super) fn is_part_of_amount(before: &str, near: &[CuePhrase]) -> bool {
     PART.captures(before)
         .and_then(|found| found.name("part"))
         .is_some_and(|part| !near.iter().any(|cue| cue.ranges(part.as_str()).next().is_some()))
@@ -154,12 +154,12 @@ static EXTENDED: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"(?i)\b(?:extended|prolonged|postponed|deferred|renewed)\s+(?:[\w,]+\s+){0,6}?(?:to|until|till|through)\s+(?:and\s+including\s+)?$";
     Regex::new(pattern).expect("the pattern is valid")
 });
-static PERHAPS: LazyLock<Regex> = LazyLock::new(|| {
+static POSSIBILITY: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"(?i)\b(?:may|might|can|could|unless|option|if|right|entitled|elects?|election|requests?|or)\b";
     Regex::new(pattern).expect("the pattern is valid")
 });
 /// Number of characters before `extended` that are searched for words that make it only a possibility.
-const PERHAPS_REACH: usize = 60;
+const POSSIBILITY_REACH: usize = 60;
 
 static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
     let pattern =
@@ -168,7 +168,7 @@ static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Whether the text before a date makes it override all other dates: `extended until`, `but in no event later than`.
-pub(super) fn holds(before: &str) -> bool {
+pub(super) fn overrides_other_dates(before: &str) -> bool {
     let start = before.rfind(['.', ';']).map_or(0, |at| at + 1);
     let clause = &before[start..];
     LIMIT.is_match(clause)
@@ -176,8 +176,8 @@ pub(super) fn holds(before: &str) -> bool {
             let from = clause[..found.start()]
                 .char_indices()
                 .rev()
-                .nth(PERHAPS_REACH)
+                .nth(POSSIBILITY_REACH)
                 .map_or(0, |(at, _)| at);
-            !PERHAPS.is_match(&clause[from..found.end()])
+            !POSSIBILITY.is_match(&clause[from..found.end()])
         })
 }

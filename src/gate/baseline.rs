@@ -7,16 +7,16 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{Measure, TaskEnds};
-use crate::report::csv::plain;
-use crate::run::Record;
+use super::{GateMeasure, GateTaskOutcome};
+use crate::report::csv::cell_text;
+use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
 use crate::scenario::Scenario;
-use crate::visible::visible;
+use crate::visible_text::visible;
 
 /// The columns of `tasks.csv` that are compared.
 #[derive(Clone, Debug, Deserialize)]
-struct Row {
+struct BaselineTaskRow {
     arm: String,
     task: String,
     unit: String,
@@ -27,9 +27,9 @@ struct Row {
     expected_loss: Option<f64>,
 }
 
-impl Row {
+impl BaselineTaskRow {
     /// Describes a value out of range, which no run writes; `None` if all are in range.
-    fn problem(&self) -> Option<String> {
+    fn invalid_value(&self) -> Option<String> {
         let share = |(name, p): (&str, f64)| {
             (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, and not from 0 to 1"))
         };
@@ -43,26 +43,26 @@ impl Row {
 
 /// One task of one arm in the earlier run.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct BaselineTask {
     unit: String,
     right_action: String,
-    pub(super) ends: TaskEnds,
+    pub(super) outcome: GateTaskOutcome,
 }
 
 /// An earlier run. Names are those of its scenario, without the quoting of CSV cells.
 #[derive(Debug)]
-pub struct Baseline {
+pub struct GateBaseline {
     manifest: Json,
     /// Tasks by arm id and task id; arms in alphabetical order.
-    arms: BTreeMap<String, HashMap<String, Known>>,
+    arms: BTreeMap<String, HashMap<String, BaselineTask>>,
 }
 
-impl Baseline {
+impl GateBaseline {
     /// Reads a manifest, given by its path or that of its folder, and the `tasks.csv` beside it.
     ///
     /// # Errors
     /// Files that are missing, that no run writes, or that were changed after the run.
-    pub fn read(path: &Path) -> anyhow::Result<Baseline> {
+    pub fn read(path: &Path) -> anyhow::Result<GateBaseline> {
         let manifest = match path.is_dir() {
             true => path.join("manifest.json"),
             false => path.to_owned(),
@@ -89,11 +89,11 @@ impl Baseline {
                 manifest.display()
             );
         }
-        Ok(Baseline { manifest: json, arms })
+        Ok(GateBaseline { manifest: json, arms })
     }
 
     /// The tasks of an arm, by task id.
-    pub(super) fn arm(&self, id: &str) -> Option<&HashMap<String, Known>> {
+    pub(super) fn arm(&self, id: &str) -> Option<&HashMap<String, BaselineTask>> {
         self.arms.get(id)
     }
 
@@ -104,7 +104,7 @@ impl Baseline {
 
     /// The reasons why the two runs cannot be compared: different data, tasks or right actions. Empty if they can. The
     /// scenario file itself may differ, since it may contain the change that is being tested.
-    pub fn stale(&self, scenario: &Scenario, record: &Record) -> Vec<String> {
+    pub fn incomparable_reasons(&self, scenario: &Scenario, record: &RunRecord) -> Vec<String> {
         let mut why = Vec::new();
         let name = self.manifest.get("scenario").and_then(Json::as_str).unwrap_or_default();
         if name != scenario.name {
@@ -112,7 +112,7 @@ impl Baseline {
         }
         // The first input is the scenario's own file.
         let then: BTreeMap<&str, &str> = self
-            .list("inputs")
+            .manifest_items("inputs")
             .skip(1)
             .filter_map(|i| Some((str_of(i, "path")?, str_of(i, "blake3")?)))
             .collect();
@@ -175,9 +175,11 @@ impl Baseline {
         scenario: &Scenario,
         arm: &ArmRecord,
         against: &str,
-        measure: Measure,
+        measure: GateMeasure,
     ) -> Option<String> {
-        let Some(then) = self.list("arms").find(|told| str_of(told, "id") == Some(against)) else {
+        let Some(then) =
+            self.manifest_items("arms").find(|told| str_of(told, "id") == Some(against))
+        else {
             return Some(format!("the manifest of the earlier run has no arm '{against}'"));
         };
         let reader = serde_json::to_value(&arm.reader).ok()?;
@@ -190,7 +192,7 @@ impl Baseline {
         {
             return Some("the seed or the number of trials has changed since".to_owned());
         }
-        if measure == Measure::Loss {
+        if measure == GateMeasure::Loss {
             let impact = scenario.impact.as_ref()?;
             let now = crate::report::manifest::impact(scenario, impact);
             let rules = |told: &Json| -> Vec<Json> {
@@ -216,7 +218,7 @@ impl Baseline {
             manifest.get("embedders").and_then(Json::as_array).into_iter().flatten().collect();
         let changed = now.iter().filter_map(|embedder| {
             let name = str_of(embedder, "name")?;
-            match self.list("embedders").find(|then| str_of(then, "name") == Some(name)) {
+            match self.manifest_items("embedders").find(|then| str_of(then, "name") == Some(name)) {
                 None => Some(format!("{name} (new)")),
                 Some(then) if then != *embedder => Some(name.to_owned()),
                 Some(_) => None,
@@ -225,30 +227,30 @@ impl Baseline {
         changed.collect()
     }
 
-    fn list(&self, key: &str) -> impl Iterator<Item = &Json> {
+    fn manifest_items(&self, key: &str) -> impl Iterator<Item = &Json> {
         self.manifest.get(key).and_then(Json::as_array).into_iter().flatten()
     }
 }
 
 /// Reads the tasks by arm id and task id. A task that occurs twice is an error, since either row could be the right
 /// one.
-fn read_tasks(path: &Path) -> anyhow::Result<BTreeMap<String, HashMap<String, Known>>> {
+fn read_tasks(path: &Path) -> anyhow::Result<BTreeMap<String, HashMap<String, BaselineTask>>> {
     let mut reader = csv::Reader::from_reader(crate::input_file::open(path)?);
-    let mut arms: BTreeMap<String, HashMap<String, Known>> = BTreeMap::new();
+    let mut arms: BTreeMap<String, HashMap<String, BaselineTask>> = BTreeMap::new();
     let headers = reader.headers()?.clone();
     for record in reader.into_records() {
         let record = record?;
         let line = record.position().map_or(0, csv::Position::line);
-        let row: Row = record.deserialize(Some(&headers))?;
-        if let Some(problem) = row.problem() {
+        let row: BaselineTaskRow = record.deserialize(Some(&headers))?;
+        if let Some(problem) = row.invalid_value() {
             bail!("line {line}: {problem}");
         }
-        let (arm, task) = (plain(&row.arm).to_owned(), plain(&row.task).to_owned());
+        let (arm, task) = (cell_text(&row.arm).to_owned(), cell_text(&row.task).to_owned());
         let told = format!("line {line}: task '{task}' of arm '{arm}' was there before");
-        let known = Known {
-            unit: plain(&row.unit).to_owned(),
-            right_action: plain(&row.right_action).to_owned(),
-            ends: TaskEnds {
+        let known = BaselineTask {
+            unit: cell_text(&row.unit).to_owned(),
+            right_action: cell_text(&row.right_action).to_owned(),
+            outcome: GateTaskOutcome {
                 failure: row.p_failure,
                 stopped: row.p_stopped,
                 loss: row.expected_loss,

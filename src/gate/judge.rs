@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Limit, Measure, Question, Verdict, least_units};
-use crate::stats::{ALPHA, Interval, LEVEL, Pair, PairedTest};
+use super::{GateFinding, GateLimitTest, GateMeasure, GateSettings, GateVerdict, least_units};
+use crate::stats::{ALPHA, ConfidenceInterval, LEVEL, PairedCase, PairedTest};
 
 /// How one task ends in one run, with the figures of `tasks.csv`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TaskEnds {
+pub struct GateTaskOutcome {
     /// Probability of failure, stops included.
     pub failure: f64,
     /// Probability of a stop.
@@ -18,19 +18,19 @@ pub struct TaskEnds {
 
 /// The same task in both runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TaskPair {
+pub struct GateTaskPair {
     /// `None` if the earlier run lacks the task.
-    pub before: Option<TaskEnds>,
-    pub now: TaskEnds,
+    pub before: Option<GateTaskOutcome>,
+    pub now: GateTaskOutcome,
     pub weight: f64,
     /// The sampling unit, as a number that its tasks share.
     pub cluster: usize,
 }
 
-impl TaskEnds {
-    fn value(&self, measure: Measure, stop_weight: f64) -> Option<f64> {
+impl GateTaskOutcome {
+    fn value(&self, measure: GateMeasure, stop_weight: f64) -> Option<f64> {
         match measure {
-            Measure::Loss => self.loss,
+            GateMeasure::Loss => self.loss,
             _ => measure.rate(self.failure, self.stopped, stop_weight),
         }
     }
@@ -41,24 +41,27 @@ impl TaskEnds {
 /// # Errors
 /// Values that the tests refuse, such as NaN.
 pub fn judge(
-    tasks: &[TaskPair],
-    measure: Measure,
-    question: &Question,
+    tasks: &[GateTaskPair],
+    measure: GateMeasure,
+    question: &GateSettings,
     seed: u64,
-) -> anyhow::Result<Verdict> {
+) -> anyhow::Result<GateVerdict> {
     let mut pairs = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let value = |ends: &TaskEnds| ends.value(measure, question.stop_weight);
+        let value = |ends: &GateTaskOutcome| ends.value(measure, question.stop_weight);
         let (now, before) = (value(&task.now), task.before.as_ref().and_then(value));
         let (Some(now), Some(before)) = (now, before) else {
             let which = if now.is_none() { "this run" } else { "the earlier run" };
-            return Ok(Verdict::Unknown(format!("{which} has no {} of tasks", measure.name())));
+            return Ok(GateVerdict::NotAssessed(format!(
+                "{which} has no {} of tasks",
+                measure.name()
+            )));
         };
-        let TaskPair { weight, cluster, .. } = *task;
-        pairs.push(Pair { baseline: before, arm: now, weight, cluster });
+        let GateTaskPair { weight, cluster, .. } = *task;
+        pairs.push(PairedCase { baseline: before, arm: now, weight, cluster });
     }
     let total: f64 = pairs.iter().map(|pair| pair.weight).sum();
-    let mean = |of: fn(&Pair) -> f64| -> f64 {
+    let mean = |of: fn(&PairedCase) -> f64| -> f64 {
         pairs.iter().map(|pair| pair.weight * of(pair)).sum::<f64>() / total
     };
     let (before, now) = (mean(|pair| pair.baseline), mean(|pair| pair.arm));
@@ -66,9 +69,9 @@ pub fn judge(
     let units = weighty.collect::<BTreeSet<usize>>().len();
     let allowed = measure.allowed(&question.allowed, before);
     if allowed.is_some() && units < least_units() {
-        return Ok(Verdict::Unknown(too_few(units, measure, before, now)));
+        return Ok(GateVerdict::NotAssessed(too_few_units(units, measure, before, now)));
     }
-    let (difference, mut limit) = tested(&pairs, allowed, seed)?;
+    let (difference, mut limit) = test_difference(&pairs, allowed, seed)?;
     let mut counted = pairs.iter().filter(|pair| pair.weight > 0.0);
     if let Some(limit) = &mut limit
         && counted.all(|pair| pair.arm == pair.baseline)
@@ -76,18 +79,18 @@ pub fn judge(
         // The most that one unit could get worse: then the share of units that must differ to exceed the limit is
         // least.
         let most = match measure {
-            Measure::Loss => pairs.iter().map(|pair| pair.baseline).fold(0.0, f64::max),
+            GateMeasure::Loss => pairs.iter().map(|pair| pair.baseline).fold(0.0, f64::max),
             _ => 1.0,
         };
-        let needed = units_to_see(limit.allowed / most);
-        limit.finding = Finding::Identical { units, needed };
+        let needed = units_to_detect(limit.allowed / most);
+        limit.finding = GateFinding::Identical { units, needed };
     }
-    Ok(Verdict::Assessed { before, now, difference, limit })
+    Ok(GateVerdict::Assessed { before, now, difference, limit })
 }
 
 /// The least number n of units such that (1 - `share`)^n is below half of [`ALPHA`]: if `share` of all units differed,
 /// a sample of n would hardly miss them all. `None` if `share` is not above 0.
-fn units_to_see(share: f64) -> Option<usize> {
+fn units_to_detect(share: f64) -> Option<usize> {
     if share >= 1.0 {
         return Some(least_units());
     }
@@ -95,9 +98,9 @@ fn units_to_see(share: f64) -> Option<usize> {
     (missed < 0.0).then(|| (((ALPHA / 2.0).ln() / missed).floor() as usize + 1).max(least_units()))
 }
 
-fn too_few(units: usize, measure: Measure, before: f64, now: f64) -> String {
+fn too_few_units(units: usize, measure: GateMeasure, before: f64, now: f64) -> String {
     let of = if units == 1 { "unit" } else { "units" };
-    let value = |value: f64| measure.value(value);
+    let value = |value: f64| measure.format_value(value);
     format!(
         "{units} sampling {of}: no test can tell below {} ({} before, {} now)",
         least_units(),
@@ -106,15 +109,15 @@ fn too_few(units: usize, measure: Measure, before: f64, now: f64) -> String {
     )
 }
 
-impl Measure {
+impl GateMeasure {
     /// A task's rate from its probabilities of failure (stops included) and of a stop; `None` for money.
     fn rate(self, failure: f64, stopped: f64, stop_weight: f64) -> Option<f64> {
         let unstopped = (failure - stopped).max(0.0);
         match self {
-            Measure::Failure => Some((unstopped + stop_weight * stopped).clamp(0.0, 1.0)),
-            Measure::WrongOrMissed => Some(unstopped),
-            Measure::Stopped => Some(stopped),
-            Measure::Loss => None,
+            GateMeasure::Failure => Some((unstopped + stop_weight * stopped).clamp(0.0, 1.0)),
+            GateMeasure::WrongOrMissed => Some(unstopped),
+            GateMeasure::Stopped => Some(stopped),
+            GateMeasure::Loss => None,
         }
     }
 }
@@ -125,25 +128,25 @@ impl Measure {
 /// # Errors
 /// Values that the tests refuse, such as NaN.
 #[doc(hidden)]
-pub fn tested(
-    pairs: &[Pair],
+pub fn test_difference(
+    pairs: &[PairedCase],
     allowed: Option<f64>,
     seed: u64,
-) -> anyhow::Result<(Interval, Option<Limit>)> {
+) -> anyhow::Result<(ConfidenceInterval, Option<GateLimitTest>)> {
     let mut test = PairedTest::new(pairs, seed)?;
     if let Some(allowed) = allowed {
         // More random sign flips if the sampled p-value leaves the verdict open.
-        test.sharpen(allowed, ALPHA);
+        test.refine(allowed, ALPHA);
     }
     let limit = allowed.map(|allowed| {
         let (p_worse, p_better) = (test.p_greater(allowed), test.p_less(allowed));
         let finding = match test.estimate > allowed {
-            true if p_worse < ALPHA / 2.0 => Finding::Worse,
-            true => Finding::Unclear,
-            false if p_better < ALPHA / 2.0 => Finding::NonInferior,
-            false => Finding::Fine,
+            true if p_worse < ALPHA / 2.0 => GateFinding::Worse,
+            true => GateFinding::AboveUncertain,
+            false if p_better < ALPHA / 2.0 => GateFinding::NonInferior,
+            false => GateFinding::BelowUncertain,
         };
-        Limit { allowed, p_worse, finding }
+        GateLimitTest { allowed, p_worse, finding }
     });
     Ok((test.interval(LEVEL)?, limit))
 }

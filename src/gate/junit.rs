@@ -2,22 +2,22 @@
 
 use std::fmt::Write;
 
-use super::pages::cells;
-use super::{Check, Demand, Verdict};
+use super::render::cells;
+use super::{GateCheck, GateCriterion, GateVerdict};
 
 /// Marks a file as written by a gate, which a later gate may overwrite.
 pub const JUNIT_MARK: &str = "<testsuite name=\"knockon gate ";
 
 /// One test case per check. A check that could not be assessed is an error, one that does not pass a failure.
-pub fn junit(scenario: &str, checks: &[Check], demand: Demand) -> String {
-    let unknown = |check: &&Check| matches!(check.verdict, Verdict::Unknown(_));
+pub fn junit(scenario: &str, checks: &[GateCheck], demand: GateCriterion) -> String {
+    let unknown = |check: &&GateCheck| matches!(check.verdict, GateVerdict::NotAssessed(_));
     let errors = checks.iter().filter(unknown).count();
     let failures = checks.iter().filter(|check| !check.passes(demand)).count() - errors;
     let mut cases = String::new();
     for check in checks {
-        let name = escaped(&format!("{} against {}", check.measure.name(), check.against));
-        let class = escaped(&check.arm);
-        let found = escaped(&cells(check, demand)[3..].join("; "));
+        let name = escape_xml(&format!("{} against {}", check.measure.name(), check.against));
+        let class = escape_xml(&check.arm);
+        let found = escape_xml(&cells(check, demand)[3..].join("; "));
         let result = match (check.passes(demand), unknown(&check)) {
             (true, _) => format!("<system-out>{found}</system-out>"),
             (false, true) => format!("<error message=\"{found}\"/>"),
@@ -34,7 +34,7 @@ pub fn junit(scenario: &str, checks: &[Check], demand: Demand) -> String {
 
 /// A report with a single error, if the runs could not be compared; `why` lists the reasons.
 pub fn junit_error(scenario: &str, why: &[String]) -> String {
-    let why = escaped(&why.join("\n"));
+    let why = escape_xml(&why.join("\n"));
     let case = format!(
         "    <testcase classname=\"gate\" name=\"the runs can be compared\"><error message=\"{why}\"/></testcase>\n"
     );
@@ -43,7 +43,7 @@ pub fn junit_error(scenario: &str, why: &[String]) -> String {
 
 fn suite(scenario: &str, tests: usize, failures: usize, errors: usize, cases: &str) -> String {
     let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
-    let name = escaped(&format!("knockon gate {scenario}"));
+    let name = escape_xml(&format!("knockon gate {scenario}"));
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n  <testsuite name=\"{name}\" {counts}>\n\
          {cases}  </testsuite>\n</testsuites>\n"
@@ -51,7 +51,7 @@ fn suite(scenario: &str, tests: usize, failures: usize, errors: usize, cases: &s
 }
 
 /// Escapes text for an XML attribute or element.
-fn escaped(text: &str) -> String {
+fn escape_xml(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -63,7 +63,7 @@ fn escaped(text: &str) -> String {
             '\n' | '\t' | '\r' => {
                 let _ = write!(safe, "&#{};", u32::from(c));
             }
-            c if is_xml(c) => safe.push(c),
+            c if is_xml_char(c) => safe.push(c),
             _ => safe.push(char::REPLACEMENT_CHARACTER),
         }
     }
@@ -71,7 +71,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Whether XML 1.0 allows the character, escaped or not (production 2, `Char`).
-fn is_xml(c: char) -> bool {
+fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
@@ -84,7 +84,7 @@ mod tests {
         let all =
             "a\u{0}b\u{b}c\u{1b}[31m\u{fffe}\u{ffff}\u{fffd}\u{7f}\u{85}\u{10ffff}]]>&\"'<\n\t\r";
         assert_eq!(
-            escaped(all),
+            escape_xml(all),
             "a\u{fffd}b\u{fffd}c\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}\u{7f}\u{85}\u{10ffff}]]&gt;&amp;&quot;'&lt;&#10;&#9;&#13;"
         );
     }

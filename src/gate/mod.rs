@@ -6,24 +6,24 @@
 mod baseline;
 mod judge;
 mod junit;
-mod pages;
+mod render;
 
 use anyhow::Context;
 
-pub use baseline::Baseline;
-pub use judge::{TaskEnds, TaskPair, judge, tested};
+pub use baseline::GateBaseline;
+pub use judge::{GateTaskOutcome, GateTaskPair, judge, test_difference};
 pub use junit::{JUNIT_MARK, junit, junit_error};
-pub use pages::{MARKDOWN_MARK, legend, markdown, markdown_error, table};
+pub use render::{MARKDOWN_MARK, legend, markdown, markdown_error, table};
 
-use crate::run::Record;
+use crate::run::RunRecord;
 use crate::run::record::{ArmRecord, TaskRecord};
 use crate::scenario::Scenario;
-use crate::stats::{self, ALPHA, Interval};
-use crate::step::Outcome;
+use crate::stats::{self, ALPHA, ConfidenceInterval};
+use crate::step::RunOutcome;
 
 /// How much worse than in the earlier run an arm may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Allowed {
+pub struct AllowedIncrease {
     /// Increase of the failure rate: .01 is one percentage point.
     pub failure: f64,
     /// Increase of the rate of silent failures: those that end in a wrong or missed action, not in a stop.
@@ -36,7 +36,7 @@ pub struct Allowed {
 
 /// The criterion for passing a check, from lenient to strict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Demand {
+pub enum GateCriterion {
     /// Not shown to be worse than allowed: the lower end of the interval is not above the limit.
     NotWorse,
     /// The estimate is not above the limit.
@@ -47,35 +47,36 @@ pub enum Demand {
 
 /// The limits and the criterion that a run is tested against.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Question {
-    pub allowed: Allowed,
-    pub demand: Demand,
+pub struct GateSettings {
+    pub allowed: AllowedIncrease,
+    pub criterion: GateCriterion,
     /// The weight of a stop in the failure rate, from 0 to 1: a stop may be less bad than a wrong action.
     pub stop_weight: f64,
 }
 
-impl Question {
+impl GateSettings {
     /// The measures to compare.
-    pub fn measures(&self) -> Vec<Measure> {
-        let mut measures = vec![Measure::Failure, Measure::WrongOrMissed, Measure::Stopped];
-        measures.extend(self.allowed.loss.map(|_| Measure::Loss));
+    pub fn measures(&self) -> Vec<GateMeasure> {
+        let mut measures =
+            vec![GateMeasure::Failure, GateMeasure::WrongOrMissed, GateMeasure::Stopped];
+        measures.extend(self.allowed.loss.map(|_| GateMeasure::Loss));
         measures
     }
 }
 
 /// The comparison of one arm by one measure.
 #[derive(Clone, Debug)]
-pub struct Check {
+pub struct GateCheck {
     pub arm: String,
     /// The arm of the earlier run that it is compared with.
     pub against: String,
-    pub measure: Measure,
-    pub verdict: Verdict,
+    pub measure: GateMeasure,
+    pub verdict: GateVerdict,
 }
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
+pub enum GateMeasure {
     /// The failure rate; stops count with their weight.
     Failure,
     /// The rate of silent failures: wrong or missed actions.
@@ -86,58 +87,58 @@ pub enum Measure {
     Loss,
 }
 
-impl Measure {
+impl GateMeasure {
     /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
-            Measure::Failure => "failure_rate",
-            Measure::WrongOrMissed => "wrong_or_missed_rate",
-            Measure::Stopped => "stopped_rate",
-            Measure::Loss => "loss_per_case",
+            GateMeasure::Failure => "failure_rate",
+            GateMeasure::WrongOrMissed => "wrong_or_missed_rate",
+            GateMeasure::Stopped => "stopped_rate",
+            GateMeasure::Loss => "loss_per_case",
         }
     }
 
     /// The greatest increase allowed from the value `before`; `None` if the measure has no limit.
-    fn allowed(self, allowed: &Allowed, before: f64) -> Option<f64> {
+    fn allowed(self, allowed: &AllowedIncrease, before: f64) -> Option<f64> {
         match self {
-            Measure::Failure => Some(allowed.failure),
-            Measure::WrongOrMissed => Some(allowed.silent),
-            Measure::Stopped => allowed.stopped,
-            Measure::Loss => allowed.loss.map(|share| share * before),
+            GateMeasure::Failure => Some(allowed.failure),
+            GateMeasure::WrongOrMissed => Some(allowed.silent),
+            GateMeasure::Stopped => allowed.stopped,
+            GateMeasure::Loss => allowed.loss.map(|share| share * before),
         }
     }
 }
 
 /// The result of a comparison.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum GateVerdict {
     /// Both runs have the measure.
     Assessed {
         before: f64,
         now: f64,
         /// `now` minus `before`, paired by task, with its 95% interval.
-        difference: Interval,
+        difference: ConfidenceInterval,
         /// The limit and where the difference lies; `None` if there is no limit.
-        limit: Option<Limit>,
+        limit: Option<GateLimitTest>,
     },
     /// The reason why the arm could not be assessed.
-    Unknown(String),
+    NotAssessed(String),
 }
 
 /// The result of testing a difference against its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limit {
+pub struct GateLimitTest {
     /// The greatest difference allowed.
     pub allowed: f64,
     /// One-sided p-value of the hypothesis that the difference is at most `allowed`. It is below half of [`ALPHA`] if
     /// and only if the whole interval lies above `allowed`.
     pub p_worse: f64,
-    pub finding: Finding,
+    pub finding: GateFinding,
 }
 
 /// Where the interval of a difference lies relative to the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum GateFinding {
     /// Entirely below.
     NonInferior,
     /// There is no interval, since none of the `units` sampling units differs. `needed` is the least number of units
@@ -145,37 +146,38 @@ pub enum Finding {
     /// no number is enough.
     Identical { units: usize, needed: Option<usize> },
     /// The interval contains the limit, and the estimate is not above it.
-    Fine,
+    BelowUncertain,
     /// The interval contains the limit, and the estimate is above it, possibly by chance.
-    Unclear,
+    AboveUncertain,
     /// Entirely above.
     Worse,
 }
 
-impl Check {
+impl GateCheck {
     /// Whether the check passes.
-    pub fn passes(&self, demand: Demand) -> bool {
+    pub fn passes(&self, demand: GateCriterion) -> bool {
         self.verdict.passes(demand)
     }
 }
 
-impl Verdict {
+impl GateVerdict {
     /// Whether the verdict meets the criterion.
-    pub fn passes(&self, demand: Demand) -> bool {
+    pub fn passes(&self, demand: GateCriterion) -> bool {
         match self {
-            Verdict::Assessed { limit: None, .. } => true,
-            Verdict::Assessed { limit: Some(limit), .. } => match limit.finding {
-                Finding::NonInferior => true,
+            GateVerdict::Assessed { limit: None, .. } => true,
+            GateVerdict::Assessed { limit: Some(limit), .. } => match limit.finding {
+                GateFinding::NonInferior => true,
                 // No difference in the sample proves non-inferiority only if the sample is large enough.
-                Finding::Identical { units, needed } => {
-                    demand != Demand::NonInferior || needed.is_some_and(|needed| units >= needed)
+                GateFinding::Identical { units, needed } => {
+                    demand != GateCriterion::NonInferior
+                        || needed.is_some_and(|needed| units >= needed)
                 }
-                Finding::Fine => demand != Demand::NonInferior,
-                Finding::Unclear => demand == Demand::NotWorse,
-                Finding::Worse => false,
+                GateFinding::BelowUncertain => demand != GateCriterion::NonInferior,
+                GateFinding::AboveUncertain => demand == GateCriterion::NotWorse,
+                GateFinding::Worse => false,
             },
             // A gate that passed here could be passed by deleting data.
-            Verdict::Unknown(_) => false,
+            GateVerdict::NotAssessed(_) => false,
         }
     }
 }
@@ -192,11 +194,11 @@ pub fn least_units() -> usize {
 /// Values that the tests refuse, such as NaN.
 pub fn assess(
     scenario: &Scenario,
-    record: &Record,
-    baseline: &Baseline,
+    record: &RunRecord,
+    baseline: &GateBaseline,
     arms: &[(String, String)],
-    question: &Question,
-) -> anyhow::Result<Vec<Check>> {
+    question: &GateSettings,
+) -> anyhow::Result<Vec<GateCheck>> {
     let mut checks = Vec::new();
     for (id, against) in arms {
         for measure in question.measures() {
@@ -204,9 +206,9 @@ pub fn assess(
             let verdict = match arm {
                 Some(arm) => verdict(scenario, arm, baseline, against, measure, question)
                     .with_context(|| format!("arm '{id}'"))?,
-                None => Verdict::Unknown(format!("this scenario has no arm '{id}'")),
+                None => GateVerdict::NotAssessed(format!("this scenario has no arm '{id}'")),
             };
-            checks.push(Check { arm: id.clone(), against: against.clone(), measure, verdict });
+            checks.push(GateCheck { arm: id.clone(), against: against.clone(), measure, verdict });
         }
     }
     Ok(checks)
@@ -215,48 +217,55 @@ pub fn assess(
 fn verdict(
     scenario: &Scenario,
     arm: &ArmRecord,
-    baseline: &Baseline,
+    baseline: &GateBaseline,
     against: &str,
-    measure: Measure,
-    question: &Question,
-) -> anyhow::Result<Verdict> {
+    measure: GateMeasure,
+    question: &GateSettings,
+) -> anyhow::Result<GateVerdict> {
     let Some(earlier) = baseline.arm(against) else {
         let known = baseline.arms().join(", ");
-        return Ok(Verdict::Unknown(format!("the earlier run has no arm '{against}': {known}")));
+        return Ok(GateVerdict::NotAssessed(format!(
+            "the earlier run has no arm '{against}': {known}"
+        )));
     };
     // Checked per arm and measure: a changed loss rule leaves failure rates comparable.
     if let Some(differs) = baseline.differing_assumption(scenario, arm, against, measure) {
-        return Ok(Verdict::Unknown(differs));
+        return Ok(GateVerdict::NotAssessed(differs));
     }
     let clusters = scenario.clusters();
     let tasks = arm.tasks.iter().enumerate().map(|(at, task)| {
-        let before = earlier.get(task.id.as_str()).map(|known| known.ends);
-        TaskPair { before, now: ends(arm, at, task), weight: task.weight, cluster: clusters[at] }
+        let before = earlier.get(task.id.as_str()).map(|known| known.outcome);
+        GateTaskPair {
+            before,
+            now: task_outcome(arm, at, task),
+            weight: task.weight,
+            cluster: clusters[at],
+        }
     });
     judge(&tasks.collect::<Vec<_>>(), measure, question, scenario.simulation.seed)
 }
 
 /// How a task ends in this run, rounded like the earlier run's `tasks.csv`, so that an unchanged task has a difference
 /// of exactly 0.
-fn ends(arm: &ArmRecord, at: usize, task: &TaskRecord) -> TaskEnds {
+fn task_outcome(arm: &ArmRecord, at: usize, task: &TaskRecord) -> GateTaskOutcome {
     let written = |value: f64| (value * 1e6).round() / 1e6;
-    TaskEnds {
+    GateTaskOutcome {
         failure: written(task.failure()),
-        stopped: written(task.outcomes[Outcome::Stopped as usize]),
+        stopped: written(task.outcomes[RunOutcome::Stopped as usize]),
         loss: arm.money.as_ref().map(|money| written(money.tasks[at])),
     }
 }
 
 /// Checks for the arms of an earlier run that are neither among the arms `known` of this scenario nor in `dropped`.
 /// They do not pass, since the arms cannot be assessed.
-pub fn gone(baseline: &Baseline, known: &[&str], dropped: &[String]) -> Vec<Check> {
+pub fn missing_arms(baseline: &GateBaseline, known: &[&str], dropped: &[String]) -> Vec<GateCheck> {
     let arms = baseline.arms().into_iter();
     let gone = arms.filter(|arm| !known.contains(arm) && dropped.iter().all(|id| id != arm));
-    gone.map(|arm| Check {
+    gone.map(|arm| GateCheck {
         arm: arm.to_owned(),
         against: arm.to_owned(),
-        measure: Measure::Failure,
-        verdict: Verdict::Unknown(
+        measure: GateMeasure::Failure,
+        verdict: GateVerdict::NotAssessed(
             "this scenario lacks the arm; if it was renamed, compare it (--arm NEW --against OLD), and if it was \
              dropped, say so (--dropped)"
                 .to_owned(),

@@ -8,31 +8,33 @@
 mod variable;
 mod year;
 
-pub use variable::{Draw, MOST, Variable};
-pub use year::{Volume, YearFigures, YearSampler, Years, year_rng, years};
+pub use variable::{MAX_AMOUNT, RandomVariable, VariableSampler};
+pub use year::{
+    SimulatedYears, YearLossSampler, YearParameters, YearlyVolume, simulate_years, year_rng,
+};
 
 /// An amount times the variables with these indices.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct LossTerm {
     /// Index of the rule that it comes from.
     pub rule: usize,
     pub amount: f64,
     /// Indices of distinct variables, in ascending order.
-    pub times: Vec<usize>,
+    pub variables: Vec<usize>,
 }
 
-impl Part {
+impl LossTerm {
     /// The expected amount. Variables are independent, so the mean of their product is the product of their means.
-    pub fn mean(&self, variables: &[Variable]) -> f64 {
-        self.times.iter().map(|&v| variables[v].mean()).product::<f64>() * self.amount
+    pub fn mean(&self, variables: &[RandomVariable]) -> f64 {
+        self.variables.iter().map(|&v| variables[v].mean()).product::<f64>() * self.amount
     }
 }
 
 /// One way in which a case ends at a cost.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Incident {
+pub struct LossIncident {
     /// P(a case of the year ends this way).
     pub p: f64,
     /// The amounts add up; a variable that occurs in several of them is drawn once.
-    pub parts: Vec<Part>,
+    pub parts: Vec<LossTerm>,
 }

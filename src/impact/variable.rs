@@ -12,13 +12,13 @@ const HALF_90: f64 = 1.644_853_626_951_472_2;
 const PERT_WEIGHT: f64 = 4.0;
 /// The largest mean, standard deviation and upper bound of a variable: sums and products of such amounts over all
 /// cases of many years stay far below the range of a double.
-pub const MOST: f64 = 1e15;
+pub const MAX_AMOUNT: f64 = 1e15;
 /// The smallest mean of a normal distribution in standard deviations: one draw in a thousand is below zero.
-const NORMAL_ABOVE: f64 = 3.090_232_306_167_813_5;
+const NORMAL_MIN_Z: f64 = 3.090_232_306_167_813_5;
 
 /// A distribution with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Variable {
+pub enum RandomVariable {
     Constant(f64),
     /// Lognormal, given by its 5% and 95% quantiles (as in riskquant).
     Range90(f64, f64),
@@ -43,15 +43,15 @@ pub enum Variable {
     Weibull(f64, f64),
 }
 
-use Variable::*;
+use RandomVariable::*;
 
-impl Variable {
+impl RandomVariable {
     /// The distribution of that name with these parameters; `None` for an unknown name.
     ///
     /// # Errors
     /// A message on what is wrong with the parameters.
-    pub fn named(name: &str, parameters: &[f64]) -> Option<Result<Variable, String>> {
-        let wants = Variable::wants(name)?;
+    pub fn from_name(name: &str, parameters: &[f64]) -> Option<Result<RandomVariable, String>> {
+        let wants = RandomVariable::parameter_names(name)?;
         let variable = match (name, parameters) {
             ("constant", &[value]) => Constant(value),
             ("range90", &[low, high]) => Range90(low, high),
@@ -67,14 +67,14 @@ impl Variable {
             ("weibull", &[scale, shape]) => Weibull(scale, shape),
             _ => return Some(Err(format!("write [{wants}]"))),
         };
-        Some(match variable.problem() {
+        Some(match variable.parameter_error() {
             None => Ok(variable),
             Some(problem) => Err(format!("[{wants}] needs {problem}")),
         })
     }
 
     /// The names of a distribution's parameters, for messages; `None` for an unknown name.
-    pub fn wants(name: &str) -> Option<&'static str> {
+    pub fn parameter_names(name: &str) -> Option<&'static str> {
         Some(match name {
             "constant" => "value",
             "range90" => "5% quantile, 95% quantile",
@@ -91,7 +91,7 @@ impl Variable {
         })
     }
 
-    fn problem(self) -> Option<&'static str> {
+    fn parameter_error(self) -> Option<&'static str> {
         let positive = |values: &[f64]| values.iter().all(|v| *v > 0.0 && v.is_finite());
         let (fine, needs) = match self {
             Constant(value) => (value >= 0.0 && value.is_finite(), "a number of 0 or more"),
@@ -114,14 +114,14 @@ impl Variable {
                 (mu.is_finite() && positive(&[sigma]), "a standard deviation above 0")
             }
             Normal(mean, sd) => (
-                positive(&[mean, sd]) && mean >= NORMAL_ABOVE * sd,
+                positive(&[mean, sd]) && mean >= NORMAL_MIN_Z * sd,
                 "a mean of 3.1 standard deviations or more, so that next to nothing is below 0; range90, gamma and \
                  lognormal are for amounts that vary more",
             ),
             Exponential(mean) => (positive(&[mean]), "a number above 0"),
         };
         let (mean, sd) = (self.mean(), self.variance().sqrt());
-        let small = |size: f64| size <= MOST;
+        let small = |size: f64| size <= MAX_AMOUNT;
         // Moderate parameters can still give enormous moments, for example of a Weibull distribution with a small
         // shape.
         let sized = small(mean) && small(sd) && self.bounds().is_none_or(|(_, most)| small(most));
@@ -167,7 +167,7 @@ impl Variable {
 
     /// The affine map that gives the draws another mean: (offset, factor) with draw -> offset + factor * draw. A
     /// variable with two ends stays within them: its draws are moved towards one of them.
-    pub fn shift(self, mean: f64) -> (f64, f64) {
+    pub fn shift_to_mean(self, mean: f64) -> (f64, f64) {
         let own = self.mean();
         match self.bounds() {
             // A constant 0 cannot be scaled to another mean.
@@ -185,13 +185,13 @@ impl Variable {
         match self {
             Constant(value) => value,
             Range90(low, high) => {
-                let (mu, sigma) = Variable::range90(low, high);
+                let (mu, sigma) = RandomVariable::range90(low, high);
                 Lognormal(mu, sigma).mean()
             }
             Pert(min, mode, max) => (min + PERT_WEIGHT * mode + max) / (PERT_WEIGHT + 2.0),
             Beta(a, b) => a / (a + b),
             Lognormal(mu, sigma) => (mu + sigma * sigma / 2.0).exp(),
-            Normal(mean, sd) => Variable::normal_above_zero(mean, sd).0,
+            Normal(mean, sd) => RandomVariable::normal_above_zero(mean, sd).0,
             Exponential(mean) => mean,
             Uniform(min, max) => (min + max) / 2.0,
             Triangular(min, mode, max) => (min + mode + max) / 3.0,
@@ -205,11 +205,11 @@ impl Variable {
         match self {
             Constant(_) => 0.0,
             Range90(low, high) => {
-                let (mu, sigma) = Variable::range90(low, high);
+                let (mu, sigma) = RandomVariable::range90(low, high);
                 Lognormal(mu, sigma).variance()
             }
             Pert(min, mode, max) => {
-                let (a, b) = Variable::pert(min, mode, max);
+                let (a, b) = RandomVariable::pert(min, mode, max);
                 Beta(a, b).variance() * (max - min).powi(2)
             }
             Beta(a, b) => a * b / ((a + b).powi(2) * (a + b + 1.0)),
@@ -217,7 +217,7 @@ impl Variable {
                 let s2 = sigma * sigma;
                 s2.exp_m1() * (2.0 * mu + s2).exp()
             }
-            Normal(mean, sd) => Variable::normal_above_zero(mean, sd).1,
+            Normal(mean, sd) => RandomVariable::normal_above_zero(mean, sd).1,
             Uniform(min, max) => (max - min).powi(2) / 12.0,
             Triangular(a, c, b) => (a * a + b * b + c * c - a * b - a * c - b * c) / 18.0,
             Exponential(mean) => mean * mean,
@@ -234,28 +234,30 @@ impl Variable {
     ///
     /// # Errors
     /// If the parameters are among those that [`Variable::named`] refuses.
-    pub fn draw(self) -> anyhow::Result<Draw> {
+    pub fn sampler(self) -> anyhow::Result<VariableSampler> {
         Ok(match self {
-            Constant(value) => Draw::Constant(value),
+            Constant(value) => VariableSampler::Constant(value),
             Range90(low, high) => {
-                let (mu, sigma) = Variable::range90(low, high);
-                Draw::Lognormal(LogNormal::new(mu, sigma)?)
+                let (mu, sigma) = RandomVariable::range90(low, high);
+                VariableSampler::Lognormal(LogNormal::new(mu, sigma)?)
             }
             Pert(min, mode, max) => {
-                let (a, b) = Variable::pert(min, mode, max);
-                Draw::Beta(rand_distr::Beta::new(a, b)?, min, max - min)
+                let (a, b) = RandomVariable::pert(min, mode, max);
+                VariableSampler::Beta(rand_distr::Beta::new(a, b)?, min, max - min)
             }
-            Beta(a, b) => Draw::Beta(rand_distr::Beta::new(a, b)?, 0.0, 1.0),
-            Lognormal(mu, sigma) => Draw::Lognormal(LogNormal::new(mu, sigma)?),
-            Normal(mean, sd) => Draw::Normal(rand_distr::Normal::new(mean, sd)?),
-            Uniform(min, max) => Draw::Uniform(rand_distr::Uniform::new(min, max)?),
+            Beta(a, b) => VariableSampler::Beta(rand_distr::Beta::new(a, b)?, 0.0, 1.0),
+            Lognormal(mu, sigma) => VariableSampler::Lognormal(LogNormal::new(mu, sigma)?),
+            Normal(mean, sd) => VariableSampler::Normal(rand_distr::Normal::new(mean, sd)?),
+            Uniform(min, max) => VariableSampler::Uniform(rand_distr::Uniform::new(min, max)?),
             Triangular(min, mode, max) => {
-                Draw::Triangular(rand_distr::Triangular::new(min, max, mode)?)
+                VariableSampler::Triangular(rand_distr::Triangular::new(min, max, mode)?)
             }
-            Exponential(mean) => Draw::Exponential(Exp::new(1.0 / mean)?),
-            Gamma(shape, scale) => Draw::Gamma(rand_distr::Gamma::new(shape, scale)?),
-            Pareto(scale, shape) => Draw::Pareto(rand_distr::Pareto::new(scale, shape)?),
-            Weibull(scale, shape) => Draw::Weibull(rand_distr::Weibull::new(scale, shape)?),
+            Exponential(mean) => VariableSampler::Exponential(Exp::new(1.0 / mean)?),
+            Gamma(shape, scale) => VariableSampler::Gamma(rand_distr::Gamma::new(shape, scale)?),
+            Pareto(scale, shape) => VariableSampler::Pareto(rand_distr::Pareto::new(scale, shape)?),
+            Weibull(scale, shape) => {
+                VariableSampler::Weibull(rand_distr::Weibull::new(scale, shape)?)
+            }
         })
     }
 
@@ -284,7 +286,7 @@ fn gamma(x: f64) -> f64 {
 
 /// A distribution to sample from.
 #[derive(Clone, Debug)]
-pub enum Draw {
+pub enum VariableSampler {
     Constant(f64),
     /// A rescaled beta distribution: its lower end and its width.
     Beta(Beta<f64>, f64, f64),
@@ -298,19 +300,19 @@ pub enum Draw {
     Weibull(Weibull<f64>),
 }
 
-impl Draw {
+impl VariableSampler {
     pub fn sample(&self, rng: &mut impl Rng) -> f64 {
         match self {
-            Draw::Constant(value) => *value,
-            Draw::Beta(beta, from, wide) => from + wide * beta.sample(rng),
-            Draw::Lognormal(d) => d.sample(rng),
-            Draw::Normal(d) => d.sample(rng).max(0.0),
-            Draw::Uniform(d) => d.sample(rng),
-            Draw::Triangular(d) => d.sample(rng),
-            Draw::Exponential(d) => d.sample(rng),
-            Draw::Gamma(d) => d.sample(rng),
-            Draw::Pareto(d) => d.sample(rng),
-            Draw::Weibull(d) => d.sample(rng),
+            VariableSampler::Constant(value) => *value,
+            VariableSampler::Beta(beta, from, wide) => from + wide * beta.sample(rng),
+            VariableSampler::Lognormal(d) => d.sample(rng),
+            VariableSampler::Normal(d) => d.sample(rng).max(0.0),
+            VariableSampler::Uniform(d) => d.sample(rng),
+            VariableSampler::Triangular(d) => d.sample(rng),
+            VariableSampler::Exponential(d) => d.sample(rng),
+            VariableSampler::Gamma(d) => d.sample(rng),
+            VariableSampler::Pareto(d) => d.sample(rng),
+            VariableSampler::Weibull(d) => d.sample(rng),
         }
     }
 }
@@ -339,7 +341,7 @@ mod tests {
             Weibull(3.0, 1.7),
         ];
         for variable in all {
-            let (draw, mut rng) = (variable.draw().unwrap(), ChaCha8Rng::seed_from_u64(7));
+            let (draw, mut rng) = (variable.sampler().unwrap(), ChaCha8Rng::seed_from_u64(7));
             let n = 200_000_u32;
             let draws: Vec<f64> = (0..n).map(|_| draw.sample(&mut rng)).collect();
             let mean = draws.iter().sum::<f64>() / f64::from(n);
@@ -354,7 +356,8 @@ mod tests {
 
     #[test]
     fn a_range_holds_nine_in_ten() {
-        let (draw, mut rng) = (Range90(10.0, 500.0).draw().unwrap(), ChaCha8Rng::seed_from_u64(1));
+        let (draw, mut rng) =
+            (Range90(10.0, 500.0).sampler().unwrap(), ChaCha8Rng::seed_from_u64(1));
         let draws: Vec<f64> = (0..100_000).map(|_| draw.sample(&mut rng)).collect();
         let share = |of: fn(f64) -> bool| draws.iter().filter(|x| of(**x)).count() as f64 / 1e5;
         assert!((share(|x| x < 10.0) - 0.05).abs() < 0.003);
@@ -362,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_parameters_are_told() {
+    fn impossible_parameters_are_rejected() {
         for (name, parameters) in [
             ("range90", &[500.0, 20.0][..]),
             ("range90", &[0.0, 20.0]),
@@ -394,9 +397,12 @@ mod tests {
             ("weibull", &[1.0, 1e-3]),
             ("pareto", &[1e308, 2.1]),
         ] {
-            assert!(Variable::named(name, parameters).unwrap().is_err(), "{name} {parameters:?}");
+            assert!(
+                RandomVariable::from_name(name, parameters).unwrap().is_err(),
+                "{name} {parameters:?}"
+            );
         }
-        assert!(Variable::named("cauchy", &[]).is_none());
+        assert!(RandomVariable::from_name("cauchy", &[]).is_none());
     }
 
     #[test]
@@ -409,13 +415,13 @@ mod tests {
             (Range90(100.0, 2000.0), 3000.0),
             (Constant(3.0), 1.0),
         ] {
-            let (plus, times) = variable.shift(mean);
+            let (plus, times) = variable.shift_to_mean(mean);
             assert!((plus + times * variable.mean() - mean).abs() < 1e-9, "{variable:?}");
             if let Some((from, to)) = variable.bounds() {
                 let ends = [plus + times * from, plus + times * to];
                 assert!(ends[0] >= from - 1e-9 && ends[1] <= to + 1e-9, "{variable:?} {ends:?}");
             }
         }
-        assert_eq!(Constant(0.0).shift(0.0), (0.0, 1.0));
+        assert_eq!(Constant(0.0).shift_to_mean(0.0), (0.0, 1.0));
     }
 }

@@ -9,12 +9,12 @@ use rand_distr::weighted::WeightedAliasIndex;
 use rand_distr::{Binomial, Distribution, Gamma, Poisson};
 use rayon::prelude::*;
 
-use super::{Draw, Incident, Part, Variable};
-use crate::stats::{self, Interval};
+use super::{LossIncident, LossTerm, RandomVariable, VariableSampler};
+use crate::stats::{self, ConfidenceInterval};
 
 /// The distribution of the number of cases in a year.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Volume {
+pub enum YearlyVolume {
     Fixed(u64),
     /// Mean.
     Poisson(f64),
@@ -22,44 +22,44 @@ pub enum Volume {
     NegativeBinomial(f64, f64),
 }
 
-impl Volume {
+impl YearlyVolume {
     pub fn mean(self) -> f64 {
         match self {
-            Volume::Fixed(cases) => cases as f64,
-            Volume::Poisson(mean) | Volume::NegativeBinomial(mean, _) => mean,
+            YearlyVolume::Fixed(cases) => cases as f64,
+            YearlyVolume::Poisson(mean) | YearlyVolume::NegativeBinomial(mean, _) => mean,
         }
     }
 
     pub fn variance(self) -> f64 {
         match self {
-            Volume::Fixed(_) => 0.0,
-            Volume::Poisson(mean) => mean,
-            Volume::NegativeBinomial(_, sd) => sd * sd,
+            YearlyVolume::Fixed(_) => 0.0,
+            YearlyVolume::Poisson(mean) => mean,
+            YearlyVolume::NegativeBinomial(_, sd) => sd * sd,
         }
     }
 
     /// The same distribution with another mean. The overdispersion relative to a Poisson distribution, which is the
     /// spread of the underlying mean, stays the same share of the mean.
-    pub fn with_mean(self, mean: f64) -> Volume {
+    pub fn with_mean(self, mean: f64) -> YearlyVolume {
         match self {
-            Volume::Fixed(_) => Volume::Fixed(mean.round() as u64),
-            Volume::Poisson(_) => Volume::Poisson(mean),
-            Volume::NegativeBinomial(old, sd) => {
+            YearlyVolume::Fixed(_) => YearlyVolume::Fixed(mean.round() as u64),
+            YearlyVolume::Poisson(_) => YearlyVolume::Poisson(mean),
+            YearlyVolume::NegativeBinomial(old, sd) => {
                 let spread = (sd * sd - old) / (old * old);
-                Volume::NegativeBinomial(mean, (mean + spread * mean * mean).sqrt())
+                YearlyVolume::NegativeBinomial(mean, (mean + spread * mean * mean).sqrt())
             }
         }
     }
 
-    fn draw(self, rng: &mut impl Rng) -> anyhow::Result<u64> {
+    fn sample_cases(self, rng: &mut impl Rng) -> anyhow::Result<u64> {
         let poisson = |mean: f64, rng: &mut _| -> anyhow::Result<u64> {
             Ok(if mean > 0.0 { Poisson::new(mean)?.sample(rng) as u64 } else { 0 })
         };
         match self {
-            Volume::Fixed(cases) => Ok(cases),
-            Volume::Poisson(mean) => poisson(mean, rng),
-            Volume::NegativeBinomial(mean, _) if mean <= 0.0 => Ok(0),
-            Volume::NegativeBinomial(mean, sd) => {
+            YearlyVolume::Fixed(cases) => Ok(cases),
+            YearlyVolume::Poisson(mean) => poisson(mean, rng),
+            YearlyVolume::NegativeBinomial(mean, _) if mean <= 0.0 => Ok(0),
+            YearlyVolume::NegativeBinomial(mean, sd) => {
                 // A negative binomial is a Poisson distribution whose mean is gamma distributed.
                 let scale = (sd * sd - mean) / mean;
                 ensure!(
@@ -75,7 +75,7 @@ impl Volume {
 
 /// Sampled yearly losses.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Years {
+pub struct SimulatedYears {
     /// In ascending order.
     losses: Vec<f64>,
     /// By year, in the same order: its group. Years of one group share values that were drawn once for all of them,
@@ -84,40 +84,40 @@ pub struct Years {
 }
 
 /// The distribution of a case's cost, ready to sample years from.
-pub struct YearSampler<'a> {
-    costly: Vec<&'a [Part]>,
+pub struct YearLossSampler<'a> {
+    incidents: Vec<&'a [LossTerm]>,
     /// Selects an incident; `None` if no case has a cost.
-    which: Option<WeightedAliasIndex<f64>>,
+    choice: Option<WeightedAliasIndex<f64>>,
     /// P(a case has a cost).
     p: f64,
-    draws: &'a [Draw],
+    draws: &'a [VariableSampler],
 }
 
 /// The parameters of one year.
 #[derive(Clone, Debug, PartialEq)]
-pub struct YearFigures {
-    pub volume: Volume,
+pub struct YearParameters {
+    pub volume: YearlyVolume,
     /// By variable: (offset, factor), as from [`Variable::shift`].
     pub shifts: Vec<(f64, f64)>,
 }
 
-impl YearFigures {
+impl YearParameters {
     /// The parameters as stated, without a shift.
-    pub fn stated(volume: Volume, variables: usize) -> YearFigures {
-        YearFigures { volume, shifts: vec![(0.0, 1.0); variables] }
+    pub fn unshifted(volume: YearlyVolume, variables: usize) -> YearParameters {
+        YearParameters { volume, shifts: vec![(0.0, 1.0); variables] }
     }
 }
 
-impl<'a> YearSampler<'a> {
+impl<'a> YearLossSampler<'a> {
     /// `ends`: the ways in which a case can end, each with its probability.
     ///
     /// # Errors
     /// If the probabilities are invalid or sum to more than one.
     pub fn new(
-        ends: impl Iterator<Item = (f64, &'a [Part])>,
-        draws: &'a [Draw],
-    ) -> anyhow::Result<YearSampler<'a>> {
-        let (weights, costly): (Vec<f64>, Vec<&[Part]>) =
+        ends: impl Iterator<Item = (f64, &'a [LossTerm])>,
+        draws: &'a [VariableSampler],
+    ) -> anyhow::Result<YearLossSampler<'a>> {
+        let (weights, costly): (Vec<f64>, Vec<&[LossTerm]>) =
             ends.filter(|(p, parts)| *p > 0.0 && !parts.is_empty()).unzip();
         let p: f64 = weights.iter().sum();
         ensure!(p.is_finite() && p < 1.0 + 1e-9, "the incidents have a probability of {p}");
@@ -127,16 +127,16 @@ impl<'a> YearSampler<'a> {
                 WeightedAliasIndex::new(weights).context("the probabilities of the incidents")?,
             ),
         };
-        Ok(YearSampler { costly, which, p: p.min(1.0), draws })
+        Ok(YearLossSampler { incidents: costly, choice: which, p: p.min(1.0), draws })
     }
 
     /// Samples the loss of one year.
     ///
     /// # Errors
     /// If a distribution rejects its parameters.
-    pub fn year(&self, figures: &YearFigures, rng: &mut impl Rng) -> anyhow::Result<f64> {
-        let cases = figures.volume.draw(rng)?;
-        let Some(which) = &self.which else {
+    pub fn sample_loss(&self, figures: &YearParameters, rng: &mut impl Rng) -> anyhow::Result<f64> {
+        let cases = figures.volume.sample_cases(rng)?;
+        let Some(which) = &self.choice else {
             return Ok(0.0);
         };
         // One binomial draw in place of one draw per case: most cases have no cost.
@@ -146,9 +146,9 @@ impl<'a> YearSampler<'a> {
         let mut drawn = vec![f64::NAN; self.draws.len()];
         for _ in 0..bad {
             drawn.fill(f64::NAN);
-            for part in self.costly[which.sample(rng)] {
+            for part in self.incidents[which.sample(rng)] {
                 let mut amount = part.amount;
-                for &v in &part.times {
+                for &v in &part.variables {
                     if drawn[v].is_nan() {
                         let (plus, times) = figures.shifts[v];
                         drawn[v] = plus + times * self.draws[v].sample(rng);
@@ -173,33 +173,34 @@ pub fn year_rng(seed: u64, year: u32) -> ChaCha8Rng {
 ///
 /// # Errors
 /// If probabilities are invalid, or a distribution rejects its parameters.
-pub fn years(
-    incidents: &[Incident],
-    variables: &[Variable],
-    volume: Volume,
+pub fn simulate_years(
+    incidents: &[LossIncident],
+    variables: &[RandomVariable],
+    volume: YearlyVolume,
     count: u32,
     seed: u64,
     done: &(dyn Fn(usize) + Sync),
-) -> anyhow::Result<Years> {
-    let draws = variables.iter().map(|v| v.draw()).collect::<anyhow::Result<Vec<Draw>>>()?;
+) -> anyhow::Result<SimulatedYears> {
+    let draws =
+        variables.iter().map(|v| v.sampler()).collect::<anyhow::Result<Vec<VariableSampler>>>()?;
     let ends = incidents.iter().map(|incident| (incident.p, incident.parts.as_slice()));
-    let sampler = YearSampler::new(ends, &draws)?;
-    let figures = YearFigures::stated(volume, draws.len());
+    let sampler = YearLossSampler::new(ends, &draws)?;
+    let figures = YearParameters::unshifted(volume, draws.len());
     let year = |year: u32| -> anyhow::Result<(f64, u32)> {
-        let loss = sampler.year(&figures, &mut year_rng(seed, year))?;
+        let loss = sampler.sample_loss(&figures, &mut year_rng(seed, year))?;
         done(1);
         Ok((loss, year))
     };
     let sampled = (0..count).into_par_iter().map(year).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Years::new(sampled))
+    Ok(SimulatedYears::new(sampled))
 }
 
-impl Years {
+impl SimulatedYears {
     /// The sample from the loss and the group of each year.
-    pub fn new(mut sampled: Vec<(f64, u32)>) -> Years {
+    pub fn new(mut sampled: Vec<(f64, u32)>) -> SimulatedYears {
         sampled.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let (losses, groups) = sampled.into_iter().unzip();
-        Years { losses, groups }
+        SimulatedYears { losses, groups }
     }
 
     pub fn count(&self) -> usize {
@@ -228,7 +229,7 @@ impl Years {
         // The binomial variance is the lower bound: a tail that no year has reached carries no information on its
         // spread.
         let variance = (squares / (n * n) * count / (count - 1.0).max(1.0)).max(q * (1.0 - q) / n);
-        let Interval { low, high, .. } = stats::normal(q, variance, level)?;
+        let ConfidenceInterval { low, high, .. } = stats::normal(q, variance, level)?;
         let below = (low * n).floor();
         let above = (high * n).ceil();
         let at = |rank: f64| self.losses.get(rank as usize - 1).copied().unwrap_or(0.0);
@@ -284,19 +285,23 @@ impl Years {
 mod tests {
     use super::*;
 
-    fn incident(p: f64, amount: f64, times: &[usize]) -> Incident {
-        Incident { p, parts: vec![Part { rule: 0, amount, times: times.to_vec() }] }
+    fn incident(p: f64, amount: f64, times: &[usize]) -> LossIncident {
+        LossIncident { p, parts: vec![LossTerm { rule: 0, amount, variables: times.to_vec() }] }
     }
 
-    fn sampled(incidents: &[Incident], variables: &[Variable], volume: Volume) -> Years {
-        years(incidents, variables, volume, 20_000, 3, &|_| {}).unwrap()
+    fn sampled(
+        incidents: &[LossIncident],
+        variables: &[RandomVariable],
+        volume: YearlyVolume,
+    ) -> SimulatedYears {
+        simulate_years(incidents, variables, volume, 20_000, 3, &|_| {}).unwrap()
     }
 
     /// Compound Poisson with a constant loss is a Poisson variable, times that loss.
     #[test]
     fn constant_losses_at_a_poisson_volume_have_the_quantiles_of_a_poisson_variable() {
         use statrs::distribution::{DiscreteCDF, Poisson};
-        let years = sampled(&[incident(0.02, 100.0, &[])], &[], Volume::Poisson(1000.0));
+        let years = sampled(&[incident(0.02, 100.0, &[])], &[], YearlyVolume::Poisson(1000.0));
         let exact = Poisson::new(20.0).unwrap();
         for q in [0.5, 0.95, 0.99] {
             // A sampled quantile lies between the exact ones at q plus and minus five standard errors.
@@ -314,11 +319,13 @@ mod tests {
     /// Mean p n E[X]; variance n p E[X^2] - n (p E[X])^2 + Var[N] (p E[X])^2.
     #[test]
     fn mean_and_variance_are_those_of_a_compound_distribution() {
-        let variables = [Variable::Gamma(2.0, 50.0)];
+        let variables = [RandomVariable::Gamma(2.0, 50.0)];
         let (p, mean, square) = (0.05, 100.0 * 3.0, (5000.0 + 100.0_f64.powi(2)) * 9.0);
-        for volume in
-            [Volume::Fixed(400), Volume::Poisson(400.0), Volume::NegativeBinomial(400.0, 60.0)]
-        {
+        for volume in [
+            YearlyVolume::Fixed(400),
+            YearlyVolume::Poisson(400.0),
+            YearlyVolume::NegativeBinomial(400.0, 60.0),
+        ] {
             let years = sampled(&[incident(p, 3.0, &[0])], &variables, volume);
             let n = volume.mean();
             let expected = n * p * mean;
@@ -334,17 +341,20 @@ mod tests {
     #[test]
     fn a_variable_in_two_parts_is_drawn_once() {
         let parts = vec![
-            Part { rule: 0, amount: 1.0, times: vec![0] },
-            Part { rule: 1, amount: -1.0, times: vec![0] },
+            LossTerm { rule: 0, amount: 1.0, variables: vec![0] },
+            LossTerm { rule: 1, amount: -1.0, variables: vec![0] },
         ];
-        let years =
-            sampled(&[Incident { p: 0.5, parts }], &[Variable::Gamma(2.0, 3.0)], Volume::Fixed(10));
+        let years = sampled(
+            &[LossIncident { p: 0.5, parts }],
+            &[RandomVariable::Gamma(2.0, 3.0)],
+            YearlyVolume::Fixed(10),
+        );
         assert!(years.losses.iter().all(|loss| loss.abs() < 1e-9));
     }
 
     #[test]
-    fn tails_of_few_years_are_those_on_paper() {
-        let years = Years::new(vec![(3.0, 0), (0.0, 1), (10.0, 2), (1.0, 3), (2.0, 4)]);
+    fn tails_of_few_years_match_hand_calculation() {
+        let years = SimulatedYears::new(vec![(3.0, 0), (0.0, 1), (10.0, 2), (1.0, 3), (2.0, 4)]);
         assert_eq!((years.var(0.8), years.cvar(0.8)), (3.0, 10.0));
         assert!((years.cvar(0.7) - (10.0 + 0.5 * 3.0) / 1.5).abs() < 1e-12);
         assert_eq!((years.exceedance(2.0), years.exceedance(10.0)), (0.4, 0.0));
@@ -353,29 +363,36 @@ mod tests {
     /// The number of years below a quantile is binomial: of 10,000 years 9,900 are below the 99% quantile, plus and
     /// minus 1.96 standard errors of 9.95.
     #[test]
-    fn the_error_of_a_quantile_is_that_of_its_ranks_and_grows_where_years_hang_together() {
-        let apart = Years::new((0..10_000).map(|year| (f64::from(year), year)).collect());
+    fn quantile_intervals_use_ranks_and_widen_for_grouped_years() {
+        let apart = SimulatedYears::new((0..10_000).map(|year| (f64::from(year), year)).collect());
         assert_eq!(apart.var(0.99), 9899.0);
         let (low, high) = apart.var_interval(0.99, 0.95).unwrap();
         assert_eq!((low, high), (9879.0, 9919.0));
         // The hundred worst years form one group, so there may be no more or many more of them.
         let together = (0..10_000).map(|year| (f64::from(year), year / 100)).collect();
-        let (low, high) = Years::new(together).var_interval(0.99, 0.95).unwrap();
+        let (low, high) = SimulatedYears::new(together).var_interval(0.99, 0.95).unwrap();
         assert!(low < 9750.0 && high == f64::INFINITY, "{low} {high}");
-        let few = Years::new((0..20).map(|year| (f64::from(year), year)).collect());
+        let few = SimulatedYears::new((0..20).map(|year| (f64::from(year), year)).collect());
         assert_eq!(few.var_interval(0.99, 0.95).unwrap().1, f64::INFINITY);
     }
 
     /// Over many samples of years, nine in ten of the 90% intervals contain the quantile of a Poisson number of
     /// losses.
     #[test]
-    fn the_interval_of_a_quantile_covers_it_as_often_as_it_says() {
+    fn quantile_intervals_have_their_stated_coverage() {
         // The 96% quantile of Poisson(20) is 28: 96.6% of the years have 28 losses or fewer, and 94.8% have 27 or
         // fewer.
         let incidents = [incident(0.02, 1.0, &[])];
         let covered = (0..200).filter(|&seed| {
-            let years =
-                years(&incidents, &[], Volume::Poisson(1000.0), 2_000, seed, &|_| {}).unwrap();
+            let years = simulate_years(
+                &incidents,
+                &[],
+                YearlyVolume::Poisson(1000.0),
+                2_000,
+                seed,
+                &|_| {},
+            )
+            .unwrap();
             let (low, high) = years.var_interval(0.96, 0.9).unwrap();
             low <= 28.0 && 28.0 <= high
         });
@@ -384,13 +401,13 @@ mod tests {
     }
 
     #[test]
-    fn another_mean_keeps_the_spread_of_the_mean_behind_it() {
-        let volume = Volume::NegativeBinomial(400.0, 60.0).with_mean(100.0);
+    fn another_mean_keeps_the_overdispersion() {
+        let volume = YearlyVolume::NegativeBinomial(400.0, 60.0).with_mean(100.0);
         let spread = (3600.0 - 400.0) / 160_000.0;
         assert_eq!(volume.mean(), 100.0);
         assert!((volume.variance() - (100.0 + spread * 10_000.0)).abs() < 1e-9);
-        assert_eq!(Volume::Fixed(400).with_mean(99.6), Volume::Fixed(100));
-        let none = Volume::NegativeBinomial(400.0, 60.0).with_mean(0.0);
-        assert_eq!(none.draw(&mut year_rng(1, 1)).unwrap(), 0);
+        assert_eq!(YearlyVolume::Fixed(400).with_mean(99.6), YearlyVolume::Fixed(100));
+        let none = YearlyVolume::NegativeBinomial(400.0, 60.0).with_mean(0.0);
+        assert_eq!(none.sample_cases(&mut year_rng(1, 1)).unwrap(), 0);
     }
 }

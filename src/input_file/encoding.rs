@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Number of characters before and after an invalid byte that a message shows.
-const SHOWN: usize = 20;
+const CONTEXT_CHARS: usize = 20;
 
 /// A text encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
+pub enum TextEncoding {
     Utf8,
     Utf16LittleEndian,
     Utf16BigEndian,
@@ -18,33 +18,33 @@ pub enum Encoding {
 
 /// The first place where bytes are not valid text, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotText {
+pub struct TextDecodeError {
     /// From 1.
     pub line: usize,
-    pub what: String,
+    pub reason: String,
 }
 
-impl fmt::Display for NotText {
+impl fmt::Display for TextDecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        write!(f, "line {}: {}", self.line, self.reason)
     }
 }
 
-impl std::error::Error for NotText {}
+impl std::error::Error for TextDecodeError {}
 
 /// The encoding suggested by the first bytes, and the length of the byte order mark.
 ///
 /// Without a mark, ASCII characters alternating with zero bytes indicate UTF-16, since UTF-8 text contains no zero
 /// bytes.
-pub fn detect(start: &[u8]) -> (Encoding, usize) {
+pub fn detect(start: &[u8]) -> (TextEncoding, usize) {
     match start {
-        [0xEF, 0xBB, 0xBF, ..] => (Encoding::Utf8, 3),
-        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => (Encoding::Utf32, 4),
-        [0xFF, 0xFE, ..] => (Encoding::Utf16LittleEndian, 2),
-        [0xFE, 0xFF, ..] => (Encoding::Utf16BigEndian, 2),
-        [1..=0x7F, 0, 1..=0x7F, 0, ..] => (Encoding::Utf16LittleEndian, 0),
-        [0, 1..=0x7F, 0, 1..=0x7F, ..] => (Encoding::Utf16BigEndian, 0),
-        _ => (Encoding::Utf8, 0),
+        [0xEF, 0xBB, 0xBF, ..] => (TextEncoding::Utf8, 3),
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => (TextEncoding::Utf32, 4),
+        [0xFF, 0xFE, ..] => (TextEncoding::Utf16LittleEndian, 2),
+        [0xFE, 0xFF, ..] => (TextEncoding::Utf16BigEndian, 2),
+        [1..=0x7F, 0, 1..=0x7F, 0, ..] => (TextEncoding::Utf16LittleEndian, 0),
+        [0, 1..=0x7F, 0, 1..=0x7F, ..] => (TextEncoding::Utf16BigEndian, 0),
+        _ => (TextEncoding::Utf8, 0),
     }
 }
 
@@ -52,18 +52,18 @@ pub fn detect(start: &[u8]) -> (Encoding, usize) {
 ///
 /// # Errors
 /// UTF-16 that cannot be decoded, and UTF-32.
-pub fn to_utf8(mut bytes: Vec<u8>) -> Result<Vec<u8>, NotText> {
+pub fn to_utf8(mut bytes: Vec<u8>) -> Result<Vec<u8>, TextDecodeError> {
     let (encoding, mark) = detect(&bytes);
     match encoding {
-        Encoding::Utf8 => {
+        TextEncoding::Utf8 => {
             bytes.drain(..mark);
             Ok(bytes)
         }
-        Encoding::Utf16LittleEndian => from_utf16(&bytes[mark..], u16::from_le_bytes),
-        Encoding::Utf16BigEndian => from_utf16(&bytes[mark..], u16::from_be_bytes),
-        Encoding::Utf32 => {
+        TextEncoding::Utf16LittleEndian => from_utf16(&bytes[mark..], u16::from_le_bytes),
+        TextEncoding::Utf16BigEndian => from_utf16(&bytes[mark..], u16::from_be_bytes),
+        TextEncoding::Utf32 => {
             let what = "the file is UTF-32; save it as UTF-8".to_owned();
-            Err(NotText { line: 1, what })
+            Err(TextDecodeError { line: 1, reason: what })
         }
     }
 }
@@ -72,7 +72,7 @@ pub fn to_utf8(mut bytes: Vec<u8>) -> Result<Vec<u8>, NotText> {
 ///
 /// # Errors
 /// The first invalid position.
-pub fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
+pub fn decode(bytes: Vec<u8>) -> Result<String, TextDecodeError> {
     String::from_utf8(to_utf8(bytes)?).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let bytes = error.as_bytes();
@@ -80,19 +80,22 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
         let start = start.map_or(0, |at| at + 1);
         let end = bytes[good..].iter().position(|b| matches!(b, b'\n' | b'\r'));
         let end = end.map_or(bytes.len(), |at| good + at);
-        let line = 1 + super::lines::count_ends(&bytes[..start]);
-        NotText { line, what: not_utf8(&bytes[start..end], "column").unwrap_or_default() }
+        let line = 1 + super::lines::count_line_ends(&bytes[..start]);
+        TextDecodeError {
+            line,
+            reason: describe_invalid_utf8(&bytes[start..end], "column").unwrap_or_default(),
+        }
     })
 }
 
-fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Vec<u8>, NotText> {
+fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Vec<u8>, TextDecodeError> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let mut text = String::with_capacity(bytes.len());
     let wrong = |text: &str, what: &str| {
-        let line = 1 + super::lines::count_ends(text.as_bytes());
+        let line = 1 + super::lines::count_line_ends(text.as_bytes());
         let column = 1 + text.chars().rev().take_while(|c| !matches!(c, '\n' | '\r')).count();
         let what = format!("the file is UTF-16, and {what} at column {column}; save it as UTF-8");
-        NotText { line, what }
+        TextDecodeError { line, reason: what }
     };
     for character in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
         match character {
@@ -108,16 +111,18 @@ fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Vec<u8>, NotText
 
 /// A description of the first invalid UTF-8 sequence, with the characters around it; `None` if the bytes are valid.
 /// `place` is the word for the position of a character.
-pub fn not_utf8(bytes: &[u8], place: &str) -> Option<String> {
+pub fn describe_invalid_utf8(bytes: &[u8], place: &str) -> Option<String> {
     let good = std::str::from_utf8(bytes).err()?.valid_up_to();
     let before = std::str::from_utf8(&bytes[..good]).ok()?;
     let (byte, after) = bytes[good..].split_first()?;
     let word: Vec<char> = before.chars().rev().take_while(|c| !c.is_whitespace()).collect();
-    let word: String = word.iter().take(SHOWN).rev().collect();
+    let word: String = word.iter().take(CONTEXT_CHARS).rev().collect();
     // Continuation bytes after the invalid byte belong to the same character.
     let next = after.iter().take_while(|b| (0x80..0xC0).contains(*b)).count();
-    let after: Cow<str> = String::from_utf8_lossy(&after[next..after.len().min(next + 4 * SHOWN)]);
-    let after: String = after.chars().take_while(|c| !c.is_whitespace()).take(SHOWN).collect();
+    let after: Cow<str> =
+        String::from_utf8_lossy(&after[next..after.len().min(next + 4 * CONTEXT_CHARS)]);
+    let after: String =
+        after.chars().take_while(|c| !c.is_whitespace()).take(CONTEXT_CHARS).collect();
     Some(format!(
         "'{word}\u{fffd}{after}' is not UTF-8 at {place} {} (byte 0x{byte:02X}); save the file as UTF-8, or \
          convert it: iconv -f WINDOWS-1252 -t UTF-8",
@@ -156,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_named_by_line_and_column() {
+    fn invalid_text_is_reported_by_line_and_column() {
         for (bytes, line, expected) in [
             // The character before the invalid byte is white space of two or three bytes.
             (&b"a\xC2\xA0\xFF,b"[..], 1, "'\u{fffd},b' is not UTF-8 at column 3 (byte 0xFF)"),
@@ -171,10 +176,10 @@ mod tests {
         ] {
             let error = decode(bytes.to_vec()).unwrap_err();
             assert_eq!(error.line, line, "{error}");
-            assert!(error.what.contains(expected), "{error}");
+            assert!(error.reason.contains(expected), "{error}");
         }
         let long = [vec![b'a'; 10_000], vec![0xFF], vec![b'b'; 10_000]].concat();
-        let what = not_utf8(&long, "column").unwrap();
+        let what = describe_invalid_utf8(&long, "column").unwrap();
         assert!(what.len() < 300 && what.contains("at column 10001"), "{what}");
     }
 }

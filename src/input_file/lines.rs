@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Result};
 use std::path::Path;
 
-use super::encoding::{self, Encoding};
+use super::encoding::{self, TextEncoding};
 
 /// The longest line that is read, in bytes.
-pub const LONGEST: usize = 64 << 20;
+pub const MAX_LINE_BYTES: usize = 64 << 20;
 
 /// The lines of a text with their numbers, from 1.
 pub fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -27,51 +27,51 @@ pub fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The number of line ends in `bytes`.
-pub fn count_ends(bytes: &[u8]) -> usize {
+pub fn count_line_ends(bytes: &[u8]) -> usize {
     let pairs = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
     bytes.iter().filter(|b| matches!(b, b'\n' | b'\r')).count() - pairs
 }
 
 /// Reads a file line by line, as bytes in UTF-8.
-pub struct LineReader {
-    source: Source,
+pub struct TextLineReader {
+    source: LineSource,
     line: Vec<u8>,
     number: usize,
     /// Size of the whole source, in bytes.
     size: u64,
 }
 
-enum Source {
+enum LineSource {
     File(BufReader<File>),
     Memory(Cursor<Vec<u8>>),
 }
 
-impl LineReader {
+impl TextLineReader {
     /// # Errors
     /// As [`super::open`]; UTF-16 is read whole and decoded first, so its errors are those of
     /// [`super::read`] and [`encoding::to_utf8`].
-    pub fn open(path: &Path) -> Result<LineReader> {
+    pub fn open(path: &Path) -> Result<TextLineReader> {
         let file = super::open(path)?;
         let size = file.metadata()?.len();
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let (encoding, mark) = encoding::detect(reader.fill_buf()?);
         // The search for line ends is by single bytes, which would find false ones in UTF-16.
-        if encoding != Encoding::Utf8 {
-            return LineReader::of_bytes(super::read_at_most(super::LARGEST, reader)?);
+        if encoding != TextEncoding::Utf8 {
+            return TextLineReader::from_bytes(super::read_at_most(super::MAX_FILE_BYTES, reader)?);
         }
         reader.consume(mark);
-        Ok(LineReader { source: Source::File(reader), line: Vec::new(), number: 0, size })
+        Ok(TextLineReader { source: LineSource::File(reader), line: Vec::new(), number: 0, size })
     }
 
     /// Reads lines from bytes in memory, for example from standard input.
     ///
     /// # Errors
     /// Those of [`encoding::to_utf8`].
-    pub fn of_bytes(bytes: Vec<u8>) -> Result<LineReader> {
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<TextLineReader> {
         let bytes = encoding::to_utf8(bytes).map_err(|e| Error::new(ErrorKind::InvalidData, e))?;
         let size = bytes.len() as u64;
-        let source = Source::Memory(Cursor::new(bytes));
-        Ok(LineReader { source, line: Vec::new(), number: 0, size })
+        let source = LineSource::Memory(Cursor::new(bytes));
+        Ok(TextLineReader { source, line: Vec::new(), number: 0, size })
     }
 
     /// The size of the text, in bytes.
@@ -87,8 +87,8 @@ impl LineReader {
     pub fn next_line(&mut self) -> Result<Option<(usize, &[u8], usize)>> {
         self.line.clear();
         let read = match &mut self.source {
-            Source::File(reader) => read_line(reader, &mut self.line, self.number + 1)?,
-            Source::Memory(reader) => read_line(reader, &mut self.line, self.number + 1)?,
+            LineSource::File(reader) => read_line(reader, &mut self.line, self.number + 1)?,
+            LineSource::Memory(reader) => read_line(reader, &mut self.line, self.number + 1)?,
         };
         if read == 0 {
             return Ok(None);
@@ -110,8 +110,8 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, number: usize) -> Re
         let end = memchr::memchr2(b'\n', b'\r', buffer);
         let part = end.unwrap_or(buffer.len());
         // Checked before copying, so that a line without an end does not fill the memory.
-        if line.len() + part > LONGEST {
-            let what = format!("line {number} is longer than {} MiB", LONGEST >> 20);
+        if line.len() + part > MAX_LINE_BYTES {
+            let what = format!("line {number} is longer than {} MiB", MAX_LINE_BYTES >> 20);
             return Err(Error::new(ErrorKind::FileTooLarge, what));
         }
         line.extend_from_slice(&buffer[..part]);
@@ -150,7 +150,7 @@ mod tests {
             let lines: Vec<(usize, &str)> = numbered_lines(text).collect();
             let numbered: Vec<(usize, &str)> = (1..).zip(expected.iter().copied()).collect();
             assert_eq!(lines, numbered, "{text:?}");
-            let mut reader = LineReader::of_bytes(text.as_bytes().to_vec()).unwrap();
+            let mut reader = TextLineReader::from_bytes(text.as_bytes().to_vec()).unwrap();
             let (mut found, mut bytes) = (Vec::new(), 0);
             while let Some((number, line, read)) = reader.next_line().unwrap() {
                 found.push((number, String::from_utf8(line.to_vec()).unwrap()));
@@ -160,18 +160,18 @@ mod tests {
             let found: Vec<(usize, &str)> = found.iter().map(|(n, l)| (*n, l.as_str())).collect();
             assert_eq!(found, numbered, "{text:?}");
             let ended = text.ends_with(['\n', '\r']) || text.is_empty();
-            assert_eq!(count_ends(text.as_bytes()) + usize::from(!ended), expected.len());
+            assert_eq!(count_line_ends(text.as_bytes()) + usize::from(!ended), expected.len());
         }
     }
 
     #[test]
-    fn a_line_end_may_lie_across_two_reads_of_the_file() {
+    fn a_line_end_may_span_two_reads() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t");
         for length in (1 << 16) - 3..(1 << 16) + 3 {
             let text = format!("{}\r\nx\ry", "a".repeat(length));
             std::fs::write(&path, &text).unwrap();
-            let mut reader = LineReader::open(&path).unwrap();
+            let mut reader = TextLineReader::open(&path).unwrap();
             assert_eq!(reader.next_line().unwrap().unwrap().1.len(), length);
             assert_eq!(reader.next_line().unwrap().unwrap().1, b"x");
             assert_eq!(reader.next_line().unwrap().unwrap().1, b"y");
@@ -184,7 +184,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sparse");
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
-        let error = LineReader::open(&path).unwrap().next_line().unwrap_err();
+        let error = TextLineReader::open(&path).unwrap().next_line().unwrap_err();
         assert_eq!(error.to_string(), "line 1 is longer than 64 MiB");
     }
 }

@@ -18,13 +18,13 @@ use std::path::Path;
 
 use anyhow::Context;
 
-pub use lines::{LineReader, numbered_lines};
+pub use lines::{TextLineReader, numbered_lines};
 
 /// The largest file that is read whole, in bytes.
-pub const LARGEST: u64 = 1 << 30;
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// The largest stream that is read, in bytes. Lower than [`LARGEST`], since its size is not known in advance.
-pub const LARGEST_STREAM: u64 = 256 << 20;
+pub const MAX_STREAM_BYTES: u64 = 256 << 20;
 
 /// Opens a file for reading.
 ///
@@ -43,7 +43,7 @@ pub fn open(path: &Path) -> Result<File> {
 /// # Errors
 /// As [`open`], and a file of more than [`LARGEST`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    read_up_to(LARGEST, path)
+    read_up_to(MAX_FILE_BYTES, path)
 }
 
 /// The bytes of a file with a limit of its own, such as a file of weights.
@@ -65,7 +65,7 @@ pub fn read_up_to(most: u64, path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// What the system reports, and a stream of more than [`LARGEST_STREAM`] bytes.
 pub fn read_stream(stream: impl Read) -> Result<Vec<u8>> {
-    read_at_most(LARGEST_STREAM, stream)
+    read_at_most(MAX_STREAM_BYTES, stream)
 }
 
 fn read_at_most(most: u64, stream: impl Read) -> Result<Vec<u8>> {
@@ -133,7 +133,7 @@ mod tests {
             (Path::new("/dev/null"), "it is a device, not a file"),
         ] {
             assert_eq!(read(path).unwrap_err().to_string(), expected, "{}", path.display());
-            assert!(LineReader::open(path).is_err());
+            assert!(TextLineReader::open(path).is_err());
             assert!(format!("{:#}", read_text(path).unwrap_err()).ends_with(expected));
         }
     }

@@ -5,19 +5,22 @@
 //! transitions. Backward values are also computed for states of probability zero, so that an intervention at one step
 //! needs no further sweep.
 
-use super::trellis::{Layer, Trellis};
-use super::{Branch, Do, Fault, Kernel, Masses, Model, OUTCOMES, REPAIR};
+use super::trellis::{Trellis, TrellisLayer};
+use super::{
+    BranchFault, BranchMasses, Intervention, KernelBranch, KernelModel, OUTCOMES, REPAIR,
+    StepKernel,
+};
 
 /// The joint probabilities of branches and outcomes; `None` if the model has no trellis.
-pub fn infer(model: &Model) -> Option<Masses> {
-    Some(Flow::plain(model)?.masses())
+pub fn infer(model: &KernelModel) -> Option<BranchMasses> {
+    Some(ForwardBackward::plain(model)?.masses())
 }
 
 /// P(outcome, and `counts` accepts what happens at every step): the branch taken, or `None` if the run has stopped
 /// before the step. Returns `None` without a trellis.
 pub fn joint(
-    model: &Model,
-    counts: impl Fn(usize, Option<&Branch>) -> bool,
+    model: &KernelModel,
+    counts: impl Fn(usize, Option<&KernelBranch>) -> bool,
 ) -> Option<[f64; OUTCOMES]> {
     let trellis = model.trellis.as_ref()?;
     let mut now = vec![1.0];
@@ -43,7 +46,7 @@ pub fn joint(
 }
 
 /// The probability of each state after a step, from those before it.
-fn advance(kernel: &Kernel, layer: &Layer, shares: &[f64], now: &[f64]) -> Vec<f64> {
+fn advance(kernel: &StepKernel, layer: &TrellisLayer, shares: &[f64], now: &[f64]) -> Vec<f64> {
     let mut next = vec![0.0; layer.states];
     for (state, &p) in now.iter().enumerate().filter(|(_, p)| **p > 0.0) {
         let targets = layer.targets(state);
@@ -60,8 +63,8 @@ fn advance(kernel: &Kernel, layer: &Layer, shares: &[f64], now: &[f64]) -> Vec<f
 }
 
 /// The forward and backward sweep of one model under one set of interventions.
-pub struct Flow<'a> {
-    pub(super) kernels: &'a [Kernel],
+pub struct ForwardBackward<'a> {
+    pub(super) kernels: &'a [StepKernel],
     pub(super) trellis: &'a Trellis,
     /// By step: the share of each branch within its row.
     pub(super) shares: Vec<Vec<f64>>,
@@ -69,53 +72,58 @@ pub struct Flow<'a> {
     pub(super) forward: Vec<Vec<f64>>,
     /// By step: the probability of each outcome given the state before it; the last element is for the states after
     /// the last step.
-    pub(super) back: Vec<Vec<[f64; OUTCOMES]>>,
+    pub(super) backward: Vec<Vec<[f64; OUTCOMES]>>,
 }
 
-impl<'a> Flow<'a> {
+impl<'a> ForwardBackward<'a> {
     /// The model without interventions; `None` if it has no trellis.
-    pub fn plain(model: &'a Model) -> Option<Flow<'a>> {
-        Flow::sweep(model, |_, kernel| kernel.plain_shares())
+    pub fn plain(model: &'a KernelModel) -> Option<ForwardBackward<'a>> {
+        ForwardBackward::sweep(model, |_, kernel| kernel.plain_shares())
     }
 
     /// The model with one intervention per step.
-    pub fn under(model: &'a Model, what: &[Do]) -> Option<Flow<'a>> {
-        Flow::sweep(model, |step, kernel| {
+    pub fn under(model: &'a KernelModel, what: &[Intervention]) -> Option<ForwardBackward<'a>> {
+        ForwardBackward::sweep(model, |step, kernel| {
             kernel.shares(|row, out| kernel.rows.weigh(row, what[step], out))
         })
     }
 
     /// Each own error of every step stays with probability `broken`, all errors of a step together and different
     /// steps independently; otherwise it is repaired.
-    pub fn mixed(model: &'a Model, broken: f64) -> Option<Flow<'a>> {
-        Flow::sweep(model, |_, kernel| kernel.shares(|row, out| kernel.rows.mix(row, broken, out)))
+    pub fn mixed(model: &'a KernelModel, broken: f64) -> Option<ForwardBackward<'a>> {
+        ForwardBackward::sweep(model, |_, kernel| {
+            kernel.shares(|row, out| kernel.rows.mix(row, broken, out))
+        })
     }
 
     /// As [`Flow::mixed`], over another trellis of the same kernels (see [`super::lift()`]), with a value for each
     /// final state in place of 1. Where other methods return the probability of each outcome, this flow returns the
     /// expected value of the runs that end with it.
-    pub fn worth(
-        kernels: &'a [Kernel],
+    pub fn weighted(
+        kernels: &'a [StepKernel],
         trellis: &'a Trellis,
         worth: &[f64],
         broken: f64,
-    ) -> Flow<'a> {
-        let mix = |_: usize, kernel: &'a Kernel| {
+    ) -> ForwardBackward<'a> {
+        let mix = |_: usize, kernel: &'a StepKernel| {
             kernel.shares(|row, out| kernel.rows.mix(row, broken, out))
         };
-        Flow::sweep_over(kernels, trellis, |state| worth[state], mix)
+        ForwardBackward::sweep_over(kernels, trellis, |state| worth[state], mix)
     }
 
-    fn sweep(model: &'a Model, shares: impl Fn(usize, &'a Kernel) -> Vec<f64>) -> Option<Flow<'a>> {
-        Some(Flow::sweep_over(&model.kernels, model.trellis.as_ref()?, |_| 1.0, shares))
+    fn sweep(
+        model: &'a KernelModel,
+        shares: impl Fn(usize, &'a StepKernel) -> Vec<f64>,
+    ) -> Option<ForwardBackward<'a>> {
+        Some(ForwardBackward::sweep_over(&model.kernels, model.trellis.as_ref()?, |_| 1.0, shares))
     }
 
     fn sweep_over(
-        kernels: &'a [Kernel],
+        kernels: &'a [StepKernel],
         trellis: &'a Trellis,
         worth: impl Fn(usize) -> f64,
-        shares: impl Fn(usize, &'a Kernel) -> Vec<f64>,
-    ) -> Flow<'a> {
+        shares: impl Fn(usize, &'a StepKernel) -> Vec<f64>,
+    ) -> ForwardBackward<'a> {
         let shares: Vec<Vec<f64>> =
             kernels.iter().enumerate().map(|(step, kernel)| shares(step, kernel)).collect();
         let mut forward = Vec::with_capacity(kernels.len() + 1);
@@ -124,12 +132,12 @@ impl<'a> Flow<'a> {
             let next = advance(&kernels[step], &trellis.layers[step], shares, &forward[step]);
             forward.push(next);
         }
-        let mut flow = Flow { kernels, trellis, shares, forward, back: Vec::new() };
-        flow.go_back(worth);
+        let mut flow = ForwardBackward { kernels, trellis, shares, forward, backward: Vec::new() };
+        flow.sweep_backward(worth);
         flow
     }
 
-    fn go_back(&mut self, worth: impl Fn(usize) -> f64) {
+    fn sweep_backward(&mut self, worth: impl Fn(usize) -> f64) {
         let end = |(state, &outcome): (usize, &u8)| {
             let mut ends = [0.0; OUTCOMES];
             ends[usize::from(outcome)] = worth(state);
@@ -154,24 +162,24 @@ impl<'a> Flow<'a> {
                     }
                 }
             }
-            self.back.push(std::mem::replace(&mut after, before));
+            self.backward.push(std::mem::replace(&mut after, before));
         }
-        self.back.push(after);
-        self.back.reverse();
+        self.backward.push(after);
+        self.backward.reverse();
     }
 
     /// Probability of each state after the last step.
-    pub fn ends(&self) -> &[f64] {
+    pub fn final_probabilities(&self) -> &[f64] {
         self.forward.last().map_or(&[], Vec::as_slice)
     }
 
     /// Probability of each outcome; sums to one.
     pub fn outcomes(&self) -> [f64; OUTCOMES] {
-        self.back[0][0]
+        self.backward[0][0]
     }
 
     /// The joint probabilities of branches and outcomes.
-    pub fn masses(&self) -> Masses {
+    pub fn masses(&self) -> BranchMasses {
         let mut steps = Vec::with_capacity(self.kernels.len());
         for (step, kernel) in self.kernels.iter().enumerate() {
             let mut masses = vec![[0.0; OUTCOMES]; kernel.branches().len()];
@@ -180,21 +188,21 @@ impl<'a> Flow<'a> {
                 let shares = &self.shares[step][start..];
                 for (j, (&share, &to)) in shares.iter().zip(targets).enumerate() {
                     if share > 0.0 {
-                        let ends = &self.back[step + 1][to as usize];
+                        let ends = &self.backward[step + 1][to as usize];
                         add(&mut masses[start + j], ends, p * share);
                     }
                 }
             });
             steps.push(masses);
         }
-        Masses { steps, outcomes: self.outcomes() }
+        BranchMasses { steps, outcomes: self.outcomes() }
     }
 
     /// Probability of each outcome if the intervention `what` replaces the one that this flow has at `step`.
     ///
     /// [`Do::Right`], [`Do::Wrong`] and [`Do::Detour`] require a flow of the plain model or of repairs: under other
     /// interventions the trellis lacks the states for a second counterfactual row.
-    pub fn instead(&self, step: usize, what: Do) -> [f64; OUTCOMES] {
+    pub fn outcomes_with(&self, step: usize, what: Intervention) -> [f64; OUTCOMES] {
         let kernel = &self.kernels[step];
         let shares = kernel.shares(|row, out| kernel.rows.weigh(row, what, out));
         let layer = &self.trellis.layers[step];
@@ -202,12 +210,12 @@ impl<'a> Flow<'a> {
         for (state, &p) in self.forward[step].iter().enumerate().filter(|(_, p)| **p > 0.0) {
             let targets = layer.targets(state);
             match layer.rows[state] {
-                None => add(&mut sum, &self.back[step + 1][targets[0] as usize], p),
+                None => add(&mut sum, &self.backward[step + 1][targets[0] as usize], p),
                 Some(row) => {
                     let start = kernel.span(row).start;
                     for (&share, &to) in shares[start..].iter().zip(targets) {
                         if share > 0.0 {
-                            add(&mut sum, &self.back[step + 1][to as usize], p * share);
+                            add(&mut sum, &self.backward[step + 1][to as usize], p * share);
                         }
                     }
                 }
@@ -219,22 +227,22 @@ impl<'a> Flow<'a> {
     /// The sensitivity of the outcomes to the own errors of `step`, by event: the derivative of each outcome's
     /// probability with respect to the share of runs in which the error is not repaired. Events are in order of first
     /// appearance.
-    pub fn slopes(&self, step: usize) -> Vec<(u8, [f64; OUTCOMES])> {
+    pub fn error_sensitivities(&self, step: usize) -> Vec<(u8, [f64; OUTCOMES])> {
         let kernel = &self.kernels[step];
         let mut slopes: Vec<(u8, [f64; OUTCOMES])> = Vec::new();
         self.each_row(step, |row, p, targets| {
-            let Some(mended) = kernel.detour(row, REPAIR) else {
+            let Some(mended) = kernel.counterfactual(row, REPAIR) else {
                 return;
             };
             let span = kernel.span(row);
-            let after = |at: usize| &self.back[step + 1][targets[at - span.start] as usize];
+            let after = |at: usize| &self.backward[step + 1][targets[at - span.start] as usize];
             let mut right = [0.0; OUTCOMES];
             for at in mended {
                 add(&mut right, after(at), kernel.branches()[at].p);
             }
             for at in span.clone() {
                 let branch = &kernel.branches()[at];
-                if branch.fault != Fault::Own {
+                if branch.fault != BranchFault::Own {
                     continue;
                 }
                 let slope = match slopes.iter().position(|(event, _)| *event == branch.event) {

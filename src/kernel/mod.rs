@@ -14,23 +14,23 @@
 //! A row may have counterfactual rows: alternative distributions that an intervention ([`Do`]) puts in its place.
 //! They have weight zero in a run without interventions.
 
-mod carry;
+mod augmented_trellis;
+pub mod batched_sweep;
 pub mod exact;
-pub mod forced;
-mod intervene;
-mod lift;
-pub mod many;
+pub mod forced_errors;
+pub mod forward_simulation;
+mod interventions;
 pub mod monte_carlo;
+mod path_state;
 pub mod paths;
 pub mod rng;
 mod rows;
 pub mod trellis;
-pub mod walk;
 
-pub use carry::carry;
-pub use intervene::Do;
-pub use lift::lift;
-pub use rows::{Kernel, KernelBuilder};
+pub use augmented_trellis::augment_trellis;
+pub use interventions::Intervention;
+pub use path_state::propagate_path_state;
+pub use rows::{KernelBuilder, StepKernel};
 
 /// The number of outcomes of a run. The highest one takes precedence when several terminal steps disagree.
 pub const OUTCOMES: usize = 5;
@@ -40,7 +40,7 @@ pub const STOP: u32 = u32::MAX;
 
 /// Whether a branch is an error, and where that error originates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fault {
+pub enum BranchFault {
     #[default]
     None,
     /// The step errs although its input is correct: a root cause of whatever follows.
@@ -51,10 +51,10 @@ pub enum Fault {
 
 /// What the guards of a step did about a branch that was wrong at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Guarded {
+pub enum GuardEffect {
     /// There was nothing to detect, or no guard detected it.
     #[default]
-    No,
+    None,
     /// A guard detected the error and stopped the run.
     Caught,
     /// A guard detected the error, and a retry or a person corrected it.
@@ -63,15 +63,15 @@ pub enum Guarded {
 
 /// One possible result of a step on one input.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Branch {
+pub struct KernelBranch {
     /// Output token, or [`STOP`].
     pub token: u32,
     /// Lower bound on the outcome of the run after this branch (an index below [`OUTCOMES`]).
     pub outcome: u8,
     /// An index assigned by the compiler; the kernel only passes it through.
     pub event: u8,
-    pub fault: Fault,
-    pub guarded: Guarded,
+    pub fault: BranchFault,
+    pub guarded: GuardEffect,
     /// Whether the output is correct and contains no uncorrected error.
     pub right: bool,
     /// Probability within its row.
@@ -88,12 +88,12 @@ pub const BREAK: u8 = 1;
 pub const RIGHT: u8 = 2;
 
 /// The first id that the compiler may assign to counterfactual rows of its own.
-pub const FIRST_MARK: u8 = 3;
+pub const FIRST_COMPILER_INTERVENTION: u8 = 3;
 
 /// One task under one arm, compiled: one kernel per step, in topological order.
 #[derive(Clone, Debug)]
-pub struct Model {
-    pub kernels: Vec<Kernel>,
+pub struct KernelModel {
+    pub kernels: Vec<StepKernel>,
     /// `None` if the live outputs have more joint states than the cap allows.
     pub trellis: Option<trellis::Trellis>,
 }
@@ -101,20 +101,20 @@ pub struct Model {
 /// `steps[step][branch][outcome]`: the joint probability that the run takes this branch at this step and ends with
 /// this outcome. Both [`exact`] and [`monte_carlo`] return it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Masses {
+pub struct BranchMasses {
     pub steps: Vec<Vec<[f64; OUTCOMES]>>,
     /// Probability of each outcome of the run; sums to one.
     pub outcomes: [f64; OUTCOMES],
 }
 
-impl Masses {
+impl BranchMasses {
     /// Probability of every outcome except the first, which is the correct one.
     pub fn failure(&self) -> f64 {
-        failing(&self.outcomes)
+        failure_probability(&self.outcomes)
     }
 }
 
 /// The failure probability of a distribution over outcomes: everything except the first outcome, the correct one.
-pub fn failing(outcomes: &[f64; OUTCOMES]) -> f64 {
+pub fn failure_probability(outcomes: &[f64; OUTCOMES]) -> f64 {
     outcomes[1..].iter().sum()
 }

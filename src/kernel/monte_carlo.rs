@@ -3,7 +3,7 @@
 //! One draw per step and trial, addressed by (seed, task, trial, step): see [`super::rng`]. Counts are integers, so
 //! results do not depend on how trials are grouped.
 
-use super::{Do, Kernel, Masses, Model, OUTCOMES, STOP, rng};
+use super::{BranchMasses, Intervention, KernelModel, OUTCOMES, STOP, StepKernel, rng};
 
 /// Number of trials that advance together.
 const LANES: usize = 16;
@@ -12,7 +12,7 @@ const LANES: usize = 16;
 const NOT_REACHED: usize = usize::MAX;
 
 /// Samples `trials` runs; `keys[step]` is the key of the step's draws.
-pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
+pub fn sample(model: &KernelModel, keys: &[u64], trials: u32) -> BranchMasses {
     let kernels = &model.kernels;
     // The branches of all steps share one array of counters; those of a step begin at its base.
     let mut bases = Vec::with_capacity(kernels.len());
@@ -60,15 +60,15 @@ pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
     }
     let share = 1.0 / f64::from(trials.max(1));
     let mass = |counts: &[u32; OUTCOMES]| counts.map(|n| f64::from(n) * share);
-    let step = |(kernel, &base): (&Kernel, &usize)| {
+    let step = |(kernel, &base): (&StepKernel, &usize)| {
         counts[base..base + kernel.branches().len()].iter().map(mass).collect()
     };
-    Masses { steps: kernels.iter().zip(&bases).map(step).collect(), outcomes: mass(&ends) }
+    BranchMasses { steps: kernels.iter().zip(&bases).map(step).collect(), outcomes: mass(&ends) }
 }
 
 /// One replayed run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct ReplayedRun {
     /// By step: the index of the branch taken; `None` after a stop.
     pub taken: Vec<Option<usize>>,
     pub outcome: u8,
@@ -79,9 +79,14 @@ pub struct Run {
 ///
 /// `None` if an intervention leads to an input for which the kernels have no row, which happens only for models past
 /// the cap.
-pub fn replay(model: &Model, keys: &[u64], trial: u32, what: &[Do]) -> Option<Run> {
+pub fn replay(
+    model: &KernelModel,
+    keys: &[u64],
+    trial: u32,
+    what: &[Intervention],
+) -> Option<ReplayedRun> {
     let mut tokens = Vec::with_capacity(model.kernels.len());
-    let mut run = Run { taken: vec![None; model.kernels.len()], outcome: 0 };
+    let mut run = ReplayedRun { taken: vec![None; model.kernels.len()], outcome: 0 };
     let mut inputs = Vec::new();
     for (step, kernel) in model.kernels.iter().enumerate() {
         inputs.clear();

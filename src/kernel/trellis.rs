@@ -15,26 +15,26 @@ use rustc_hash::FxHashMap;
 use super::{KernelBuilder, OUTCOMES, REPAIR, STOP};
 
 /// Bytes that the trellis of one task may take while it is built. Twenty thousand states are far below it.
-const MOST_BYTES: usize = 512 << 20;
+const MAX_TRELLIS_BYTES: usize = 512 << 20;
 
 /// The data dependencies between steps, which are in topological order.
 #[derive(Clone, Debug)]
-pub struct Shape {
+pub struct TrellisShape {
     pub parents: Vec<Vec<usize>>,
     /// The last step that reads each output; the step's own index if none does.
     last_use: Vec<usize>,
 }
 
-impl Shape {
+impl TrellisShape {
     /// `parents[i]` are steps before `i`, in ascending order.
-    pub fn new(parents: Vec<Vec<usize>>) -> Shape {
+    pub fn new(parents: Vec<Vec<usize>>) -> TrellisShape {
         let mut last_use: Vec<usize> = (0..parents.len()).collect();
         for (step, of) in parents.iter().enumerate() {
             for &parent in of {
                 last_use[parent] = step;
             }
         }
-        Shape { parents, last_use }
+        TrellisShape { parents, last_use }
     }
 
     /// The last step that reads an output; the step itself if none does.
@@ -50,7 +50,7 @@ impl Shape {
     }
 
     /// By step: the number of outputs that are live after it and that `counts` accepts.
-    pub fn open(&self, counts: impl Fn(usize) -> bool) -> Vec<usize> {
+    pub fn count_live(&self, counts: impl Fn(usize) -> bool) -> Vec<usize> {
         // Differences at the first and last step of each live range; their running sum is the count.
         let mut opened = vec![0isize; self.parents.len() + 1];
         for of in (0..self.parents.len()).filter(|&of| counts(of)) {
@@ -68,55 +68,55 @@ impl Shape {
 
 /// The transitions of one step: for each state before it and each branch, the state after it.
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub struct TrellisLayer {
     /// The kernel row of each state; `None` if the run has stopped.
     pub rows: Vec<Option<u32>>,
     /// `next[at[i] + j]`: the target of branch `j` in state `i`'s row and its counterfactual rows. A stopped state
     /// has one entry. A state reached through a counterfactual row that is not a repair has entries only for its row
     /// and the repair; the others come last and are omitted.
-    pub at: Vec<u32>,
+    pub offsets: Vec<u32>,
     pub next: Vec<u32>,
     /// Number of states after the step.
     pub states: usize,
 }
 
-impl Layer {
+impl TrellisLayer {
     /// The targets of a state's branches, in the order of its row and the row's counterfactual rows.
     pub fn targets(&self, state: usize) -> &[u32] {
-        let end = self.at.get(state + 1).map_or(self.next.len(), |&at| at as usize);
-        &self.next[self.at[state] as usize..end]
+        let end = self.offsets.get(state + 1).map_or(self.next.len(), |&at| at as usize);
+        &self.next[self.offsets[state] as usize..end]
     }
 }
 
 /// All layers, and the outcome of each final state.
 #[derive(Clone, Debug)]
 pub struct Trellis {
-    pub layers: Vec<Layer>,
+    pub layers: Vec<TrellisLayer>,
     pub outcomes: Vec<u8>,
 }
 
 /// The states before the next step while a trellis is being built.
 #[derive(Clone, Debug)]
-pub struct Frontier {
+pub struct TrellisFrontier {
     /// Steps whose outputs are live, in ascending order.
     live: Vec<usize>,
-    states: States,
-    layers: Vec<Layer>,
+    states: TrellisStates,
+    layers: Vec<TrellisLayer>,
 }
 
 /// States in order of first appearance: rows of `width` tokens, one per live step in ascending order.
 #[derive(Clone, Debug, Default)]
-struct States {
+struct TrellisStates {
     width: usize,
     /// The tokens of a stopped state are zeros.
     tokens: Vec<u32>,
     outcomes: Vec<u8>,
     stopped: Vec<bool>,
     /// Reached only through a counterfactual row that is not a repair.
-    detoured: Vec<bool>,
+    counterfactual: Vec<bool>,
 }
 
-impl States {
+impl TrellisStates {
     fn len(&self) -> usize {
         self.outcomes.len()
     }
@@ -131,45 +131,45 @@ impl States {
     }
 }
 
-impl Layer {
+impl TrellisLayer {
     fn bytes(&self) -> usize {
-        8 * self.rows.len() + 4 * self.at.len() + 4 * self.next.len()
+        8 * self.rows.len() + 4 * self.offsets.len() + 4 * self.next.len()
     }
 }
 
-impl Default for Frontier {
-    fn default() -> Frontier {
-        let start = States {
+impl Default for TrellisFrontier {
+    fn default() -> TrellisFrontier {
+        let start = TrellisStates {
             width: 0,
             tokens: Vec::new(),
             outcomes: vec![0],
             stopped: vec![false],
-            detoured: vec![false],
+            counterfactual: vec![false],
         };
-        Frontier { live: Vec::new(), states: start, layers: Vec::new() }
+        TrellisFrontier { live: Vec::new(), states: start, layers: Vec::new() }
     }
 }
 
-impl Frontier {
+impl TrellisFrontier {
     pub fn states(&self) -> usize {
         self.states.len()
     }
 
     /// Bytes that the layers so far take.
     pub fn bytes(&self) -> usize {
-        self.layers.iter().map(Layer::bytes).sum()
+        self.layers.iter().map(TrellisLayer::bytes).sum()
     }
 
     /// The distinct inputs of the next step, in order of first appearance; with each, whether a run that uses no
     /// counterfactual rows except repairs can produce it.
-    pub fn inputs(&self, shape: &Shape) -> Vec<(Box<[u32]>, bool)> {
-        let places = self.places(shape);
+    pub fn inputs(&self, shape: &TrellisShape) -> Vec<(Box<[u32]>, bool)> {
+        let places = self.input_positions(shape);
         let mut numbers: FxHashMap<Box<[u32]>, usize> = FxHashMap::default();
         let mut distinct: Vec<(Box<[u32]>, bool)> = Vec::new();
         for state in (0..self.states.len()).filter(|&s| !self.states.stopped[s]) {
             let tokens = self.states.tokens(state);
             let inputs: Box<[u32]> = places.iter().map(|&p| tokens[p]).collect();
-            let straight = !self.states.detoured[state];
+            let straight = !self.states.counterfactual[state];
             match numbers.get(&inputs) {
                 Some(&at) => distinct[at].1 |= straight,
                 None => {
@@ -182,7 +182,7 @@ impl Frontier {
     }
 
     /// The positions of the next step's inputs among the live tokens.
-    fn places(&self, shape: &Shape) -> Vec<usize> {
+    fn input_positions(&self, shape: &TrellisShape) -> Vec<usize> {
         let parents = &shape.parents[self.layers.len()];
         // Every parent is found: it is live because its last use is this step or a later one.
         parents.iter().filter_map(|p| self.live.iter().position(|l| l == p)).collect()
@@ -192,9 +192,9 @@ impl Frontier {
     ///
     /// Returns false, and leaves the frontier unusable, if there would be more than `cap` states, more combinations
     /// of live tokens than 128 bits can number, or more bytes than the memory limit.
-    pub fn advance(&mut self, shape: &Shape, kernel: &KernelBuilder, cap: usize) -> bool {
+    pub fn advance(&mut self, shape: &TrellisShape, kernel: &KernelBuilder, cap: usize) -> bool {
         let step = self.layers.len();
-        let places = self.places(shape);
+        let places = self.input_positions(shape);
         // Positions, in the state extended by this output, of the outputs that a later step still reads.
         let kept: Vec<usize> = (0..self.live.len())
             .filter(|&i| shape.last_use[self.live[i]] > step)
@@ -206,9 +206,9 @@ impl Frontier {
         // 64-bit keys where they suffice: they halve the size of the hash index, which dominates the lookups.
         let advanced = if numbers <= u128::from(u64::MAX) {
             let short: Vec<u64> = strides.iter().map(|&stride| stride as u64).collect();
-            self.follow(kernel, &places, &kept, &short, cap)
+            self.transitions(kernel, &places, &kept, &short, cap)
         } else {
-            self.follow(kernel, &places, &kept, &strides, cap)
+            self.transitions(kernel, &places, &kept, &strides, cap)
         };
         let Some((layer, states)) = advanced else {
             return false;
@@ -222,14 +222,14 @@ impl Frontier {
 
     /// The transitions of the next step and the states after it; `None` if there are more than `cap` states or too
     /// many bytes. `strides` is the result of [`Frontier::strides`].
-    fn follow<N>(
+    fn transitions<N>(
         &self,
         kernel: &KernelBuilder,
         places: &[usize],
         kept: &[usize],
         strides: &[N],
         cap: usize,
-    ) -> Option<(Layer, States)>
+    ) -> Option<(TrellisLayer, TrellisStates)>
     where
         N: Copy + Eq + Hash + From<u32> + Add<Output = N> + Mul<Output = N>,
     {
@@ -245,20 +245,23 @@ impl Frontier {
         // The spans of a row and of the counterfactual rows that a run may still use, each with whether a run that
         // takes it has used one that is not a repair.
         let spans = |row: u32, detoured: bool| {
-            let detours =
-                kernel.rows.detours(row).filter(move |(mark, _)| *mark == REPAIR || !detoured);
+            let detours = kernel
+                .rows
+                .counterfactuals(row)
+                .filter(move |(mark, _)| *mark == REPAIR || !detoured);
             let detours = detours.map(move |(mark, span)| (span, detoured || mark != REPAIR));
             std::iter::once((kernel.rows.span(row), detoured)).chain(detours)
         };
         let length = |(row, &detoured): (&Option<u32>, &bool)| {
             row.map_or(1, |row| spans(row, detoured).map(|(span, _)| span.len()).sum::<usize>())
         };
-        let transitions = rows.iter().zip(&self.states.detoured).map(length).sum::<usize>();
-        let room = MOST_BYTES.checked_sub(self.bytes() + 12 * rows.len() + 4 * transitions)?;
+        let transitions = rows.iter().zip(&self.states.counterfactual).map(length).sum::<usize>();
+        let room =
+            MAX_TRELLIS_BYTES.checked_sub(self.bytes() + 12 * rows.len() + 4 * transitions)?;
         let mut next = Vec::with_capacity(transitions);
         let mut at = Vec::with_capacity(rows.len());
         let mut index: FxHashMap<N, u32> = FxHashMap::default();
-        let mut states = States { width: kept.len(), ..States::default() };
+        let mut states = TrellisStates { width: kept.len(), ..TrellisStates::default() };
         let mut extended = Vec::with_capacity(self.live.len() + 1);
         let nothing = vec![0; self.live.len() + 1];
         for (state, row) in rows.iter().enumerate() {
@@ -271,14 +274,14 @@ impl Frontier {
                     states.tokens.extend(kept.iter().map(|&k| extended[k]));
                     states.outcomes.push(outcome);
                     states.stopped.push(stopped);
-                    states.detoured.push(true);
+                    states.counterfactual.push(true);
                     (states.outcomes.len() - 1) as u32
                 });
                 // A state that a run can also reach without such a row may still use one later.
-                states.detoured[to as usize] &= detoured;
+                states.counterfactual[to as usize] &= detoured;
                 next.push(to);
             };
-            let detoured = self.states.detoured[state];
+            let detoured = self.states.counterfactual[state];
             let Some(row) = *row else {
                 go(&nothing, self.states.outcomes[state], true, detoured);
                 continue;
@@ -301,7 +304,7 @@ impl Frontier {
                 return None;
             }
         }
-        Some((Layer { rows, at, next, states: states.len() }, states))
+        Some((TrellisLayer { rows, offsets: at, next, states: states.len() }, states))
     }
 
     /// Multipliers that map the live tokens, together with the outcome and whether the run has stopped, to distinct

@@ -20,7 +20,7 @@ const PROGRAM: &str = "knockon";
 
 /// The files that were written into a folder.
 #[derive(Clone, Debug, Default)]
-pub struct Manifest {
+pub struct OutputManifest {
     name: String,
     /// Whether the manifest itself was written by knockon.
     ours: bool,
@@ -28,17 +28,17 @@ pub struct Manifest {
     files: BTreeMap<String, Vec<String>>,
 }
 
-impl Manifest {
+impl OutputManifest {
     /// The manifest `name` of `dir`; empty if there is none, or one of another program.
-    pub fn read(dir: &Path, name: &str) -> Manifest {
-        let mut manifest = Manifest { name: name.to_owned(), ..Manifest::default() };
+    pub fn read(dir: &Path, name: &str) -> OutputManifest {
+        let mut manifest = OutputManifest { name: name.to_owned(), ..OutputManifest::default() };
         manifest.ours = manifest.add(&dir.join(name));
-        manifest.add(&dir.join(announcement(name)));
+        manifest.add(&dir.join(pending_name(name)));
         manifest
     }
 
     /// The value of [`OUTPUTS`] for these files.
-    pub fn of<B: AsRef<[u8]>>(files: &[(&str, B)]) -> Json {
+    pub fn entries<B: AsRef<[u8]>>(files: &[(&str, B)]) -> Json {
         let entry = |(name, bytes): &(&str, B)| json!({"path": name, "blake3": blake3::hash(bytes.as_ref()).to_hex().as_str()});
         files.iter().map(entry).collect()
     }
@@ -47,8 +47,9 @@ impl Manifest {
     ///
     /// # Errors
     /// Never, for names and contents.
-    pub fn plain<B: AsRef<[u8]>>(files: &[(&str, B)]) -> serde_json::Result<Vec<u8>> {
-        let manifest = json!({PROGRAM: env!("CARGO_PKG_VERSION"), OUTPUTS: Manifest::of(files)});
+    pub fn bytes<B: AsRef<[u8]>>(files: &[(&str, B)]) -> serde_json::Result<Vec<u8>> {
+        let manifest =
+            json!({PROGRAM: env!("CARGO_PKG_VERSION"), OUTPUTS: OutputManifest::entries(files)});
         let mut bytes = serde_json::to_vec_pretty(&manifest)?;
         bytes.push(b'\n');
         Ok(bytes)
@@ -61,8 +62,8 @@ impl Manifest {
         dir: &Path,
         files: &[(&str, B)],
     ) -> anyhow::Result<PathBuf> {
-        let path = dir.join(announcement(&self.name));
-        atomic_file::write(&path, &Manifest::plain(files)?)?;
+        let path = dir.join(pending_name(&self.name));
+        atomic_file::write(&path, &OutputManifest::bytes(files)?)?;
         Ok(path)
     }
 
@@ -83,7 +84,7 @@ impl Manifest {
         }
         let Some(known) = self.files.get(name) else { return false };
         path.symlink_metadata().is_ok_and(|there| there.is_file())
-            && !passes_a_link(name, path)
+            && !passes_link(name, path)
             && checksum(path).is_ok_and(|found| known.contains(&found))
     }
 
@@ -115,13 +116,13 @@ impl Manifest {
     }
 }
 
-fn announcement(manifest: &str) -> String {
+fn pending_name(manifest: &str) -> String {
     format!(".{manifest}.pending")
 }
 
 /// Whether one of the folders that `name` adds exists and is a link, or not a folder: that would lead out of the
 /// folder of the manifest.
-pub(super) fn passes_a_link(name: &str, path: &Path) -> bool {
+pub(super) fn passes_link(name: &str, path: &Path) -> bool {
     let depth = Path::new(name).components().count().max(1);
     let mut folders = path.ancestors().take(depth).skip(1);
     folders.any(|folder| folder.symlink_metadata().is_ok_and(|there| !there.is_dir()))

@@ -23,71 +23,74 @@ use anyhow::{Context, ensure};
 
 use crate::atomic_file;
 
+mod destination;
 mod manifest;
-mod place;
-mod refused;
+mod refusal;
 
-pub use manifest::{Manifest, OUTPUTS};
-use place::Identity;
-pub use place::{Place, are_one};
-use refused::Obstacle;
-pub use refused::Refused;
+use destination::FileIdentity;
+pub use destination::{OutputDestination, is_same_destination};
+pub use manifest::{OUTPUTS, OutputManifest};
+use refusal::WriteObstacle;
+pub use refusal::WriteRefused;
 
 /// The number of bytes at the beginning of a file in which its mark is searched.
-const MARK_WITHIN: u64 = 512;
+const MARK_SEARCH_BYTES: u64 = 512;
 
 /// The inputs of a command, and whether it may replace unknown files.
 #[derive(Clone, Debug)]
-pub struct Output {
-    inputs: Vec<Identity>,
+pub struct OutputWriter {
+    inputs: Vec<FileIdentity>,
     force: bool,
     print: fn(&[u8]) -> io::Result<()>,
 }
 
-impl Default for Output {
-    fn default() -> Output {
+impl Default for OutputWriter {
+    fn default() -> OutputWriter {
         let print = |bytes: &[u8]| io::stdout().write_all(bytes);
-        Output { inputs: Vec::new(), force: false, print }
+        OutputWriter { inputs: Vec::new(), force: false, print }
     }
 }
 
 /// A file to be written.
-struct Candidate<'a> {
+struct OutputCandidate<'a> {
     path: PathBuf,
     /// The part of the path that the user did not choose.
     name: &'a str,
-    known: Known<'a>,
+    proof: OwnershipProof<'a>,
     /// `None` if they are not known yet.
     bytes: Option<&'a [u8]>,
 }
 
 /// How an existing file is recognised as ours, apart from already holding the bytes to be written.
 #[derive(Clone, Copy, Debug)]
-pub enum Known<'a> {
+pub enum OwnershipProof<'a> {
     /// Never: any program could have written it.
-    No,
+    Never,
     /// Decided only when the bytes to be written are known: for commands whose work takes seconds.
-    BySameBytes,
+    SameBytes,
     /// By this text near its beginning, which files of other programs do not contain.
     Marked(&'static str),
     /// By the checksum in a manifest, under this name.
-    Listed(&'a Manifest, &'a str),
+    Listed(&'a OutputManifest, &'a str),
 }
 
-impl Output {
+impl OutputWriter {
     /// `force`: whether files that are not recognised as ours are replaced.
-    pub fn new(force: bool) -> Output {
-        Output { force, ..Output::default() }
+    pub fn new(force: bool) -> OutputWriter {
+        OutputWriter { force, ..OutputWriter::default() }
     }
 
     /// Sets how bytes are written to stdout.
-    pub fn printing(self, print: fn(&[u8]) -> io::Result<()>) -> Output {
-        Output { print, ..self }
+    pub fn with_stdout(self, print: fn(&[u8]) -> io::Result<()>) -> OutputWriter {
+        OutputWriter { print, ..self }
     }
 
     /// Adds files that the command reads: they are never replaced.
-    pub fn reading<P: AsRef<Path>>(mut self, inputs: impl IntoIterator<Item = P>) -> Output {
-        self.inputs.extend(inputs.into_iter().filter_map(|path| Identity::of(path.as_ref())));
+    pub fn with_inputs<P: AsRef<Path>>(
+        mut self,
+        inputs: impl IntoIterator<Item = P>,
+    ) -> OutputWriter {
+        self.inputs.extend(inputs.into_iter().filter_map(|path| FileIdentity::of(path.as_ref())));
         self
     }
 
@@ -95,31 +98,34 @@ impl Output {
     ///
     /// # Errors
     /// [`Refused`], or a folder that cannot be written into.
-    pub fn check_file(&self, path: &Path, known: Known) -> anyhow::Result<()> {
+    pub fn check_file(&self, path: &Path, known: OwnershipProof) -> anyhow::Result<()> {
         if self.writes_file(path)? {
-            self.allow(path, [Candidate { path: path.to_owned(), name: "", known, bytes: None }])?;
-            atomic_file::try_folder(atomic_file::folder(path))?;
+            self.check_allowed(
+                path,
+                [OutputCandidate { path: path.to_owned(), name: "", proof: known, bytes: None }],
+            )?;
+            atomic_file::check_writable(atomic_file::parent_folder(path))?;
         }
         Ok(())
     }
 
     /// Whether a file is written at `path`; false for an existing stream.
-    fn writes_file(&self, path: &Path) -> Result<bool, Refused> {
+    fn writes_file(&self, path: &Path) -> Result<bool, WriteRefused> {
         if path.as_os_str().is_empty() {
-            return Err(Refused::misnamed(
+            return Err(WriteRefused::invalid_path(
                 "the name of the file to write is empty; `-` stands for stdout",
             ));
         }
-        if !Place::of(path).is_file() {
+        if !OutputDestination::of(path).is_file() {
             let stream = if path.as_os_str() == "-" { Path::new("/dev/stdout") } else { path };
-            return match self.reads(stream) {
-                true => Err(Refused::new(path, &[(path.to_owned(), Obstacle::Input)])),
+            return match self.is_input(stream) {
+                true => Err(WriteRefused::new(path, &[(path.to_owned(), WriteObstacle::Input)])),
                 false => Ok(false),
             };
         }
         match path.file_name() {
             Some(_) => Ok(true),
-            None => Err(Refused::misnamed(format!("{} names no file", path.display()))),
+            None => Err(WriteRefused::invalid_path(format!("{} names no file", path.display()))),
         }
     }
 
@@ -134,37 +140,42 @@ impl Output {
         names: &[&str],
         manifest: Option<&str>,
     ) -> anyhow::Result<()> {
-        names_folder(dir)?;
-        let before = manifest.map(|name| Manifest::read(dir, name)).unwrap_or_default();
+        check_folder_name(dir)?;
+        let before = manifest.map(|name| OutputManifest::read(dir, name)).unwrap_or_default();
         let names = names.iter().copied().chain(manifest);
-        self.allow(
+        self.check_allowed(
             dir,
-            names.map(|name| Candidate {
+            names.map(|name| OutputCandidate {
                 path: dir.join(name),
                 name,
-                known: Known::Listed(&before, name),
+                proof: OwnershipProof::Listed(&before, name),
                 bytes: None,
             }),
         )?;
-        atomic_file::try_folder(dir)
+        atomic_file::check_writable(dir)
     }
 
     /// Writes one file. An existing pipe or device is written to, not replaced.
     ///
     /// # Errors
     /// [`Refused`], or a file that cannot be written.
-    pub fn write_file(&self, path: &Path, bytes: &[u8], known: Known) -> anyhow::Result<()> {
+    pub fn write_file(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        known: OwnershipProof,
+    ) -> anyhow::Result<()> {
         if self.writes_file(path)? {
             let name = "";
-            self.allow(
+            self.check_allowed(
                 path,
-                [Candidate { path: path.to_owned(), name, known, bytes: Some(bytes) }],
+                [OutputCandidate { path: path.to_owned(), name, proof: known, bytes: Some(bytes) }],
             )?;
             return atomic_file::write(path, bytes);
         }
-        let written = match Place::of(path) {
-            Place::Stdout => (self.print)(bytes),
-            Place::Stderr => io::stderr().write_all(bytes),
+        let written = match OutputDestination::of(path) {
+            OutputDestination::Stdout => (self.print)(bytes),
+            OutputDestination::Stderr => io::stderr().write_all(bytes),
             _ => File::options().write(true).open(path).and_then(|mut f| f.write_all(bytes)),
         };
         written.with_context(|| format!("cannot write {}", path.display()))
@@ -179,19 +190,19 @@ impl Output {
         dir: &Path,
         files: &[(&str, B)],
     ) -> anyhow::Result<()> {
-        names_folder(dir)?;
+        check_folder_name(dir)?;
         for (name, _) in files {
             ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
         }
         // Held until the end, so that processes that write the same folder do not interleave.
-        let _turn = atomic_file::take_turn(dir)?;
-        let named = files.iter().map(|(name, bytes)| Candidate {
+        let _turn = atomic_file::lock_folder(dir)?;
+        let named = files.iter().map(|(name, bytes)| OutputCandidate {
             path: dir.join(name),
             name,
-            known: Known::No,
+            proof: OwnershipProof::Never,
             bytes: Some(bytes.as_ref()),
         });
-        self.allow(dir, named)?;
+        self.check_allowed(dir, named)?;
         atomic_file::write_all(dir, files)
     }
 
@@ -207,19 +218,19 @@ impl Output {
         files: &[(&str, B)],
         manifest: (&str, &[u8]),
     ) -> anyhow::Result<Vec<String>> {
-        names_folder(dir)?;
+        check_folder_name(dir)?;
         for (name, _) in files {
             ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
         }
-        let _turn = atomic_file::take_turn(dir)?;
-        let before = Manifest::read(dir, manifest.0);
+        let _turn = atomic_file::lock_folder(dir)?;
+        let before = OutputManifest::read(dir, manifest.0);
         let all = files.iter().map(|(name, bytes)| (*name, bytes.as_ref())).chain([manifest]);
-        self.allow(
+        self.check_allowed(
             dir,
-            all.map(|(name, bytes)| Candidate {
+            all.map(|(name, bytes)| OutputCandidate {
                 path: dir.join(name),
                 name,
-                known: Known::Listed(&before, name),
+                proof: OwnershipProof::Listed(&before, name),
                 bytes: Some(bytes),
             }),
         )?;
@@ -227,13 +238,13 @@ impl Output {
         // If the process is killed between the renames, files of the previous run and of this one remain: both are
         // recognised.
         let announced = before.announce(dir, files)?;
-        staged.publish()?;
+        staged.commit()?;
         let mut changed = Vec::new();
         for name in before.names().filter(|name| files.iter().all(|(written, _)| written != name)) {
             let path = dir.join(name);
             match path.symlink_metadata() {
                 Err(_) => {}
-                Ok(_) if self.reads(&path) => {}
+                Ok(_) if self.is_input(&path) => {}
                 Ok(_) if before.is_as_listed(name, &path) => std::fs::remove_file(&path)
                     .with_context(|| format!("cannot remove {}", path.display()))?,
                 Ok(_) => changed.push(name.to_owned()),
@@ -246,11 +257,11 @@ impl Output {
     }
 
     /// Fails if any of these files must not be written.
-    fn allow<'a>(
+    fn check_allowed<'a>(
         &self,
         at: &Path,
-        files: impl IntoIterator<Item = Candidate<'a>>,
-    ) -> Result<(), Refused> {
+        files: impl IntoIterator<Item = OutputCandidate<'a>>,
+    ) -> Result<(), WriteRefused> {
         let mut found = Vec::new();
         for file in files {
             if let Some(obstacle) = self.obstacle(&file)
@@ -259,55 +270,61 @@ impl Output {
                 found.push((file.path, obstacle));
             }
         }
-        if found.is_empty() { Ok(()) } else { Err(Refused::new(at, &found)) }
+        if found.is_empty() { Ok(()) } else { Err(WriteRefused::new(at, &found)) }
     }
 
     /// Whether the command reads this file, under this name or another.
-    fn reads(&self, path: &Path) -> bool {
-        Identity::of(path).is_some_and(|file| self.inputs.iter().any(|input| input.is(&file)))
+    fn is_input(&self, path: &Path) -> bool {
+        FileIdentity::of(path)
+            .is_some_and(|file| self.inputs.iter().any(|input| input.is_same(&file)))
     }
 
-    fn obstacle(&self, Candidate { path, name, known, bytes }: &Candidate) -> Option<Obstacle> {
-        if manifest::passes_a_link(name, path) {
-            return Some(Obstacle::Linked);
+    fn obstacle(
+        &self,
+        OutputCandidate { path, name, proof: known, bytes }: &OutputCandidate,
+    ) -> Option<WriteObstacle> {
+        if manifest::passes_link(name, path) {
+            return Some(WriteObstacle::Linked);
         }
         let there = path.symlink_metadata().ok()?;
-        if self.reads(path) {
-            return Some(Obstacle::Input);
+        if self.is_input(path) {
+            return Some(WriteObstacle::Input);
         }
         if path.is_dir() {
-            return Some(Obstacle::Folder);
+            return Some(WriteObstacle::Folder);
         }
         if !there.is_file() {
-            return Some(Obstacle::NoFile);
+            return Some(WriteObstacle::NotRegularFile);
         }
-        if bytes.is_some_and(|bytes| holds(path, bytes)) {
+        if bytes.is_some_and(|bytes| has_bytes(path, bytes)) {
             return None;
         }
         if there.permissions().readonly() {
-            return Some(Obstacle::Protected);
+            return Some(WriteObstacle::ReadOnly);
         }
         match known {
-            Known::BySameBytes if bytes.is_none() => None,
+            OwnershipProof::SameBytes if bytes.is_none() => None,
             // CI systems create an empty file beforehand, for a summary to be written into.
-            Known::Marked(mark) if there.len() == 0 || is_marked(path, mark) => None,
-            Known::Listed(manifest, name) if manifest.is_as_listed(name, path) => None,
-            Known::Listed(manifest, name) if manifest.lists(name) => Some(Obstacle::Changed),
-            _ => Some(Obstacle::Unknown),
+            OwnershipProof::Marked(mark) if there.len() == 0 || is_marked(path, mark) => None,
+            OwnershipProof::Listed(manifest, name) if manifest.is_as_listed(name, path) => None,
+            OwnershipProof::Listed(manifest, name) if manifest.lists(name) => {
+                Some(WriteObstacle::Changed)
+            }
+            _ => Some(WriteObstacle::Unknown),
         }
     }
 }
 
 /// Rejects names that do not name a folder. An empty name, as from an unset variable, would otherwise mean the
 /// current folder.
-fn names_folder(dir: &Path) -> Result<(), Refused> {
+fn check_folder_name(dir: &Path) -> Result<(), WriteRefused> {
     if dir.as_os_str().is_empty() {
-        return Err(Refused::misnamed(
+        return Err(WriteRefused::invalid_path(
             "the name of the folder to write into is empty; `.` is the one that you are in",
         ));
     }
     if dir.as_os_str() == "-" {
-        return Err(Refused::misnamed(
+        return Err(WriteRefused::invalid_path(
             "`-` stands for stdout, and several files are written: name a folder, or write ./- for one of that name",
         ));
     }
@@ -320,7 +337,7 @@ fn is_inside(name: &str) -> bool {
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-fn holds(path: &Path, bytes: &[u8]) -> bool {
+fn has_bytes(path: &Path, bytes: &[u8]) -> bool {
     path.metadata().is_ok_and(|there| there.is_file() && there.len() == bytes.len() as u64)
         && std::fs::read(path).is_ok_and(|found| found == bytes)
 }
@@ -329,7 +346,7 @@ fn is_marked(path: &Path, mark: &str) -> bool {
     let mut start = Vec::new();
     // Opening a pipe would block until a process writes to it.
     let plain = path.metadata().is_ok_and(|there| there.is_file());
-    let mut read = || File::open(path)?.take(MARK_WITHIN).read_to_end(&mut start);
+    let mut read = || File::open(path)?.take(MARK_SEARCH_BYTES).read_to_end(&mut start);
     plain && read().is_ok() && start.windows(mark.len()).any(|window| window == mark.as_bytes())
 }
 

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::slots::{Slot, Sort};
+use super::value_slots::{SlotKind, ValueSlot};
 
 /// A person or party, with every place that mentions it.
 #[derive(Clone, Debug)]
-pub(super) struct Actor {
+pub(super) struct SentenceActor {
     /// The first mention, with its article.
     pub form: String,
     pub mentions: Vec<Range<usize>>,
@@ -43,7 +43,7 @@ static NAME: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Defined terms that are not persons.
 #[rustfmt::skip]
-const THINGS: &[&str] = &[
+const NON_PERSONS: &[&str] = &[
     "Agreement", "Products", "Product", "Services", "Service", "Territory", "Term", "Section", "Article", "Exhibit", "Schedule",
     "Information", "Party", "Parties", "Notice", "Notices", "Software", "Trademarks", "Property", "Law", "Laws", "Board", "State", "States",
     "Work", "Works", "Invoices", "Invoice", "Royalties", "Royalty", "Fees", "Fee", "Data", "Site", "Website", "Content", "Effective", "Net",
@@ -53,23 +53,23 @@ const THINGS: &[&str] = &[
 ];
 
 /// Words before a role that make it a different or an indefinite person.
-const OTHERS: [&str; 16] = [
+const INDEFINITE_WORDS: [&str; 16] = [
     "a", "an", "any", "each", "such", "its", "either", "our", "your", "no", "another", "this",
     "every", "other", "their", "both",
 ];
 
 /// All actors of a sentence. An actor is left out if any of its mentions is ambiguous.
-pub(super) fn actors(text: &str, slots: &[Slot]) -> Vec<Actor> {
-    let mut all: Vec<Actor> = Vec::new();
+pub(super) fn actors(text: &str, slots: &[ValueSlot]) -> Vec<SentenceActor> {
+    let mut all: Vec<SentenceActor> = Vec::new();
     let mut add = |key: String, range: Range<usize>| {
         let form = text[range.clone()].to_owned();
         match all.iter_mut().find(|actor| actor.key == key) {
             Some(actor) => actor.mentions.push(range),
-            None => all.push(Actor { form, mentions: vec![range], key }),
+            None => all.push(SentenceActor { form, mentions: vec![range], key }),
         }
     };
-    let parties = slots.iter().filter(|slot| slot.sort == Sort::Party);
-    let parties: Vec<&Slot> = parties.collect();
+    let parties = slots.iter().filter(|slot| slot.kind == SlotKind::Party);
+    let parties: Vec<&ValueSlot> = parties.collect();
     for party in &parties {
         add(party.value.to_string(), party.range.clone());
     }
@@ -85,7 +85,11 @@ pub(super) fn actors(text: &str, slots: &[Slot]) -> Vec<Actor> {
             continue;
         }
         let key = role.as_str().to_lowercase();
-        if alone(text, &range, the.is_some()) { add(key, range) } else { spoiled.push(key) }
+        if is_complete_name(text, &range, the.is_some()) {
+            add(key, range)
+        } else {
+            spoiled.push(key)
+        }
     }
     // In contracts, short names are recognised by the duties they have.
     let duties =
@@ -94,7 +98,7 @@ pub(super) fn actors(text: &str, slots: &[Slot]) -> Vec<Actor> {
         .captures_iter(text)
         .filter(|_| duties)
         .filter_map(|c| Some(c.name("a").or(c.name("b"))?.as_str()))
-        .filter(|name| !THINGS.contains(name) && !ROLE.is_match(name) && !abstract_noun(name))
+        .filter(|name| !NON_PERSONS.contains(name) && !ROLE.is_match(name) && !abstract_noun(name))
         .collect();
     for name in names {
         for (at, _) in text.match_indices(name) {
@@ -104,7 +108,7 @@ pub(super) fn actors(text: &str, slots: &[Slot]) -> Vec<Actor> {
                 continue;
             }
             let key = name.to_lowercase();
-            if alone(text, &range, false) { add(key, range) } else { spoiled.push(key) }
+            if is_complete_name(text, &range, false) { add(key, range) } else { spoiled.push(key) }
         }
     }
     for actor in &mut all {
@@ -120,12 +124,12 @@ fn abstract_noun(name: &str) -> bool {
 }
 
 /// Whether the range is a complete name of an actor: not a part of `Customer Data`, and not `such Customer`.
-fn alone(text: &str, range: &Range<usize>, the: bool) -> bool {
+fn is_complete_name(text: &str, range: &Range<usize>, the: bool) -> bool {
     let before = &text[..range.start];
     let after = &text[range.end..];
     let last = before.split_whitespace().next_back().unwrap_or("");
     let bare = last.trim_matches(|c: char| !c.is_alphanumeric());
-    let attribute = !the && OTHERS.contains(&bare.to_lowercase().as_str());
+    let attribute = !the && INDEFINITE_WORDS.contains(&bare.to_lowercase().as_str());
     let long_name = !the
         && last == bare
         && last.starts_with(char::is_uppercase)

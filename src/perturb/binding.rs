@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::edit::{Change, exchange};
-use super::slots::{Slot, Sort};
-use crate::value::Value;
+use super::edit::{SentenceChange, exchange};
+use super::value_slots::{SlotKind, ValueSlot};
+use crate::value::TypedValue;
 
 /// Words between two values that link both to the same thing, or make them the ends of a range.
-const JOINED: [&str; 17] = [
+const LINKING_WORDS: [&str; 17] = [
     "and",
     "or",
     "to",
@@ -28,12 +28,12 @@ const JOINED: [&str; 17] = [
 ];
 
 /// All exchanges of two values of the same kind.
-pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
+pub(super) fn changes(text: &str, slots: &[ValueSlot]) -> Vec<SentenceChange> {
     let mut all = Vec::new();
     for (i, a) in slots.iter().enumerate() {
         for b in &slots[i + 1..] {
             let differ = a.value != b.value && text[a.range.clone()] != text[b.range.clone()];
-            if a.sort == b.sort && differ && !joined(text, a, b) && fits(text, a, b) {
+            if a.kind == b.kind && differ && !joined(text, a, b) && fits(text, a, b) {
                 all.push(exchange(text, &a.range, &b.range));
             }
         }
@@ -42,13 +42,13 @@ pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
 }
 
 /// Whether two values are linked, so that their order makes no difference; `respectively` makes the order matter.
-fn joined(text: &str, a: &Slot, b: &Slot) -> bool {
+fn joined(text: &str, a: &ValueSlot, b: &ValueSlot) -> bool {
     let between = text[a.range.end..b.range.start].trim().to_lowercase();
-    JOINED.contains(&between.as_str()) && !text.contains("respectively")
+    LINKING_WORDS.contains(&between.as_str()) && !text.contains("respectively")
 }
 
 /// Whether each value is grammatical in the place of the other.
-fn fits(text: &str, a: &Slot, b: &Slot) -> bool {
+fn fits(text: &str, a: &ValueSlot, b: &ValueSlot) -> bool {
     let words = |range: &Range<usize>| &text[range.clone()];
     let form = |range: &Range<usize>| {
         let apostrophe = text[range.end..].starts_with(['\'', '\u{2019}']);
@@ -56,18 +56,18 @@ fn fits(text: &str, a: &Slot, b: &Slot) -> bool {
         let plural = words(range).ends_with('s');
         (apostrophe, hyphen, plural)
     };
-    match a.sort {
-        Sort::Duration => {
+    match a.kind {
+        SlotKind::Duration => {
             let (a, b) = (form(&a.range), form(&b.range));
             // `30 days' notice` needs a genitive, and a plural before the apostrophe.
             a.1 == b.1 && (a.2 == b.2 || !a.0 && !b.0)
         }
-        Sort::Number => {
-            let one = |slot: &Slot| slot.value == Value::Number(1.0);
+        SlotKind::Number => {
+            let one = |slot: &ValueSlot| slot.value == TypedValue::Number(1.0);
             !one(a) && !one(b)
         }
         // Names followed by brackets or by a definition are listed one after the other.
-        Sort::Party => {
+        SlotKind::Party => {
             text[a.range.end..b.range.start].contains(" (") || text[a.range.end..].starts_with(" (")
         }
         _ => true,

@@ -3,14 +3,14 @@
 use crate::kernel::rng;
 
 /// A stream of random draws.
-pub(super) struct Draws {
+pub(super) struct SentenceDraws {
     key: u64,
     next: u64,
 }
 
-impl Draws {
-    pub fn new(seed: u64, text: &str, site: &str) -> Draws {
-        Draws { key: rng::key(seed, text, site), next: 0 }
+impl SentenceDraws {
+    pub fn new(seed: u64, text: &str, site: &str) -> SentenceDraws {
+        SentenceDraws { key: rng::key(seed, text, site), next: 0 }
     }
 
     /// The next 64 random bits.

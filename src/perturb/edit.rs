@@ -8,49 +8,52 @@ use regex::Regex;
 
 /// The replacement of a byte range.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Edit {
+pub(super) struct SentenceEdit {
     pub range: Range<usize>,
-    pub with: String,
+    pub replacement: String,
 }
 
 /// The edits of one change; their ranges do not overlap.
-pub(super) type Change = Vec<Edit>;
+pub(super) type SentenceChange = Vec<SentenceEdit>;
 
-impl Edit {
-    pub fn new(range: Range<usize>, with: impl Into<String>) -> Edit {
-        Edit { range, with: with.into() }
+impl SentenceEdit {
+    pub fn new(range: Range<usize>, with: impl Into<String>) -> SentenceEdit {
+        SentenceEdit { range, replacement: with.into() }
     }
 }
 
 /// A change that exchanges the texts of two ranges.
-pub(super) fn exchange(text: &str, a: &Range<usize>, b: &Range<usize>) -> Change {
-    vec![Edit::new(a.clone(), &text[b.clone()]), Edit::new(b.clone(), &text[a.clone()])]
+pub(super) fn exchange(text: &str, a: &Range<usize>, b: &Range<usize>) -> SentenceChange {
+    vec![
+        SentenceEdit::new(a.clone(), &text[b.clone()]),
+        SentenceEdit::new(b.clone(), &text[a.clone()]),
+    ]
 }
 
 /// The sentence after a change.
-pub(super) fn apply(text: &str, change: &[Edit]) -> String {
-    let mut edits: Vec<&Edit> = change.iter().collect();
+pub(super) fn apply(text: &str, change: &[SentenceEdit]) -> String {
+    let mut edits: Vec<&SentenceEdit> = change.iter().collect();
     edits.sort_by_key(|edit| edit.range.start);
     let mut out = String::with_capacity(text.len() + 16);
     let mut at = 0;
     for edit in edits {
         out.push_str(&text[at..edit.range.start]);
         // Decided on the output, since an earlier edit may have removed the beginning of the sentence.
-        let first = opens(&out);
+        let first = starts_sentence(&out);
         let start = out.len();
-        out.push_str(&edit.with);
+        out.push_str(&edit.replacement);
         at = edit.range.end;
         if first {
             let rest = &text[at..];
-            match edit.with.is_empty() {
-                false => out = out[..start].to_owned() + &capitalised(&edit.with),
+            match edit.replacement.is_empty() {
+                false => out = out[..start].to_owned() + &capitalised(&edit.replacement),
                 true => {
                     out.push_str(&capitalised(rest.get(..1).unwrap_or("")));
                     at += rest.get(..1).map_or(0, str::len);
                 }
             }
         }
-        mend_article(&mut out, start, &text[at..]);
+        correct_article(&mut out, start, &text[at..]);
     }
     out.push_str(&text[at..]);
     out
@@ -61,7 +64,7 @@ static ARTICLE: LazyLock<Regex> =
 
 /// Corrects an indefinite article right before `start`, where the text continues with `out[start..]` and
 /// then `rest`.
-fn mend_article(out: &mut String, start: usize, rest: &str) {
+fn correct_article(out: &mut String, start: usize, rest: &str) {
     let Some(article) = ARTICLE.captures(&out[..start]).and_then(|c| c.get(1).or(c.get(2))) else {
         return;
     };
@@ -81,7 +84,7 @@ fn sounds_as_vowel(word: &str) -> bool {
 }
 
 /// Whether a sentence starts after this text: it is empty, or a number such as `14.1(b)` or `Section 2:`.
-pub(super) fn opens(before: &str) -> bool {
+pub(super) fn starts_sentence(before: &str) -> bool {
     let numbering = |word: &str| {
         let letters = |pair: &[u8]| pair.iter().all(u8::is_ascii_alphabetic);
         ["Section", "Article", "Clause"].contains(&word) || !word.as_bytes().windows(2).any(letters)
@@ -115,7 +118,7 @@ mod tests {
     fn a_change_keeps_the_sentence_well_formed() {
         let change = |text: &str, from: &str, with: &str| {
             let start = text.find(from).unwrap();
-            apply(text, &[Edit::new(start..start + from.len(), with)])
+            apply(text, &[SentenceEdit::new(start..start + from.len(), with)])
         };
         assert_eq!(change("It is a non-exclusive right.", "non-", ""), "It is an exclusive right.");
         assert_eq!(change("Grants an exclusive use.", "exclusive", "sole"), "Grants a sole use.");

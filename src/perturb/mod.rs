@@ -20,19 +20,19 @@ mod paraphrase;
 mod role_swap;
 mod rule;
 mod sentence;
-mod slots;
 mod temporal;
+mod value_slots;
 
 use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use crate::world::triplet::Triplet;
-use draws::Draws;
+use crate::world::triplet::TextTriplet;
+use draws::SentenceDraws;
 
 /// How a near-miss differs from the anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum NearMissKind {
     Negation,
     RoleSwap,
     Binding,
@@ -41,32 +41,32 @@ pub enum Kind {
     Temporal,
 }
 
-impl Kind {
-    pub const ALL: [Kind; 6] = [
-        Kind::Negation,
-        Kind::RoleSwap,
-        Kind::Binding,
-        Kind::Number,
-        Kind::QuantifierModal,
-        Kind::Temporal,
+impl NearMissKind {
+    pub const ALL: [NearMissKind; 6] = [
+        NearMissKind::Negation,
+        NearMissKind::RoleSwap,
+        NearMissKind::Binding,
+        NearMissKind::Number,
+        NearMissKind::QuantifierModal,
+        NearMissKind::Temporal,
     ];
 
     /// The name of a triplet's category.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Negation => "negation",
-            Kind::RoleSwap => "role_swap",
-            Kind::Binding => "binding",
-            Kind::Number => "number",
-            Kind::QuantifierModal => "quantifier_modal",
-            Kind::Temporal => "temporal",
+            NearMissKind::Negation => "negation",
+            NearMissKind::RoleSwap => "role_swap",
+            NearMissKind::Binding => "binding",
+            NearMissKind::Number => "number",
+            NearMissKind::QuantifierModal => "quantifier_modal",
+            NearMissKind::Temporal => "temporal",
         }
     }
 }
 
 /// The positive of each triplet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Positive {
+pub enum TripletPositive {
     /// The anchor itself.
     Identity,
     /// A paraphrase of the anchor; a sentence without one is left out.
@@ -75,18 +75,18 @@ pub enum Positive {
 
 /// What to generate.
 #[derive(Clone, Debug)]
-pub struct Options {
-    pub kinds: Vec<Kind>,
+pub struct NearMissOptions {
+    pub kinds: Vec<NearMissKind>,
     pub seed: u64,
     /// The maximum number of triplets of each kind, sampled from the sentences; `None` means all.
     pub per_kind: Option<usize>,
-    pub positive: Positive,
+    pub positive: TripletPositive,
 }
 
 /// The counts of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count {
-    pub kind: Kind,
+pub struct NearMissCount {
+    pub kind: NearMissKind,
     /// Sentences with a near-miss of this kind.
     pub possible: usize,
     /// Those of them that have no paraphrase, if one is requested.
@@ -96,29 +96,29 @@ pub struct Count {
 
 /// The generated triplets, with counts.
 #[derive(Clone, Debug, Default)]
-pub struct NearMisses {
+pub struct NearMissTriplets {
     /// Sorted by kind, then in the order of the texts.
-    pub triplets: Vec<Triplet>,
-    pub counts: Vec<Count>,
+    pub triplets: Vec<TextTriplet>,
+    pub counts: Vec<NearMissCount>,
     /// The number of distinct usable sentences and rows.
     pub sentences: usize,
 }
 
 /// Generates the near-misses of all sentences of the texts.
-pub fn near_misses(texts: &[String], options: &Options) -> NearMisses {
+pub fn near_misses(texts: &[String], options: &NearMissOptions) -> NearMissTriplets {
     let parts: Vec<Vec<String>> = texts.par_iter().map(|text| sentence::usable(text)).collect();
     // Duplicates are dropped in the order of the texts, so the sequence is deterministic.
     let mut seen = HashSet::new();
     let all = parts.into_iter().flatten().filter(|sentence| seen.insert(sentence.clone()));
     let all: Vec<String> = all.collect();
 
-    let mut result = NearMisses { sentences: all.len(), ..NearMisses::default() };
+    let mut result = NearMissTriplets { sentences: all.len(), ..NearMissTriplets::default() };
     for &kind in &options.kinds {
-        let of = |sentence: &String| of_kind(sentence, kind, options);
-        let found: Vec<(Option<Triplet>, &String)> =
+        let of = |sentence: &String| near_miss(sentence, kind, options);
+        let found: Vec<(Option<TextTriplet>, &String)> =
             all.par_iter().filter_map(|sentence| Some((of(sentence)?, sentence))).collect();
         let possible = found.len();
-        let mut kept: Vec<(Triplet, &String)> = found
+        let mut kept: Vec<(TextTriplet, &String)> = found
             .into_iter()
             .filter_map(|(triplet, sentence)| Some((triplet?, sentence)))
             .collect();
@@ -126,16 +126,19 @@ pub fn near_misses(texts: &[String], options: &Options) -> NearMisses {
         if let Some(most) = options.per_kind {
             sample(&mut kept, most, options.seed, kind);
         }
-        result.counts.push(Count { kind, possible, not_reworded, written: kept.len() });
+        result.counts.push(NearMissCount { kind, possible, not_reworded, written: kept.len() });
         result.triplets.extend(kept.into_iter().map(|(triplet, _)| triplet));
     }
     result
 }
 
 /// Samples `most` of the triplets, keeping their order. The sample depends on the sentences, not on their positions.
-fn sample(kept: &mut Vec<(Triplet, &String)>, most: usize, seed: u64, kind: Kind) {
+fn sample(kept: &mut Vec<(TextTriplet, &String)>, most: usize, seed: u64, kind: NearMissKind) {
     let lot = |sentence: &str| {
-        (Draws::new(seed, sentence, &format!("sample {}", kind.name())).bits(), sentence.to_owned())
+        (
+            SentenceDraws::new(seed, sentence, &format!("sample {}", kind.name())).bits(),
+            sentence.to_owned(),
+        )
     };
     let mut lots: Vec<(u64, String)> = kept.iter().map(|(_, s)| lot(s)).collect();
     if lots.len() > most {
@@ -147,16 +150,20 @@ fn sample(kept: &mut Vec<(Triplet, &String)>, most: usize, seed: u64, kind: Kind
 }
 
 /// The near-miss of one sentence; the outer `None` means that there is none, the inner that there is no paraphrase.
-fn of_kind(sentence: &str, kind: Kind, options: &Options) -> Option<Option<Triplet>> {
-    let mut draws = Draws::new(options.seed, sentence, kind.name());
-    let slots = slots::slots(sentence);
+fn near_miss(
+    sentence: &str,
+    kind: NearMissKind,
+    options: &NearMissOptions,
+) -> Option<Option<TextTriplet>> {
+    let mut draws = SentenceDraws::new(options.seed, sentence, kind.name());
+    let slots = value_slots::slots(sentence);
     let changes = match kind {
-        Kind::Negation => negation::changes(sentence),
-        Kind::RoleSwap => role_swap::changes(sentence, &slots),
-        Kind::Binding => binding::changes(sentence, &slots),
-        Kind::Number => number::changes(sentence, &slots, &mut draws),
-        Kind::QuantifierModal => modal::changes(sentence),
-        Kind::Temporal => temporal::changes(sentence),
+        NearMissKind::Negation => negation::changes(sentence),
+        NearMissKind::RoleSwap => role_swap::changes(sentence, &slots),
+        NearMissKind::Binding => binding::changes(sentence, &slots),
+        NearMissKind::Number => number::changes(sentence, &slots, &mut draws),
+        NearMissKind::QuantifierModal => modal::changes(sentence),
+        NearMissKind::Temporal => temporal::changes(sentence),
     };
     // A change can reproduce the original text; that is not a near-miss.
     let negative = edit::apply(sentence, draws.pick(&changes)?);
@@ -164,10 +171,10 @@ fn of_kind(sentence: &str, kind: Kind, options: &Options) -> Option<Option<Tripl
         return None;
     }
     let positive = match options.positive {
-        Positive::Identity => Some(sentence.to_owned()),
-        Positive::Paraphrase => reworded(sentence, options.seed),
+        TripletPositive::Identity => Some(sentence.to_owned()),
+        TripletPositive::Paraphrase => paraphrased(sentence, options.seed),
     };
-    Some(positive.map(|positive| Triplet {
+    Some(positive.map(|positive| TextTriplet {
         anchor: sentence.to_owned(),
         positive,
         negative: Some(negative),
@@ -176,9 +183,9 @@ fn of_kind(sentence: &str, kind: Kind, options: &Options) -> Option<Option<Tripl
 }
 
 /// A paraphrase of the sentence; `None` if no rule applies.
-fn reworded(sentence: &str, seed: u64) -> Option<String> {
-    let slots = slots::slots(sentence);
-    let mut draws = Draws::new(seed, sentence, "paraphrase");
+fn paraphrased(sentence: &str, seed: u64) -> Option<String> {
+    let slots = value_slots::slots(sentence);
+    let mut draws = SentenceDraws::new(seed, sentence, "paraphrase");
     let change = paraphrase::change(sentence, &slots, &mut draws)?;
     Some(edit::apply(sentence, &change)).filter(|reworded| reworded != sentence)
 }

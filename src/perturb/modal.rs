@@ -5,19 +5,19 @@
 
 use std::sync::LazyLock;
 
-use super::edit::Change;
-use super::rule::{Rule, Written, rules, uses};
+use super::edit::SentenceChange;
+use super::rule::{RewriteRule, RuleSource, applications, compile_rules};
 
 /// Words after a modal with which `shall` and `may` mean the same.
 const NEGATED: &str = "not|only|in no|never|neither|nor|no";
 /// Negated subjects.
-const NOBODY: &str = r"(?:no|neither|nothing|nor|never|none)\b.*";
+const NEGATED_SUBJECT: &str = r"(?:no|neither|nothing|nor|never|none)\b.*";
 
 #[rustfmt::skip]
-const TABLE: &[Written] = &[
-    ("(?-i:shall|must)", "may", NOBODY, NEGATED),
+const TABLE: &[RuleSource] = &[
+    ("(?-i:shall|must)", "may", NEGATED_SUBJECT, NEGATED),
     ("(?-i:will)", "may", r"at|good|the|a|free|own|of|his|her|(?:no|neither|nothing|nor|never|none)\b.*", NEGATED),
-    ("(?-i:may)", "shall/must", NOBODY, "not|only|be applicable|be necessary|be required|be amended|arise|have been"),
+    ("(?-i:may)", "shall/must", NEGATED_SUBJECT, "not|only|be applicable|be necessary|be required|be amended|arise|have been"),
     ("is required to", "may", "not", NEGATED),
     ("is entitled to", "is required to", "not", NEGATED),
     ("shall be entitled to", "shall be required to", "", NEGATED),
@@ -56,8 +56,8 @@ const TABLE: &[Written] = &[
     ("the lowest", "the highest", "", ""),
 ];
 
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(TABLE));
+static RULES: LazyLock<Vec<RewriteRule>> = LazyLock::new(|| compile_rules(TABLE));
 
-pub(super) fn changes(text: &str) -> Vec<Change> {
-    uses(&RULES, text)
+pub(super) fn changes(text: &str) -> Vec<SentenceChange> {
+    applications(&RULES, text)
 }

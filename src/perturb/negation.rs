@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::edit::{Change, Edit, in_case_of};
-use super::rule::{Rule, Written, rules, uses};
+use super::edit::{SentenceChange, SentenceEdit, in_case_of};
+use super::rule::{RewriteRule, RuleSource, applications, compile_rules};
 
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is valid")
@@ -22,12 +22,12 @@ static PERFECT: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(?<verb>has|have|had)\s+(?<next>been|made|given|taken|become|received|agreed|begun|won|shown|led|[a-z]{3,}ed)\b",
     )
 });
-static FULL: LazyLock<Regex> = LazyLock::new(|| {
+static FULL_VERB: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"\b(?<verb>requires|includes|contains|applies|constitutes|survives|renews|provides|entitles|permits|allows|prevents|agrees|consists|depends|belongs|remains|grants|warrants|expires|terminates|covers|governs|extends|exceeds|obliges)\s+(?<next>[a-z]+|[A-Z][a-z]+)",
     )
 });
-static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
+static NEGATED_VERB: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"\b(?<verb>shall|will|must|may|could|should|would|is|are|was|were|has|have|had|can|do|does)(?<not>\s+not)\s+(?<next>[a-z]+)",
     )
@@ -65,7 +65,7 @@ const NOT_BEFORE: [&str; 28] = [
     "of",
 ];
 /// Words after `not` that form a unit with it.
-const BOUND: [&str; 18] = [
+const BOUND_TO_NOT: [&str; 18] = [
     "only",
     "less",
     "more",
@@ -91,7 +91,7 @@ const NEGATIVE: [&str; 11] = [
 ];
 
 #[rustfmt::skip]
-const TABLE: &[Written] = &[
+const TABLE: &[RuleSource] = &[
     ("unless", "if", "", "otherwise|and|or|the context"),
     (r"(?<x>no) [\w-]+(?: [\w-]+)? (?:shall|may|will|is)", "any", "in|there is|of|or|and", "event|longer|more|less|later"),
     (r"(?<x>neither) party", "each", "", ""),
@@ -119,14 +119,14 @@ const TABLE: &[Written] = &[
     (r"status: (?<x>active)", "not active", "", ""),
 ];
 
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(TABLE));
+static RULES: LazyLock<Vec<RewriteRule>> = LazyLock::new(|| compile_rules(TABLE));
 
-pub(super) fn changes(text: &str) -> Vec<Change> {
-    let mut all = uses(&RULES, text);
+pub(super) fn changes(text: &str) -> Vec<SentenceChange> {
+    let mut all = applications(&RULES, text);
     // With `nor`, adding or removing one `not` would leave half of a pair.
     if !text.contains(" nor ") {
-        all.extend(put_in(text));
-        all.extend(taken_out(text));
+        all.extend(insertions(text));
+        all.extend(removals(text));
     }
     all
 }
@@ -143,7 +143,7 @@ fn parts<'t>(captures: &Captures<'t>) -> Option<(regex::Match<'t>, &'t str)> {
 }
 
 /// All changes that insert a negation at a verb.
-fn put_in(text: &str) -> Vec<Change> {
+fn insertions(text: &str) -> Vec<SentenceChange> {
     let negated = |before: &[String]| {
         before.iter().rev().take(10).any(|word| NEGATIVE.contains(&word.as_str()))
     };
@@ -170,9 +170,9 @@ fn put_in(text: &str) -> Vec<Change> {
         } else {
             format!("{} not", verb.as_str())
         };
-        all.push(vec![Edit::new(verb.range(), with)]);
+        all.push(vec![SentenceEdit::new(verb.range(), with)]);
     }
-    for captures in FULL.captures_iter(text) {
+    for captures in FULL_VERB.captures_iter(text) {
         let Some((verb, next)) = parts(&captures) else { continue };
         let before = clause(text, verb.start());
         // One of several coordinated verbs: it would be unclear which of them one `not` negates.
@@ -181,42 +181,45 @@ fn put_in(text: &str) -> Vec<Change> {
         if joined || negated(&before) {
             continue;
         }
-        all.push(vec![Edit::new(verb.range(), format!("does not {}", plain(verb.as_str())))]);
+        all.push(vec![SentenceEdit::new(
+            verb.range(),
+            format!("does not {}", base_form(verb.as_str())),
+        )]);
     }
     all
 }
 
 /// All changes that remove a `not`.
-fn taken_out(text: &str) -> Vec<Change> {
+fn removals(text: &str) -> Vec<SentenceChange> {
     let mut all = Vec::new();
-    for captures in NEGATED.captures_iter(text) {
+    for captures in NEGATED_VERB.captures_iter(text) {
         let (Some((verb, next)), Some(not)) = (parts(&captures), captures.name("not")) else {
             continue;
         };
-        if BOUND.contains(&next) {
+        if BOUND_TO_NOT.contains(&next) {
             continue;
         }
         let edit = match verb.as_str() {
             "does" => {
                 let end = not.end() + (captures[0].len() - (not.end() - verb.start()));
-                Edit::new(verb.start()..end, third_person(next))
+                SentenceEdit::new(verb.start()..end, third_person(next))
             }
             "do" => {
                 let space = text[not.end()..].find(|c: char| !c.is_whitespace()).unwrap_or(0);
-                Edit::new(verb.start()..not.end() + space, "")
+                SentenceEdit::new(verb.start()..not.end() + space, "")
             }
-            _ => Edit::new(not.range(), ""),
+            _ => SentenceEdit::new(not.range(), ""),
         };
         all.push(vec![edit]);
     }
     for (at, cannot) in text.match_indices("cannot ") {
-        all.push(vec![Edit::new(at..at + cannot.len(), in_case_of(cannot, "can "))]);
+        all.push(vec![SentenceEdit::new(at..at + cannot.len(), in_case_of(cannot, "can "))]);
     }
     all
 }
 
 /// The base form of a verb: `apply` for `applies`.
-fn plain(verb: &str) -> String {
+fn base_form(verb: &str) -> String {
     match verb.strip_suffix("ies") {
         Some(stem) => format!("{stem}y"),
         None => verb.strip_suffix('s').unwrap_or(verb).to_owned(),

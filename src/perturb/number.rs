@@ -5,23 +5,27 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::draws::Draws;
-use super::edit::{Change, Edit, in_case_of};
-use super::slots::{Slot, Sort};
-use crate::extract::count::counts;
-use crate::spell;
-use crate::value::Value;
+use super::draws::SentenceDraws;
+use super::edit::{SentenceChange, SentenceEdit, in_case_of};
+use super::value_slots::{SlotKind, ValueSlot};
+use crate::extract::count::known_numbers;
+use crate::number_words;
+use crate::value::TypedValue;
 
 /// The maximum number of years by which a date or a year is moved.
-const YEARS: usize = 6;
+const MAX_YEARS: usize = 6;
 
-pub(super) fn changes(text: &str, slots: &[Slot], draws: &mut Draws) -> Vec<Change> {
+pub(super) fn changes(
+    text: &str,
+    slots: &[ValueSlot],
+    draws: &mut SentenceDraws,
+) -> Vec<SentenceChange> {
     let mut all = Vec::new();
     for slot in slots {
-        let edit = match slot.sort {
-            Sort::Party => None,
-            Sort::Date => date(text, &slot.range, draws),
-            Sort::Year => year(text, &slot.range, draws),
+        let edit = match slot.kind {
+            SlotKind::Party => None,
+            SlotKind::Date => date(text, &slot.range, draws),
+            SlotKind::Year => year(text, &slot.range, draws),
             _ => amount(text, slot, draws),
         };
         all.extend(edit.map(|edit| vec![edit]));
@@ -53,7 +57,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// Moves a date to another month, if it names one and its day exists in all months; otherwise to another year.
-fn date(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
+fn date(text: &str, range: &Range<usize>, draws: &mut SentenceDraws) -> Option<SentenceEdit> {
     let written = &text[range.clone()];
     let days = written.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u32>().ok());
     let late = days.clone().any(|n| (29..=31).contains(&n));
@@ -61,7 +65,10 @@ fn date(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
         let others: Vec<&&str> =
             MONTHS.iter().filter(|m| !m.eq_ignore_ascii_case(month.as_str())).collect();
         let with = in_case_of(month.as_str(), draws.pick(&others)?);
-        return Some(Edit::new(range.start + month.start()..range.start + month.end(), with));
+        return Some(SentenceEdit::new(
+            range.start + month.start()..range.start + month.end(),
+            with,
+        ));
     }
     let found = YEAR.find(written)?;
     // The 29th of February does not exist in every year.
@@ -72,18 +79,18 @@ fn date(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
     year(text, &(range.start + found.start()..range.start + found.end()), draws)
 }
 
-fn year(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
+fn year(text: &str, range: &Range<usize>, draws: &mut SentenceDraws) -> Option<SentenceEdit> {
     let year: usize = text[range.clone()].parse().ok()?;
-    let by = 1 + draws.below(YEARS);
+    let by = 1 + draws.below(MAX_YEARS);
     let with = if draws.below(2) == 0 { year + by } else { year - by };
-    Some(Edit::new(range.clone(), with.to_string()))
+    Some(SentenceEdit::new(range.clone(), with.to_string()))
 }
 
 /// Changes the count within a slot, if it has exactly one.
-fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
+fn amount(text: &str, slot: &ValueSlot, draws: &mut SentenceDraws) -> Option<SentenceEdit> {
     let range = &slot.range;
     let part = &text[range.clone()];
-    let found = counts(part);
+    let found = known_numbers(part);
     let [count] = found.as_slice() else { return None };
     let written = part[count.range.clone()].trim_end();
     // `14 (fourteen)` and `1 1/2` would have to change in two places.
@@ -92,10 +99,10 @@ fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
     }
     // A percentage up to 100 must not exceed 100 afterwards.
     let most = match slot.value {
-        Value::Percent(p) if p <= 100.0 => 100.0 / p,
+        TypedValue::Percent(p) if p <= 100.0 => 100.0 / p,
         _ => f64::INFINITY,
     };
-    let (new, plural) = other(written, most, draws)?;
+    let (new, plural) = different_number(written, most, draws)?;
     let start = range.start + count.range.start;
     let end = start + written.len();
     if plural {
@@ -103,26 +110,26 @@ fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
         let unit = &text[end..range.end];
         let pluralised = !unit.contains('-') && !unit.contains("(s)") && !unit.ends_with('s');
         let genitive = text[range.end..].starts_with(['\'', '\u{2019}']);
-        let word = slot.sort == Sort::Duration && pluralised && !genitive;
-        return word.then(|| Edit::new(start..range.end, format!("{new}{unit}s")));
+        let word = slot.kind == SlotKind::Duration && pluralised && !genitive;
+        return word.then(|| SentenceEdit::new(start..range.end, format!("{new}{unit}s")));
     }
-    Some(Edit::new(start..end, new))
+    Some(SentenceEdit::new(start..end, new))
 }
 
 static DIGITS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\d[\d,]*(?:\.\d+)?").expect("valid"));
 
 /// A different number in the same written form, and whether the old number was one.
-fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> {
+fn different_number(written: &str, most: f64, draws: &mut SentenceDraws) -> Option<(String, bool)> {
     let digits = DIGITS.find(written);
     let words_end = written.find('(').unwrap_or(written.len());
     let words = written[..words_end].trim();
     if words.starts_with(|c: char| c.is_alphabetic()) {
         let lower = words.to_lowercase();
         let parts: Vec<&str> = lower.split([' ', '-']).filter(|w| !w.is_empty()).collect();
-        let old = spell::number(&parts)?;
-        let new = moved(old, most, draws)?;
-        let spelled = spell::words(u32::try_from(new).ok().filter(|n| *n < 1000)?);
+        let old = number_words::parse_words(&parts)?;
+        let new = similar_number(old, most, draws)?;
+        let spelled = number_words::to_words(u32::try_from(new).ok().filter(|n| *n < 1000)?);
         let spelled = in_case_of(words, &spelled);
         let new = match digits {
             Some(digits) => {
@@ -142,8 +149,8 @@ fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> 
     let zeros = decimals.len() as u32;
     let unit = 10u64.checked_pow(zeros)?;
     let new = match mantissa % unit {
-        0 => moved(mantissa / unit, most, draws)?.checked_mul(unit)?,
-        _ => moved(mantissa, most, draws)?,
+        0 => similar_number(mantissa / unit, most, draws)?.checked_mul(unit)?,
+        _ => similar_number(mantissa, most, draws)?,
     };
     let parted = whole.contains(',');
     let mut with = thousands(new / unit, parted);
@@ -155,7 +162,7 @@ fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> 
 }
 
 /// A different number of similar size, at most `most` times as large, and never one.
-fn moved(n: u64, most: f64, draws: &mut Draws) -> Option<u64> {
+fn similar_number(n: u64, most: f64, draws: &mut SentenceDraws) -> Option<u64> {
     let mut choices = vec![n.checked_mul(2)?, n.checked_mul(3)?];
     choices.extend((n.is_multiple_of(2) && n > 2).then_some(n / 2));
     choices.extend((n < 20).then_some(n + 1));
@@ -184,7 +191,7 @@ fn thousands(n: u64, parted: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::perturb::slots::slots;
+    use crate::perturb::value_slots::slots;
 
     #[test]
     fn a_changed_number_is_written_as_it_was() {
@@ -197,11 +204,13 @@ mod tests {
             "It sold Thirty-Five cars to them.",
         ] {
             for seed in 0..20 {
-                for change in changes(text, &slots(text), &mut Draws::new(seed, text, "number")) {
+                for change in
+                    changes(text, &slots(text), &mut SentenceDraws::new(seed, text, "number"))
+                {
                     let new = super::super::edit::apply(text, &change);
                     let (old, new) = (slots(text), slots(&new));
                     assert_eq!(old.len(), new.len(), "{text}");
-                    assert_eq!(old[0].sort, new[0].sort);
+                    assert_eq!(old[0].kind, new[0].kind);
                     assert_ne!(old[0].value, new[0].value);
                 }
             }

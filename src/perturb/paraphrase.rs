@@ -6,19 +6,19 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::actors::actors;
-use super::draws::Draws;
-use super::edit::{Change, Edit, capitalised};
-use super::rule::{Rule, Written, rules, uses};
+use super::draws::SentenceDraws;
+use super::edit::{SentenceChange, SentenceEdit, capitalised};
+use super::rule::{RewriteRule, RuleSource, applications, compile_rules};
 use super::sentence::is_row;
-use super::slots::{Slot, Sort};
-use crate::spell;
-use crate::value::Value;
+use super::value_slots::{SlotKind, ValueSlot};
+use crate::number_words;
+use crate::value::TypedValue;
 
 /// Tenths of the possible rewordings that are applied, on average.
 const TENTHS: usize = 8;
 
 #[rustfmt::skip]
-const TABLE: &[Written] = &[
+const TABLE: &[RuleSource] = &[
     ("prior to", "before/in advance of", "", ""),
     ("before the", "prior to the", "the day|on or|or", "court|tax"),
     ("not less than", "at least/no less than", "", ""),
@@ -108,26 +108,30 @@ const TABLE: &[Written] = &[
     ("utilize", "use", "", ""),
 ];
 
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(TABLE));
+static RULES: LazyLock<Vec<RewriteRule>> = LazyLock::new(|| compile_rules(TABLE));
 
 /// A random selection of the possible rewordings, at least one; `None` if there is none.
-pub(super) fn change(text: &str, slots: &[Slot], draws: &mut Draws) -> Option<Change> {
+pub(super) fn change(
+    text: &str,
+    slots: &[ValueSlot],
+    draws: &mut SentenceDraws,
+) -> Option<SentenceChange> {
     if is_row(text) {
-        return reordered(text, draws);
+        return rotated_fields(text, draws);
     }
     // The passive moves most of the sentence, so it is not combined with other rewordings.
     if let Some(passive) = passive(text, slots) {
         return Some(passive);
     }
-    let mut all = uses(&RULES, text);
-    all.extend(slots.iter().filter_map(|slot| rewritten(text, slot)).map(|edit| vec![edit]));
-    let mut kept: Change = Vec::new();
+    let mut all = applications(&RULES, text);
+    all.extend(slots.iter().filter_map(|slot| rewritten_value(text, slot)).map(|edit| vec![edit]));
+    let mut kept: SentenceChange = Vec::new();
     // In random order, so that either of two overlapping rewordings may be applied.
-    let mut order: Vec<(u64, Change)> =
+    let mut order: Vec<(u64, SentenceChange)> =
         all.into_iter().map(|edits| (draws.bits(), edits)).collect();
     order.sort_by_key(|(bits, _)| *bits);
     for (bits, edits) in order {
-        let apart = |edit: &Edit| {
+        let apart = |edit: &SentenceEdit| {
             kept.iter().all(|k| k.range.end <= edit.range.start || edit.range.end <= k.range.start)
         };
         let drawn = kept.is_empty() || (bits % 10) < TENTHS as u64;
@@ -144,23 +148,23 @@ static SPELLED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A value in another written form.
-fn rewritten(text: &str, slot: &Slot) -> Option<Edit> {
+fn rewritten_value(text: &str, slot: &ValueSlot) -> Option<SentenceEdit> {
     let part = &text[slot.range.clone()];
-    match (&slot.sort, &slot.value) {
-        (Sort::Date, Value::Date(date)) => {
+    match (&slot.kind, &slot.value) {
+        (SlotKind::Date, TypedValue::Date(date)) => {
             let american = part.starts_with(|c: char| c.is_alphabetic());
             let format = if american { "%-d %B %Y" } else { "%B %-d, %Y" };
-            Some(Edit::new(slot.range.clone(), date.format(format).to_string()))
+            Some(SentenceEdit::new(slot.range.clone(), date.format(format).to_string()))
         }
-        (Sort::Percent, _) => {
+        (SlotKind::Percent, _) => {
             let with = match part.strip_suffix('%') {
                 Some(n) => format!("{n} percent"),
                 None => format!("{}%", part.strip_suffix(" percent")?),
             };
-            (!part.contains('(')).then(|| Edit::new(slot.range.clone(), with))
+            (!part.contains('(')).then(|| SentenceEdit::new(slot.range.clone(), with))
         }
-        (Sort::Duration | Sort::Number, _) => {
-            let found = crate::extract::count::counts(part);
+        (SlotKind::Duration | SlotKind::Number, _) => {
+            let found = crate::extract::count::known_numbers(part);
             let [count] = found.as_slice() else { return None };
             let written = part[count.range.clone()].trim_end();
             let start = slot.range.start + count.range.start;
@@ -171,13 +175,13 @@ fn rewritten(text: &str, slot: &Slot) -> Option<Edit> {
             } else if PLAIN.is_match(written) && after.starts_with(' ') {
                 let unit = after.split_whitespace().next().unwrap_or("");
                 let word = unit.len() > 2 && unit.starts_with(char::is_lowercase);
-                spell::words(written.parse().ok().filter(|_| word)?)
+                number_words::to_words(written.parse().ok().filter(|_| word)?)
             } else {
                 let lower = written.to_lowercase();
                 let words: Vec<&str> = lower.split([' ', '-']).collect();
-                spell::number(&words).filter(|n| *n > 1)?.to_string()
+                number_words::parse_words(&words).filter(|n| *n > 1)?.to_string()
             };
-            Some(Edit::new(range, with))
+            Some(SentenceEdit::new(range, with))
         }
         _ => None,
     }
@@ -211,7 +215,7 @@ static ACTIVE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The passive voice: `Each invoice shall be paid by A within ..` for `A shall pay each invoice within ..`.
-fn passive(text: &str, slots: &[Slot]) -> Option<Change> {
+fn passive(text: &str, slots: &[ValueSlot]) -> Option<SentenceChange> {
     let actors = actors(text, slots);
     let starts = |range: &&std::ops::Range<usize>| range.start == 0;
     let subject = actors.iter().flat_map(|a| &a.mentions).find(starts)?;
@@ -234,14 +238,14 @@ fn passive(text: &str, slots: &[Slot]) -> Option<Change> {
             capitalised(object.as_str().trim()),
             &captures["modal"]
         );
-        vec![Edit::new(0..subject.end + object.end(), with)]
+        vec![SentenceEdit::new(0..subject.end + object.end(), with)]
     })
 }
 
 /// Rotates the fields of a row.
-fn reordered(text: &str, draws: &mut Draws) -> Option<Change> {
+fn rotated_fields(text: &str, draws: &mut SentenceDraws) -> Option<SentenceChange> {
     let fields: Vec<&str> = text.split(" | ").collect();
     let by = 1 + draws.below(fields.len() - 1);
     let turned: Vec<&str> = fields[by..].iter().chain(&fields[..by]).copied().collect();
-    Some(vec![Edit::new(0..text.len(), turned.join(" | "))])
+    Some(vec![SentenceEdit::new(0..text.len(), turned.join(" | "))])
 }

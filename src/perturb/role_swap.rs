@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::actors::{Actor, actors};
-use super::edit::{Change, Edit, exchange, opens};
-use super::slots::Slot;
+use super::actors::{SentenceActor, actors};
+use super::edit::{SentenceChange, SentenceEdit, exchange, starts_sentence};
+use super::value_slots::ValueSlot;
 
 /// Text between two names whose order makes no difference.
 static JOINED: LazyLock<Regex> = LazyLock::new(|| {
@@ -16,7 +16,7 @@ static JOINED: LazyLock<Regex> = LazyLock::new(|| {
 const WORD: &str = r"[A-Z][\w'\u{2019}-]*[a-z]";
 
 /// Actions and comparisons between names in general text: `Caesar defeated Pompey`, `was beaten by`, `larger than`.
-static DEED: LazyLock<Regex> = LazyLock::new(|| {
+static ACTION: LazyLock<Regex> = LazyLock::new(|| {
     let name = format!("{WORD}(?: (?:of|the|de|van|von) {WORD}| {WORD})*");
     Regex::new(&format!(
         r"^(?:[A-Z][^,]*, )?(?:[Tt]he )?(?<a>{name}) (?:(?:was|were|is|had|has|been|also|later|then|soon|first|once) ){{0,3}}(?:[a-z]{{2,}}ed by|[a-z]{{2,}}ed|won by|held by|taught by|led by|written by|beat|met|led|won over|fought|taught|sold|bought|built|gave|sent|wrote to|(?:larger|smaller|older|younger|taller|longer|higher|lower|richer) than) (?:the )?(?<b>{name})(?:[,.;]| (?:in|on|at|for|with|to|from|by|as|during|and|who|when|after|before|until) |$)"
@@ -25,7 +25,7 @@ static DEED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Routes: `from Vienna to Paris`.
-static WAY: LazyLock<Regex> = LazyLock::new(|| {
+static ROUTE: LazyLock<Regex> = LazyLock::new(|| {
     let name = format!("(?:the )?{WORD}(?: {WORD})*");
     Regex::new(&format!(r"\bfrom (?<a>{name}) (?:in)?to (?<b>{name})(?:[ ,.;]|$)"))
         .expect("the pattern is valid")
@@ -33,7 +33,7 @@ static WAY: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Capitalised words that are not names: times, and words that open a sentence.
 #[rustfmt::skip]
-const NO_NAMES: [&str; 47] = [
+const NON_NAMES: [&str; 47] = [
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "In", "On", "At", "The", "This",
     "These", "It", "He", "She", "They", "His", "Her", "Its", "Their", "After", "Before", "When", "While", "As", "However", "For",
@@ -41,7 +41,7 @@ const NO_NAMES: [&str; 47] = [
 ];
 
 /// All exchanges of two actors; if there are none, exchanges of two names in general text.
-pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
+pub(super) fn changes(text: &str, slots: &[ValueSlot]) -> Vec<SentenceChange> {
     let actors = actors(text, slots);
     let mut all = Vec::new();
     for (i, a) in actors.iter().enumerate() {
@@ -54,12 +54,12 @@ pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
     if !all.is_empty() {
         return all;
     }
-    for pattern in [&*DEED, &*WAY] {
+    for pattern in [&*ACTION, &*ROUTE] {
         for captures in pattern.captures_iter(text) {
             let (Some(a), Some(b)) = (captures.name("a"), captures.name("b")) else { continue };
             // A name that occurs twice would be exchanged at one place only.
             let once = |name: &str| text.matches(name).count() == 1;
-            let name = |name: &str| !NO_NAMES.iter().any(|no| name.split(' ').any(|w| w == *no));
+            let name = |name: &str| !NON_NAMES.iter().any(|no| name.split(' ').any(|w| w == *no));
             let fine = |text: &str| once(text) && name(text);
             if fine(a.as_str()) && fine(b.as_str()) {
                 all.push(exchange(text, &a.range(), &b.range()));
@@ -70,7 +70,7 @@ pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
 }
 
 /// Whether the two are mentioned side by side anywhere, as in `between A and B`.
-fn joined(text: &str, a: &Actor, b: &Actor) -> bool {
+fn joined(text: &str, a: &SentenceActor, b: &SentenceActor) -> bool {
     a.mentions.iter().any(|x| {
         b.mentions.iter().any(|y| {
             let (first, second) = if x.start < y.start { (x, y) } else { (y, x) };
@@ -79,15 +79,15 @@ fn joined(text: &str, a: &Actor, b: &Actor) -> bool {
     })
 }
 
-fn swapped(text: &str, a: &Actor, b: &Actor) -> Change {
-    let begins = |at: usize| opens(&text[..at]);
-    let put = |(from, to): (&Actor, &Actor)| {
+fn swapped(text: &str, a: &SentenceActor, b: &SentenceActor) -> SentenceChange {
+    let begins = |at: usize| starts_sentence(&text[..at]);
+    let put = |(from, to): (&SentenceActor, &SentenceActor)| {
         let edit = |range: &std::ops::Range<usize>| {
             let with = match to.form.strip_prefix("The ") {
                 Some(name) if !begins(range.start) => format!("the {name}"),
                 _ => to.form.clone(),
             };
-            Edit::new(range.clone(), with)
+            SentenceEdit::new(range.clone(), with)
         };
         from.mentions.iter().map(edit).collect::<Vec<_>>()
     };

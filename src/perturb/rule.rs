@@ -2,29 +2,29 @@
 
 use regex::Regex;
 
-use super::edit::{Change, Edit, in_case_of};
+use super::edit::{SentenceChange, SentenceEdit, in_case_of};
 
 /// A rule in a table: the pattern, its replacement, and patterns for the text right before and right after the
 /// match that disable the rule (empty: none). If the pattern has a group `x`, only the group is replaced; a space
 /// matches any white space; alternative replacements are separated by `/`.
-pub(super) type Written = (&'static str, &'static str, &'static str, &'static str);
+pub(super) type RuleSource = (&'static str, &'static str, &'static str, &'static str);
 
 /// A compiled rule.
-pub(super) struct Rule {
-    find: Regex,
-    put: &'static str,
-    not_behind: Option<Regex>,
+pub(super) struct RewriteRule {
+    pattern: Regex,
+    replacement: &'static str,
+    not_after: Option<Regex>,
     not_before: Option<Regex>,
 }
 
 /// Compiles a table of rules.
-pub(super) fn rules(table: &[Written]) -> Vec<Rule> {
+pub(super) fn compile_rules(table: &[RuleSource]) -> Vec<RewriteRule> {
     let spaced = |pattern: &str| pattern.replace(' ', r"\s+");
     let compile = |pattern: String| Regex::new(&pattern).expect("the pattern is valid");
-    let rule = |&(find, put, behind, before): &Written| Rule {
-        find: compile(format!(r"(?i)\b(?:{})\b", spaced(find))),
-        put,
-        not_behind: (!behind.is_empty())
+    let rule = |&(find, put, behind, before): &RuleSource| RewriteRule {
+        pattern: compile(format!(r"(?i)\b(?:{})\b", spaced(find))),
+        replacement: put,
+        not_after: (!behind.is_empty())
             .then(|| compile(format!(r"(?i)(?:^|[^\p{{L}}])(?:{})$", spaced(behind)))),
         not_before: (!before.is_empty()).then(|| compile(format!(r"(?i)^(?:{})", spaced(before)))),
     };
@@ -32,10 +32,10 @@ pub(super) fn rules(table: &[Written]) -> Vec<Rule> {
 }
 
 /// Every possible application of every rule to a text: one change for each match and replacement.
-pub(super) fn uses(rules: &[Rule], text: &str) -> Vec<Change> {
+pub(super) fn applications(rules: &[RewriteRule], text: &str) -> Vec<SentenceChange> {
     let mut all = Vec::new();
     for rule in rules {
-        for captures in rule.find.captures_iter(text) {
+        for captures in rule.pattern.captures_iter(text) {
             let whole = captures.get(0);
             let Some(found) = captures.name("x").or(whole) else { continue };
             let (before, after) = (&text[..found.start()], &text[found.end()..]);
@@ -43,13 +43,13 @@ pub(super) fn uses(rules: &[Rule], text: &str) -> Vec<Change> {
                 guard.as_ref().is_some_and(|guard| guard.is_match(text))
             };
             let hyphened = before.ends_with('-') || after.starts_with('-');
-            let forbidden = forbids(&rule.not_behind, before.trim_end())
+            let forbidden = forbids(&rule.not_after, before.trim_end())
                 || forbids(&rule.not_before, after.trim_start());
             if hyphened || forbidden {
                 continue;
             }
-            for put in rule.put.split('/') {
-                all.push(vec![Edit::new(found.range(), in_case_of(found.as_str(), put))]);
+            for put in rule.replacement.split('/') {
+                all.push(vec![SentenceEdit::new(found.range(), in_case_of(found.as_str(), put))]);
             }
         }
     }

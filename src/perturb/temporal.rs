@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::edit::{Change, Edit, in_case_of};
-use super::rule::{Rule, Written, rules, uses};
+use super::edit::{SentenceChange, SentenceEdit, in_case_of};
+use super::rule::{RewriteRule, RuleSource, applications, compile_rules};
 
 /// A pattern for periods, as they follow `within`.
 const PERIOD: &str = r"(?:a period of )?(?:\w+(?:-\w+)?\s*\(\d+\)|\d+|one|two|three|five|ten|fifteen|thirty|sixty|ninety|a|the first \w+)(?: (?:calendar|business|working|full))? (?:days?|weeks?|months?|years?)";
@@ -18,7 +18,7 @@ static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 #[rustfmt::skip]
-const WORDS: &[Written] = &[
+const WORDS: &[RuleSource] = &[
     ("before", "after", "as|than|ever|never|come|comes|came|brought|bring|appear|appears|appearing", "tax|taxes|the court|a court|it|them|him|her|us|me|and after|or after"),
     ("after", "before", "named|look|looks|looked|looking|sought|soon|shortly|year|day|time|immediately|before and|before or|and|modelled|modeled|taken|called", "all|tax|taxes"),
     ("prior to", "after", "immediately|shortly", ""),
@@ -47,13 +47,13 @@ const WORDS: &[Written] = &[
     ("later", "earlier", "not|no|the|sooner or|see", "of|than|date"),
 ];
 
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(WORDS));
+static RULES: LazyLock<Vec<RewriteRule>> = LazyLock::new(|| compile_rules(WORDS));
 
-pub(super) fn changes(text: &str) -> Vec<Change> {
-    let mut all = uses(&RULES, text);
+pub(super) fn changes(text: &str) -> Vec<SentenceChange> {
+    let mut all = applications(&RULES, text);
     for captures in WITHIN.captures_iter(text) {
         let edit = |name: &str, with: &str| {
-            captures.name(name).map(|m| Edit::new(m.range(), in_case_of(m.as_str(), with)))
+            captures.name(name).map(|m| SentenceEdit::new(m.range(), in_case_of(m.as_str(), with)))
         };
         // `within 30 days of receipt` becomes `more than 30 days after receipt`.
         all.push(edit("within", "more than").into_iter().chain(edit("of", "after")).collect());

@@ -5,29 +5,29 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 
-use crate::run::Record;
+use crate::run::RunRecord;
 use crate::run::record::{ArmRecord, MoneyRecord};
-use crate::scenario::{Plan, Scenario};
-use crate::stats::{self, Pair, PairedDifference, PairedTest};
+use crate::scenario::{MitigationPlan, Scenario};
+use crate::stats::{self, PairedCase, PairedDifference, PairedTest};
 use crate::world::Task;
 
-mod pages;
+mod render;
 
-pub use pages::{csv, legend, table};
+pub use render::{csv, legend, table};
 
 /// The result of a plan: all combinations that were run, and the order in which to buy.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub struct PlanResult {
     pub currency: String,
     /// The arm that the candidates improve.
-    pub from: String,
+    pub improved_arm: String,
     /// The mitigations to choose from, by id.
     pub candidates: Vec<String>,
     /// The unchanged arm first, then all other options by total cost of a year, cheapest first.
-    pub options: Vec<Bought>,
+    pub options: Vec<PlanOption>,
     /// The greedy order in which to buy: each time the candidate that saves most in addition to those before it, until
     /// none saves anything. Indices into `options`, each with one candidate more than the one before.
-    pub order: Vec<usize>,
+    pub buying_order: Vec<usize>,
     /// The number of combinations that were left out, since they change one setting to different values.
     pub excluded: usize,
     /// Whether every combination was run; otherwise only those that the greedy search for `order` met.
@@ -36,7 +36,7 @@ pub struct Planned {
 
 /// One combination of candidates. Amounts are per year.
 #[derive(Clone, Debug)]
-pub struct Bought {
+pub struct PlanOption {
     /// Indices into the plan's candidates, ascending.
     pub chosen: Vec<usize>,
     pub name: String,
@@ -56,7 +56,7 @@ pub struct Bought {
     pub on_tail_front: bool,
 }
 
-impl Bought {
+impl PlanOption {
     /// Cost plus expected loss.
     pub fn total(&self) -> f64 {
         self.cost + self.loss
@@ -69,18 +69,18 @@ impl Bought {
 /// A scenario without a plan, and whatever `run` reports.
 pub fn plan(
     mut scenario: Scenario,
-    run: &mut dyn FnMut(&Scenario) -> anyhow::Result<Record>,
-) -> anyhow::Result<Planned> {
+    run: &mut dyn FnMut(&Scenario) -> anyhow::Result<RunRecord>,
+) -> anyhow::Result<PlanResult> {
     let (Some(plan), Some(impact)) = (scenario.plan.clone(), &scenario.impact) else {
         bail!("the scenario has no section `plan`");
     };
     let currency = impact.currency.clone();
     // Sensitivity analysis is for the declared arms, not for every option.
     scenario.sensitivity = None;
-    let base = scenario.arms[plan.from].clone();
+    let base = scenario.arms[plan.improved_arm].clone();
     let count = plan.candidates.len();
     // The first condition keeps the shift from overflowing.
-    let complete = count < usize::BITS as usize - 1 && 1usize << count <= plan.most;
+    let complete = count < usize::BITS as usize - 1 && 1usize << count <= plan.max_combinations;
     let mut tried: BTreeMap<Vec<usize>, Option<ArmRecord>> = BTreeMap::new();
     let mut attempt = |sets: Vec<Vec<usize>>, tried: &mut BTreeMap<_, _>| -> anyhow::Result<()> {
         let mut wanted = Vec::new();
@@ -110,7 +110,7 @@ pub fn plan(
         Ok(())
     };
     if complete {
-        attempt((0..1usize << count).map(|bits| members(bits, count)).collect(), &mut tried)?;
+        attempt((0..1usize << count).map(|bits| candidate_set(bits, count)).collect(), &mut tried)?;
     } else {
         attempt(vec![Vec::new()], &mut tried)?;
     }
@@ -130,7 +130,7 @@ pub fn plan(
         attempt(next.clone(), &mut tried)?;
         let total = |set: &Vec<usize>| {
             let arm = tried.get(set)?.as_ref()?;
-            Some(bought(&plan, set, arm)?.total())
+            Some(option_from_arm(&plan, set, arm)?.total())
         };
         let best = next.into_iter().filter_map(|set| Some((total(&set)?, set)));
         let best = best.min_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
@@ -140,20 +140,24 @@ pub fn plan(
         }
     }
     let excluded = tried.values().filter(|arm| arm.is_none()).count();
-    let options = tried.iter().filter_map(|(set, arm)| bought(&plan, set, arm.as_ref()?));
-    let mut options: Vec<Bought> = options.collect();
-    savings(&scenario, &plan, &tried, &mut options)?;
+    let options = tried.iter().filter_map(|(set, arm)| option_from_arm(&plan, set, arm.as_ref()?));
+    let mut options: Vec<PlanOption> = options.collect();
+    test_savings(&scenario, &plan, &tried, &mut options)?;
     options.sort_by(|a, b| {
-        let first = |o: &Bought| !o.chosen.is_empty();
+        let first = |o: &PlanOption| !o.chosen.is_empty();
         first(a).cmp(&first(b)).then(a.total().total_cmp(&b.total()))
     });
-    fronts(&mut options);
+    mark_fronts(&mut options);
     let place = |set: &Vec<usize>| options.iter().position(|option| option.chosen == *set);
-    Ok(Planned {
+    Ok(PlanResult {
         currency,
-        from: base.id.clone(),
+        improved_arm: base.id.clone(),
         candidates: plan.candidates.iter().map(|candidate| candidate.id.clone()).collect(),
-        order: order.iter().map(place).collect::<Option<_>>().context("an option was lost")?,
+        buying_order: order
+            .iter()
+            .map(place)
+            .collect::<Option<_>>()
+            .context("an option was lost")?,
         options,
         excluded,
         complete,
@@ -161,15 +165,15 @@ pub fn plan(
 }
 
 /// The candidates whose bits are set.
-fn members(bits: usize, count: usize) -> Vec<usize> {
+fn candidate_set(bits: usize, count: usize) -> Vec<usize> {
     (0..count).filter(|candidate| bits >> candidate & 1 == 1).collect()
 }
 
 /// The option of a combination, not yet tested; `None` if the arm counts no money.
-fn bought(plan: &Plan, chosen: &[usize], arm: &ArmRecord) -> Option<Bought> {
+fn option_from_arm(plan: &MitigationPlan, chosen: &[usize], arm: &ArmRecord) -> Option<PlanOption> {
     let money: &MoneyRecord = arm.money.as_ref()?;
     let own = own_cost(plan, chosen, money);
-    Some(Bought {
+    Some(PlanOption {
         chosen: chosen.to_vec(),
         name: if chosen.is_empty() { format!("{} as it is", arm.id) } else { arm.id.clone() },
         failure: arm.summary.failure.estimate,
@@ -183,7 +187,7 @@ fn bought(plan: &Plan, chosen: &[usize], arm: &ArmRecord) -> Option<Bought> {
 }
 
 /// The candidates' own costs in a year, without running costs.
-fn own_cost(plan: &Plan, chosen: &[usize], money: &MoneyRecord) -> f64 {
+fn own_cost(plan: &MitigationPlan, chosen: &[usize], money: &MoneyRecord) -> f64 {
     let of = |&candidate: &usize| {
         let candidate = &plan.candidates[candidate];
         candidate.cost_per_year + money.cases * candidate.cost_per_case
@@ -193,32 +197,32 @@ fn own_cost(plan: &Plan, chosen: &[usize], money: &MoneyRecord) -> f64 {
 
 /// Tests what each option saves in a year, all costs included. Losses are paired by task; costs are the same for every
 /// task, those of an average case.
-fn savings(
+fn test_savings(
     scenario: &Scenario,
-    plan: &Plan,
+    plan: &MitigationPlan,
     tried: &BTreeMap<Vec<usize>, Option<ArmRecord>>,
-    options: &mut [Bought],
+    options: &mut [PlanOption],
 ) -> anyhow::Result<()> {
     let clusters = scenario.clusters();
     let money = |set: &[usize]| tried.get(set)?.as_ref()?.money.as_ref();
     let base = money(&[]).context("the arm as it is counts no money")?;
-    let mut bought: Vec<&mut Bought> =
+    let mut bought: Vec<&mut PlanOption> =
         options.iter_mut().filter(|option| !option.chosen.is_empty()).collect();
-    let test = |option: &Bought| {
+    let test = |option: &PlanOption| {
         let with = money(&option.chosen).context("an option was lost")?;
         let costs =
             with.cases * (with.running - base.running) + own_cost(plan, &option.chosen, with);
         let tasks = base.tasks.iter().zip(&with.tasks).zip(&scenario.tasks.tasks).zip(&clusters);
-        let pair = |(((was, is), task), &cluster): (((&f64, &f64), &Task), &usize)| Pair {
+        let pair = |(((was, is), task), &cluster): (((&f64, &f64), &Task), &usize)| PairedCase {
             // Saved is the unchanged arm minus the option, so the option takes the place of the baseline.
             baseline: with.cases * is + costs,
             arm: with.cases * was,
             weight: task.weight,
             cluster,
         };
-        PairedTest::new(&tasks.map(pair).collect::<Vec<Pair>>(), scenario.simulation.seed)
+        PairedTest::new(&tasks.map(pair).collect::<Vec<PairedCase>>(), scenario.simulation.seed)
     };
-    let differences = stats::family(bought.len(), |at| test(bought[at]))?;
+    let differences = stats::family_differences(bought.len(), |at| test(bought[at]))?;
     for (option, difference) in bought.iter_mut().zip(differences) {
         option.saved = Some(difference);
     }
@@ -226,8 +230,8 @@ fn savings(
 }
 
 /// Marks the Pareto-optimal options: no other option is at most equal in both criteria and less in one.
-fn fronts(options: &mut [Bought]) {
-    let beaten = |of: fn(&Bought) -> f64, options: &[Bought], at: usize| {
+fn mark_fronts(options: &mut [PlanOption]) {
+    let beaten = |of: fn(&PlanOption) -> f64, options: &[PlanOption], at: usize| {
         let (cost, bad) = (options[at].cost, of(&options[at]));
         options.iter().any(|other| {
             let (other_cost, other_bad) = (other.cost, of(other));

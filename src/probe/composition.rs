@@ -4,27 +4,27 @@
 //! counts one half, as in the area under a ROC curve. A bag-of-words model thus gets one half if the near-miss swaps
 //! roles and the positive is the anchor itself, and less if the positive rewords the anchor.
 
-use super::contender::{Contender, Kind};
-use super::score::{Sample, Score, Section};
-use super::shared;
-use crate::embed::{Role, Vectors};
+use super::clustering;
+use super::contender::{ContenderKind, ProbeContender};
+use super::score::{ProbeScore, ScoreSample, ScorecardSection};
+use crate::embed::{EmbeddingVectors, TextRole};
 use crate::progress::ProgressListener;
-use crate::retrieve::{Bm25Retriever, Request, Retriever};
-use crate::stats::Auc;
+use crate::retrieve::{Bm25Retriever, Retriever, SearchRequest};
+use crate::stats::AreaUnderRoc;
 use crate::world::labelled_pair::LabelledPair;
-use crate::world::triplet::Triplet;
+use crate::world::triplet::TextTriplet;
 
 /// The rounding error of cosines of 32-bit vectors.
 const TIE: f64 = 1e-6;
 
 /// The category of all triplets or pairs of a set together.
-pub const ALL: &str = "all";
+pub const ALL_CATEGORIES: &str = "all";
 /// The measure of the plot, with the category [`ALL`].
 pub const ACCURACY: &str = "accuracy";
 
 /// The results of one set of triplets.
-pub struct Asked {
-    pub scores: Vec<Score>,
+pub struct TripletScores {
+    pub scores: Vec<ProbeScore>,
     /// Vector of the near-miss minus that of the anchor, one per triplet; empty without vectors.
     pub differences: Vec<Vec<f64>>,
 }
@@ -33,41 +33,44 @@ pub struct Asked {
 ///
 /// # Errors
 /// Whatever the embedder reports, and a set without a negative.
-pub fn of_triplets(
-    contender: &Contender,
+pub fn score_triplets(
+    contender: &ProbeContender,
     set: &str,
-    triplets: &[Triplet],
+    triplets: &[TextTriplet],
     progress: &dyn ProgressListener,
-) -> anyhow::Result<Asked> {
-    let used: Vec<(&Triplet, &str)> =
+) -> anyhow::Result<TripletScores> {
+    let used: Vec<(&TextTriplet, &str)> =
         triplets.iter().filter_map(|t| Some((t, t.negative.as_deref()?))).collect();
     anyhow::ensure!(!used.is_empty(), "{set}: no triplet has a negative");
     let texts: Vec<&str> = used
         .iter()
         .flat_map(|(t, negative)| [t.anchor.as_str(), t.positive.as_str(), *negative])
         .collect();
-    let numbers = shared::numbered(texts.iter());
-    let clusters =
-        shared::clusters(&numbers.chunks_exact(3).map(<[usize]>::to_vec).collect::<Vec<_>>());
-    let vectors = contender.vectors(Role::Passage, &texts, set, progress)?;
+    let numbers = clustering::number_items(texts.iter());
+    let clusters = clustering::assign_clusters(
+        &numbers.chunks_exact(3).map(<[usize]>::to_vec).collect::<Vec<_>>(),
+    );
+    let vectors = contender.vectors(TextRole::Passage, &texts, set, progress)?;
     let sides: Vec<(f64, f64)> = match (&vectors, &contender.kind) {
         (Some(vectors), _) => (0..used.len())
             .map(|i| (cosine(vectors, 3 * i, 3 * i + 1), cosine(vectors, 3 * i, 3 * i + 2)))
             .collect(),
-        (None, Kind::Bm25(params)) => by_words(&Bm25Retriever::new(&texts, *params)?, &texts)?,
-        (None, Kind::Vectors(_)) => Vec::new(),
+        (None, ContenderKind::Bm25(params)) => {
+            bm25_scores(&Bm25Retriever::new(&texts, *params)?, &texts)?
+        }
+        (None, ContenderKind::Vectors(_)) => Vec::new(),
     };
     let mut categories: Vec<&str> = used.iter().map(|(t, _)| t.category.as_str()).collect();
     categories.sort_unstable();
     categories.dedup();
     categories.retain(|category| !category.is_empty());
     let mut scores = Vec::new();
-    for category in std::iter::once(ALL).chain(categories) {
+    for category in std::iter::once(ALL_CATEGORIES).chain(categories) {
         let of: Vec<usize> = (0..used.len())
-            .filter(|&i| category == ALL || used[i].0.category == category)
+            .filter(|&i| category == ALL_CATEGORIES || used[i].0.category == category)
             .collect();
-        let score = |measure: &str, sample| Score {
-            section: Section::Composition,
+        let score = |measure: &str, sample| ProbeScore {
+            section: ScorecardSection::Composition,
             set: set.to_owned(),
             measure: format!("{measure} {category}"),
             sample,
@@ -75,15 +78,15 @@ pub fn of_triplets(
         let values = |value: &dyn Fn((f64, f64)) -> f64| -> Vec<(f64, usize)> {
             of.iter().map(|&i| (value(sides[i]), clusters[i])).collect()
         };
-        scores.push(score(ACCURACY, Sample::Rate(values(&right))));
+        scores.push(score(ACCURACY, ScoreSample::Rate(values(&win_score))));
         if vectors.is_some() {
-            scores.push(score("margin", Sample::Mean(values(&|(same, other)| same - other))));
+            scores.push(score("margin", ScoreSample::Mean(values(&|(same, other)| same - other))));
             let side = |of_side: fn(&(f64, f64)) -> f64| -> Vec<(f64, usize)> {
                 of.iter().map(|&i| (rounded(of_side(&sides[i])), clusters[i])).collect()
             };
             // The positive and the negative of a triplet share its anchor, so they are in the same cluster.
-            if let Ok(auc) = Auc::clustered(&side(|s| s.0), &side(|s| s.1)) {
-                scores.push(score("AUC", Sample::Area(auc)));
+            if let Ok(auc) = AreaUnderRoc::clustered(&side(|s| s.0), &side(|s| s.1)) {
+                scores.push(score("AUC", ScoreSample::Area(auc)));
             }
         }
     }
@@ -94,7 +97,7 @@ pub fn of_triplets(
         };
         (0..used.len()).map(apart).collect()
     });
-    Ok(Asked { scores, differences })
+    Ok(TripletScores { scores, differences })
 }
 
 /// Scores a set of labelled pairs: the AUC of cosines for telling equal meaning from different meaning, over all and by
@@ -102,41 +105,43 @@ pub fn of_triplets(
 ///
 /// # Errors
 /// Whatever the embedder reports.
-pub fn of_pairs(
-    contender: &Contender,
+pub fn score_pairs(
+    contender: &ProbeContender,
     set: &str,
     pairs: &[LabelledPair],
     progress: &dyn ProgressListener,
-) -> anyhow::Result<Vec<Score>> {
+) -> anyhow::Result<Vec<ProbeScore>> {
     let texts: Vec<&str> =
         pairs.iter().flat_map(|pair| [pair.first.as_str(), pair.second.as_str()]).collect();
-    let Some(vectors) = contender.vectors(Role::Passage, &texts, set, progress)? else {
+    let Some(vectors) = contender.vectors(TextRole::Passage, &texts, set, progress)? else {
         return Ok(Vec::new());
     };
     let cosines: Vec<f64> =
         (0..pairs.len()).map(|i| rounded(cosine(&vectors, 2 * i, 2 * i + 1))).collect();
-    let numbers = shared::numbered(texts.iter());
-    let clusters =
-        shared::clusters(&numbers.chunks_exact(2).map(<[usize]>::to_vec).collect::<Vec<_>>());
+    let numbers = clustering::number_items(texts.iter());
+    let clusters = clustering::assign_clusters(
+        &numbers.chunks_exact(2).map(<[usize]>::to_vec).collect::<Vec<_>>(),
+    );
     let mut categories: Vec<&str> = pairs.iter().map(|pair| pair.category.as_str()).collect();
     categories.sort_unstable();
     categories.dedup();
     categories.retain(|category| !category.is_empty());
     let mut scores = Vec::new();
-    for category in std::iter::once(ALL).chain(categories) {
+    for category in std::iter::once(ALL_CATEGORIES).chain(categories) {
         let of = |same: bool| {
             let wanted = |i: &usize| {
-                pairs[*i].same == same && (category == ALL || pairs[*i].category == category)
+                pairs[*i].same == same
+                    && (category == ALL_CATEGORIES || pairs[*i].category == category)
             };
             (0..pairs.len()).filter(wanted).map(|i| (cosines[i], clusters[i])).collect::<Vec<_>>()
         };
         // A category with one label only has no ROC curve.
-        if let Ok(auc) = Auc::clustered(&of(true), &of(false)) {
-            scores.push(Score {
-                section: Section::Composition,
+        if let Ok(auc) = AreaUnderRoc::clustered(&of(true), &of(false)) {
+            scores.push(ProbeScore {
+                section: ScorecardSection::Composition,
                 set: set.to_owned(),
                 measure: format!("AUC {category}"),
-                sample: Sample::Area(auc),
+                sample: ScoreSample::Area(auc),
             });
         }
     }
@@ -144,7 +149,7 @@ pub fn of_pairs(
 }
 
 /// 1 if the positive is more similar, 0 if the negative is, one half for a tie.
-fn right((same, other): (f64, f64)) -> f64 {
+fn win_score((same, other): (f64, f64)) -> f64 {
     // BM25 scores exceed 1, so the tolerance grows with them.
     let size = 1.0_f64.max(same.abs());
     if (same - other).abs() <= TIE * size { 0.5 } else { f64::from(u8::from(same > other)) }
@@ -156,7 +161,7 @@ fn rounded(cosine: f64) -> f64 {
 }
 
 /// The cosine of two rows; 0 if one of them is zero.
-fn cosine(vectors: &Vectors, a: usize, b: usize) -> f64 {
+fn cosine(vectors: &EmbeddingVectors, a: usize, b: usize) -> f64 {
     let (a, b) = (vectors.row(a), vectors.row(b));
     let dot = |a: &[f32], b: &[f32]| {
         a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
@@ -166,13 +171,13 @@ fn cosine(vectors: &Vectors, a: usize, b: usize) -> f64 {
 }
 
 /// The BM25 scores of each triplet's positive and negative for the anchor as query, in an index of all texts.
-fn by_words(index: &Bm25Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64, f64)>> {
+fn bm25_scores(index: &Bm25Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64, f64)>> {
     let places: Vec<[u32; 2]> =
         (0..texts.len() as u32 / 3).map(|i| [3 * i + 1, 3 * i + 2]).collect();
-    let requests: Vec<Request> = places
+    let requests: Vec<SearchRequest> = places
         .iter()
         .zip(texts.chunks_exact(3))
-        .map(|(places, texts)| Request { query: texts[0], candidates: Some(places) })
+        .map(|(places, texts)| SearchRequest { query: texts[0], candidates: Some(places) })
         .collect();
     let rankings = index.search(&requests, 2, &|_| {})?;
     let sides = rankings.iter().zip(&places).map(|(ranking, places)| {

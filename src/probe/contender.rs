@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::embed::{Embedder, Role, Vectors};
+use crate::embed::{Embedder, EmbeddingVectors, TextRole};
 use crate::progress::ProgressListener;
-use crate::retrieve::{Bm25Params, Bm25Retriever, DenseIndex, Ranking, Request, Retriever};
+use crate::retrieve::{
+    Bm25Params, Bm25Retriever, DenseIndex, PassageRanking, Retriever, SearchRequest,
+};
 
 /// An embedder with its name in the scorecard.
-pub struct Contender {
+pub struct ProbeContender {
     pub name: String,
-    pub kind: Kind,
+    pub kind: ContenderKind,
 }
 
 /// How a contender represents texts.
-pub enum Kind {
+pub enum ContenderKind {
     /// Without vectors: takes part in retrieval and triplets, but not in labelled pairs and geometry.
     Bm25(Bm25Params),
     /// Dense vectors of an embedder.
@@ -22,24 +24,24 @@ pub enum Kind {
 
 /// Rankings, and the vectors of passages and queries if the contender has vectors.
 #[derive(Default)]
-pub struct Ranked {
-    pub rankings: Vec<Ranking>,
-    pub vectors: Option<(Vectors, Vectors)>,
+pub struct ContenderRankings {
+    pub rankings: Vec<PassageRanking>,
+    pub vectors: Option<(EmbeddingVectors, EmbeddingVectors)>,
 }
 
-impl Contender {
+impl ProbeContender {
     /// Embeds texts; `None` for a contender without vectors. `what` names the texts in progress messages.
     ///
     /// # Errors
     /// Whatever the embedder reports.
     pub fn vectors(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         what: &str,
         progress: &dyn ProgressListener,
-    ) -> anyhow::Result<Option<Vectors>> {
-        let Kind::Vectors(embedder) = &self.kind else { return Ok(None) };
+    ) -> anyhow::Result<Option<EmbeddingVectors>> {
+        let ContenderKind::Vectors(embedder) = &self.kind else { return Ok(None) };
         let work = progress.start(&format!("{}: embedding {what}", self.name), texts.len());
         embedder.embed(role, texts, &|n| work.advance(n)).map(Some)
     }
@@ -55,19 +57,22 @@ impl Contender {
         depth: usize,
         what: &str,
         progress: &dyn ProgressListener,
-    ) -> anyhow::Result<Ranked> {
-        if let Kind::Bm25(params) = &self.kind {
+    ) -> anyhow::Result<ContenderRankings> {
+        if let ContenderKind::Bm25(params) = &self.kind {
             let index = Bm25Retriever::new(passages, *params)?;
-            let requests: Vec<Request> =
-                queries.iter().map(|query| Request { query, candidates: None }).collect();
+            let requests: Vec<SearchRequest> =
+                queries.iter().map(|query| SearchRequest { query, candidates: None }).collect();
             let rankings = index.search(&requests, depth, &|_| {})?;
-            return Ok(Ranked { rankings, vectors: None });
+            return Ok(ContenderRankings { rankings, vectors: None });
         }
-        let found = self.vectors(Role::Passage, passages, what, progress)?;
-        let asked = self.vectors(Role::Query, queries, &format!("queries of {what}"), progress)?;
-        let (Some(found), Some(asked)) = (found, asked) else { return Ok(Ranked::default()) };
+        let found = self.vectors(TextRole::Passage, passages, what, progress)?;
+        let asked =
+            self.vectors(TextRole::Query, queries, &format!("queries of {what}"), progress)?;
+        let (Some(found), Some(asked)) = (found, asked) else {
+            return Ok(ContenderRankings::default());
+        };
         let index = DenseIndex::new(found.clone())?;
         let rankings = index.search(&asked, depth, &|_| {})?;
-        Ok(Ranked { rankings, vectors: Some((found, asked)) })
+        Ok(ContenderRankings { rankings, vectors: Some((found, asked)) })
     }
 }

@@ -15,36 +15,36 @@
 
 use nalgebra::DMatrix;
 
-use super::score::{Sample, Score, Section};
-use super::shared;
-use super::spectrum::{Directions, covariance, eigen, matrix};
-use crate::embed::Vectors;
-use crate::world::beir::BeirSet;
+use super::clustering;
+use super::score::{ProbeScore, ScoreSample, ScorecardSection};
+use super::spectrum::{NearMissDirections, covariance, eigen, matrix};
+use crate::embed::EmbeddingVectors;
+use crate::world::beir::BeirDataset;
 
 /// The most passages whose pairs enter `uniformity`, taken at even steps; the other measures use all passages.
-const PAIRED: usize = 2000;
+const MAX_PAIRED: usize = 2000;
 
 /// The scores of one retrieval set; `apart` are the directions of near-misses, if there were triplets. Empty with fewer
 /// than two passages.
-pub fn of_set(
-    set: &BeirSet,
-    passages: &Vectors,
-    queries: &Vectors,
-    apart: Option<&Directions>,
-) -> Vec<Score> {
+pub fn score_geometry(
+    set: &BeirDataset,
+    passages: &EmbeddingVectors,
+    queries: &EmbeddingVectors,
+    apart: Option<&NearMissDirections>,
+) -> Vec<ProbeScore> {
     let rows: Vec<Vec<f64>> = (0..passages.len()).map(|i| unit(passages.row(i))).collect();
     let Some(matrix) = matrix(&rows).filter(|_| rows.len() > 1) else { return Vec::new() };
     let covariance = covariance(&matrix);
     let (values, _) = eigen(covariance.clone());
 
-    let score = |measure: &str, sample| Score {
-        section: Section::Geometry,
+    let score = |measure: &str, sample| ProbeScore {
+        section: ScorecardSection::Geometry,
         set: set.name.clone(),
         measure: measure.to_owned(),
         sample,
     };
-    let whole = |value: f64| Sample::Whole { value, n: rows.len() };
-    let clusters = shared::of_queries(set);
+    let whole = |value: f64| ScoreSample::Whole { value, n: rows.len() };
+    let clusters = clustering::query_clusters(set);
     let distances = set.queries.iter().enumerate().flat_map(|(at, query)| {
         let asked = unit(queries.row(at));
         let (rows, cluster) = (&rows, clusters[at]);
@@ -54,14 +54,14 @@ pub fn of_set(
             .map(move |(passage, _)| (distance(&asked, &rows[*passage as usize]), cluster))
     });
     let mut scores = vec![
-        score("alignment", Sample::Mean(distances.collect())),
+        score("alignment", ScoreSample::Mean(distances.collect())),
         score("uniformity", whole(uniformity(&rows))),
         score("effective rank", whole(effective_rank(&values))),
         score("mean cosine", whole(mean_cosine(&matrix))),
     ];
     if let Some(apart) = apart {
-        scores.push(score("near-miss variance", whole(apart.share(&covariance))));
-        scores.push(score("near-miss concentration", whole(apart.held)));
+        scores.push(score("near-miss variance", whole(apart.variance_share(&covariance))));
+        scores.push(score("near-miss concentration", whole(apart.captured_share)));
     }
     scores
 }
@@ -79,7 +79,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn uniformity(rows: &[Vec<f64>]) -> f64 {
-    let step = rows.len().div_ceil(PAIRED);
+    let step = rows.len().div_ceil(MAX_PAIRED);
     let some: Vec<Vec<f64>> = rows.iter().step_by(step).cloned().collect();
     let Some(some) = matrix(&some).filter(|some| some.nrows() > 1) else { return 0.0 };
     let products = &some * some.transpose();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_geometry_is_that_of_numpy() {
+    fn geometry_matches_numpy() {
         let rows = rows();
         let matrix = matrix(&rows).unwrap();
         let (values, vectors) = eigen(covariance(&matrix));
@@ -160,7 +160,7 @@ mod tests {
             near((again.column(column) - vectors.column(column) * *value).norm(), 0.0);
             near(vectors.column(column).norm(), 1.0);
         }
-        let apart = Directions::of(&rows).unwrap();
-        near(apart.share(&covariance(&matrix)), 1.0);
+        let apart = NearMissDirections::from_differences(&rows).unwrap();
+        near(apart.variance_share(&covariance(&matrix)), 1.0);
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! Queries that share a passage, and triplets and pairs that share a text, count as one cluster: see [`shared`].
 
+pub mod clustering;
 pub mod composition;
 pub mod contender;
 pub mod geometry;
@@ -18,24 +19,23 @@ pub mod pipeline;
 pub mod plot;
 pub mod retrieval;
 pub mod score;
-pub mod shared;
-pub mod sheet;
+pub mod scorecard_output;
 pub mod spectrum;
 
 use crate::progress::ProgressListener;
-use crate::world::beir::BeirSet;
+use crate::world::beir::BeirDataset;
 use crate::world::labelled_pair::LabelledPair;
-use crate::world::triplet::Triplet;
-use contender::Contender;
-use score::Row;
+use crate::world::triplet::TextTriplet;
+use contender::ProbeContender;
+use score::ScorecardRow;
 
 /// The data that embedders are compared on.
 #[derive(Clone, Debug, Default)]
-pub struct Probes {
+pub struct ProbeDatasets {
     /// Retrieval sets in BEIR's layout.
-    pub sets: Vec<BeirSet>,
+    pub sets: Vec<BeirDataset>,
     /// With the name of their file.
-    pub triplets: Vec<(String, Vec<Triplet>)>,
+    pub triplets: Vec<(String, Vec<TextTriplet>)>,
     /// With the name of their file.
     pub pairs: Vec<(String, Vec<LabelledPair>)>,
 }
@@ -45,36 +45,36 @@ pub struct Probes {
 /// # Errors
 /// Whatever an embedder reports, and data without a text.
 pub fn scorecard(
-    contenders: &[Contender],
-    probes: &Probes,
+    contenders: &[ProbeContender],
+    probes: &ProbeDatasets,
     seed: u64,
     progress: &dyn ProgressListener,
-) -> anyhow::Result<Vec<Row>> {
+) -> anyhow::Result<Vec<ScorecardRow>> {
     let mut all = Vec::new();
-    let mut first: Vec<score::Score> = Vec::new();
+    let mut first: Vec<score::ProbeScore> = Vec::new();
     for contender in contenders {
         let mut scores = Vec::new();
         let mut spread = Vec::new();
         for (set, triplets) in &probes.triplets {
-            let asked = composition::of_triplets(contender, set, triplets, progress)?;
+            let asked = composition::score_triplets(contender, set, triplets, progress)?;
             scores.extend(asked.scores);
             spread.extend(asked.differences);
         }
         for (set, pairs) in &probes.pairs {
-            scores.extend(composition::of_pairs(contender, set, pairs, progress)?);
+            scores.extend(composition::score_pairs(contender, set, pairs, progress)?);
         }
         // The directions of near-misses come from the triplets, so these are embedded before any retrieval set.
-        let apart = spectrum::Directions::of(&spread);
+        let apart = spectrum::NearMissDirections::from_differences(&spread);
         for set in &probes.sets {
-            let found = retrieval::of_set(contender, set, progress)?;
+            let found = retrieval::score_retrieval(contender, set, progress)?;
             scores.extend(found.scores);
             if let Some((passages, queries)) = found.vectors {
-                scores.extend(geometry::of_set(set, &passages, &queries, apart.as_ref()));
+                scores.extend(geometry::score_geometry(set, &passages, &queries, apart.as_ref()));
             }
         }
         for score in &scores {
             // Matched by measure and set: the first embedder may lack a score, and then there is no difference.
-            let baseline = first.iter().find(|other| other.is_same(score));
+            let baseline = first.iter().find(|other| other.same_measure(score));
             all.push(score.row(&contender.name, baseline, seed)?);
         }
         if first.is_empty() {

@@ -2,12 +2,12 @@
 //!
 //! The numbers are those of a run, so a scorecard and a run of the same scenario agree.
 
-use super::score::{Row, Section};
-use crate::run::Record;
+use super::score::{ScorecardRow, ScorecardSection};
+use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
-use crate::scenario::{Arm, EmbedderDecl, EmbedderKind, Scenario};
-use crate::stats::Interval;
-use crate::step::{MissKind, Outcome};
+use crate::scenario::{EmbedderDeclaration, EmbedderKind, Scenario, ScenarioArm};
+use crate::stats::ConfidenceInterval;
+use crate::step::{MissKind, RunOutcome};
 
 /// The scenario with one arm per embedder, otherwise equal to its baseline arm; the first embedder's arm is the new
 /// baseline.
@@ -26,8 +26,8 @@ pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Sce
             let price = impact.costs.search[priced].clone();
             impact.costs.search.push(price);
         }
-        scenario.embedders.push(EmbedderDecl { name: name.clone(), kind: kind.clone() });
-        let mut arm = Arm { id: name.clone(), ..base.clone() };
+        scenario.embedders.push(EmbedderDeclaration { name: name.clone(), kind: kind.clone() });
+        let mut arm = ScenarioArm { id: name.clone(), ..base.clone() };
         for retrieval in arm.retrieval.iter_mut().flatten() {
             retrieval.embedder = at;
         }
@@ -37,14 +37,14 @@ pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Sce
 }
 
 /// The rows of a run of [`arms`], arm by arm.
-pub fn rows(record: &Record) -> Vec<Row> {
-    record.arms.iter().flat_map(|arm| of_arm(record, arm)).collect()
+pub fn rows(record: &RunRecord) -> Vec<ScorecardRow> {
+    record.arms.iter().flat_map(|arm| arm_rows(record, arm)).collect()
 }
 
-fn of_arm(record: &Record, arm: &ArmRecord) -> Vec<Row> {
-    let row = |measure: String, value: f64| Row {
+fn arm_rows(record: &RunRecord, arm: &ArmRecord) -> Vec<ScorecardRow> {
+    let row = |measure: String, value: f64| ScorecardRow {
         embedder: arm.id.clone(),
-        section: Section::Pipeline,
+        section: ScorecardSection::Pipeline,
         set: record.scenario.clone(),
         measure,
         value,
@@ -55,19 +55,22 @@ fn of_arm(record: &Record, arm: &ArmRecord) -> Vec<Row> {
         n: arm.tasks.len(),
         clusters: record.units,
     };
-    let ends = |of: &Interval| of.is_bounded().then_some((of.low, of.high));
-    let compared = |row: Row, interval: Interval, difference: Option<(Interval, f64)>| Row {
-        interval: ends(&interval),
-        difference: difference.map(|(d, _)| d.estimate),
-        difference_interval: difference.and_then(|(d, _)| ends(&d)),
-        p: difference.map(|(_, p)| p),
-        ..row
-    };
+    let ends = |of: &ConfidenceInterval| of.is_bounded().then_some((of.low, of.high));
+    let compared =
+        |row: ScorecardRow,
+         interval: ConfidenceInterval,
+         difference: Option<(ConfidenceInterval, f64)>| ScorecardRow {
+            interval: ends(&interval),
+            difference: difference.map(|(d, _)| d.estimate),
+            difference_interval: difference.and_then(|(d, _)| ends(&d)),
+            p: difference.map(|(_, p)| p),
+            ..row
+        };
     let summary = &arm.summary;
     let failure = row("failure rate".to_owned(), summary.failure.estimate);
     let difference = summary.difference.as_ref().map(|d| (d.interval, d.p_value));
     let mut rows = vec![compared(failure, summary.failure, difference)];
-    for (outcome, p) in Outcome::ALL.iter().zip(summary.outcomes).skip(1) {
+    for (outcome, p) in RunOutcome::ALL.iter().zip(summary.outcomes).skip(1) {
         rows.push(row(format!("{} rate", outcome.name()), p));
     }
     rows.push(row("silent failure rate".to_owned(), summary.silent));
@@ -84,7 +87,7 @@ fn of_arm(record: &Record, arm: &ArmRecord) -> Vec<Row> {
         let total = row(format!("loss and running cost a case, {currency}"), money.total());
         rows.push(match &money.difference {
             None => total,
-            Some(d) => Row {
+            Some(d) => ScorecardRow {
                 difference: Some(d.interval.estimate),
                 difference_interval: ends(&d.interval),
                 p: Some(d.p_value),

@@ -6,10 +6,10 @@
 
 use std::fmt::Write;
 
-use super::composition::{ACCURACY, ALL};
+use super::composition::{ACCURACY, ALL_CATEGORIES};
 use super::retrieval::NDCG;
-use super::score::{Row, Section};
-use crate::axis::Axis;
+use super::score::{ScorecardRow, ScorecardSection};
+use crate::chart_axis::ChartAxis;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 480.0;
@@ -18,25 +18,25 @@ const RIGHT: f64 = 32.0;
 const TOP: f64 = 28.0;
 const BOTTOM: f64 = 60.0;
 /// The most intervals between ticks on an axis.
-const TICKS: f64 = 8.0;
+const MAX_TICKS: f64 = 8.0;
 
 /// A mean, and half the width of its interval.
 #[derive(Clone, Copy)]
-struct Spot {
+struct PlotCoordinate {
     mean: f64,
-    half: f64,
+    half_width: f64,
 }
 
 /// The SVG; `None` if no embedder has both numbers.
-pub fn svg(rows: &[Row]) -> Option<String> {
+pub fn svg(rows: &[ScorecardRow]) -> Option<String> {
     let mut names: Vec<&str> = rows.iter().map(|row| row.embedder.as_str()).collect();
     names.dedup();
-    let accuracy = format!("{ACCURACY} {ALL}");
-    let points: Vec<(&str, Spot, Spot)> = names
+    let accuracy = format!("{ACCURACY} {ALL_CATEGORIES}");
+    let points: Vec<(&str, PlotCoordinate, PlotCoordinate)> = names
         .iter()
         .filter_map(|name| {
-            let x = over_sets(rows, name, Section::Retrieval, NDCG)?;
-            Some((*name, x, over_sets(rows, name, Section::Composition, &accuracy)?))
+            let x = mean_over_sets(rows, name, ScorecardSection::Retrieval, NDCG)?;
+            Some((*name, x, mean_over_sets(rows, name, ScorecardSection::Composition, &accuracy)?))
         })
         .collect();
     let x = axis(points.iter().map(|(_, x, _)| *x), LEFT, WIDTH - RIGHT)?;
@@ -46,26 +46,34 @@ pub fn svg(rows: &[Row]) -> Option<String> {
 }
 
 /// The mean of a measure over the sets that have it.
-fn over_sets(rows: &[Row], name: &str, section: Section, measure: &str) -> Option<Spot> {
-    let of = |row: &&Row| row.embedder == name && row.section == section && row.measure == measure;
-    let found: Vec<&Row> = rows.iter().filter(of).collect();
+fn mean_over_sets(
+    rows: &[ScorecardRow],
+    name: &str,
+    section: ScorecardSection,
+    measure: &str,
+) -> Option<PlotCoordinate> {
+    let of = |row: &&ScorecardRow| {
+        row.embedder == name && row.section == section && row.measure == measure
+    };
+    let found: Vec<&ScorecardRow> = rows.iter().filter(of).collect();
     let n = (!found.is_empty()).then_some(found.len() as f64)?;
-    let half = |row: &&Row| row.interval.map_or(0.0, |(low, high)| (high - low) / 2.0);
-    Some(Spot {
+    let half = |row: &&ScorecardRow| row.interval.map_or(0.0, |(low, high)| (high - low) / 2.0);
+    Some(PlotCoordinate {
         mean: found.iter().map(|row| row.value).sum::<f64>() / n,
-        half: found.iter().map(half).map(|half| half * half).sum::<f64>().sqrt() / n,
+        half_width: found.iter().map(half).map(|half| half * half).sum::<f64>().sqrt() / n,
     })
 }
 
 /// An axis that contains all points with their intervals.
-fn axis(spots: impl Iterator<Item = Spot>, from: f64, to: f64) -> Option<Axis> {
-    let ends: Vec<(f64, f64)> = spots.map(|s| (s.mean - s.half, s.mean + s.half)).collect();
+fn axis(spots: impl Iterator<Item = PlotCoordinate>, from: f64, to: f64) -> Option<ChartAxis> {
+    let ends: Vec<(f64, f64)> =
+        spots.map(|s| (s.mean - s.half_width, s.mean + s.half_width)).collect();
     let low = ends.iter().map(|e| e.0).reduce(f64::min)?;
     let high = ends.iter().map(|e| e.1).reduce(f64::max)?;
-    Some(Axis::over(low, high, TICKS, from, to))
+    Some(ChartAxis::covering(low, high, MAX_TICKS, from, to))
 }
 
-fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
+fn draw(points: &[(&str, PlotCoordinate, PlotCoordinate)], x: &ChartAxis, y: &ChartAxis) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
@@ -91,16 +99,16 @@ fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
     let text = |class: &str, x: f64, y: f64, anchor: &str, text: &str| {
         format!(
             "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
-            escaped(text)
+            escape_xml(text)
         )
     };
     for tick in x.ticks() {
-        let at = x.place(tick);
+        let at = x.position(tick);
         svg += &line("grid", at, y.from, at, y.to);
         svg += &text("mute", at, y.from + 20.0, "middle", &format!("{tick:.2}"));
     }
     for tick in y.ticks() {
-        let at = y.place(tick);
+        let at = y.position(tick);
         svg += &line("grid", x.from, at, x.to, at);
         svg += &text("mute", x.from - 8.0, at + 4.0, "end", &format!("{tick:.2}"));
     }
@@ -114,15 +122,21 @@ fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
     );
     let mut labels: Vec<(f64, f64)> = Vec::new();
     for (name, across, up) in points {
-        let (px, py) = (x.place(across.mean), y.place(up.mean));
+        let (px, py) = (x.position(across.mean), y.position(up.mean));
         svg += &line(
             "bar",
-            x.place(across.mean - across.half),
+            x.position(across.mean - across.half_width),
             py,
-            x.place(across.mean + across.half),
+            x.position(across.mean + across.half_width),
             py,
         );
-        svg += &line("bar", px, y.place(up.mean - up.half), px, y.place(up.mean + up.half));
+        svg += &line(
+            "bar",
+            px,
+            y.position(up.mean - up.half_width),
+            px,
+            y.position(up.mean + up.half_width),
+        );
         // Writing to a string cannot fail.
         let _ = writeln!(svg, "<circle class=\"dot\" cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"4.5\"/>");
         // A label goes to the left of its point near the right border, and is moved down past earlier labels.
@@ -137,6 +151,6 @@ fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
     svg + "</svg>\n"
 }
 
-fn escaped(text: &str) -> String {
+fn escape_xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,36 +1,39 @@
 //! A score of one embedder, and its line in the scorecard with interval and difference from the first embedder.
 
-use super::shared;
-use crate::stats::{self, Auc, Difference, Interval, LEVEL, Observation, Pair, PairedTest};
+use super::clustering;
+use crate::stats::{
+    self, AreaUnderRoc, ClusterObservation, ConfidenceInterval, LEVEL, MeanDifference, PairedCase,
+    PairedTest,
+};
 
 /// The part of the scorecard that a score belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
+pub enum ScorecardSection {
     Retrieval,
     Composition,
     Geometry,
     Pipeline,
 }
 
-impl Section {
+impl ScorecardSection {
     pub fn name(self) -> &'static str {
         match self {
-            Section::Retrieval => "retrieval",
-            Section::Composition => "composition",
-            Section::Geometry => "geometry",
-            Section::Pipeline => "pipeline",
+            ScorecardSection::Retrieval => "retrieval",
+            ScorecardSection::Composition => "composition",
+            ScorecardSection::Geometry => "geometry",
+            ScorecardSection::Pipeline => "pipeline",
         }
     }
 }
 
 /// The data that a score is computed from.
 #[derive(Clone, Debug)]
-pub enum Sample {
+pub enum ScoreSample {
     /// The mean of values from 0 to 1, each with its cluster.
     Rate(Vec<(f64, usize)>),
     /// The mean of values of any size, each with its cluster.
     Mean(Vec<(f64, usize)>),
-    Area(Auc),
+    Area(AreaUnderRoc),
     /// A property of all texts together, which is not a mean over texts and so has no interval.
     Whole {
         value: f64,
@@ -40,18 +43,18 @@ pub enum Sample {
 
 /// A measure of one embedder on one set.
 #[derive(Clone, Debug)]
-pub struct Score {
-    pub section: Section,
+pub struct ProbeScore {
+    pub section: ScorecardSection,
     pub set: String,
     pub measure: String,
-    pub sample: Sample,
+    pub sample: ScoreSample,
 }
 
 /// A line of the scorecard.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct ScorecardRow {
     pub embedder: String,
-    pub section: Section,
+    pub section: ScorecardSection,
     pub set: String,
     pub measure: String,
     pub value: f64,
@@ -68,9 +71,9 @@ pub struct Row {
     pub clusters: usize,
 }
 
-impl Score {
+impl ProbeScore {
     /// Whether both are the same measure on the same set, perhaps of different embedders.
-    pub fn is_same(&self, other: &Score) -> bool {
+    pub fn same_measure(&self, other: &ProbeScore) -> bool {
         self.section == other.section && self.set == other.set && self.measure == other.measure
     }
 
@@ -78,18 +81,24 @@ impl Score {
     ///
     /// # Errors
     /// Values out of range, or no values.
-    pub fn row(&self, embedder: &str, baseline: Option<&Score>, seed: u64) -> anyhow::Result<Row> {
+    pub fn row(
+        &self,
+        embedder: &str,
+        baseline: Option<&ProbeScore>,
+        seed: u64,
+    ) -> anyhow::Result<ScorecardRow> {
         let (interval, n) = self.interval()?;
         let estimate = interval.estimate;
-        let compared = baseline.map(|other| self.above(other, seed)).transpose()?.flatten();
+        let compared =
+            baseline.map(|other| self.difference_from(other, seed)).transpose()?.flatten();
         // A property of all texts together has a difference, but no interval and no p-value.
         let whole = match baseline.map(|other| &other.sample) {
-            Some(Sample::Whole { value, .. }) => Some(estimate - value),
+            Some(ScoreSample::Whole { value, .. }) => Some(estimate - value),
             _ => None,
         };
-        let sampled = !matches!(self.sample, Sample::Whole { .. });
-        let ends = |of: &Interval| of.is_bounded().then_some((of.low, of.high));
-        Ok(Row {
+        let sampled = !matches!(self.sample, ScoreSample::Whole { .. });
+        let ends = |of: &ConfidenceInterval| of.is_bounded().then_some((of.low, of.high));
+        Ok(ScorecardRow {
             embedder: embedder.to_owned(),
             section: self.section,
             set: self.set.clone(),
@@ -106,46 +115,52 @@ impl Score {
 
     fn clusters(&self) -> usize {
         match &self.sample {
-            Sample::Rate(values) | Sample::Mean(values) => {
-                shared::count(&values.iter().map(|value| value.1).collect::<Vec<_>>())
+            ScoreSample::Rate(values) | ScoreSample::Mean(values) => {
+                clustering::count(&values.iter().map(|value| value.1).collect::<Vec<_>>())
             }
-            Sample::Area(auc) => auc.clusters(),
-            Sample::Whole { .. } => 0,
+            ScoreSample::Area(auc) => auc.clusters(),
+            ScoreSample::Whole { .. } => 0,
         }
     }
 
-    fn interval(&self) -> anyhow::Result<(Interval, usize)> {
-        let observations = |values: &[(f64, usize)]| -> Vec<Observation> {
-            let one = |&(value, cluster)| Observation { value, weight: 1.0, cluster };
+    fn interval(&self) -> anyhow::Result<(ConfidenceInterval, usize)> {
+        let observations = |values: &[(f64, usize)]| -> Vec<ClusterObservation> {
+            let one = |&(value, cluster)| ClusterObservation { value, weight: 1.0, cluster };
             values.iter().map(one).collect()
         };
         Ok(match &self.sample {
-            Sample::Rate(values) => (stats::rate(&observations(values), LEVEL)?, values.len()),
-            Sample::Mean(values) => {
+            ScoreSample::Rate(values) => (stats::rate(&observations(values), LEVEL)?, values.len()),
+            ScoreSample::Mean(values) => {
                 (stats::mean(&observations(values), LEVEL, None)?, values.len())
             }
-            Sample::Area(auc) => (auc.interval(LEVEL)?, auc.count()),
-            Sample::Whole { value, n } => {
-                (Interval { estimate: *value, low: *value, high: *value }, *n)
+            ScoreSample::Area(auc) => (auc.interval(LEVEL)?, auc.count()),
+            ScoreSample::Whole { value, n } => {
+                (ConfidenceInterval { estimate: *value, low: *value, high: *value }, *n)
             }
         })
     }
 
     /// The paired difference from `baseline`; `None` for a property of all texts together.
-    fn above(&self, baseline: &Score, seed: u64) -> anyhow::Result<Option<Difference>> {
-        let pairs =
-            |arm: &[(f64, usize)], baseline: &[(f64, usize)]| -> Vec<Pair> {
-                let pair = |(&(arm, cluster), &(baseline, _)): (&(f64, usize), &(f64, usize))| {
-                    Pair { baseline, arm, weight: 1.0, cluster }
-                };
-                // Both embedders saw the same cases in the same order, so positions pair them.
-                arm.iter().zip(baseline).map(pair).collect()
+    fn difference_from(
+        &self,
+        baseline: &ProbeScore,
+        seed: u64,
+    ) -> anyhow::Result<Option<MeanDifference>> {
+        let pairs = |arm: &[(f64, usize)], baseline: &[(f64, usize)]| -> Vec<PairedCase> {
+            let pair = |(&(arm, cluster), &(baseline, _)): (&(f64, usize), &(f64, usize))| {
+                PairedCase { baseline, arm, weight: 1.0, cluster }
             };
+            // Both embedders saw the same cases in the same order, so positions pair them.
+            arm.iter().zip(baseline).map(pair).collect()
+        };
         Ok(match (&self.sample, &baseline.sample) {
-            (Sample::Rate(arm), Sample::Rate(other)) | (Sample::Mean(arm), Sample::Mean(other)) => {
+            (ScoreSample::Rate(arm), ScoreSample::Rate(other))
+            | (ScoreSample::Mean(arm), ScoreSample::Mean(other)) => {
                 Some(PairedTest::new(&pairs(arm, other), seed)?.difference(LEVEL)?)
             }
-            (Sample::Area(auc), Sample::Area(other)) => Some(auc.above(other, LEVEL)?),
+            (ScoreSample::Area(auc), ScoreSample::Area(other)) => {
+                Some(auc.difference_from(other, LEVEL)?)
+            }
             _ => None,
         })
     }

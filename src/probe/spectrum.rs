@@ -29,30 +29,30 @@ pub fn eigen(symmetric: DMatrix<f64>) -> (Vec<f64>, DMatrix<f64>) {
 }
 
 /// An orthonormal basis of the main directions from anchors to their near-misses.
-pub struct Directions {
+pub struct NearMissDirections {
     /// One basis vector per column.
     basis: DMatrix<f64>,
     /// The share of the differences' squared length that lies in these directions.
-    pub held: f64,
+    pub captured_share: f64,
 }
 
-impl Directions {
+impl NearMissDirections {
     /// The first [`DIRECTIONS`] right singular vectors of the matrix of differences, computed as eigenvectors of its
     /// second moment. The moment is about zero, so that a shift common to all near-misses counts. `None` if all
     /// differences are zero.
-    pub fn of(differences: &[Vec<f64>]) -> Option<Directions> {
+    pub fn from_differences(differences: &[Vec<f64>]) -> Option<NearMissDirections> {
         let rows = matrix(differences)?;
         let (values, vectors) = eigen(rows.tr_mul(&rows) / rows.nrows() as f64);
         let total: f64 = values.iter().sum();
         let kept = DIRECTIONS.min(values.len());
-        (total > 0.0).then(|| Directions {
+        (total > 0.0).then(|| NearMissDirections {
             basis: vectors.columns(0, kept).into_owned(),
-            held: values[..kept].iter().sum::<f64>() / total,
+            captured_share: values[..kept].iter().sum::<f64>() / total,
         })
     }
 
     /// The share of a covariance's total variance that lies in these directions.
-    pub fn share(&self, covariance: &DMatrix<f64>) -> f64 {
+    pub fn variance_share(&self, covariance: &DMatrix<f64>) -> f64 {
         let total = covariance.trace();
         if total <= 0.0 {
             return 0.0;

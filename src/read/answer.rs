@@ -1,15 +1,15 @@
 //! Parses a model's text into a typed value.
 
-use super::clean;
-use super::field::Field;
-use super::model::{Finish, RawAnswer};
-use crate::extract::{Kind, field_cues};
-use crate::value::{Type, Value};
+use super::answer_text;
+use super::field::ReadField;
+use super::language_model::{FinishReason, RawModelAnswer};
+use crate::extract::{ExtractorKind, field_cues};
+use crate::value::{TypedValue, ValueType};
 
 /// A parsed answer of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Answer {
-    Value(Value),
+pub enum ParsedAnswer {
+    Value(TypedValue),
     /// The model says that the passages do not state the value.
     NotStated,
     /// Neither of these; the text gives the reason.
@@ -17,7 +17,7 @@ pub enum Answer {
 }
 
 /// Other phrases for "not stated", as a whole answer or its first sentence, in lower case.
-const NOT_STATED: [&str; 18] = [
+const NOT_STATED_PHRASES: [&str; 18] = [
     "not stated",
     "not specified",
     "not mentioned",
@@ -38,73 +38,73 @@ const NOT_STATED: [&str; 18] = [
     "null",
 ];
 
-impl Field {
+impl ReadField {
     /// Parses the value in a model's text.
     ///
     /// An answer that names exactly one value is that value, whatever other words it has. If it names several, the
     /// line marked as the answer is used, otherwise the first line, provided that it names one. A value keeps the unit
     /// in which it is written: `6 months` stays six months even if days were requested.
-    pub fn answer(&self, raw: &RawAnswer) -> Answer {
-        let Some(text) = clean::answer(&raw.text) else {
-            return Answer::Unparsable("the text ends before the answer begins".to_owned());
+    pub fn parse_answer(&self, raw: &RawModelAnswer) -> ParsedAnswer {
+        let Some(text) = answer_text::extract_answer(&raw.text) else {
+            return ParsedAnswer::Unparsable("the text ends before the answer begins".to_owned());
         };
         if text.is_empty() {
-            return Answer::Unparsable("the answer is empty".to_owned());
+            return ParsedAnswer::Unparsable("the answer is empty".to_owned());
         }
-        if raw.finish == Finish::Length {
+        if raw.finish == FinishReason::Length {
             // A value at the end of a truncated text may be incomplete.
             let whole = text.split_once('\n').map(|(first, _)| first);
             return match whole {
-                Some(first) => self.read(first),
-                None => Answer::Unparsable("the answer was cut off at max_tokens".to_owned()),
+                Some(first) => self.parse_text(first),
+                None => ParsedAnswer::Unparsable("the answer was cut off at max_tokens".to_owned()),
             };
         }
-        self.read(&text)
+        self.parse_text(&text)
     }
 
-    fn read(&self, text: &str) -> Answer {
+    fn parse_text(&self, text: &str) -> ParsedAnswer {
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-        let marked = lines.iter().rev().find_map(|line| clean::marked_as_answer(line));
-        let first = lines.first().map(|line| clean::line(line)).unwrap_or_default();
+        let marked = lines.iter().rev().find_map(|line| answer_text::marked_as_answer(line));
+        let first = lines.first().map(|line| answer_text::clean_line(line)).unwrap_or_default();
         // From the most to the least specific: the marked line, the whole text, the first line.
         let whole = if lines.len() > 1 { lines.join("\n") } else { first.clone() };
         if marked.is_none() && is_not_stated(&first) {
-            return Answer::NotStated;
+            return ParsedAnswer::NotStated;
         }
         let mut why = None;
         for part in [marked, Some(whole), Some(first)].into_iter().flatten() {
             if is_not_stated(&part) {
-                return Answer::NotStated;
+                return ParsedAnswer::NotStated;
             }
-            match self.value(&part) {
-                Ok(value) => return Answer::Value(value),
+            match self.parse_value(&part) {
+                Ok(value) => return ParsedAnswer::Value(value),
                 Err(reason) => why = why.or(Some(reason)),
             }
         }
         // The exact phrase of the prompt counts anywhere in the text, but only after a value was looked for.
         if text.to_lowercase().contains(&super::NOT_STATED.to_lowercase()) {
-            return Answer::NotStated;
+            return ParsedAnswer::NotStated;
         }
-        Answer::Unparsable(why.unwrap_or_default())
+        ParsedAnswer::Unparsable(why.unwrap_or_default())
     }
 
-    fn value(&self, text: &str) -> Result<Value, String> {
+    fn parse_value(&self, text: &str) -> Result<TypedValue, String> {
         if !self.choices.is_empty() {
-            return self.choice(text);
+            return self.parse_choice(text);
         }
         match self.ty {
-            Type::YesNo => {
+            ValueType::YesNo => {
                 let first = text.split(|c: char| !c.is_alphanumeric()).find(|w| !w.is_empty());
                 match first.map(str::to_lowercase).as_deref() {
-                    Some("yes" | "true") => return Ok(Value::YesNo(true)),
-                    Some("no" | "false") => return Ok(Value::YesNo(false)),
+                    Some("yes" | "true") => return Ok(TypedValue::YesNo(true)),
+                    Some("no" | "false") => return Ok(TypedValue::YesNo(false)),
                     _ => {}
                 }
             }
-            Type::Text if matches!(self.kind, Kind::Text) => {
+            ValueType::Text if matches!(self.kind, ExtractorKind::Text) => {
                 let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                 return match (lines.next(), lines.next()) {
-                    (Some(line), None) => Ok(Value::Text(fold(line))),
+                    (Some(line), None) => Ok(TypedValue::Text(collapse_whitespace(line))),
                     (None, _) => Err("the answer is empty".to_owned()),
                     _ => Err("it has several lines".to_owned()),
                 };
@@ -115,11 +115,11 @@ impl Field {
         if let Some(value) = self.bare_number(text) {
             return Ok(value);
         }
-        let mut values: Vec<Value> = Vec::new();
-        for mention in self.kind.readings(text) {
+        let mut values: Vec<TypedValue> = Vec::new();
+        for mention in self.kind.all_mentions(text) {
             let Some(value) = mention.value else {
                 let said = &text[mention.range];
-                return Err(format!("'{said}' does not say which {}", noun(self.ty)));
+                return Err(format!("'{said}' does not say which {}", type_noun(self.ty)));
             };
             if !values.contains(&value) {
                 values.push(value);
@@ -127,27 +127,27 @@ impl Field {
         }
         match values.as_slice() {
             [one] => Ok(one.clone()),
-            [] if self.ty == Type::YesNo => Err("it says neither yes nor no".to_owned()),
-            [] => self
-                .law(text)
-                .ok_or_else(|| format!("it names no {}{}", noun(self.ty), with(self.ty))),
+            [] if self.ty == ValueType::YesNo => Err("it says neither yes nor no".to_owned()),
+            [] => self.jurisdiction(text).ok_or_else(|| {
+                format!("it names no {}{}", type_noun(self.ty), unit_phrase(self.ty))
+            }),
             several => {
-                let several: Vec<String> = several.iter().map(Value::to_string).collect();
+                let several: Vec<String> = several.iter().map(TypedValue::to_string).collect();
                 Err(format!("it names several values: {}", several.join("; ")))
             }
         }
     }
 
     /// A jurisdiction in an answer that is not a full sentence.
-    fn law(&self, text: &str) -> Option<Value> {
-        if !matches!(self.kind, Kind::Jurisdiction) {
+    fn jurisdiction(&self, text: &str) -> Option<TypedValue> {
+        if !matches!(self.kind, ExtractorKind::Jurisdiction) {
             return None;
         }
         if let Some(spelling) = field_cues::spelling(&self.name, text) {
-            return Some(Value::Text(spelling.to_owned()));
+            return Some(TypedValue::Text(spelling.to_owned()));
         }
         // The extractor expects a sentence of a contract around the name.
-        let readings = self.kind.readings(&format!("This agreement is governed by {text}."));
+        let readings = self.kind.all_mentions(&format!("This agreement is governed by {text}."));
         match readings.as_slice() {
             [one] => one.value.clone(),
             _ => None,
@@ -155,19 +155,19 @@ impl Field {
     }
 
     /// A number without unit or sign, if the question determines these.
-    fn bare_number(&self, text: &str) -> Option<Value> {
+    fn bare_number(&self, text: &str) -> Option<TypedValue> {
         let digits = text.trim().trim_end_matches('.');
         if !digits.starts_with(|c: char| c.is_ascii_digit()) {
             return None;
         }
         match (self.ty, &self.kind) {
-            (Type::Duration, _) => {
+            (ValueType::Duration, _) => {
                 let count = digits.parse().ok()?;
-                Some(Value::Duration(self.unit?.period(count)?))
+                Some(TypedValue::Duration(self.unit?.period(count)?))
             }
-            (Type::Percent, _) => Value::parse(Type::Percent, digits).ok(),
-            (Type::Money, Kind::Money { currency: Some(currency), .. }) => {
-                Value::parse(Type::Money, &format!("{currency} {digits}")).ok()
+            (ValueType::Percent, _) => TypedValue::parse(ValueType::Percent, digits).ok(),
+            (ValueType::Money, ExtractorKind::Money { currency: Some(currency), .. }) => {
+                TypedValue::parse(ValueType::Money, &format!("{currency} {digits}")).ok()
             }
             _ => None,
         }
@@ -175,35 +175,35 @@ impl Field {
 }
 
 /// The noun for a value of this type in messages.
-fn noun(ty: Type) -> &'static str {
+fn type_noun(ty: ValueType) -> &'static str {
     match ty {
-        Type::Text => "value of this field",
-        Type::Number => "number",
-        Type::YesNo => "answer",
-        Type::Date => "date",
-        Type::Duration => "length of time",
-        Type::Money => "amount of money",
-        Type::Percent => "percentage",
+        ValueType::Text => "value of this field",
+        ValueType::Number => "number",
+        ValueType::YesNo => "answer",
+        ValueType::Date => "date",
+        ValueType::Duration => "length of time",
+        ValueType::Money => "amount of money",
+        ValueType::Percent => "percentage",
     }
 }
 
 /// The part that a value of this type must have.
-fn with(ty: Type) -> &'static str {
+fn unit_phrase(ty: ValueType) -> &'static str {
     match ty {
-        Type::Duration => " with its unit",
-        Type::Money => " with its currency",
+        ValueType::Duration => " with its unit",
+        ValueType::Money => " with its currency",
         _ => "",
     }
 }
 
-fn fold(text: &str) -> String {
+fn collapse_whitespace(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a text starts with such a phrase or consists of it.
 fn is_not_stated(text: &str) -> bool {
-    let text = fold(&text.to_lowercase().replace('_', " "));
-    NOT_STATED.iter().any(|said| {
+    let text = collapse_whitespace(&text.to_lowercase().replace('_', " "));
+    NOT_STATED_PHRASES.iter().any(|said| {
         text.strip_prefix(said).is_some_and(|rest| {
             rest.is_empty() || rest.starts_with(['.', ',', ';', ':', '!', '(', ')'])
                 // Matches `Not stated in the passages`, but not `None of the parties`.

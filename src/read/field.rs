@@ -2,104 +2,104 @@
 
 use serde_json::{Value as Json, json};
 
-use super::template::NOT_STATED;
-use crate::extract::phrase::{Meaning, Phrase};
-use crate::extract::{Kind, field_cues};
-use crate::value::{Period, Type, Value};
+use super::prompt_template::NOT_STATED;
+use crate::extract::phrase::{CuePhrase, PhraseMeaning};
+use crate::extract::{ExtractorKind, field_cues};
+use crate::value::{CalendarPeriod, TypedValue, ValueType};
 
 /// The unit of time in which a duration is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum DurationUnit {
     Days,
     Weeks,
     Months,
     Years,
 }
 
-impl Unit {
+impl DurationUnit {
     pub fn name(self) -> &'static str {
         match self {
-            Unit::Days => "days",
-            Unit::Weeks => "weeks",
-            Unit::Months => "months",
-            Unit::Years => "years",
+            DurationUnit::Days => "days",
+            DurationUnit::Weeks => "weeks",
+            DurationUnit::Months => "months",
+            DurationUnit::Years => "years",
         }
     }
 
     /// `count` of this unit; `None` if a period cannot hold that many.
-    pub fn period(self, count: u32) -> Option<Period> {
+    pub fn period(self, count: u32) -> Option<CalendarPeriod> {
         Some(match self {
-            Unit::Days => Period::days(count),
-            Unit::Weeks => Period::days(count.checked_mul(7)?),
-            Unit::Months => Period::months(count),
-            Unit::Years => Period::months(count.checked_mul(12)?),
+            DurationUnit::Days => CalendarPeriod::days(count),
+            DurationUnit::Weeks => CalendarPeriod::days(count.checked_mul(7)?),
+            DurationUnit::Months => CalendarPeriod::months(count),
+            DurationUnit::Years => CalendarPeriod::months(count.checked_mul(12)?),
         })
     }
 }
 
 /// A field and its question.
 #[derive(Clone, Debug)]
-pub struct Field {
+pub struct ReadField {
     /// The name in the scenario, such as `notice_period`.
     pub name: String,
-    pub ty: Type,
+    pub ty: ValueType,
     pub question: String,
     /// How values are extracted from an answer.
-    pub kind: Kind,
+    pub kind: ExtractorKind,
     /// The only values that a text field can have; empty means any value.
     pub choices: Vec<String>,
     /// The unit in which a duration is requested, which applies to a number without a unit.
-    pub unit: Option<Unit>,
+    pub unit: Option<DurationUnit>,
 }
 
-impl Field {
+impl ReadField {
     /// A field whose values are parsed as plain values of their type.
-    pub fn new(name: impl Into<String>, ty: Type, question: impl Into<String>) -> Field {
+    pub fn new(name: impl Into<String>, ty: ValueType, question: impl Into<String>) -> ReadField {
         let name = name.into();
         let kind = match ty {
-            Type::Text if field_cues::is_law(&name) => Kind::Jurisdiction,
-            Type::Text => Kind::Text,
-            Type::Number => Kind::Number(None),
-            Type::YesNo => Kind::Phrases(yes_or_no()),
-            Type::Date => Kind::Date(None),
-            Type::Duration => Kind::Duration,
-            Type::Money => Kind::Money { decimal: None, currency: None },
-            Type::Percent => Kind::Percent(None),
+            ValueType::Text if field_cues::is_law(&name) => ExtractorKind::Jurisdiction,
+            ValueType::Text => ExtractorKind::Text,
+            ValueType::Number => ExtractorKind::Number(None),
+            ValueType::YesNo => ExtractorKind::Phrases(yes_or_no()),
+            ValueType::Date => ExtractorKind::Date(None),
+            ValueType::Duration => ExtractorKind::Duration,
+            ValueType::Money => ExtractorKind::Money { decimal: None, currency: None },
+            ValueType::Percent => ExtractorKind::Percent(None),
         };
-        Field { name, ty, question: question.into(), kind, choices: Vec::new(), unit: None }
+        ReadField { name, ty, question: question.into(), kind, choices: Vec::new(), unit: None }
     }
 
     /// The required form of an answer: a description, never an example, because small models repeat examples.
-    pub fn form(&self) -> String {
+    pub fn answer_form(&self) -> String {
         match self.ty {
-            Type::Text if !self.choices.is_empty() => {
+            ValueType::Text if !self.choices.is_empty() => {
                 format!("one of these: {}", self.choices.join("; "))
             }
-            Type::Text => "the exact words of the passage that answer the question".to_owned(),
-            Type::Number => "one number in digits, without separators".to_owned(),
-            Type::YesNo => "yes or no".to_owned(),
-            Type::Date => "one date in the form YYYY-MM-DD".to_owned(),
-            Type::Duration => match self.unit {
+            ValueType::Text => "the exact words of the passage that answer the question".to_owned(),
+            ValueType::Number => "one number in digits, without separators".to_owned(),
+            ValueType::YesNo => "yes or no".to_owned(),
+            ValueType::Date => "one date in the form YYYY-MM-DD".to_owned(),
+            ValueType::Duration => match self.unit {
                 Some(unit) => format!("one length of time in {}, with its unit", unit.name()),
                 None => "one length of time, a number with its unit (days, weeks, months or years)"
                     .to_owned(),
             },
-            Type::Money => {
+            ValueType::Money => {
                 "one amount of money in digits without separators, with its currency".to_owned()
             }
-            Type::Percent => "one percentage in digits, with the percent sign".to_owned(),
+            ValueType::Percent => "one percentage in digits, with the percent sign".to_owned(),
         }
     }
 
     /// The JSON schema of an answer: an object with the key `answer`.
     pub fn schema(&self) -> Json {
         let closed: Vec<&str> = match self.ty {
-            Type::YesNo => vec!["yes", "no"],
+            ValueType::YesNo => vec!["yes", "no"],
             _ => self.choices.iter().map(String::as_str).collect(),
         };
         let answer = match closed.is_empty() {
             true => {
-                json!({"type": "string", "description": format!("{}, or {NOT_STATED}", self.form())})
+                json!({"type": "string", "description": format!("{}, or {NOT_STATED}", self.answer_form())})
             }
             false => {
                 let values: Vec<&str> = closed.into_iter().chain([NOT_STATED]).collect();
@@ -115,14 +115,14 @@ impl Field {
     }
 
     /// The only choice that `text` names, ignoring case.
-    pub(super) fn choice(&self, text: &str) -> Result<Value, String> {
+    pub(super) fn parse_choice(&self, text: &str) -> Result<TypedValue, String> {
         // An exact match wins before any search within the text.
         let lower = text.to_lowercase();
         if let Some(same) = self.choices.iter().find(|choice| choice.to_lowercase() == lower) {
-            return Ok(Value::Text(same.clone()));
+            return Ok(TypedValue::Text(same.clone()));
         }
         let named = self.choices.iter().filter(|choice| {
-            Phrase::new(choice).is_some_and(|phrase| phrase.ranges(text).next().is_some())
+            CuePhrase::new(choice).is_some_and(|phrase| phrase.ranges(text).next().is_some())
         });
         let named: Vec<&String> = named.collect();
         // The longest match wins: `net 30 days` does not also name `net 30`.
@@ -134,7 +134,7 @@ impl Field {
             })
             .collect();
         match longest.as_slice() {
-            [one] => Ok(Value::Text((**one).clone())),
+            [one] => Ok(TypedValue::Text((**one).clone())),
             [] => Err(format!("it is none of: {}", self.choices.join("; "))),
             several => {
                 let several: Vec<&str> = several.iter().map(|choice| choice.as_str()).collect();
@@ -144,9 +144,10 @@ impl Field {
     }
 }
 
-fn yes_or_no() -> Vec<Meaning> {
+fn yes_or_no() -> Vec<PhraseMeaning> {
     let words = [("yes", true), ("true", true), ("no", false), ("false", false)];
-    let meaning =
-        |(word, yes)| Some(Meaning { phrase: Phrase::new(word)?, value: Value::YesNo(yes) });
+    let meaning = |(word, yes)| {
+        Some(PhraseMeaning { phrase: CuePhrase::new(word)?, value: TypedValue::YesNo(yes) })
+    };
     words.into_iter().filter_map(meaning).collect()
 }

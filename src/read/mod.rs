@@ -8,22 +8,24 @@
 //! 4. [`Field::answer`] parses the raw text into an [`Answer`]: a value, "not stated", or unparsable.
 
 mod answer;
-mod ask;
+mod answer_prompts;
+mod answer_text;
 mod chat;
-mod clean;
 mod field;
+mod language_model;
 pub mod local;
-mod model;
 mod prompt;
+mod prompt_template;
 mod recording;
-mod template;
 
-pub use answer::Answer;
-pub use ask::answers;
-pub use chat::{ChatEndpoint, ChatSpec, SampleBy, Structured};
-pub use field::{Field, Unit};
-pub use local::LocalModel;
-pub use model::{Finish, Identity, LanguageModel, Prices, RawAnswer, Reply};
-pub use prompt::{Message, Prompt, Role};
-pub use recording::{Entry, Missing, Recording, merge, write};
-pub use template::{NOT_STATED, Template};
+pub use answer::ParsedAnswer;
+pub use answer_prompts::answer_prompts;
+pub use chat::{ChatEndpoint, ChatEndpointSpec, SamplingMode, StructuredOutput};
+pub use field::{DurationUnit, ReadField};
+pub use language_model::{
+    FinishReason, LanguageModel, ModelReply, RawModelAnswer, ReaderModelIdentity, TokenPrices,
+};
+pub use local::LocalLanguageModel;
+pub use prompt::{ChatMessage, ChatPrompt, ChatRole};
+pub use prompt_template::{NOT_STATED, PromptTemplate};
+pub use recording::{Recording, RecordingEntry, UnrecordedPromptError, merge, write};

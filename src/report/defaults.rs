@@ -5,19 +5,20 @@
 
 use std::fmt::Write;
 
-use crate::cascade::{cuts, paths};
-use crate::compile::lanes;
+use crate::cascade::{cut_sets, failure_paths};
+use crate::compile::intervention_runs;
 use crate::embed::Penalty;
 use crate::retrieve::pgvector::PG_DEPTH;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
-use crate::run::sensitivity::{DRAWS, MOST_FOLLOWED, WIDTHS};
+use crate::run::sensitivity::{MAX_FOLLOW, ODDS_DRAWS, RANGE_FACTORS};
 use crate::scenario::{
-    BASE_SAMPLES, Check, DEFAULT_PRESET, DEFAULT_TOP_K, Effort, Guard, MOST, PRESETS, Person,
-    Rates, Simulation, YEARS,
+    DEFAULT_BASE_SAMPLES, DEFAULT_MAX_COMBINATIONS, DEFAULT_PRESET, DEFAULT_TOP_K, DEFAULT_YEARS,
+    GuardCheck, GuardEffort, GuardErrorRates, GuardEscalation, READER_PRESETS, SimulationSettings,
+    StepGuard,
 };
 use crate::step::guard;
-use crate::step::reader::{FEW, POOL, Parameter, Reader};
-use crate::{spell, stats};
+use crate::step::reader::{MAX_POOL, MIN_POOL, ReaderModel, SourcedParameter};
+use crate::{number_words, stats};
 
 const HEAD: &str = "# Every default, with its source
 
@@ -53,8 +54,8 @@ fn reader(page: &mut String) -> anyhow::Result<()> {
 ";
     page.push_str(&head.replace("PRESET", DEFAULT_PRESET));
     // Each preset is resolved as for a run, so that derived parameters appear with the values that are used.
-    for preset in PRESETS {
-        let reader = Reader::new(preset, &Default::default())?;
+    for preset in READER_PRESETS {
+        let reader = ReaderModel::new(preset, &Default::default())?;
         let _ = write!(page, "\n### {preset}\n\n");
         table(page, &reader.parameters);
     }
@@ -63,8 +64,8 @@ fn reader(page: &mut String) -> anyhow::Result<()> {
          its sorted distinct values, each as likely as it is frequent there; where it states fewer than {}, values near \
          them fill up to that many, each as likely as a value that one passage states. A yes/no is either, as likely. \
          The right value is left out (assumed).\n",
-        spell::words(POOL as u32),
-        spell::words(FEW as u32)
+        number_words::to_words(MAX_POOL as u32),
+        number_words::to_words(MIN_POOL as u32)
     );
     page.push_str(&pool);
     Ok(())
@@ -74,13 +75,16 @@ fn guards(page: &mut String) -> anyhow::Result<()> {
     page.push_str(
         "\n## Guards and people\n\nIn US dollars and seconds a look, or an escalation.\n",
     );
-    let (rates, effort) = (Rates::default(), Effort::default());
+    let (rates, effort) = (GuardErrorRates::default(), GuardEffort::default());
     // Parameters are taken from example guards, as the manifest takes them from a scenario's guards.
-    let guard = |check, escalate| Guard { check, retries: Vec::new(), escalate };
+    let guard = |check, escalate| StepGuard { check, retries: Vec::new(), escalate };
     let kinds = [
-        ("`verifier` without a model", guard(Check::Verifier { rates, effort }, None)),
-        ("`reviewer`", guard(Check::Reviewer { rates, effort }, None)),
-        ("`escalate`, with any check", guard(Check::Present, Some(Person::default()))),
+        ("`verifier` without a model", guard(GuardCheck::RatedVerifier { rates, effort }, None)),
+        ("`reviewer`", guard(GuardCheck::Reviewer { rates, effort }, None)),
+        (
+            "`escalate`, with any check",
+            guard(GuardCheck::Present, Some(GuardEscalation::default())),
+        ),
     ];
     for (name, guard) in kinds {
         let _ = write!(page, "\n### {name}\n\n");
@@ -133,7 +137,7 @@ fn retrieval(page: &mut String) {
 }
 
 fn solving(page: &mut String) {
-    let simulation = Simulation::default();
+    let simulation = SimulationSettings::default();
     let level = format!("{}%", 100.0 * stats::LEVEL);
     let rows: [(&str, String, &str, &str); 15] = [
         (
@@ -155,34 +159,39 @@ fn solving(page: &mut String) {
             "assumed",
             "joint states in the largest layer",
         ),
-        ("`impact.years`", YEARS.to_string(), "assumed", "sampled years behind VaR and CVaR"),
+        (
+            "`impact.years`",
+            DEFAULT_YEARS.to_string(),
+            "assumed",
+            "sampled years behind VaR and CVaR",
+        ),
         (
             "`plan.most`",
-            MOST.to_string(),
+            DEFAULT_MAX_COMBINATIONS.to_string(),
             "assumed",
             "combinations that are all run; beyond, the best next one is added",
         ),
         (
             "`sensitivity.base_samples`",
-            BASE_SAMPLES.to_string(),
+            DEFAULT_BASE_SAMPLES.to_string(),
             "assumed",
             "points are this times assumptions + 2",
         ),
         (
             "default range of an assumption",
-            WIDTHS.map(|(tag, width)| format!("{tag} {width}")).join(", "),
+            RANGE_FACTORS.map(|(tag, width)| format!("{tag} {width}")).join(", "),
             "assumed",
             "what odds or amounts are divided and multiplied by, by the tag of the figure",
         ),
         (
             "upper end of the range of a preset's `follow`",
-            MOST_FOLLOWED.to_string(),
+            MAX_FOLLOW.to_string(),
             "assumed",
             "the figure is a lower bound for private contracts",
         ),
         (
             "draws of readers and guards",
-            DRAWS.to_string(),
+            ODDS_DRAWS.to_string(),
             "assumed",
             "that the sampled years are dealt out among; the manifest and the page say what they were",
         ),
@@ -195,14 +204,14 @@ fn solving(page: &mut String) {
         ),
         (
             "trials with interventions past the cap",
-            lanes::WHAT_IF_TRIALS.to_string(),
+            intervention_runs::WHAT_IF_TRIALS.to_string(),
             "assumed",
             "for \"what if\" on sampled tasks; fewer, and 50 at least, where steps and tasks are so many that their runs would fill the memory",
         ),
-        ("cut sets up to", cuts::ORDER.to_string(), "assumed", "errors in a set"),
+        ("cut sets up to", cut_sets::MAX_ORDER.to_string(), "assumed", "errors in a set"),
         (
             "rarest path told apart",
-            paths::LEAST.to_string(),
+            failure_paths::MIN_PROBABILITY.to_string(),
             "assumed",
             "probability; rarer ones make the last row of paths.csv",
         ),
@@ -211,9 +220,9 @@ fn solving(page: &mut String) {
     settings(page, &rows);
 }
 
-fn table(page: &mut String, parameters: &[Parameter]) {
+fn table(page: &mut String, parameters: &[SourcedParameter]) {
     page.push_str("| parameter | value | tag | source |\n|---|---|---|---|\n");
-    for Parameter { name, value, tag, source } in parameters {
+    for SourcedParameter { name, value, tag, source } in parameters {
         // Rounded as in the manifest: no parameter is known more precisely.
         let value = (value * 1e6).round() / 1e6;
         let _ = writeln!(page, "| {name} | {value} | {} | {source} |", tag.name());

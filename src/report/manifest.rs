@@ -4,27 +4,28 @@
 
 use serde_json::{Value as Json, json};
 
-use super::csv::method;
-use crate::cascade::{cuts, paths};
-use crate::compile::lanes;
-use crate::embed::{Penalty, Precision};
-use crate::impact::Volume;
-use crate::remote::without_query;
-use crate::retrieve::pgvector::{PG_DEPTH, PgTable};
-use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
-use crate::run::Record;
-use crate::run::record::{AssumptionRecord, RightRecord, SensitivityRecord};
-use crate::run::right::listed;
-use crate::run::sensitivity::DRAWS;
+use super::csv::method_name;
+use crate::cascade::{cut_sets, failure_paths};
+use crate::compile::intervention_runs;
+use crate::embed::{ModelPrecision, Penalty};
+use crate::http_client::without_query;
+use crate::impact::YearlyVolume;
+use crate::retrieve::pgvector::{PG_DEPTH, PgVectorTable};
+use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K, RankFusion};
+use crate::run::RunRecord;
+use crate::run::oracle_check::listed;
+use crate::run::record::{AssumptionRecord, OracleRecord, SensitivityRecord};
+use crate::run::sensitivity::ODDS_DRAWS;
 use crate::scenario::{
-    Backed, EmbedderDecl, EmbedderKind, Impact, Method, Pgvector, Price, Qid, Reranker, Scenario,
+    CallPrice, EmbedderDeclaration, EmbedderKind, FigureSource, ImpactSettings, InferenceMethod,
+    PgvectorSettings, QidMapping, RerankerModel, Scenario,
 };
 use crate::sensitivity::RESAMPLES;
 use crate::stats;
-use crate::step::reader::{self, Tag};
+use crate::step::reader::{self, ParameterProvenance};
 
 /// The name of the file.
-pub const FILE: &str = "manifest.json";
+pub const FILE_NAME: &str = "manifest.json";
 
 /// Builds the manifest.
 ///
@@ -32,7 +33,7 @@ pub const FILE: &str = "manifest.json";
 /// or if its parameters identify it completely. `notes` are remarks for the user on how queries were answered.
 pub fn manifest(
     scenario: &Scenario,
-    record: &Record,
+    record: &RunRecord,
     fingerprints: &[Option<String>],
     notes: &[String],
 ) -> Json {
@@ -48,7 +49,7 @@ pub fn manifest(
         .map(|arm| {
             let mut solved = std::collections::BTreeMap::new();
             for task in &arm.tasks {
-                *solved.entry(method(task.ran)).or_insert(0) += 1;
+                *solved.entry(method_name(task.method)).or_insert(0) += 1;
             }
             let mut told =
                 json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved});
@@ -66,9 +67,9 @@ pub fn manifest(
         "scenario": scenario.name,
         "inputs": inputs,
         "method": match simulation.method {
-            Method::Auto => "auto",
-            Method::Exact => "exact",
-            Method::MonteCarlo => "monte_carlo",
+            InferenceMethod::Auto => "auto",
+            InferenceMethod::Exact => "exact",
+            InferenceMethod::MonteCarlo => "monte_carlo",
         },
         "seed": simulation.seed,
         "trials": simulation.trials,
@@ -90,15 +91,15 @@ pub fn manifest(
         },
         "causes": {
             "shares": "Shapley values over own errors: exact by quadrature along the diagonal of the multilinear extension (Owen 1972); for sampled tasks by random orders of repair (Castro et al. 2009)",
-            "paths_least": paths::LEAST,
-            "cut_sets_up_to": cuts::ORDER,
-            "trials_with_interventions_past_the_cap": lanes::what_if_trials(scenario),
+            "paths_least": failure_paths::MIN_PROBABILITY,
+            "cut_sets_up_to": cut_sets::MAX_ORDER,
+            "trials_with_interventions_past_the_cap": intervention_runs::what_if_trials(scenario),
         },
         "assumptions": [{
             "name": "reader.pool",
-            "value": reader::POOL,
+            "value": reader::MAX_POOL,
             "tag": "assumed",
-            "source": format!("values that a reader can say in place of the right one: at most this many, at even steps of the field's distinct values in the corpus, each as likely as it is frequent there; of fewer than {}, values near them as well; of yes/no, both", reader::FEW),
+            "source": format!("values that a reader can say in place of the right one: at most this many, at even steps of the field's distinct values in the corpus, each as likely as it is frequent there; of fewer than {}, values near them as well; of yes/no, both", reader::MIN_POOL),
         }],
         "arms": arms,
     });
@@ -122,15 +123,15 @@ pub fn manifest(
     if let Some(sampled) = scenario.sampled {
         manifest["tasks"] = json!({
             "replayed": sampled.size,
-            "of": sampled.of,
+            "of": sampled.total,
             "drawn": "those with the smallest draws of (seed, task id)",
         });
     }
     if let Some(told) = &scenario.impact {
         manifest["impact"] = impact(scenario, told);
     }
-    if !record.drawn.is_empty() {
-        manifest["impact"]["drawn"] = drawn(&record.drawn);
+    if !record.drawn_assumptions.is_empty() {
+        manifest["impact"]["drawn"] = yearly_draws(&record.drawn_assumptions);
     }
     if let Some(of) = &record.sensitivity {
         manifest["sensitivity"] = sensitivity(of);
@@ -149,7 +150,7 @@ pub fn bytes(manifest: &Json) -> serde_json::Result<Vec<u8>> {
 }
 
 /// What counts as right: counts, and the ids of tasks where the oracle stops, lacks a value or disagrees with a person.
-fn oracle(right: &RightRecord) -> Json {
+fn oracle(right: &OracleRecord) -> Json {
     let gaps = right.gaps.iter().map(|gap| {
         json!({
             "step": gap.step, "what": gap.what, "tasks": gap.tasks.len(),
@@ -199,10 +200,10 @@ const FROM_RANGES: &str = "of ranges of ours half of the draws below the figure 
                            amounts and of odds; of ranges of the file evenly";
 
 /// Which assumptions are drawn when years are sampled.
-fn drawn(of: &[AssumptionRecord]) -> Json {
+fn yearly_draws(of: &[AssumptionRecord]) -> Json {
     json!({
         "each_year": "the volume, and the mean of each variable",
-        "draws_of_readers_and_guards": DRAWS,
+        "draws_of_readers_and_guards": ODDS_DRAWS,
         "dealt_out": "among these draws, year by year in turn; Sobol's sequence (Joe and Kuo 2008) under Owen's scrambling",
         "from": FROM_RANGES,
         "ranges": ranges(of),
@@ -226,12 +227,12 @@ fn sensitivity(of: &SensitivityRecord) -> Json {
 }
 
 /// The cost assumptions for failures, with the source of every figure.
-pub(crate) fn impact(scenario: &Scenario, impact: &Impact) -> Json {
-    let backed = |name: &str, value: Json, backing: &Backed| json!({"name": name, "value": value, "tag": backing.tag, "source": backing.source});
+pub(crate) fn impact(scenario: &Scenario, impact: &ImpactSettings) -> Json {
+    let backed = |name: &str, value: Json, backing: &FigureSource| json!({"name": name, "value": value, "tag": backing.tag, "source": backing.source});
     let volume = match impact.volume {
-        Volume::Fixed(mean) => json!({"distribution": "fixed", "mean": mean}),
-        Volume::Poisson(mean) => json!({"distribution": "poisson", "mean": mean}),
-        Volume::NegativeBinomial(mean, sd) => {
+        YearlyVolume::Fixed(mean) => json!({"distribution": "fixed", "mean": mean}),
+        YearlyVolume::Poisson(mean) => json!({"distribution": "poisson", "mean": mean}),
+        YearlyVolume::NegativeBinomial(mean, sd) => {
             json!({"distribution": "negative_binomial", "mean": mean, "sd": sd})
         }
     };
@@ -241,14 +242,14 @@ pub(crate) fn impact(scenario: &Scenario, impact: &Impact) -> Json {
     }
     for loss in &impact.losses {
         let times: Vec<&str> =
-            loss.times.iter().map(|&v| impact.variables[v].name.as_str()).collect();
+            loss.factors.iter().map(|&v| impact.variables[v].name.as_str()).collect();
         let value = json!({
             "if": loss.condition.source(), "amount": loss.amount.source(), "times": times,
         });
         told.push(backed(&loss.name, value, &loss.backing));
     }
     // A price without a backing was not declared: it is zero and no assumption.
-    let mut price = |name: String, price: &Price| {
+    let mut price = |name: String, price: &CallPrice| {
         if let Some(backing) = &price.backing {
             let value = json!({"cost": price.cost, "seconds": price.seconds});
             told.push(backed(&name, value, backing));
@@ -268,14 +269,17 @@ pub(crate) fn impact(scenario: &Scenario, impact: &Impact) -> Json {
 }
 
 /// One embedder: its kind and settings, with the source of every parameter that does not come from a model file.
-fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<String>) -> Json {
+fn embedder(scenario: &Scenario, decl: &EmbedderDeclaration, fingerprint: &Option<String>) -> Json {
     let name = &decl.name;
     match &decl.kind {
         EmbedderKind::Bm25(params) => {
             let (tag, source) = if *params == Bm25Params::default() {
-                (Tag::Indicative, "the defaults of Anserini (github.com/castorini/anserini)")
+                (
+                    ParameterProvenance::Indicative,
+                    "the defaults of Anserini (github.com/castorini/anserini)",
+                )
             } else {
-                (Tag::Scenario, FROM_FILE)
+                (ParameterProvenance::Scenario, FROM_SCENARIO)
             };
             let analyzer = json!({
                 "stem": params.analyzer.stem.name(),
@@ -302,25 +306,28 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             "name": name, "kind": "http", "url": http.url.split(['?', '#']).next(), "model": http.model,
             "dim": http.dim, "fingerprint": fingerprint,
         }),
-        EmbedderKind::Fusion { parts, how, depth } => {
+        EmbedderKind::Fusion { parts, method: how, depth } => {
             let of = parts.iter().map(|part| {
                 json!({
                     "embedder": scenario.embedders[part.embedder].name,
                     "weight": part.weight,
-                    "counts_as_0": part.lowest.map_or(json!("worst found"), |lowest| json!(lowest)),
+                    "counts_as_0": part.lowest_score.map_or(json!("worst found"), |lowest| json!(lowest)),
                 })
             });
-            let mut parameters = vec![depth_taken(*depth, FUSION_DEPTH)];
+            let mut parameters = vec![depth_parameter(*depth, FUSION_DEPTH)];
             let method = match how {
-                Fusion::ReciprocalRank { k } => {
+                RankFusion::ReciprocalRank { k } => {
                     let (tag, source) = match *k == RRF_K {
-                        true => (Tag::Cited, "Cormack, Clarke and Buettcher, SIGIR 2009"),
-                        false => (Tag::Scenario, FROM_FILE),
+                        true => (
+                            ParameterProvenance::Cited,
+                            "Cormack, Clarke and Buettcher, SIGIR 2009",
+                        ),
+                        false => (ParameterProvenance::Scenario, FROM_SCENARIO),
                     };
                     parameters.push(parameter("k", json!(k), tag, source));
                     "rrf"
                 }
-                Fusion::Convex => "convex",
+                RankFusion::Convex => "convex",
             };
             json!({
                 "name": name, "kind": "fusion", "method": method, "of": of.collect::<Vec<Json>>(),
@@ -330,28 +337,30 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
         EmbedderKind::RunFile(file) => json!({
             "name": name, "kind": "run_file", "file": file.file,
             "qid": match &file.qid {
-                Qid::TaskStep => "task_step",
-                Qid::Task => "task",
-                Qid::Listed(_) => "listed",
+                QidMapping::TaskStep => "task_step",
+                QidMapping::Task => "task",
+                QidMapping::Listed(_) => "listed",
             },
             "fallback": file.fallback.map(|fallback| &scenario.embedders[fallback].name),
             "fingerprint": fingerprint,
         }),
         EmbedderKind::HttpSearch(http) => json!({
             "name": name, "kind": "http_search", "url": without_query(&http.url), "index": http.index,
-            "parameters": [depth_taken(http.depth, HTTP_DEPTH)], "fingerprint": fingerprint,
+            "parameters": [depth_parameter(http.depth, HTTP_DEPTH)], "fingerprint": fingerprint,
         }),
-        EmbedderKind::Pgvector(Pgvector { embedder, index, state, url_env: _ }) => {
-            let mut parameters = vec![depth_taken(index.depth, PG_DEPTH)];
+        EmbedderKind::Pgvector(PgvectorSettings { embedder, index, state, url_env: _ }) => {
+            let mut parameters = vec![depth_parameter(index.depth, PG_DEPTH)];
             let from_file = |name, value: Option<u32>| {
-                value.map(|value| parameter(name, json!(value), Tag::Scenario, FROM_FILE))
+                value.map(|value| {
+                    parameter(name, json!(value), ParameterProvenance::Scenario, FROM_SCENARIO)
+                })
             };
             parameters.extend(from_file("ef_search", index.ef_search));
             parameters.extend(from_file("probes", index.probes));
             let (table, search) = match &index.table {
-                PgTable::Own(search) => (None, search.name()),
-                PgTable::Theirs { table, exact: true, .. } => (Some(table), "exact"),
-                PgTable::Theirs { table, .. } => (Some(table), "by the server"),
+                PgVectorTable::Own(search) => (None, search.name()),
+                PgVectorTable::Theirs { table, exact: true, .. } => (Some(table), "exact"),
+                PgVectorTable::Theirs { table, .. } => (Some(table), "by the server"),
             };
             json!({
                 "name": name, "kind": "pgvector", "embedder": scenario.embedders[*embedder].name,
@@ -360,13 +369,15 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             })
         }
         EmbedderKind::Rerank { first, with, depth } => {
-            let mut parameters = vec![depth_taken(*depth, RERANK_DEPTH)];
+            let mut parameters = vec![depth_parameter(*depth, RERANK_DEPTH)];
             let (with, model, weights) = match with {
-                Reranker::CrossEncoder(spec) => {
+                RerankerModel::CrossEncoder(spec) => {
                     ("cross_encoder", &spec.model, Some(precision(spec.precision)))
                 }
-                Reranker::MaxSim(spec) => ("max_sim", &spec.model, Some(precision(spec.precision))),
-                Reranker::SimilarityMap(spec) => {
+                RerankerModel::MaxSim(spec) => {
+                    ("max_sim", &spec.model, Some(precision(spec.precision)))
+                }
+                RerankerModel::SimilarityMap(spec) => {
                     parameters.extend(spec.penalty.iter().flat_map(penalty));
                     ("similarity_map", &spec.dir, None)
                 }
@@ -384,30 +395,30 @@ fn penalty(penalty: &Penalty) -> [Json; 2] {
     let default = Penalty::default();
     // Floats are compared exactly: a default is copied, never computed.
     let taken = |name, value: f64, default: f64| match value == default {
-        true => parameter(name, json!(value), Tag::Cited, "arXiv 2604.16351"),
-        false => parameter(name, json!(value), Tag::Scenario, FROM_FILE),
+        true => parameter(name, json!(value), ParameterProvenance::Cited, "arXiv 2604.16351"),
+        false => parameter(name, json!(value), ParameterProvenance::Scenario, FROM_SCENARIO),
     };
     [taken("above", penalty.above, default.above), taken("weight", penalty.weight, default.weight)]
 }
 
 /// The source of values that the scenario sets itself.
-const FROM_FILE: &str = "scenario file";
+const FROM_SCENARIO: &str = "scenario file";
 
-fn precision(precision: Precision) -> &'static str {
+fn precision(precision: ModelPrecision) -> &'static str {
     match precision {
-        Precision::Int8 => "int8",
-        Precision::F32 => "f32",
+        ModelPrecision::Int8 => "int8",
+        ModelPrecision::F32 => "f32",
     }
 }
 
-fn parameter(name: &str, value: Json, tag: Tag, source: &str) -> Json {
+fn parameter(name: &str, value: Json, tag: ParameterProvenance, source: &str) -> Json {
     json!({"name": name, "value": value, "tag": tag, "source": source})
 }
 
-fn depth_taken(depth: usize, default: usize) -> Json {
+fn depth_parameter(depth: usize, default: usize) -> Json {
     let (tag, source) = match depth == default {
-        true => (Tag::Assumed, "knockon's default"),
-        false => (Tag::Scenario, FROM_FILE),
+        true => (ParameterProvenance::Assumed, "knockon's default"),
+        false => (ParameterProvenance::Scenario, FROM_SCENARIO),
     };
     parameter("depth", json!(depth), tag, source)
 }

@@ -4,14 +4,14 @@
 
 pub mod csv;
 pub mod defaults;
-pub mod evidence;
 pub mod injection;
-pub mod look;
 pub mod manifest;
 pub mod otlp;
 pub mod page;
 pub mod parquet;
+mod prose;
+pub mod search_preview;
 pub mod story;
 pub mod terminal;
+pub mod uncertainty;
 pub mod who_and_when;
-mod words;

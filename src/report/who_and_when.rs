@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::words;
-use crate::cascade::trace::{Document, RetrievalTrace, StepTrace, Trace};
-use crate::step::{Event, State};
+use super::prose;
+use crate::cascade::trace::{DocumentTrace, RetrievalTrace, RunTrace, StepTrace};
+use crate::step::{OutputState, StepEvent};
 
 /// The files as pairs of name and content; a run without a root cause gets none.
-pub fn files(traces: &[Trace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+pub fn files(traces: &[RunTrace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     // Names are compared in lower case: file systems may not distinguish case.
     let mut taken = BTreeSet::new();
     let mut files = Vec::new();
@@ -32,7 +32,7 @@ pub fn files(traces: &[Trace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
 
 /// A file name from arm, task and trial, in characters that are safe on every file system and in shells. A hash is
 /// appended if that changes the name, or if it differs from a name in `taken` by case alone.
-fn name(trace: &Trace, taken: &mut BTreeSet<String>) -> String {
+fn name(trace: &RunTrace, taken: &mut BTreeSet<String>) -> String {
     const LONGEST: usize = 120;
     let raw = format!("{}.{}.{}", trace.arm, trace.task, trace.trial);
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
@@ -50,7 +50,7 @@ fn name(trace: &Trace, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// The content of one file; `None` if the run has no root cause.
-fn file(trace: &Trace) -> Option<Json> {
+fn file(trace: &RunTrace) -> Option<Json> {
     let root = trace.root_cause()?;
     let blamed = trace.steps.get(root)?;
     let question = question(trace);
@@ -92,7 +92,7 @@ fn file(trace: &Trace) -> Option<Json> {
     }))
 }
 
-fn question(trace: &Trace) -> String {
+fn question(trace: &RunTrace) -> String {
     let fields: Vec<String> =
         trace.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     format!("Decide the right action for this case. {}.", fields.join("; "))
@@ -104,7 +104,7 @@ fn prompt(step: &StepTrace) -> String {
         (_, Some(retrieval), _) => format!(
             "Search the corpus '{}' and hand on what fits best: {} at most.",
             retrieval.corpus,
-            words::passages(retrieval.top_k)
+            prose::passage_count(retrieval.top_k)
         ),
         (_, _, Some(reading)) => {
             format!("Read '{}' from the passages that you are handed.", reading.field)
@@ -118,15 +118,15 @@ fn prompt(step: &StepTrace) -> String {
 }
 
 /// The log entry of a step, as its agent would write it; `None` if the step was not reached.
-fn entry(trace: &Trace, step: &StepTrace) -> Option<String> {
+fn entry(trace: &RunTrace, step: &StepTrace) -> Option<String> {
     let done = step.done.as_ref()?;
-    if done.event == Event::Skipped {
+    if done.event == StepEvent::Skipped {
         return Some("There is nothing for me to do in this case.".to_owned());
     }
     let Some(output) = &done.output else {
         return Some("I stop here: an input that I need is missing.".to_owned());
     };
-    let missing = done.state == State::Missing;
+    let missing = done.state == OutputState::Missing;
     let told = match (step.kind, &step.retrieval, &step.reading) {
         (_, Some(retrieval), _) => search(retrieval),
         (_, _, Some(reading)) if missing => {
@@ -158,44 +158,44 @@ fn search(retrieval: &RetrievalTrace) -> String {
         None => String::new(),
     };
     let passage =
-        |(place, d): (usize, &Document)| format!("\n\n[{}] {}\n{}", place + 1, d.id, d.text);
+        |(place, d): (usize, &DocumentTrace)| format!("\n\n[{}] {}\n{}", place + 1, d.id, d.text);
     let found: String = retrieval.documents.iter().enumerate().map(passage).collect();
     format!(
         "I searched '{}'{among} for \"{}\" and hand on {}.{found}",
         retrieval.corpus,
         retrieval.query,
-        words::passages(retrieval.documents.len())
+        prose::passage_count(retrieval.documents.len())
     )
 }
 
 /// Explains the failure: the error at the step at fault, how the run ended, and which other steps share the blame.
-fn reason(trace: &Trace, blamed: &StepTrace) -> String {
-    let told = words::what_went_wrong(blamed)
+fn reason(trace: &RunTrace, blamed: &StepTrace) -> String {
+    let told = prose::describe_error(blamed)
         .unwrap_or_else(|| "Its output led the run astray.".to_owned());
-    let end = words::end(trace);
+    let end = prose::describe_end(trace);
     let shared = match trace.causes.first() {
         Some(set) if set.len() > 1 => format!(
             "No single step explains that: it takes repairing {} together; the earliest of them is \
              named here.",
-            listed(trace, set)
+            joined_step_names(trace, set)
         ),
         _ => format!("Had {} not erred, the run would have ended right.", blamed.step),
     };
     let others = trace.causes.len().saturating_sub(1);
     let also = match others {
         0 => String::new(),
-        1 => format!(" Repairing {} would do as well.", listed(trace, &trace.causes[1])),
+        1 => format!(" Repairing {} would do as well.", joined_step_names(trace, &trace.causes[1])),
         _ => format!(" Repairing any of {others} other sets of steps would do as well."),
     };
     format!("{told} {end} {shared}{also}")
 }
 
-fn causes(trace: &Trace) -> Vec<Vec<&str>> {
+fn causes(trace: &RunTrace) -> Vec<Vec<&str>> {
     let step = |&at: &usize| trace.steps.get(at).map(|s| s.step.as_str());
     trace.causes.iter().map(|set| set.iter().filter_map(step).collect()).collect()
 }
 
-fn listed(trace: &Trace, set: &[usize]) -> String {
+fn joined_step_names(trace: &RunTrace, set: &[usize]) -> String {
     let names: Vec<&str> =
         set.iter().filter_map(|&at| trace.steps.get(at)).map(|s| s.step.as_str()).collect();
     match names.split_last() {

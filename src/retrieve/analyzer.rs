@@ -37,7 +37,7 @@ const NEGATIONS: [&str; 2] = ["no", "not"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub enum StopWords {
+pub enum StopWordList {
     None,
     English,
     Lucene,
@@ -47,7 +47,7 @@ pub enum StopWords {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub enum Stem {
+pub enum StemmerLanguage {
     None,
     Arabic,
     Danish,
@@ -69,53 +69,53 @@ pub enum Stem {
     Turkish,
 }
 
-impl Stem {
+impl StemmerLanguage {
     /// The name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
-            Stem::None => "none",
-            Stem::Arabic => "arabic",
-            Stem::Danish => "danish",
-            Stem::Dutch => "dutch",
-            Stem::English => "english",
-            Stem::Finnish => "finnish",
-            Stem::French => "french",
-            Stem::German => "german",
-            Stem::Greek => "greek",
-            Stem::Hungarian => "hungarian",
-            Stem::Italian => "italian",
-            Stem::Norwegian => "norwegian",
-            Stem::Portuguese => "portuguese",
-            Stem::Romanian => "romanian",
-            Stem::Russian => "russian",
-            Stem::Spanish => "spanish",
-            Stem::Swedish => "swedish",
-            Stem::Tamil => "tamil",
-            Stem::Turkish => "turkish",
+            StemmerLanguage::None => "none",
+            StemmerLanguage::Arabic => "arabic",
+            StemmerLanguage::Danish => "danish",
+            StemmerLanguage::Dutch => "dutch",
+            StemmerLanguage::English => "english",
+            StemmerLanguage::Finnish => "finnish",
+            StemmerLanguage::French => "french",
+            StemmerLanguage::German => "german",
+            StemmerLanguage::Greek => "greek",
+            StemmerLanguage::Hungarian => "hungarian",
+            StemmerLanguage::Italian => "italian",
+            StemmerLanguage::Norwegian => "norwegian",
+            StemmerLanguage::Portuguese => "portuguese",
+            StemmerLanguage::Romanian => "romanian",
+            StemmerLanguage::Russian => "russian",
+            StemmerLanguage::Spanish => "spanish",
+            StemmerLanguage::Swedish => "swedish",
+            StemmerLanguage::Tamil => "tamil",
+            StemmerLanguage::Turkish => "turkish",
         }
     }
 
     fn algorithm(self) -> Option<Algorithm> {
         Some(match self {
-            Stem::None => return None,
-            Stem::Arabic => Algorithm::Arabic,
-            Stem::Danish => Algorithm::Danish,
-            Stem::Dutch => Algorithm::Dutch,
-            Stem::English => Algorithm::English,
-            Stem::Finnish => Algorithm::Finnish,
-            Stem::French => Algorithm::French,
-            Stem::German => Algorithm::German,
-            Stem::Greek => Algorithm::Greek,
-            Stem::Hungarian => Algorithm::Hungarian,
-            Stem::Italian => Algorithm::Italian,
-            Stem::Norwegian => Algorithm::Norwegian,
-            Stem::Portuguese => Algorithm::Portuguese,
-            Stem::Romanian => Algorithm::Romanian,
-            Stem::Russian => Algorithm::Russian,
-            Stem::Spanish => Algorithm::Spanish,
-            Stem::Swedish => Algorithm::Swedish,
-            Stem::Tamil => Algorithm::Tamil,
-            Stem::Turkish => Algorithm::Turkish,
+            StemmerLanguage::None => return None,
+            StemmerLanguage::Arabic => Algorithm::Arabic,
+            StemmerLanguage::Danish => Algorithm::Danish,
+            StemmerLanguage::Dutch => Algorithm::Dutch,
+            StemmerLanguage::English => Algorithm::English,
+            StemmerLanguage::Finnish => Algorithm::Finnish,
+            StemmerLanguage::French => Algorithm::French,
+            StemmerLanguage::German => Algorithm::German,
+            StemmerLanguage::Greek => Algorithm::Greek,
+            StemmerLanguage::Hungarian => Algorithm::Hungarian,
+            StemmerLanguage::Italian => Algorithm::Italian,
+            StemmerLanguage::Norwegian => Algorithm::Norwegian,
+            StemmerLanguage::Portuguese => Algorithm::Portuguese,
+            StemmerLanguage::Romanian => Algorithm::Romanian,
+            StemmerLanguage::Russian => Algorithm::Russian,
+            StemmerLanguage::Spanish => Algorithm::Spanish,
+            StemmerLanguage::Swedish => Algorithm::Swedish,
+            StemmerLanguage::Tamil => Algorithm::Tamil,
+            StemmerLanguage::Turkish => Algorithm::Turkish,
         })
     }
 }
@@ -123,8 +123,8 @@ impl Stem {
 /// How a text is split into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Analyzer {
-    pub stem: Stem,
-    pub stop_words: StopWords,
+    pub stem: StemmerLanguage,
+    pub stop_words: StopWordList,
     pub lowercase: bool,
     /// Whether accents are removed from letters.
     pub fold: bool,
@@ -133,70 +133,76 @@ pub struct Analyzer {
 impl Default for Analyzer {
     fn default() -> Analyzer {
         Analyzer {
-            stem: Stem::English,
-            stop_words: StopWords::English,
+            stem: StemmerLanguage::English,
+            stop_words: StopWordList::English,
             lowercase: true,
             fold: false,
         }
     }
 }
 
-impl StopWords {
+impl StopWordList {
     /// The name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
-            StopWords::None => "none",
-            StopWords::English => "english",
-            StopWords::Lucene => "lucene",
+            StopWordList::None => "none",
+            StopWordList::English => "english",
+            StopWordList::Lucene => "lucene",
         }
     }
 
     fn contains(self, token: &str) -> bool {
         match self {
-            StopWords::None => false,
-            StopWords::English => StopWords::Lucene.contains(token) && !NEGATIONS.contains(&token),
-            StopWords::Lucene => ENGLISH_STOP_WORDS.binary_search(&token).is_ok(),
+            StopWordList::None => false,
+            StopWordList::English => {
+                StopWordList::Lucene.contains(token) && !NEGATIONS.contains(&token)
+            }
+            StopWordList::Lucene => ENGLISH_STOP_WORDS.binary_search(&token).is_ok(),
         }
     }
 }
 
 impl Analyzer {
     /// Words as they appear in the text, in lower case.
-    pub const PLAIN: Analyzer =
-        Analyzer { stem: Stem::None, stop_words: StopWords::None, lowercase: true, fold: false };
+    pub const PLAIN: Analyzer = Analyzer {
+        stem: StemmerLanguage::None,
+        stop_words: StopWordList::None,
+        lowercase: true,
+        fold: false,
+    };
 
     /// The words of a text, in order.
     pub fn words(&self, text: &str) -> Vec<String> {
-        let stems = self.stems();
+        let stems = self.token_stemmer();
         let mut words = Vec::new();
-        self.each_token(text, |token| words.extend(stems.of(token)));
+        self.for_each_token(text, |token| words.extend(stems.stem(token)));
         words
     }
 
     /// The filter that turns tokens into words: stop words are removed and the rest is stemmed.
-    pub(super) fn stems(&self) -> Stems {
+    pub(super) fn token_stemmer(&self) -> TokenStemmer {
         let stemmer = self.stem.algorithm().map(Stemmer::create);
-        Stems { stemmer, stop_words: self.stop_words }
+        TokenStemmer { stemmer, stop_words: self.stop_words }
     }
 
     /// Calls `of` with each token of a text, before stop words are removed and the rest is stemmed.
-    pub(super) fn each_token(&self, text: &str, mut of: impl FnMut(&str)) {
+    pub(super) fn for_each_token(&self, text: &str, mut of: impl FnMut(&str)) {
         let text = self.normalized(text);
         // The current run of adjacent characters of scripts without spaces, and the byte at which it ends.
         let (mut run, mut end): (Vec<&str>, usize) = (Vec::new(), 0);
         for (at, segment) in text.unicode_word_indices() {
             if !segment.starts_with(is_unspaced) {
-                pairs(&mut run, &mut of);
+                emit_bigrams(&mut run, &mut of);
                 segment.split('_').filter(|word| !word.is_empty()).for_each(&mut of);
                 continue;
             }
             if at != end {
-                pairs(&mut run, &mut of);
+                emit_bigrams(&mut run, &mut of);
             }
             run.extend(segment.graphemes(true));
             end = at + segment.len();
         }
-        pairs(&mut run, &mut of);
+        emit_bigrams(&mut run, &mut of);
     }
 
     fn normalized(&self, text: &str) -> String {
@@ -213,14 +219,17 @@ impl Analyzer {
         }
         if self.fold {
             let letters = text.nfd().filter(|c| !('\u{300}'..='\u{36F}').contains(c));
-            text = letters.flat_map(|c| without_stroke(c).chars().chain(kept(c))).nfc().collect();
+            text = letters
+                .flat_map(|c| ascii_replacement(c).chars().chain(unless_replaced(c)))
+                .nfc()
+                .collect();
         }
         text
     }
 }
 
 /// Emits the bigrams of a run of characters, or the character itself if there is only one, and clears the run.
-fn pairs(run: &mut Vec<&str>, of: &mut impl FnMut(&str)) {
+fn emit_bigrams(run: &mut Vec<&str>, of: &mut impl FnMut(&str)) {
     if let [only] = run[..] {
         of(only);
     }
@@ -231,13 +240,13 @@ fn pairs(run: &mut Vec<&str>, of: &mut impl FnMut(&str)) {
 }
 
 /// Turns a token into its stem, or into nothing if it is a stop word.
-pub(super) struct Stems {
+pub(super) struct TokenStemmer {
     stemmer: Option<Stemmer>,
-    stop_words: StopWords,
+    stop_words: StopWordList,
 }
 
-impl Stems {
-    pub fn of(&self, token: &str) -> Option<String> {
+impl TokenStemmer {
+    pub fn stem(&self, token: &str) -> Option<String> {
         if self.stop_words.contains(token) {
             return None;
         }
@@ -263,7 +272,7 @@ fn is_ignorable(c: char) -> bool {
 }
 
 /// The ASCII form of letters that do not decompose into a base letter and a mark; empty for all others.
-fn without_stroke(c: char) -> &'static str {
+fn ascii_replacement(c: char) -> &'static str {
     match c {
         'ł' => "l",
         'Ł' => "L",
@@ -289,8 +298,8 @@ fn without_stroke(c: char) -> &'static str {
 }
 
 /// The character itself if [`without_stroke`] has no replacement for it.
-fn kept(c: char) -> Option<char> {
-    without_stroke(c).is_empty().then_some(c)
+fn unless_replaced(c: char) -> Option<char> {
+    ascii_replacement(c).is_empty().then_some(c)
 }
 
 /// Whether a character belongs to a script that is written without spaces between words, or whose words
@@ -327,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_unicode_whatever_they_are_written_with() {
+    fn words_follow_unicode_in_any_encoding() {
         for (text, expected) in [
             (
                 "Don't RENEW: Straße_42, ÉTÉ (§7.1)",
@@ -369,21 +378,26 @@ mod tests {
             |analyzer: Analyzer| analyzer.words("The Tenant will not renew Renewals of ÉTÉ Łódź");
         assert_eq!(words(Analyzer::default()), ["tenant", "not", "renew", "renew", "été", "łódź"]);
         let all = ["the", "tenant", "will", "not", "renew", "renew", "of", "été", "łódź"];
-        assert_eq!(words(Analyzer { stop_words: StopWords::None, ..Analyzer::default() }), all);
-        let stopped = Analyzer { stop_words: StopWords::Lucene, ..Analyzer::default() };
+        assert_eq!(words(Analyzer { stop_words: StopWordList::None, ..Analyzer::default() }), all);
+        let stopped = Analyzer { stop_words: StopWordList::Lucene, ..Analyzer::default() };
         assert_eq!(words(stopped), ["tenant", "renew", "renew", "été", "łódź"]);
         let folded = Analyzer { fold: true, ..stopped };
         assert_eq!(words(folded), ["tenant", "renew", "renew", "ete", "lodz"]);
         let cased = Analyzer { lowercase: false, ..PLAIN };
         assert_eq!(words(cased)[..2], ["The", "Tenant"]);
-        let german = Analyzer { stem: Stem::German, ..PLAIN };
+        let german = Analyzer { stem: StemmerLanguage::German, ..PLAIN };
         assert_eq!(german.words("Kündigungen der Verträge"), ["kundig", "der", "vertrag"]);
     }
 
     #[test]
     fn any_text_gives_words_without_a_panic() {
         let all: String = ('\u{0}'..='\u{10FFFF}').step_by(7).collect();
-        for stem in [Stem::None, Stem::English, Stem::Turkish, Stem::Arabic] {
+        for stem in [
+            StemmerLanguage::None,
+            StemmerLanguage::English,
+            StemmerLanguage::Turkish,
+            StemmerLanguage::Arabic,
+        ] {
             for fold in [true, false] {
                 let analyzer = Analyzer { stem, fold, ..PLAIN };
                 assert!(analyzer.words(&all).len() > 1000);

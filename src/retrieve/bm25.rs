@@ -26,7 +26,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::analyzer::Analyzer;
-use super::{Hit, Ranking, Request, Retriever, check_candidates};
+use super::{PassageHit, PassageRanking, Retriever, SearchRequest, check_candidates};
 
 /// The parameters of BM25 and the definition of a word.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,33 +46,33 @@ impl Default for Bm25Params {
 
 /// The number of integer units in a score of 1. A score is below 23 times the number of words of a query (the `idf` of
 /// a word in one of 2^32 passages), so 64 bits hold any score.
-const UNITS: f64 = (1u64 << 40) as f64;
+const SCORE_UNITS: f64 = (1u64 << 40) as f64;
 
 /// A passage that contains a word, and the score that one occurrence of the word in a query adds to it.
 #[derive(Clone, Copy)]
 // Packed, it takes a third less memory than with alignment padding.
 #[repr(C, packed(4))]
-struct Posting {
+struct Bm25Posting {
     passage: u32,
     score: u64,
 }
 
 /// The queries that share no word with any passage, up to a limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unmatched {
+pub struct UnmatchedQueries {
     queries: BTreeSet<String>,
 }
 
 /// The maximum number of distinct queries that are counted.
-const MOST_UNMATCHED: usize = 10_000;
+const MAX_UNMATCHED: usize = 10_000;
 
-impl Unmatched {
+impl UnmatchedQueries {
     fn add(&mut self, query: &str) {
         if !self.queries.contains(query) {
             self.queries.insert(query.to_owned());
         }
         // The alphabetically first are kept, so that the result does not depend on the order of the threads.
-        if self.queries.len() > MOST_UNMATCHED {
+        if self.queries.len() > MAX_UNMATCHED {
             self.queries.pop_last();
         }
     }
@@ -82,7 +82,7 @@ impl Unmatched {
         let first = self.queries.first()?;
         let (many, s) = match self.queries.len() {
             1 => ("1".to_owned(), "y"),
-            MOST_UNMATCHED => (format!("at least {MOST_UNMATCHED}"), "ies"),
+            MAX_UNMATCHED => (format!("at least {MAX_UNMATCHED}"), "ies"),
             many => (many.to_string(), "ies"),
         };
         Some(format!(
@@ -94,7 +94,7 @@ impl Unmatched {
 
 /// If the candidates are at least one in this many passages, all passages are scored and the candidates selected:
 /// looking each of them up in the posting lists would take longer.
-const MANY: usize = 16;
+const CANDIDATE_SHARE: usize = 16;
 
 /// Searches an inverted index with BM25. Only passages that share a word with the query are found.
 pub struct Bm25Retriever {
@@ -102,9 +102,9 @@ pub struct Bm25Retriever {
     words: FxHashMap<String, u32>,
     /// The postings of word w are `postings[starts[w]..starts[w + 1]]`, in ascending order of the passage.
     starts: Vec<usize>,
-    postings: Vec<Posting>,
+    postings: Vec<Bm25Posting>,
     analyzer: Analyzer,
-    unmatched: Mutex<Unmatched>,
+    unmatched: Mutex<UnmatchedQueries>,
 }
 
 impl Bm25Retriever {
@@ -136,7 +136,7 @@ impl Bm25Retriever {
         let mut words: FxHashMap<String, u32> = FxHashMap::default();
         // The word of each distinct token, so that each token is stemmed once; `None` for a stop word.
         let mut tokens: FxHashMap<String, Option<u32>> = FxHashMap::default();
-        let stems = analyzer.stems();
+        let stems = analyzer.token_stemmer();
         let mut lengths = Vec::with_capacity(texts.len());
         let mut counts: Vec<(u32, u32)> = Vec::new();
         let mut ends = Vec::with_capacity(texts.len());
@@ -145,11 +145,11 @@ impl Bm25Retriever {
         for text in texts {
             let start = counts.len();
             let mut length = 0u32;
-            analyzer.each_token(text, |token| {
+            analyzer.for_each_token(text, |token| {
                 let word = match tokens.get(token) {
                     Some(&word) => word,
                     None => {
-                        let word = stems.of(token).map(|word| {
+                        let word = stems.stem(token).map(|word| {
                             *words.entry(word).or_insert_with(|| {
                                 known.push((0, 0));
                                 known.len() as u32 - 1
@@ -183,7 +183,7 @@ impl Bm25Retriever {
             idf.push((1.0 + (texts.len() as f64 - df + 0.5) / (df + 0.5)).ln());
         }
         let mut next = starts.clone();
-        let mut postings = vec![Posting { passage: 0, score: 0 }; counts.len()];
+        let mut postings = vec![Bm25Posting { passage: 0, score: 0 }; counts.len()];
         let mut start = 0;
         for ((passage, end), length) in (0u32..).zip(ends).zip(&lengths) {
             for &(word, count) in &counts[start..end] {
@@ -191,8 +191,8 @@ impl Bm25Retriever {
                 let tf = f64::from(count);
                 let score = idf[word] * tf / (tf + k1 * (1.0 - b + b * (length / average)));
                 // At least one unit, so that a passage that contains a word of the query is always found.
-                let score = ((score * UNITS).round() as u64).max(1);
-                postings[next[word]] = Posting { passage, score };
+                let score = ((score * SCORE_UNITS).round() as u64).max(1);
+                postings[next[word]] = Bm25Posting { passage, score };
                 next[word] += 1;
             }
             start = end;
@@ -202,12 +202,12 @@ impl Bm25Retriever {
     }
 
     /// The queries that found nothing because no passage has any of their words.
-    pub fn unmatched(&self) -> Unmatched {
+    pub fn unmatched(&self) -> UnmatchedQueries {
         self.unmatched.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     /// The posting lists of the query's indexed words, each with the word's count in the query.
-    fn lists(&self, query: &str) -> Vec<(&[Posting], u64)> {
+    fn posting_lists(&self, query: &str) -> Vec<(&[Bm25Posting], u64)> {
         let mut counts: Vec<(u32, u64)> = Vec::new();
         let words = self.analyzer.words(query);
         for word in words.iter().filter_map(|word| self.words.get(word)) {
@@ -228,8 +228,8 @@ impl Bm25Retriever {
     /// number for each passage: all zero on entry, and to be reset to zero by the caller for the passages listed.
     fn score_all(&self, query: &str, scores: &mut [u64]) -> Vec<u32> {
         let mut touched = Vec::new();
-        for (list, count) in self.lists(query) {
-            for &Posting { passage, score: added } in list {
+        for (list, count) in self.posting_lists(query) {
+            for &Bm25Posting { passage, score: added } in list {
                 let score = &mut scores[passage as usize];
                 // A posting's score is above zero, so zero means that the passage was not listed yet.
                 if *score == 0 {
@@ -241,13 +241,19 @@ impl Bm25Retriever {
         touched
     }
 
-    fn among_all(&self, query: &str, depth: usize, scores: &mut [u64]) -> Ranking {
+    fn rank_all(&self, query: &str, depth: usize, scores: &mut [u64]) -> PassageRanking {
         let touched = self.score_all(query, scores);
         best(touched.iter().map(|&p| (std::mem::take(&mut scores[p as usize]), p)), depth)
     }
 
-    fn among(&self, candidates: &[u32], query: &str, depth: usize, scores: &mut [u64]) -> Ranking {
-        if candidates.len() >= self.passages / MANY {
+    fn rank_candidates(
+        &self,
+        candidates: &[u32],
+        query: &str,
+        depth: usize,
+        scores: &mut [u64],
+    ) -> PassageRanking {
+        if candidates.len() >= self.passages / CANDIDATE_SHARE {
             let touched = self.score_all(query, scores);
             let found = best(candidates.iter().map(|&p| (scores[p as usize], p)), depth);
             touched.into_iter().for_each(|passage| scores[passage as usize] = 0);
@@ -255,7 +261,7 @@ impl Bm25Retriever {
         }
         let mut scores = vec![0u64; candidates.len()];
         // Both the lists and the candidates ascend, so each list is searched from the last match on.
-        for (mut list, count) in self.lists(query) {
+        for (mut list, count) in self.posting_lists(query) {
             for (score, &candidate) in scores.iter_mut().zip(candidates) {
                 list = &list[list.partition_point(|posting| posting.passage < candidate)..];
                 match list.first() {
@@ -272,7 +278,7 @@ impl Bm25Retriever {
 }
 
 /// The best `depth` of the passages whose score is above zero.
-fn best(scored: impl Iterator<Item = (u64, u32)>, depth: usize) -> Ranking {
+fn best(scored: impl Iterator<Item = (u64, u32)>, depth: usize) -> PassageRanking {
     // A heap with the worst hit on top holds the best so far; `Reverse` on the passage prefers the smaller index.
     let mut heap: BinaryHeap<Reverse<(u64, Reverse<u32>)>> = BinaryHeap::new();
     for (score, passage) in scored.filter(|(score, _)| *score > 0) {
@@ -286,9 +292,9 @@ fn best(scored: impl Iterator<Item = (u64, u32)>, depth: usize) -> Ranking {
         }
     }
     let sorted = heap.into_sorted_vec().into_iter();
-    let hit = |Reverse((score, Reverse(passage))): Reverse<(u64, Reverse<u32>)>| Hit {
+    let hit = |Reverse((score, Reverse(passage))): Reverse<(u64, Reverse<u32>)>| PassageHit {
         passage,
-        score: (score as f64 / UNITS) as f32,
+        score: (score as f64 / SCORE_UNITS) as f32,
     };
     sorted.map(hit).collect()
 }
@@ -297,18 +303,18 @@ impl Retriever for Bm25Retriever {
     /// As [`Retriever::search`]. With candidates too, `idf` is that of the whole corpus.
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         for request in requests {
             check_candidates(request.candidates.unwrap_or_default(), self.passages)?;
         }
         let scratch = || vec![0u64; self.passages];
-        let search = |scores: &mut Vec<u64>, request: &Request| {
+        let search = |scores: &mut Vec<u64>, request: &SearchRequest| {
             let ranking = match request.candidates {
-                Some(candidates) => self.among(candidates, request.query, depth, scores),
-                None => self.among_all(request.query, depth, scores),
+                Some(candidates) => self.rank_candidates(candidates, request.query, depth, scores),
+                None => self.rank_all(request.query, depth, scores),
             };
             done(1);
             ranking

@@ -18,18 +18,18 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
 
-use super::top::{Shortlist, best};
-use super::{Hit, Ranking, Request, Retriever, check_candidates};
-use crate::embed::{CorpusVectors, Embedder, Role, Vectors};
+use super::top_k::{ScoreShortlist, best};
+use super::{PassageHit, PassageRanking, Retriever, SearchRequest, check_candidates};
+use crate::embed::{CorpusVectors, Embedder, EmbeddingVectors, TextRole};
 
 /// Queries in a block: enough to use a passage many times once it is read from memory.
-const QUERIES: usize = 64;
+const QUERY_BLOCK: usize = 64;
 /// Passages in one multiplication: 64 x 1,024 scores take 256 KiB, which fits the cache of a core.
-const PASSAGES: usize = 1024;
+const PASSAGE_BLOCK: usize = 1024;
 /// Consecutive passages that one thread scores.
-const SHARD: usize = 4 * PASSAGES;
+const PASSAGE_SHARD: usize = 4 * PASSAGE_BLOCK;
 /// Queries that share one pass over the vectors.
-const GROUP: usize = 16 * QUERIES;
+const QUERY_GROUP: usize = 16 * QUERY_BLOCK;
 
 /// The passage vectors that are searched.
 pub struct DenseIndex {
@@ -48,7 +48,7 @@ impl DenseIndex {
         let vectors = vectors.into();
         u32::try_from(vectors.len()).context("too many passages for one index")?;
         let mut longest: f64 = 0.0;
-        if let CorpusVectors::Held(Vectors { dim, data }) = &vectors {
+        if let CorpusVectors::InMemory(EmbeddingVectors { dim, data }) = &vectors {
             longest = check_rows(data, *dim, 0, "passage")?;
         } else {
             for window in vectors.windows() {
@@ -74,10 +74,10 @@ impl DenseIndex {
     /// Query vectors of another dimension than the passages', or with a number that is not finite.
     pub fn search(
         &self,
-        queries: &Vectors,
+        queries: &EmbeddingVectors,
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         let longest = self.check_queries(queries)?;
         if self.is_empty() || queries.is_empty() {
             done(queries.len());
@@ -86,7 +86,7 @@ impl DenseIndex {
         let slack = self.slack(longest);
         let depth = depth.min(self.len());
         let mut found = Vec::with_capacity(queries.len());
-        for group in queries.data.chunks(GROUP * queries.dim) {
+        for group in queries.data.chunks(QUERY_GROUP * queries.dim) {
             let rankings = self.search_group(group, depth, slack)?;
             done(rankings.len());
             found.extend(rankings);
@@ -96,20 +96,20 @@ impl DenseIndex {
 
     /// The best `depth` candidates of each request, a pair of candidates and query vector. `done` as in
     /// [`Self::search`].
-    fn among(
+    fn search_candidates(
         &self,
         requests: &[(&[u32], &[f32])],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         let mut found = Vec::with_capacity(requests.len());
-        for group in requests.chunks(GROUP) {
+        for group in requests.chunks(QUERY_GROUP) {
             // Rows read from a file stay in memory only until the group is done.
             let rows = self.vectors.rows(0..self.len())?;
             let answer = |&(candidates, query): &(&[u32], &[f32])| {
                 let score = |&passage: &u32| {
                     let score = dot(query, row(&rows, passage as usize, query.len()));
-                    Hit { passage, score }
+                    PassageHit { passage, score }
                 };
                 let ranking = best(candidates.iter().map(score).collect(), depth);
                 done(1);
@@ -120,7 +120,7 @@ impl DenseIndex {
         Ok(found)
     }
 
-    fn check_queries(&self, queries: &Vectors) -> anyhow::Result<f64> {
+    fn check_queries(&self, queries: &EmbeddingVectors) -> anyhow::Result<f64> {
         let longest = check_rows(&queries.data, queries.dim, 0, "query")?;
         if !queries.is_empty() && !self.is_empty() && queries.dim != self.vectors.dim() {
             bail!(
@@ -152,12 +152,13 @@ impl DenseIndex {
         group: &[f32],
         depth: usize,
         slack: f32,
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         let dim = self.vectors.dim();
-        let mut rankings: Vec<Ranking> = vec![Vec::new(); group.len() / dim];
+        let mut rankings: Vec<PassageRanking> = vec![Vec::new(); group.len() / dim];
         for window in self.vectors.windows() {
             let rows = self.vectors.rows(window.clone())?;
-            let blocks = rankings.par_chunks_mut(QUERIES).zip(group.par_chunks(QUERIES * dim));
+            let blocks =
+                rankings.par_chunks_mut(QUERY_BLOCK).zip(group.par_chunks(QUERY_BLOCK * dim));
             blocks.for_each(|(rankings, block)| {
                 search_block(block, (&rows, &window), depth, slack, rankings);
             });
@@ -173,21 +174,21 @@ fn search_block(
     (rows, window): (&[f32], &Range<usize>),
     depth: usize,
     slack: f32,
-    rankings: &mut [Ranking],
+    rankings: &mut [PassageRanking],
 ) {
     let dim = rows.len() / window.len();
     // A passage that would not enter the ranking so far cannot be in the final one. At depth 0 the index wraps.
-    let floor = |ranking: &Ranking| match ranking.get(depth.wrapping_sub(1)) {
+    let floor = |ranking: &PassageRanking| match ranking.get(depth.wrapping_sub(1)) {
         Some(last) => last.score - slack,
         None => f32::NEG_INFINITY,
     };
-    let lists: Vec<Shortlist> =
-        rankings.iter().map(|ranking| Shortlist::new(depth, slack, floor(ranking))).collect();
-    let shards: Vec<Vec<Vec<Hit>>> = rows
-        .par_chunks(SHARD * dim)
+    let lists: Vec<ScoreShortlist> =
+        rankings.iter().map(|ranking| ScoreShortlist::new(depth, slack, floor(ranking))).collect();
+    let shards: Vec<Vec<Vec<PassageHit>>> = rows
+        .par_chunks(PASSAGE_SHARD * dim)
         .enumerate()
         .map(|(shard, rows)| {
-            shortlists(block, rows, dim, window.start + shard * SHARD, lists.clone())
+            shortlists(block, rows, dim, window.start + shard * PASSAGE_SHARD, lists.clone())
         })
         .collect();
     let mut merged = lists;
@@ -198,7 +199,7 @@ fn search_block(
         let mut hits = std::mem::take(ranking);
         hits.extend(list.into_hits().into_iter().map(|hit| {
             let row = row(rows, hit.passage as usize - window.start, dim);
-            Hit { score: dot(query, row), ..hit }
+            PassageHit { score: dot(query, row), ..hit }
         }));
         *ranking = best(hits, depth);
     }
@@ -214,20 +215,20 @@ fn shortlists(
     rows: &[f32],
     dim: usize,
     first: usize,
-    mut lists: Vec<Shortlist>,
-) -> Vec<Vec<Hit>> {
+    mut lists: Vec<ScoreShortlist>,
+) -> Vec<Vec<PassageHit>> {
     let queries = lists.len();
     // Row q holds the scores of query q.
-    let mut scores = vec![0f32; queries * PASSAGES];
-    for (number, rows) in rows.chunks(PASSAGES * dim).enumerate() {
+    let mut scores = vec![0f32; queries * PASSAGE_BLOCK];
+    for (number, rows) in rows.chunks(PASSAGE_BLOCK * dim).enumerate() {
         let passages = rows.len() / dim;
         multiply(block, rows, dim, &mut scores[..queries * passages]);
-        let start = first + number * PASSAGES;
+        let start = first + number * PASSAGE_BLOCK;
         for (list, scores) in lists.iter_mut().zip(scores.chunks_exact(passages)) {
             list.extend(start as u32, scores);
         }
     }
-    lists.into_iter().map(Shortlist::into_hits).collect()
+    lists.into_iter().map(ScoreShortlist::into_hits).collect()
 }
 
 /// `scores[q * passages + p]` = the dot product of row q of `queries` and row p of `passages`.
@@ -334,10 +335,10 @@ impl Retriever for DenseRetriever {
     /// As [`Retriever::search`]. Each distinct query is embedded once, all in one call.
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         for request in requests {
             check_candidates(request.candidates.unwrap_or_default(), self.index.len())?;
         }
@@ -350,7 +351,7 @@ impl Retriever for DenseRetriever {
             })
         };
         let query_of: Vec<usize> = requests.iter().map(|request| row(request.query)).collect();
-        let queries = self.embedder.embed(Role::Query, &texts, &|_| {})?;
+        let queries = self.embedder.embed(TextRole::Query, &texts, &|_| {})?;
         ensure!(
             queries.len() == texts.len(),
             "the embedder made {} vectors of {} queries",
@@ -365,12 +366,12 @@ impl Retriever for DenseRetriever {
             asked[query] += usize::from(request.candidates.is_none());
         }
         let full: Vec<usize> = (0..texts.len()).filter(|&query| asked[query] > 0).collect();
-        let vectors = Vectors {
+        let vectors = EmbeddingVectors {
             dim: queries.dim,
             data: full.iter().flat_map(|&query| queries.row(query)).copied().collect(),
         };
         let found = self.index.search(&vectors, depth, done)?;
-        let mut among_all: Vec<Ranking> = vec![Vec::new(); texts.len()];
+        let mut among_all: Vec<PassageRanking> = vec![Vec::new(); texts.len()];
         for (&query, ranking) in full.iter().zip(found) {
             among_all[query] = ranking;
         }
@@ -382,8 +383,8 @@ impl Retriever for DenseRetriever {
             .zip(&query_of)
             .filter_map(|(request, &query)| Some((request.candidates?, queries.row(query))))
             .collect();
-        let mut narrow = self.index.among(&narrow, depth, done)?.into_iter();
-        let answer = |(request, &query): (&Request, &usize)| match request.candidates {
+        let mut narrow = self.index.search_candidates(&narrow, depth, done)?.into_iter();
+        let answer = |(request, &query): (&SearchRequest, &usize)| match request.candidates {
             None => among_all[query].clone(),
             Some(_) => narrow.next().unwrap_or_default(),
         };

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 
-use super::top::best;
-use super::{Hit, Ranking, Request, Retriever};
+use super::top_k::best;
+use super::{PassageHit, PassageRanking, Retriever, SearchRequest};
 
 /// The k of reciprocal rank fusion that Cormack et al. chose.
 pub const RRF_K: f64 = 60.0;
@@ -30,7 +30,7 @@ pub const RRF_K: f64 = 60.0;
 pub const FUSION_DEPTH: usize = 100;
 
 /// One of the merged rankings.
-pub struct Part {
+pub struct RankFusionPart {
     pub retriever: Arc<dyn Retriever>,
     pub weight: f64,
     /// For convex fusion: the lowest possible score, which maps to 0; `None` takes the worst score found.
@@ -39,15 +39,15 @@ pub struct Part {
 
 /// The fusion formula.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fusion {
+pub enum RankFusion {
     ReciprocalRank { k: f64 },
     Convex,
 }
 
 /// Merges the rankings of its parts.
 pub struct FusedRetriever {
-    parts: Vec<Part>,
-    how: Fusion,
+    parts: Vec<RankFusionPart>,
+    method: RankFusion,
     depth: usize,
 }
 
@@ -56,37 +56,43 @@ impl FusedRetriever {
     ///
     /// # Errors
     /// A weight or a `k` that is negative or not finite, or weights that are all zero.
-    pub fn new(parts: Vec<Part>, how: Fusion, depth: usize) -> anyhow::Result<FusedRetriever> {
+    pub fn new(
+        parts: Vec<RankFusionPart>,
+        how: RankFusion,
+        depth: usize,
+    ) -> anyhow::Result<FusedRetriever> {
         let weights = || parts.iter().map(|part| part.weight);
         ensure!(
             weights().all(|w| w.is_finite() && w >= 0.0) && weights().any(|w| w > 0.0),
             "the weights of a fusion are 0 or more, and one is above 0"
         );
-        if let Fusion::ReciprocalRank { k } = how {
+        if let RankFusion::ReciprocalRank { k } = how {
             ensure!(k.is_finite() && k >= 0.0, "k of reciprocal rank fusion is {k}, not 0 or more");
         }
-        Ok(FusedRetriever { parts, how, depth })
+        Ok(FusedRetriever { parts, method: how, depth })
     }
 
-    fn merge(&self, rankings: &[&Ranking], depth: usize) -> Ranking {
+    fn merge(&self, rankings: &[&PassageRanking], depth: usize) -> PassageRanking {
         // Scores are summed in the order of the parts, in double precision, so that the result is deterministic.
         let mut scores: HashMap<u32, f64> = HashMap::new();
         for (part, ranking) in self.parts.iter().zip(rankings) {
-            let share: Box<dyn Fn(usize, f32) -> f64> = match self.how {
-                Fusion::ReciprocalRank { k } => Box::new(move |place, _| 1.0 / (k + place as f64)),
-                Fusion::Convex => Box::new(normalised(ranking, part.lowest)),
+            let share: Box<dyn Fn(usize, f32) -> f64> = match self.method {
+                RankFusion::ReciprocalRank { k } => {
+                    Box::new(move |place, _| 1.0 / (k + place as f64))
+                }
+                RankFusion::Convex => Box::new(normalised(ranking, part.lowest)),
             };
             for (place, hit) in (1..).zip(ranking.iter()) {
                 *scores.entry(hit.passage).or_default() += part.weight * share(place, hit.score);
             }
         }
-        let hit = |(passage, score): (u32, f64)| Hit { passage, score: score as f32 };
+        let hit = |(passage, score): (u32, f64)| PassageHit { passage, score: score as f32 };
         best(scores.into_iter().map(hit).collect(), depth)
     }
 }
 
 /// Min-max normalisation of one ranking's scores to 0..1; see the module documentation.
-fn normalised(ranking: &[Hit], lowest: Option<f64>) -> impl Fn(usize, f32) -> f64 + use<> {
+fn normalised(ranking: &[PassageHit], lowest: Option<f64>) -> impl Fn(usize, f32) -> f64 + use<> {
     let scores = || ranking.iter().map(|hit| f64::from(hit.score));
     let high = scores().fold(f64::NEG_INFINITY, f64::max);
     let low = lowest.unwrap_or_else(|| scores().fold(f64::INFINITY, f64::min));
@@ -97,16 +103,16 @@ impl Retriever for FusedRetriever {
     /// As [`Retriever::search`]; `done` is called once, after all parts have answered.
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         // Always to the fixed depth, so that a shallow ranking is a prefix of a deeper one.
         let found = self.parts.iter().map(|p| p.retriever.search(requests, self.depth, &|_| {}));
-        let found: Vec<Vec<Ranking>> = found.collect::<anyhow::Result<_>>()?;
+        let found: Vec<Vec<PassageRanking>> = found.collect::<anyhow::Result<_>>()?;
         done(requests.len());
         let merge = |request: usize| {
-            let rankings: Vec<&Ranking> = found.iter().map(|part| &part[request]).collect();
+            let rankings: Vec<&PassageRanking> = found.iter().map(|part| &part[request]).collect();
             self.merge(&rankings, depth)
         };
         Ok((0..requests.len()).map(merge).collect())

@@ -21,85 +21,85 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::answered::{self, Take};
-use super::catalogue::{Catalogue, Shortfall};
-use super::{Ranking, Request, Retriever, check_candidates};
-use crate::remote::{Endpoint, Refused, excerpt};
+use super::remote_corpus::{RemoteCorpus, ShortAnswerCount};
+use super::response_cache::{self, AnswerSink};
+use super::{PassageRanking, Retriever, SearchRequest, check_candidates};
+use crate::http_client::{JsonEndpoint, JsonRequestError, excerpt};
 
 /// The default number of passages requested.
 pub const HTTP_DEPTH: usize = 50;
 /// The maximum size of an answer, in bytes.
-pub const LONGEST_ANSWER: usize = 1 << 24;
+pub const MAX_ANSWER_BYTES: usize = 1 << 24;
 /// The maximum number of characters of an answer that an error message shows.
-const SHOWN: usize = 300;
+const MAX_SHOWN_CHARS: usize = 300;
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct HttpSearchBody<'a> {
     corpus: &'a str,
     query: &'a str,
     top_k: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    filter: Option<Filter<'a>>,
+    filter: Option<HttpSearchFilter<'a>>,
 }
 
 #[derive(Serialize)]
-struct Filter<'a> {
+struct HttpSearchFilter<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     entity: Option<&'a str>,
     ids: Vec<&'a str>,
 }
 
-impl<'a> Filter<'a> {
-    fn new(catalogue: &'a Catalogue, candidates: &[u32]) -> Filter<'a> {
+impl<'a> HttpSearchFilter<'a> {
+    fn new(catalogue: &'a RemoteCorpus, candidates: &[u32]) -> HttpSearchFilter<'a> {
         let ids = candidates.iter().map(|&passage| catalogue.ids[passage as usize].as_str());
-        Filter { entity: catalogue.whole_entity(candidates), ids: ids.collect() }
+        HttpSearchFilter { entity: catalogue.whole_entity(candidates), ids: ids.collect() }
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Answer {
-    results: Vec<Found>,
+struct HttpSearchAnswer {
+    results: Vec<HttpSearchResult>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Found {
+struct HttpSearchResult {
     id: String,
     score: f32,
 }
 
 /// Sends each query to the service.
 pub struct HttpRetriever {
-    endpoint: Endpoint,
-    catalogue: Catalogue,
+    endpoint: JsonEndpoint,
+    catalogue: RemoteCorpus,
     depth: usize,
     /// The folder of cached answers.
-    kept: PathBuf,
-    count: Arc<Shortfall>,
+    cache_dir: PathBuf,
+    short_answers: Arc<ShortAnswerCount>,
 }
 
 impl HttpRetriever {
     /// `kept` is the cache folder, used for this service and this version of its index only.
     pub fn new(
-        endpoint: Endpoint,
-        catalogue: Catalogue,
+        endpoint: JsonEndpoint,
+        catalogue: RemoteCorpus,
         depth: usize,
-        kept: PathBuf,
-        count: Arc<Shortfall>,
+        cache_dir: PathBuf,
+        short_answers: Arc<ShortAnswerCount>,
     ) -> HttpRetriever {
-        HttpRetriever { endpoint, catalogue, depth, kept, count }
+        HttpRetriever { endpoint, catalogue, depth, cache_dir, short_answers }
     }
 
     /// Parses and checks an answer.
-    fn ranking(&self, request: &Request, answer: &[u8]) -> Result<Ranking, String> {
-        let parsed: Answer = serde_json::from_slice(answer).map_err(|_| {
+    fn ranking(&self, request: &SearchRequest, answer: &[u8]) -> Result<PassageRanking, String> {
+        let parsed: HttpSearchAnswer = serde_json::from_slice(answer).map_err(|_| {
             format!(
                 "expected {{\"results\": [{{\"id\": ..., \"score\": ...}}]}}, got {}",
-                excerpt(answer, SHOWN)
+                excerpt(answer, MAX_SHOWN_CHARS)
             )
         })?;
-        let found = parsed.results.into_iter().map(|Found { id, score }| (id, score));
+        let found = parsed.results.into_iter().map(|HttpSearchResult { id, score }| (id, score));
         let ranking = self.catalogue.ranking(request, self.depth, found.collect())?;
-        self.count.add(self.catalogue.is_short(request, self.depth, &ranking));
+        self.short_answers.add(self.catalogue.is_short(request, self.depth, &ranking));
         Ok(ranking)
     }
 }
@@ -108,34 +108,46 @@ impl Retriever for HttpRetriever {
     /// As [`Retriever::search`], in the order that the service returns.
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
-        let body = |request: &Request| {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
+        let body = |request: &SearchRequest| {
             check_candidates(request.candidates.unwrap_or_default(), self.catalogue.ids.len())?;
-            Ok(serde_json::to_string(&Body {
+            Ok(serde_json::to_string(&HttpSearchBody {
                 corpus: &self.catalogue.corpus,
                 query: request.query,
                 top_k: self.depth,
-                filter: request.candidates.map(|these| Filter::new(&self.catalogue, these)),
+                filter: request
+                    .candidates
+                    .map(|these| HttpSearchFilter::new(&self.catalogue, these)),
             })?)
         };
         // All bodies are built before the first request, so that invalid candidates cost nothing.
         let bodies = requests.iter().map(body).collect::<anyhow::Result<Vec<String>>>()?;
-        let ask = |missing: &[usize], take: &Take| {
+        let ask = |missing: &[usize], take: &AnswerSink| {
             let sent = missing.iter().map(|&at| bodies[at].as_bytes().to_vec());
             // Only the parsed fields are stored: a service may repeat the API key in other fields.
             let answered = self.endpoint.post_all(sent, |place, answer| {
-                match serde_json::from_slice::<Answer>(answer).map(|read| serde_json::to_vec(&read))
+                match serde_json::from_slice::<HttpSearchAnswer>(answer)
+                    .map(|read| serde_json::to_vec(&read))
                 {
                     Ok(Ok(read)) => take(missing[place], &read),
                     _ => take(missing[place], answer),
                 }
             })?;
-            answered.map_err(|Refused { at: _, what }| anyhow!("{}: {what}", self.endpoint.shown()))
+            answered.map_err(|JsonRequestError { index: _, reason: what }| {
+                anyhow!("{}: {what}", self.endpoint.display_address())
+            })
         };
-        let read = |request: &Request, answer: &[u8]| self.ranking(request, answer);
-        answered::search(requests, depth, (&self.kept, &bodies), &read, ask, done)
+        let read = |request: &SearchRequest, answer: &[u8]| self.ranking(request, answer);
+        response_cache::search_with_cache(
+            requests,
+            depth,
+            (&self.cache_dir, &bodies),
+            &read,
+            ask,
+            done,
+        )
     }
 }

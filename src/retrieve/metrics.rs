@@ -9,20 +9,22 @@
 
 use std::collections::BTreeMap;
 
-use super::Hit;
+use super::PassageHit;
 
 /// The relevant passages of one query, with their gains.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Judgements {
+pub struct RelevanceJudgements {
     gains: BTreeMap<u32, f64>,
     /// The gains, in descending order.
     ideal: Vec<f64>,
 }
 
-impl Judgements {
+impl RelevanceJudgements {
     /// These passages are relevant, all with a gain of 1.
-    pub fn binary(relevant: impl IntoIterator<Item = u32>) -> Judgements {
-        Judgements::of(relevant.into_iter().map(|passage| (passage, 1.0)).collect())
+    pub fn binary(relevant: impl IntoIterator<Item = u32>) -> RelevanceJudgements {
+        RelevanceJudgements::from_gains(
+            relevant.into_iter().map(|passage| (passage, 1.0)).collect(),
+        )
     }
 
     /// Passages with finite gains. A passage whose gain is not above zero is not relevant; if a passage is
@@ -30,19 +32,21 @@ impl Judgements {
     ///
     /// # Errors
     /// A gain that is not a finite number.
-    pub fn graded(gains: impl IntoIterator<Item = (u32, f64)>) -> anyhow::Result<Judgements> {
+    pub fn graded(
+        gains: impl IntoIterator<Item = (u32, f64)>,
+    ) -> anyhow::Result<RelevanceJudgements> {
         let gains: BTreeMap<u32, f64> = gains.into_iter().collect();
         if let Some((passage, gain)) = gains.iter().find(|(_, gain)| !gain.is_finite()) {
             anyhow::bail!("the gain of passage {passage} is {gain}, which is not a finite number");
         }
-        Ok(Judgements::of(gains))
+        Ok(RelevanceJudgements::from_gains(gains))
     }
 
-    fn of(mut gains: BTreeMap<u32, f64>) -> Judgements {
+    fn from_gains(mut gains: BTreeMap<u32, f64>) -> RelevanceJudgements {
         gains.retain(|_, gain| *gain > 0.0);
         let mut ideal: Vec<f64> = gains.values().copied().collect();
         ideal.sort_unstable_by(|a, b| b.total_cmp(a));
-        Judgements { gains, ideal }
+        RelevanceJudgements { gains, ideal }
     }
 
     /// Whether no passage is relevant.
@@ -56,37 +60,37 @@ impl Judgements {
     }
 
     /// hit@k: 1 if any of the first `k` is relevant, else 0.
-    pub fn hit(&self, ranking: &[Hit], k: usize) -> f64 {
-        f64::from(u8::from(self.first(ranking, k).is_some()))
+    pub fn hit(&self, ranking: &[PassageHit], k: usize) -> f64 {
+        f64::from(u8::from(self.first_relevant(ranking, k).is_some()))
     }
 
     /// recall@k: the share of the relevant passages that are among the first `k`.
-    pub fn recall(&self, ranking: &[Hit], k: usize) -> f64 {
+    pub fn recall(&self, ranking: &[PassageHit], k: usize) -> f64 {
         let found = ranking.iter().take(k).filter(|hit| self.is_relevant(hit.passage)).count();
         found as f64 / self.gains.len().max(1) as f64
     }
 
     /// The reciprocal rank: 1 / the rank, from 1, of the first relevant passage; 0 if none is ranked.
-    pub fn reciprocal_rank(&self, ranking: &[Hit]) -> f64 {
+    pub fn reciprocal_rank(&self, ranking: &[PassageHit]) -> f64 {
         self.reciprocal_rank_at(ranking, ranking.len())
     }
 
     /// The reciprocal rank if the first relevant passage is among the first `k`, else 0.
-    pub fn reciprocal_rank_at(&self, ranking: &[Hit], k: usize) -> f64 {
-        self.first(ranking, k).map_or(0.0, |place| 1.0 / (place + 1) as f64)
+    pub fn reciprocal_rank_at(&self, ranking: &[PassageHit], k: usize) -> f64 {
+        self.first_relevant(ranking, k).map_or(0.0, |place| 1.0 / (place + 1) as f64)
     }
 
     /// nDCG@k: DCG over the DCG of the best possible ranking, where DCG is the sum over ranks
     /// r = 1..k of gain / log2(r + 1). The gain is linear, as in Järvelin and Kekäläinen,
     /// "Cumulated Gain-Based Evaluation of IR Techniques", TOIS 2002, not 2^gain - 1.
-    pub fn ndcg(&self, ranking: &[Hit], k: usize) -> f64 {
+    pub fn ndcg(&self, ranking: &[PassageHit], k: usize) -> f64 {
         let gains = ranking.iter().map(|hit| self.gains.get(&hit.passage).copied().unwrap_or(0.0));
         let ideal = dcg(self.ideal.iter().copied().take(k));
         if ideal > 0.0 { dcg(gains.take(k)) / ideal } else { 0.0 }
     }
 
     /// The position, from 0, of the first relevant passage among the first `k`.
-    fn first(&self, ranking: &[Hit], k: usize) -> Option<usize> {
+    fn first_relevant(&self, ranking: &[PassageHit], k: usize) -> Option<usize> {
         ranking.iter().take(k).position(|hit| self.is_relevant(hit.passage))
     }
 }

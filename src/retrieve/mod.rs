@@ -5,44 +5,44 @@
 //! tasks: requests come in as texts and passage indices, and rankings go out.
 
 mod analyzer;
-mod answered;
 mod bm25;
-mod catalogue;
 mod dense;
 mod fuse;
 mod http_search;
 pub mod metrics;
 pub mod pgvector;
-mod remembered;
+mod ranking_cache;
+mod remote_corpus;
 mod rerank;
+mod response_cache;
 mod run_file;
-mod top;
+mod top_k;
 
 use anyhow::bail;
 
-pub use analyzer::{Analyzer, Stem, StopWords};
-pub use bm25::{Bm25Params, Bm25Retriever, Unmatched};
-pub use catalogue::{Catalogue, Shortfall};
+pub use analyzer::{Analyzer, StemmerLanguage, StopWordList};
+pub use bm25::{Bm25Params, Bm25Retriever, UnmatchedQueries};
 pub use dense::{DenseIndex, DenseRetriever};
-pub use fuse::{FUSION_DEPTH, FusedRetriever, Fusion, Part, RRF_K};
-pub use http_search::{HTTP_DEPTH, HttpRetriever, LONGEST_ANSWER};
-pub use remembered::RememberedRetriever;
+pub use fuse::{FUSION_DEPTH, FusedRetriever, RRF_K, RankFusion, RankFusionPart};
+pub use http_search::{HTTP_DEPTH, HttpRetriever, MAX_ANSWER_BYTES};
+pub use ranking_cache::MemoizedRetriever;
+pub use remote_corpus::{RemoteCorpus, ShortAnswerCount};
 pub use rerank::{RERANK_DEPTH, RerankedRetriever};
-pub use run_file::{Answers, Asked, Entry, RunRetriever, TrecRun};
+pub use run_file::{Entry, RunFileAnswers, RunFileQueries, RunFileRetriever, TrecRun};
 
 /// A passage that was found: its index in the corpus and its score (higher is better).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Hit {
+pub struct PassageHit {
     pub passage: u32,
     pub score: f32,
 }
 
 /// Hits, best first; of equal scores the smaller passage index comes first.
-pub type Ranking = Vec<Hit>;
+pub type PassageRanking = Vec<PassageHit>;
 
 /// One query to a retriever.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct SearchRequest<'a> {
     pub query: &'a str,
     /// The passages that may be found, as strictly ascending indices; `None` means all.
     pub candidates: Option<&'a [u32]>,
@@ -57,19 +57,19 @@ pub trait Retriever: Send + Sync {
     /// Candidates that are not ascending or not in the corpus, and the errors of the embedder or the service.
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>>;
+    ) -> anyhow::Result<Vec<PassageRanking>>;
 }
 
 impl<R: Retriever + ?Sized> Retriever for std::sync::Arc<R> {
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         (**self).search(requests, depth, done)
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 
-use super::top::best;
-use super::{Hit, Ranking, Request, Retriever};
-use crate::embed::{Pair, PairScorer};
+use super::top_k::best;
+use super::{PassageHit, PassageRanking, Retriever, SearchRequest};
+use crate::embed::{PairScorer, TextPair};
 
 /// The default number of passages that are reranked.
 pub const RERANK_DEPTH: usize = 20;
@@ -37,45 +37,48 @@ impl Retriever for RerankedRetriever {
     /// As [`Retriever::search`]; `done` counts requests in proportion to the pairs scored.
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         let first = self.first.search(requests, self.depth, &|_| {})?;
-        let pairs: Vec<Pair> = requests
+        let pairs: Vec<TextPair> = requests
             .iter()
             .zip(&first)
             .flat_map(|(request, ranking)| {
                 ranking.iter().map(|hit| (request.query, self.texts[hit.passage as usize].as_str()))
             })
             .collect();
-        let told =
-            Told { pairs: pairs.len(), requests: requests.len(), scored: Default::default() };
-        let scores = self.scorer.score(&pairs, &|n| done(told.further(n)))?;
+        let told = RerankProgress {
+            pairs: pairs.len(),
+            requests: requests.len(),
+            scored: Default::default(),
+        };
+        let scores = self.scorer.score(&pairs, &|n| done(told.newly_finished(n)))?;
         ensure!(scores.len() == pairs.len(), "{} scores of {} pairs", scores.len(), pairs.len());
         // Without pairs the scorer reports no progress.
         if pairs.is_empty() {
             done(requests.len());
         }
         let mut scores = scores.into_iter();
-        let rank = |ranking: Ranking| {
+        let rank = |ranking: PassageRanking| {
             let hits = ranking.into_iter().zip(scores.by_ref());
-            best(hits.map(|(hit, score)| Hit { score, ..hit }).collect(), depth)
+            best(hits.map(|(hit, score)| PassageHit { score, ..hit }).collect(), depth)
         };
         Ok(first.into_iter().map(rank).collect())
     }
 }
 
 /// Converts scored pairs to finished requests, so that a progress bar moves evenly.
-struct Told {
+struct RerankProgress {
     pairs: usize,
     requests: usize,
     scored: std::sync::atomic::AtomicUsize,
 }
 
-impl Told {
+impl RerankProgress {
     /// The number of further requests that `n` further pairs complete.
-    fn further(&self, n: usize) -> usize {
+    fn newly_finished(&self, n: usize) -> usize {
         let before = self.scored.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
         let finished = |pairs: usize| pairs * self.requests / self.pairs.max(1);
         finished(before + n) - finished(before)

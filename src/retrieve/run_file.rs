@@ -9,11 +9,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use super::{Hit, Ranking, Request, Retriever, check_candidates};
+use super::{PassageHit, PassageRanking, Retriever, SearchRequest, check_candidates};
 use crate::input_file::numbered_lines;
 
 /// The maximum number of mistakes reported for one file.
-const TOLD: usize = 10;
+const MAX_REPORTED_MISTAKES: usize = 10;
 
 /// A passage in a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,8 +95,11 @@ impl TrecRun {
         }
         // By line, since mistakes were found query by query.
         mistakes.sort();
-        let more = mistakes.len().saturating_sub(TOLD);
-        let told = mistakes.into_iter().take(TOLD).map(|(line, m)| format!("line {line}: {m}"));
+        let more = mistakes.len().saturating_sub(MAX_REPORTED_MISTAKES);
+        let told = mistakes
+            .into_iter()
+            .take(MAX_REPORTED_MISTAKES)
+            .map(|(line, m)| format!("line {line}: {m}"));
         let rest = (more > 0).then(|| format!("and {more} more mistakes"));
         Err(told.chain(rest).collect())
     }
@@ -141,60 +144,60 @@ fn parse_line(line: &str, number: usize) -> Result<(&str, u64, Entry), String> {
 }
 
 /// The ranking of each query in the run, by the text of the query.
-pub type Answers = HashMap<String, Ranking>;
+pub type RunFileAnswers = HashMap<String, PassageRanking>;
 
 /// The distinct queries that were searched, each with whether the run has a ranking for it.
-pub type Asked = Mutex<BTreeMap<String, bool>>;
+pub type RunFileQueries = Mutex<BTreeMap<String, bool>>;
 
 /// Answers queries from a run. A query that the run does not contain goes to the fallback, or finds nothing if
 /// there is none; both cases are recorded.
-pub struct RunRetriever {
-    answers: Answers,
+pub struct RunFileRetriever {
+    answers: RunFileAnswers,
     passages: usize,
     fallback: Option<Arc<dyn Retriever>>,
-    asked: Arc<Asked>,
+    queries: Arc<RunFileQueries>,
 }
 
-impl RunRetriever {
+impl RunFileRetriever {
     pub fn new(
-        answers: Answers,
+        answers: RunFileAnswers,
         passages: usize,
         fallback: Option<Arc<dyn Retriever>>,
-        asked: Arc<Asked>,
-    ) -> RunRetriever {
-        RunRetriever { answers, passages, fallback, asked }
+        queries: Arc<RunFileQueries>,
+    ) -> RunFileRetriever {
+        RunFileRetriever { answers, passages, fallback, queries }
     }
 }
 
-impl Retriever for RunRetriever {
+impl Retriever for RunFileRetriever {
     /// As [`Retriever::search`], in the order of the run. Candidates are selected from the ranking in the run.
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         for request in requests {
             check_candidates(request.candidates.unwrap_or_default(), self.passages)?;
         }
-        let told = |request: &Request| {
-            let among = |hit: &&Hit| {
+        let told = |request: &SearchRequest| {
+            let among = |hit: &&PassageHit| {
                 request.candidates.is_none_or(|these| these.binary_search(&hit.passage).is_ok())
             };
             let ranking = self.answers.get(request.query)?;
-            Some(ranking.iter().filter(among).take(depth).copied().collect::<Ranking>())
+            Some(ranking.iter().filter(among).take(depth).copied().collect::<PassageRanking>())
         };
-        let mut found: Vec<Option<Ranking>> = requests.iter().map(told).collect();
+        let mut found: Vec<Option<PassageRanking>> = requests.iter().map(told).collect();
         let missing: Vec<usize> = (0..requests.len()).filter(|&i| found[i].is_none()).collect();
         // The lock is not held while the fallback searches, which may take long.
-        let mut asked = self.asked.lock().unwrap_or_else(|e| e.into_inner());
+        let mut asked = self.queries.lock().unwrap_or_else(|e| e.into_inner());
         for (request, found) in requests.iter().zip(&found) {
             asked.insert(request.query.to_owned(), found.is_some());
         }
         drop(asked);
         done(requests.len() - missing.len());
         if let Some(fallback) = self.fallback.as_ref().filter(|_| !missing.is_empty()) {
-            let left: Vec<Request> = missing.iter().map(|&i| requests[i]).collect();
+            let left: Vec<SearchRequest> = missing.iter().map(|&i| requests[i]).collect();
             let answers = fallback.search(&left, depth, done)?;
             missing.iter().zip(answers).for_each(|(&i, ranking)| found[i] = Some(ranking));
         } else {

@@ -1,27 +1,30 @@
 //! Estimates, before a run starts, what will be sampled rather than computed, and what will take long.
 
-use crate::compile::open_readings;
-use crate::scenario::{Method, Scenario};
+use crate::compile::live_readings;
+use crate::scenario::{InferenceMethod, Scenario};
 
 /// Names that a note lists.
-const LISTED: usize = 3;
+const MAX_LISTED: usize = 3;
 /// Seconds of one thread for a case of a sampled year, if one case in five fails and two variables are drawn.
-const SECONDS_A_CASE: f64 = 9e-9;
+const SECONDS_PER_CASE: f64 = 9e-9;
 /// Durations of fewer seconds are not reported.
-const LONG: f64 = 10.0;
+const MIN_REPORTED_SECONDS: f64 = 10.0;
 
 /// Notes for the user before these arms are run, one sentence each.
 pub fn notes(scenario: &Scenario, arms: &[usize]) -> Vec<String> {
-    wide(scenario, arms).into_iter().chain(years(scenario, arms.len())).collect()
+    open_readings_note(scenario, arms)
+        .into_iter()
+        .chain(sampled_years_note(scenario, arms.len()))
+        .collect()
 }
 
 /// Reports read steps whose outputs are needed at the same time, if they alone exceed the cap.
-fn wide(scenario: &Scenario, arms: &[usize]) -> Option<String> {
+fn open_readings_note(scenario: &Scenario, arms: &[usize]) -> Option<String> {
     let simulation = &scenario.simulation;
-    if simulation.method == Method::MonteCarlo {
+    if simulation.method == InferenceMethod::MonteCarlo {
         return None;
     }
-    let widest = |arm: &usize| open_readings(scenario, &scenario.arms[*arm]);
+    let widest = |arm: &usize| live_readings(scenario, &scenario.arms[*arm]);
     let open = arms.iter().map(widest).max_by_key(|open| open.readings.len())?;
     // A reading has at least two results: right, and wrong or missing.
     let count = open.readings.len();
@@ -30,9 +33,10 @@ fn wide(scenario: &Scenario, arms: &[usize]) -> Option<String> {
         return None;
     }
     let name = |step: usize| format!("`{}`", scenario.steps[step].id);
-    let shown: Vec<String> = open.readings.iter().take(LISTED).map(|&step| name(step)).collect();
+    let shown: Vec<String> =
+        open.readings.iter().take(MAX_LISTED).map(|&step| name(step)).collect();
     let then = match simulation.method {
-        Method::Exact => {
+        InferenceMethod::Exact => {
             "`method: exact` ends at the first task in which all of them are read".to_owned()
         }
         _ => format!(
@@ -51,22 +55,22 @@ fn wide(scenario: &Scenario, arms: &[usize]) -> Option<String> {
 }
 
 /// Reports years that take long to sample.
-fn years(scenario: &Scenario, arms: usize) -> Option<String> {
+fn sampled_years_note(scenario: &Scenario, arms: usize) -> Option<String> {
     let impact = scenario.impact.as_ref()?;
     let (years, cases) = (impact.years, impact.volume.mean());
     let rounds = if scenario.sensitivity.is_some() { 2.0 } else { 1.0 };
-    let of_all = SECONDS_A_CASE * rounds * arms as f64 * f64::from(years) * cases;
+    let of_all = SECONDS_PER_CASE * rounds * arms as f64 * f64::from(years) * cases;
     let seconds = of_all / rayon::current_num_threads() as f64;
-    (seconds >= LONG).then(|| {
+    (seconds >= MIN_REPORTED_SECONDS).then(|| {
         let s = if arms == 1 { "" } else { "s" };
         format!(
             "{years} years of {cases} cases are sampled for {arms} arm{s}, which may take {}; fewer `impact.years` take less",
-            about(seconds)
+            rounded_duration(seconds)
         )
     })
 }
 
-fn about(seconds: f64) -> String {
+fn rounded_duration(seconds: f64) -> String {
     match seconds {
         s if s < 90.0 => format!("{:.0} seconds", (s / 10.0).ceil() * 10.0),
         s if s < 5400.0 => format!("{:.0} minutes", (s / 60.0).ceil()),
@@ -88,7 +92,7 @@ mod tests {
             (5399.0, "90 minutes"),
             (7201.0, "3 hours"),
         ] {
-            assert_eq!(about(seconds), text);
+            assert_eq!(rounded_duration(seconds), text);
         }
     }
 }

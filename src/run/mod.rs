@@ -1,8 +1,8 @@
 //! Runs the arms of a scenario: solves every task, explains the failures, and collects the results in one [`Record`].
 //! The record holds every number that a report prints: reports must not compute any, and nothing here writes a file.
 
-use crate::cascade::runs::Runs;
-use crate::compile::Question;
+use crate::cascade::arm_runs::ArmRuns;
+use crate::compile::CompileQuestion;
 use crate::progress::ProgressListener;
 use crate::scenario::Scenario;
 use crate::session::Session;
@@ -11,31 +11,31 @@ use crate::session::Session;
 pub mod compare;
 #[doc(hidden)]
 pub mod effort;
-#[doc(hidden)]
-pub mod look;
+mod explanation;
 #[doc(hidden)]
 pub mod money;
 #[doc(hidden)]
+pub mod oracle_check;
+#[doc(hidden)]
 pub mod preflight;
+#[doc(hidden)]
+pub mod recall_transfer;
 pub mod record;
 #[doc(hidden)]
-pub mod right;
+pub mod search_preview;
 #[doc(hidden)]
 pub mod sensitivity;
 mod summary;
 mod tally;
-mod told;
-#[doc(hidden)]
-pub mod transfer;
-mod why;
+mod worst_tasks;
 
 #[doc(inline)]
-pub use crate::solve::Ran;
+pub use crate::solve::SolveMethod;
 #[doc(hidden)]
-pub use crate::solve::{Solved, solve};
-use crate::solve::{depth, solve_and_tell};
-pub use record::Record;
-use sensitivity::{Inquiry, SampledLosses, vary};
+pub use crate::solve::{SolvedTask, solve};
+use crate::solve::{search_depth, solve_and_classify};
+pub use record::RunRecord;
+use sensitivity::{SampledTaskLosses, SensitivityPreparation, vary_assumptions};
 
 /// Runs the arms with the indices `arms`, in that order. Differences from the baseline are computed only if it is among
 /// them.
@@ -44,8 +44,8 @@ use sensitivity::{Inquiry, SampledLosses, vary};
 /// A model or a cache that cannot be read, an oracle that cannot be run, oracles that differ between arms, or more
 /// joint states than the cap with `method: exact`.
 #[doc(hidden)]
-pub fn run(session: &Session, arms: &[usize]) -> anyhow::Result<Record> {
-    run_and_tell(session, arms, 0)
+pub fn run(session: &Session, arms: &[usize]) -> anyhow::Result<RunRecord> {
+    run_with_traces(session, arms, 0)
 }
 
 /// As [`run`], and traces a run of up to `worst` tasks of each arm, those that do the most harm.
@@ -53,51 +53,65 @@ pub fn run(session: &Session, arms: &[usize]) -> anyhow::Result<Record> {
 /// # Errors
 /// As [`run`].
 #[doc(hidden)]
-pub fn run_and_tell(session: &Session, arms: &[usize], worst: usize) -> anyhow::Result<Record> {
+pub fn run_with_traces(
+    session: &Session,
+    arms: &[usize],
+    worst: usize,
+) -> anyhow::Result<RunRecord> {
     let (scenario, indices, progress) = (session.scenario(), session.indices(), session.progress());
-    let right = right::judge(scenario, arms, indices)
+    let right = oracle_check::check_oracle(scenario, arms, indices)
         .map_err(|mistakes| scenario.source.mistakes(mistakes))?;
     // One cache of searches for all arms: most of them ask the same queries.
-    let mut searches = session.searches(depth(&scenario.steps, &scenario.arms));
-    let inquiry = scenario.sensitivity.as_ref().map(|asked| Inquiry::new(scenario, asked, arms));
+    let mut searches = session.searches(search_depth(&scenario.steps, &scenario.arms));
+    let inquiry = scenario
+        .sensitivity
+        .as_ref()
+        .map(|asked| SensitivityPreparation::new(scenario, asked, arms));
     let mut inquiry = inquiry.transpose()?;
     let (mut done, mut sampled) = (Vec::new(), Vec::new());
     for (place, &at) in arms.iter().enumerate() {
         // Rows that can be classified while they are compiled for the run need no second compilation for the
         // sensitivity.
-        let told = inquiry.as_ref().map(|inquiry| inquiry.as_it_runs(place)).transpose()?.flatten();
+        let told = inquiry
+            .as_ref()
+            .map(|inquiry| inquiry.classification_inputs(place))
+            .transpose()?
+            .flatten();
         let (solved, scales) = match told {
-            None => (solve(scenario, at, indices, &mut searches, &Question::Run, progress)?, None),
+            None => (
+                solve(scenario, at, indices, &mut searches, &CompileQuestion::Run, progress)?,
+                None,
+            ),
             Some((odds, toll)) => {
                 let with = (odds, &*toll);
                 let (solved, scales) =
-                    solve_and_tell(scenario, at, indices, &mut searches, with, progress)?;
+                    solve_and_classify(scenario, at, indices, &mut searches, with, progress)?;
                 (solved, Some(scales))
             }
         };
         if let (Some(inquiry), Some(scales)) = (&mut inquiry, scales) {
-            inquiry.add(place, scales, &solved, progress)?;
+            inquiry.add_classified(place, scales, &solved, progress)?;
         }
         let work = progress.start(&format!("{}: asking why", scenario.arms[at].id), solved.len());
-        let why = why::answers(scenario, at, &solved, &|n| work.advance(n))?;
+        let why = explanation::explain_arm(scenario, at, &solved, &|n| work.advance(n))?;
         // Ends the progress bar before the next one begins.
         drop(work);
         let tally = tally::tally(scenario, at, &solved);
         let (money, losses) = money(scenario, &solved, &tally, &why, progress)?;
         sampled.push(losses);
-        let worst = told::worst(&tally, money.as_ref(), worst);
-        let runs = Runs::over(session, at, &mut searches, solved);
-        let worst = told::told(runs, &worst, progress, &scenario.arms[at].id)?;
-        done.push(summary::Done { tally, why, money, worst });
+        let worst = worst_tasks::worst_tasks(&tally, money.as_ref(), worst);
+        let runs = ArmRuns::from_solved(session, at, &mut searches, solved);
+        let worst = worst_tasks::trace_tasks(runs, &worst, progress, &scenario.arms[at].id)?;
+        done.push(summary::SolvedArm { tally, explanation: why, money, worst });
     }
     let mut record = summary::record(scenario, right, done)?;
     if let Some(inquiry) = inquiry {
         let (base, searches) = (record.baseline, &mut searches);
-        let varied = vary(inquiry, base, &sampled, indices, searches, progress)?;
-        (record.sensitivity, record.drawn) = (varied.sensitivity, varied.drawn);
+        let varied = vary_assumptions(inquiry, base, &sampled, indices, searches, progress)?;
+        (record.sensitivity, record.drawn_assumptions) = (varied.sensitivity, varied.drawn);
         for (arm, years) in record.arms.iter_mut().zip(varied.years) {
             if let Some(money) = &mut arm.money {
-                money.drawn = years;
+                money.drawn_year = years;
             }
         }
     }
@@ -107,11 +121,11 @@ pub fn run_and_tell(session: &Session, arms: &[usize], worst: usize) -> anyhow::
 /// The costs of an arm and the losses of its sampled tasks; nothing if the scenario does not price failures.
 fn money(
     scenario: &Scenario,
-    solved: &[Solved],
-    tally: &tally::Tally,
-    answers: &why::Answers,
+    solved: &[SolvedTask],
+    tally: &tally::ArmTally,
+    answers: &explanation::ArmExplanation,
     progress: &dyn ProgressListener,
-) -> anyhow::Result<(Option<money::MoneyRecord>, Vec<SampledLosses>)> {
+) -> anyhow::Result<(Option<money::MoneyRecord>, Vec<SampledTaskLosses>)> {
     let Some(impact) = &scenario.impact else {
         return Ok((None, Vec::new()));
     };
@@ -121,12 +135,14 @@ fn money(
         money::losses(scenario, impact, solved, &|n| work.advance(n))?
     };
     let (steps, guards) = (&tally.steps, &answers.guards);
-    let arm = money::Arm { scenario, impact, arm: tally.arm, losses: &losses, steps, guards };
+    let arm =
+        money::ArmLossContext { scenario, impact, arm: tally.arm, losses: &losses, steps, guards };
     let record = arm.record(progress)?;
     let of_task = losses.into_iter().zip(solved).enumerate();
     // The sensitivity cannot reweight tasks that were sampled, so it needs their losses as they are.
-    let sampled = of_task.filter(|(_, (_, solved))| !matches!(solved.ran, Ran::Exact { .. }));
-    let sampled = sampled.map(|(task, (losses, _))| SampledLosses {
+    let sampled =
+        of_task.filter(|(_, (_, solved))| !matches!(solved.method, SolveMethod::Exact { .. }));
+    let sampled = sampled.map(|(task, (losses, _))| SampledTaskLosses {
         task,
         incidents: losses.ends.into_iter().map(|(_, incident)| incident).collect(),
     });

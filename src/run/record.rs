@@ -3,29 +3,33 @@
 //! Probabilities and rates are means over the tasks of the scenario, weighted by task weight, unless a field says
 //! otherwise. `None` means undefined, such as a rate over no cases.
 
-pub use crate::cascade::guards::Counts;
-use crate::cascade::trace::Trace;
-use crate::run::Ran;
-pub use crate::run::compare::{Comparison, Flips, Measure, PairFamily, PairRecord, RankRecord};
-pub use crate::run::money::{Avoidable, Band, By, MoneyRecord, Split, Tail, YearRecord};
-pub use crate::run::right::{
-    Difference as ExpectedDifference, ExpectedRecord, GapRecord, RightAction, RightRecord,
+pub use crate::cascade::guard_results::GuardCounts;
+use crate::cascade::trace::RunTrace;
+use crate::run::SolveMethod;
+pub use crate::run::compare::{
+    ArmComparison, ArmPairFamily, ArmPairRecord, ArmRankRecord, ComparisonMeasure, RankFlips,
 };
+pub use crate::run::money::{
+    AvoidableLoss, LossAttribution, LossBand, LossSplit, LossTail, MoneyRecord, YearLossRecord,
+};
+pub use crate::run::oracle_check::{
+    ExpectedColumnRecord, ExpectedDifference, OracleAction, OracleGapRecord, OracleRecord,
+};
+pub use crate::run::recall_transfer::{HitRateWorth, TransferRecord};
 pub use crate::run::sensitivity::{
-    AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord,
+    ArmOrderRecord, AssumptionEffect, AssumptionRecord, SensitivityAnswerRecord, SensitivityRecord,
 };
-pub use crate::run::transfer::{TransferRecord, Worth};
-use crate::step::reader::{Parameter, Reader};
-use crate::step::{Event, MissKind, Outcome};
+use crate::step::reader::{ReaderModel, SourcedParameter};
+use crate::step::{MissKind, RunOutcome, StepEvent};
 
 /// An estimate with its 95% interval, clustered on the sampling unit.
-pub use crate::stats::Interval;
+pub use crate::stats::ConfidenceInterval;
 /// A paired difference between two arms on the same tasks, clustered on the sampling unit.
 pub use crate::stats::PairedDifference;
 
 /// The result of a run: all arms that were run, and how they compare.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct RunRecord {
     /// Name of the scenario.
     pub scenario: String,
     /// Description of the scenario.
@@ -35,7 +39,7 @@ pub struct Record {
     /// Number of sampling units that the tasks come from.
     pub units: usize,
     /// Comparisons between the arms.
-    pub comparison: Comparison,
+    pub comparison: ArmComparison,
     /// Index of the baseline in `arms`; `None` if it was not run.
     pub baseline: Option<usize>,
     /// Currency of all amounts; `None` if there are none.
@@ -43,11 +47,11 @@ pub struct Record {
     /// In the order in which they were run.
     pub arms: Vec<ArmRecord>,
     /// What the oracle does, and where it stops or differs from what a person expects.
-    pub right: RightRecord,
+    pub right: OracleRecord,
     /// How the results depend on the assumptions, if the scenario asks for it.
     pub sensitivity: Option<SensitivityRecord>,
     /// The assumptions that are drawn for the losses of a year ([`MoneyRecord::drawn`]), with their ranges.
-    pub drawn: Vec<AssumptionRecord>,
+    pub drawn_assumptions: Vec<AssumptionRecord>,
 }
 
 /// The results of one arm.
@@ -56,37 +60,37 @@ pub struct ArmRecord {
     /// Id of the arm.
     pub id: String,
     /// Error rates of its reader, with their sources.
-    pub reader: Reader,
+    pub reader: ReaderModel,
     /// Key figures.
-    pub summary: Summary,
+    pub summary: ArmSummary,
     /// In topological order.
-    pub steps: Vec<StepRecord>,
+    pub steps: Vec<RunStepRecord>,
     /// By step and kind, own misses before induced ones.
-    pub misses: Vec<MissRecord>,
+    pub misses: Vec<MissKindRecord>,
     /// Shapley shares, by step and event; they add up to the failure rate.
-    pub causes: Vec<ShareRecord>,
+    pub causes: Vec<CauseShareRecord>,
     /// In the order of the steps.
-    pub edges: Vec<EdgeRecord>,
+    pub edges: Vec<RunEdgeRecord>,
     /// In the order of the steps; guards that are off under this arm are left out.
     pub guards: Vec<GuardRecord>,
     /// Failure paths, most probable first; the last row sums up all further ones.
-    pub paths: Vec<PathRecord>,
+    pub paths: Vec<FailurePathRecord>,
     /// Failing runs by first error and end; they add up to the failure rate.
-    pub flows: Vec<FlowRecord>,
+    pub flows: Vec<FailureFlowRecord>,
     /// Minimal cut sets, by task.
-    pub cuts: Vec<CutRecord>,
+    pub cuts: Vec<CutSetRecord>,
     /// In the order of the file.
     pub tasks: Vec<TaskRecord>,
     /// Traces of the tasks that fail most often or, if failures are priced, cost most; worst first. Empty unless
     /// requested.
-    pub worst: Vec<ToldRecord>,
+    pub worst: Vec<WorstTaskRecord>,
     /// What more hits would be worth, for retrieve steps that miss, in the order of the steps.
     pub transfers: Vec<TransferRecord>,
     /// Costs, if the scenario prices failures.
     pub money: Option<MoneyRecord>,
 }
 
-impl Record {
+impl RunRecord {
     /// The arm with this id, if it was run.
     pub fn arm(&self, id: &str) -> Option<&ArmRecord> {
         self.arms.iter().find(|arm| arm.id == id)
@@ -95,7 +99,7 @@ impl Record {
 
 impl ArmRecord {
     /// The step with this id.
-    pub fn step(&self, id: &str) -> Option<&StepRecord> {
+    pub fn step(&self, id: &str) -> Option<&RunStepRecord> {
         self.steps.iter().find(|step| step.step == id)
     }
 
@@ -111,39 +115,39 @@ impl ArmRecord {
     }
 
     /// The own error with the largest share of the failures; of equal ones the first.
-    pub fn main_cause(&self) -> Option<&ShareRecord> {
+    pub fn main_cause(&self) -> Option<&CauseShareRecord> {
         main_cause(&self.causes)
     }
 }
 
 /// The cause with the largest positive share; of equal ones the first.
-pub(super) fn main_cause(causes: &[ShareRecord]) -> Option<&ShareRecord> {
+pub(super) fn main_cause(causes: &[CauseShareRecord]) -> Option<&CauseShareRecord> {
     let positive = causes.iter().filter(|cause| cause.share > 0.0);
     positive.reduce(|best, next| if next.share > best.share { next } else { best })
 }
 
 /// Key figures of one arm.
 #[derive(Clone, Debug)]
-pub struct Summary {
+pub struct ArmSummary {
     /// P(outcome is not correct).
-    pub failure: Interval,
+    pub failure: ConfidenceInterval,
     /// Failure rate minus that of the baseline on the same tasks; `None` for the baseline itself.
     pub difference: Option<PairedDifference>,
     /// P(outcome), by [`Outcome::ALL`]; sums to one.
-    pub outcomes: [f64; Outcome::ALL.len()],
+    pub outcomes: [f64; RunOutcome::ALL.len()],
     /// P(a failure that nothing flagged); a stop counts as a flag.
     pub silent: f64,
     /// `silent` as a share of the failures.
     pub silent_share: Option<f64>,
     /// Means over all judged (task, retrieve step) pairs, on the right query.
-    pub quality: Option<Quality>,
+    pub quality: Option<RetrievalQualityRecord>,
     /// The retrieve step with the highest P(failure and a miss there), and that probability.
     pub worst_step: Option<(String, f64)>,
     /// The kind of miss with the most misses in failing runs, and their expected number per run. A run can have one at
     /// several steps, so the number is not a probability.
     pub commonest_miss: Option<(MissKind, f64)>,
     /// The own error with the largest share of the failures, and that share.
-    pub main_cause: Option<(String, Event, f64)>,
+    pub main_cause: Option<(String, StepEvent, f64)>,
     /// P(success) if steps failed independently: the product over steps of P(right output, given right
     /// inputs).
     pub independent_success: f64,
@@ -159,7 +163,7 @@ pub struct Summary {
 
 /// Retrieval quality on the right query; each measure lies in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quality {
+pub struct RetrievalQualityRecord {
     /// Share of the gold passages that are passed on.
     pub recall_at_k: f64,
     /// Discounted cumulative gain of the first ten passages, as a share of the best possible.
@@ -170,7 +174,7 @@ pub struct Quality {
 
 /// One step under one arm. All `p_` fields are probabilities per run.
 #[derive(Clone, Debug)]
-pub struct StepRecord {
+pub struct RunStepRecord {
     /// Id of the step.
     pub step: String,
     /// `retrieve`, `read`, `lookup`, `compute` or `act`.
@@ -222,9 +226,9 @@ pub struct StepRecord {
     /// P(run correct | this output wrong): the share of its errors that are absorbed downstream.
     pub p_absorbed_given_wrong: Option<f64>,
     /// For retrieve and read steps.
-    pub importance: Option<Importance>,
+    pub importance: Option<StepImportance>,
     /// Retrieval quality; `None` if no task is judged.
-    pub quality: Option<Quality>,
+    pub quality: Option<RetrievalQualityRecord>,
     /// Number of tasks in which the step has gold and the oracle searches.
     pub judged_tasks: usize,
 }
@@ -234,7 +238,7 @@ pub struct StepRecord {
 /// The measures are those of reliability engineering (J. B. Fussell 1975, W. E. Vesely et al.,
 /// NUREG/CR-3385, 1983), with P(F | right) and P(F | wrong) averaged over tasks first.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Importance {
+pub struct StepImportance {
     /// P(the step errs): a miss, own or induced, or a misreading with the evidence in hand.
     pub p_err: f64,
     /// P(failure) if the output were always the oracle's.
@@ -255,28 +259,28 @@ pub struct Importance {
 
 /// The Shapley share of an own error.
 #[derive(Clone, Debug)]
-pub struct ShareRecord {
+pub struct CauseShareRecord {
     /// Id of the step that errs.
     pub step: String,
     /// The error.
-    pub event: Event,
+    pub event: StepEvent,
     /// Part of the failure rate; the interval is the sampling error, a point if all tasks are exact.
-    pub failure: Interval,
+    pub failure: ConfidenceInterval,
     /// As a share of all failures.
     pub share: f64,
     /// Part of the probability of each outcome, by [`Outcome::ALL`]; negative for the correct one.
-    pub outcomes: [f64; Outcome::ALL.len()],
+    pub outcomes: [f64; RunOutcome::ALL.len()],
 }
 
 /// An edge of the DAG: how errors of a parent affect its child.
 #[derive(Clone, Debug)]
-pub struct EdgeRecord {
+pub struct RunEdgeRecord {
     /// Id of the step that gives the output.
     pub parent: String,
     /// Id of the step that takes it as an input.
     pub child: String,
     /// P(this parent's output is wrong or missing, those of the child's other parents are right).
-    pub p_parent_off_alone: f64,
+    pub p_only_parent_off: f64,
     /// P(the child's output is wrong), given that. This and the next two sum to one.
     pub p_child_wrong_given: Option<f64>,
     /// P(the child's output is missing), given that.
@@ -285,12 +289,12 @@ pub struct EdgeRecord {
     pub p_absorbed_given: Option<f64>,
 }
 
-impl EdgeRecord {
+impl RunEdgeRecord {
     /// P(only this parent is off, and the child is off too): how much error is passed on.
     pub fn p_passed(&self) -> f64 {
         let off =
             self.p_child_wrong_given.unwrap_or(0.0) + self.p_child_missing_given.unwrap_or(0.0);
-        self.p_parent_off_alone * off
+        self.p_only_parent_off * off
     }
 }
 
@@ -304,58 +308,58 @@ pub struct GuardRecord {
     /// The threshold, if it has one, as declared for the embedder of the arm.
     pub threshold: Option<f64>,
     /// Its rates, costs and times, with their sources.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<SourcedParameter>,
     /// How often it checks, and how often it is right.
-    pub counts: Counts,
+    pub counts: GuardCounts,
     /// US dollars that its checks and escalations cost.
     pub cost: f64,
     /// Seconds that its checks and escalations take.
     pub seconds: f64,
     /// P(outcome) without this guard, all others unchanged; by [`Outcome::ALL`].
-    pub outcomes_if_off: [f64; Outcome::ALL.len()],
+    pub outcomes_if_off: [f64; RunOutcome::ALL.len()],
     /// P(failure) without this guard minus P(failure) with it.
-    pub saved: Interval,
+    pub saved: ConfidenceInterval,
     /// The same for failures other than stops.
-    pub saved_unstopped: Interval,
+    pub saved_unstopped: ConfidenceInterval,
     /// For guards with a threshold: ascending, from hardly any alarm to alarms only.
-    pub curve: Vec<CurvePoint>,
+    pub curve: Vec<GuardCurvePoint>,
 }
 
 /// A guard at another threshold.
 #[derive(Clone, Debug)]
-pub struct CurvePoint {
+pub struct GuardCurvePoint {
     /// The threshold.
     pub threshold: f64,
     /// What the guard does at this threshold.
-    pub counts: Counts,
+    pub counts: GuardCounts,
     /// US dollars per run.
     pub cost: f64,
     /// P(outcome), by [`Outcome::ALL`].
-    pub outcomes: [f64; Outcome::ALL.len()],
+    pub outcomes: [f64; RunOutcome::ALL.len()],
 }
 
 /// One event on a failure path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathEvent {
+pub struct FailurePathEvent {
     /// Id of the step.
     pub step: String,
     /// The event.
-    pub event: Event,
+    pub event: StepEvent,
     /// Whether it is an own error rather than a consequence.
     pub own: bool,
 }
 
 /// One failure path, over all tasks.
 #[derive(Clone, Debug)]
-pub struct PathRecord {
+pub struct FailurePathRecord {
     /// In the order of the steps.
-    pub events: Vec<PathEvent>,
+    pub events: Vec<FailurePathEvent>,
     /// Wrong labels of terminal steps, joined by `+`; empty if there are none.
     pub action: String,
     /// The oracle's action.
     pub right_action: String,
     /// `None` in the row that sums up all other paths.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<RunOutcome>,
     /// P(a run takes this path).
     pub p: f64,
     /// As a share of all failures.
@@ -369,11 +373,11 @@ pub struct PathRecord {
 /// Failing runs with the same first error and the same end, over all tasks. A run counts once, under its first own
 /// error.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FlowRecord {
+pub struct FailureFlowRecord {
     /// The first own error; `None` for runs that are too rare to be listed by path.
-    pub root: Option<(String, Event)>,
+    pub root: Option<(String, StepEvent)>,
     /// Outcome of the run; `None` as above.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<RunOutcome>,
     /// As in [`PathRecord::action`].
     pub action: String,
     /// P(a run is one of these).
@@ -382,22 +386,22 @@ pub struct FlowRecord {
 
 /// A task with the trace of one of its runs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ToldRecord {
+pub struct WorstTaskRecord {
     /// Index into [`ArmRecord::tasks`].
     pub task: usize,
     /// The first trial that takes the task's likeliest failure path; `None` if no trial fails.
-    pub trace: Option<Trace>,
+    pub trace: Option<RunTrace>,
 }
 
 /// A minimal cut set of one task.
 #[derive(Clone, Debug)]
-pub struct CutRecord {
+pub struct CutSetRecord {
     /// Id of the task.
     pub task: String,
     /// The errors, none of which can be left out.
-    pub errors: Vec<PathEvent>,
+    pub errors: Vec<FailurePathEvent>,
     /// P(outcome) with these errors forced and no other own error; by [`Outcome::ALL`].
-    pub forced: [f64; Outcome::ALL.len()],
+    pub forced: [f64; RunOutcome::ALL.len()],
     /// P(this task fails with all of these errors in the run). A run can contain two cut sets.
     pub p: f64,
     /// As a share of the task's failures.
@@ -406,7 +410,7 @@ pub struct CutRecord {
 
 /// One kind of miss at one step, own or induced.
 #[derive(Clone, Debug)]
-pub struct MissRecord {
+pub struct MissKindRecord {
     /// Id of the step.
     pub step: String,
     /// What was found instead of gold.
@@ -416,7 +420,7 @@ pub struct MissRecord {
     /// P(this miss).
     pub p: f64,
     /// P(this miss and this outcome), by [`Outcome::ALL`].
-    pub outcomes: [f64; Outcome::ALL.len()],
+    pub outcomes: [f64; RunOutcome::ALL.len()],
     /// P(failure | this miss).
     pub p_fail_given: f64,
     /// P(this miss | failure); the shares of different steps overlap.
@@ -433,9 +437,9 @@ pub struct TaskRecord {
     /// How often such a task occurs, relative to the others.
     pub weight: f64,
     /// How it was solved.
-    pub ran: Ran,
+    pub method: SolveMethod,
     /// P(outcome), by [`Outcome::ALL`].
-    pub outcomes: [f64; Outcome::ALL.len()],
+    pub outcomes: [f64; RunOutcome::ALL.len()],
     /// Mean over its judged retrieve steps, on the right query; `None` if there is none.
     pub ndcg_at_10: Option<f64>,
     /// The oracle's action: the labels of its terminal steps, joined by `+`; `stopped` if it stops.

@@ -3,59 +3,65 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{self, TaskRecord};
-use crate::compile::{Compiled, Quality};
-use crate::kernel::{Guarded, OUTCOMES};
-use crate::retrieve::metrics::Judgements;
+use crate::compile::{CompiledTask, RetrievalQuality};
+use crate::kernel::{GuardEffect, OUTCOMES};
+use crate::retrieve::metrics::RelevanceJudgements;
 use crate::scenario::Scenario;
-use crate::solve::{QUALITY_DEPTH, Solved};
-use crate::step::{Event, MissKind, Output, State};
+use crate::solve::{QUALITY_DEPTH, SolvedTask};
+use crate::step::{MissKind, OutputState, StepEvent, StepOutput};
 
 /// Probability by outcome.
-pub type Mass = [f64; OUTCOMES];
+pub type OutcomeMass = [f64; OUTCOMES];
 
 /// The sums of one arm.
-pub struct Tally {
+pub struct ArmTally {
     /// Index into the scenario's arms.
     pub arm: usize,
     pub tasks: Vec<TaskRecord>,
-    pub steps: Vec<StepTally>,
+    pub steps: Vec<StepEventTally>,
 }
 
 /// One step over all tasks; the weights of the tasks are scaled to sum to one.
-pub struct StepTally {
+pub struct StepEventTally {
     /// By [`Event::code`].
-    pub events: Vec<Mass>,
+    pub events: Vec<OutcomeMass>,
     /// Runs that a guard stopped here because the output was not right, whatever the event.
-    pub caught: Mass,
+    pub caught: OutcomeMass,
     /// Runs in which a guard noticed that the output was not right, and it was corrected.
-    pub recovered: Mass,
-    pub correct: Mass,
-    pub wrong: Mass,
-    pub missing: Mass,
+    pub recovered: OutcomeMass,
+    pub correct: OutcomeMass,
+    pub wrong: OutcomeMass,
+    pub missing: OutcomeMass,
     /// Weighted mean over judged tasks.
-    pub quality: Option<record::Quality>,
+    pub quality: Option<record::RetrievalQualityRecord>,
     pub judged_tasks: usize,
     /// Total weight of the judged tasks.
     pub judged_weight: f64,
 }
 
-pub fn tally(scenario: &Scenario, arm: usize, solved: &[Solved]) -> Tally {
+pub fn tally(scenario: &Scenario, arm: usize, solved: &[SolvedTask]) -> ArmTally {
     let total: f64 = scenario.tasks.tasks.iter().map(|t| t.weight).sum();
     let steps = (0..scenario.steps.len()).map(|s| step(scenario, arm, solved, s, total)).collect();
     let tasks = solved.iter().enumerate().map(|(t, s)| task(scenario, t, s)).collect();
-    Tally { arm, tasks, steps }
+    ArmTally { arm, tasks, steps }
 }
 
-fn add(to: &mut Mass, mass: &Mass, weight: f64) {
+fn add(to: &mut OutcomeMass, mass: &OutcomeMass, weight: f64) {
     for (sum, m) in to.iter_mut().zip(mass) {
         *sum += weight * m;
     }
 }
 
-fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f64) -> StepTally {
+fn step(
+    scenario: &Scenario,
+    arm: usize,
+    solved: &[SolvedTask],
+    at: usize,
+    total: f64,
+) -> StepEventTally {
     let zero = [0.0; OUTCOMES];
-    let mut tally = StepTally {
-        events: vec![zero; Event::all().len()],
+    let mut tally = StepEventTally {
+        events: vec![zero; StepEvent::all().len()],
         caught: zero,
         recovered: zero,
         correct: zero,
@@ -66,7 +72,8 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
         judged_weight: 0.0,
     };
     let top_k = scenario.arms[arm].retrieval[at].map_or(0, |r| r.top_k);
-    let mut sums = record::Quality { recall_at_k: 0.0, ndcg_at_10: 0.0, mrr_at_10: 0.0 };
+    let mut sums =
+        record::RetrievalQualityRecord { recall_at_k: 0.0, ndcg_at_10: 0.0, mrr_at_10: 0.0 };
     for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
         let compiled = &solved.compiled;
         let branches = compiled.model.kernels[at].branches();
@@ -74,23 +81,23 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
             let weight = task.weight / total;
             add(&mut tally.events[usize::from(branch.event)], mass, weight);
             match branch.guarded {
-                Guarded::No => {}
-                Guarded::Caught => add(&mut tally.caught, mass, weight),
-                Guarded::Recovered => add(&mut tally.recovered, mass, weight),
+                GuardEffect::None => {}
+                GuardEffect::Caught => add(&mut tally.caught, mass, weight),
+                GuardEffect::Recovered => add(&mut tally.recovered, mass, weight),
             }
             // The token of a stop is past all outputs, which gives `None` here.
             let output = compiled.outputs[at].get(branch.token as usize);
             let state = match compiled.state(at, output) {
-                State::Correct => &mut tally.correct,
-                State::Wrong => &mut tally.wrong,
-                State::Missing => &mut tally.missing,
+                OutputState::Correct => &mut tally.correct,
+                OutputState::Wrong => &mut tally.wrong,
+                OutputState::Missing => &mut tally.missing,
             };
             add(state, mass, weight);
         }
         if compiled.quality[at].is_empty() {
             continue;
         }
-        let gold = Judgements::binary(compiled.oracle.gold[at].iter().copied());
+        let gold = RelevanceJudgements::binary(compiled.oracle.gold[at].iter().copied());
         tally.judged_tasks += 1;
         tally.judged_weight += task.weight;
         for phrasing in &compiled.quality[at] {
@@ -102,7 +109,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
     }
     if tally.judged_weight > 0.0 {
         let mean = |sum: f64| sum / tally.judged_weight;
-        tally.quality = Some(record::Quality {
+        tally.quality = Some(record::RetrievalQualityRecord {
             recall_at_k: mean(sums.recall_at_k),
             ndcg_at_10: mean(sums.ndcg_at_10),
             mrr_at_10: mean(sums.mrr_at_10),
@@ -111,7 +118,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
     tally
 }
 
-fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
+fn task(scenario: &Scenario, at: usize, solved: &SolvedTask) -> TaskRecord {
     let task = &scenario.tasks.tasks[at];
     let compiled = &solved.compiled;
     let mut misses: BTreeMap<(usize, MissKind), f64> = BTreeMap::new();
@@ -122,11 +129,11 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
             compiled.model.kernels[s].branches().iter().zip(&solved.masses.steps[s])
         {
             let failing: f64 = mass[1..].iter().sum();
-            if let Some(kind) = Event::of_code(branch.event).miss() {
+            if let Some(kind) = StepEvent::from_code(branch.event).miss() {
                 *misses.entry((s, kind)).or_default() += failing;
             }
             let output = compiled.outputs[s].get(branch.token as usize);
-            if let Some(Output::Action(label)) = output
+            if let Some(StepOutput::Action(label)) = output
                 && output != right_output
             {
                 *wrong.entry((s, label.clone())).or_default() += mass.iter().sum::<f64>();
@@ -137,21 +144,21 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
         id: task.id.clone(),
         unit: scenario.unit_of(task),
         weight: task.weight,
-        ran: solved.ran,
+        method: solved.method,
         outcomes: solved.masses.outcomes,
         ndcg_at_10: ndcg(compiled),
-        right_action: compiled.oracle.right_action(),
+        right_action: compiled.oracle.action(),
         wrong_action: largest(wrong).map(|((_, label), p)| (label, p)),
         main_miss: largest(misses).map(|((s, kind), p)| (scenario.steps[s].id.clone(), kind, p)),
     }
 }
 
 /// A task's nDCG@10 on the right query, averaged over its judged retrieve steps.
-fn ndcg(compiled: &Compiled) -> Option<f64> {
+fn ndcg(compiled: &CompiledTask) -> Option<f64> {
     let judged = compiled.quality.iter().zip(&compiled.oracle.gold).filter(|(q, _)| !q.is_empty());
-    let step = |(phrasings, gold): (&Vec<Quality>, &BTreeSet<u32>)| {
-        let gold = Judgements::binary(gold.iter().copied());
-        let ndcg = |q: &Quality| q.weight * gold.ndcg(&q.ranking, QUALITY_DEPTH);
+    let step = |(phrasings, gold): (&Vec<RetrievalQuality>, &BTreeSet<u32>)| {
+        let gold = RelevanceJudgements::binary(gold.iter().copied());
+        let ndcg = |q: &RetrievalQuality| q.weight * gold.ndcg(&q.ranking, QUALITY_DEPTH);
         phrasings.iter().map(ndcg).sum::<f64>()
     };
     let steps: Vec<f64> = judged.map(step).collect();

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::resolve::{Resolver, World};
-use super::steps::Draft;
-use super::written::{ArmEntry, File, ReaderEntry};
-use super::{Arm, EmbedderDecl, ReaderSettings, Retrieval};
+use super::file::{ArmEntry, ReaderEntry, ScenarioFile};
+use super::resolve::{ScenarioData, ScenarioResolver};
+use super::spanned_de::Spanned;
+use super::steps::StepDraft;
+use super::{EmbedderDeclaration, ReaderSettings, RetrievalSettings, ScenarioArm};
 
 /// The reader preset of a scenario that names none.
 pub const DEFAULT_PRESET: &str = "gpt-4o";
 /// The number of passages a retrieve step hands on by default.
 pub const DEFAULT_TOP_K: u32 = 5;
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// The reader `base` as changed by `entry`. A preset discards the parameters of `base`; a parameter replaces only
     /// itself.
     fn reader(&mut self, entry: &ReaderEntry, base: &ReaderSettings) -> ReaderSettings {
@@ -35,9 +35,9 @@ impl Resolver<'_> {
             &entry.lucky,
             &entry.overlooked,
         ];
-        for (name, value) in super::PARAMETERS.into_iter().zip(parameters) {
+        for (name, value) in super::READER_PARAMETERS.into_iter().zip(parameters) {
             if let Some(value) = value {
-                self.within(name, value, 0.0, 1.0);
+                self.check_range(name, value, 0.0, 1.0);
                 settings.overrides.insert(name.to_owned(), value.value);
             }
         }
@@ -45,7 +45,7 @@ impl Resolver<'_> {
             && follow.value + fabricate.value > 1.0
         {
             let message = "`follow` and `fabricate` add up to more than 1";
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("out-of-range", fabricate.span.clone(), message)
                     .label(format!("allowed beside `follow`: 0 to {}", 1.0 - follow.value)),
             );
@@ -56,29 +56,29 @@ impl Resolver<'_> {
     /// Resolves all arms. A step that has no embedder in some arm is reported once.
     pub fn arms(
         &mut self,
-        file: &File,
-        world: &World,
-        declared: &[Option<EmbedderDecl>],
-        steps: &[Draft],
-    ) -> Vec<Arm> {
+        file: &ScenarioFile,
+        world: &ScenarioData,
+        declared: &[Option<EmbedderDeclaration>],
+        steps: &[StepDraft],
+    ) -> Vec<ScenarioArm> {
         let default =
             ReaderSettings { preset: DEFAULT_PRESET.to_owned(), overrides: BTreeMap::new() };
         let reader = match &file.reader {
             Some(entry) => self.reader(entry, &default),
             None => default,
         };
-        let embedders = self.keys("embedders");
+        let embedders = self.section_keys("embedders");
         if let Some(embedder) = &file.embedder {
-            self.refer("embedder", "unknown-embedder", embedder, &embedders);
+            self.resolve_name("embedder", "unknown-embedder", embedder, &embedders);
         }
         for draft in steps {
-            if let Some(embedder) = draft.retrieve().and_then(|r| r.embedder.as_ref()) {
-                self.refer("embedder", "unknown-embedder", embedder, &embedders);
+            if let Some(embedder) = draft.retrieve_entry().and_then(|r| r.embedder.as_ref()) {
+                self.resolve_name("embedder", "unknown-embedder", embedder, &embedders);
             }
         }
         let entries = file.arms.as_deref().unwrap_or_default();
-        self.not_empty("arms", "arm", file.arms.as_ref().map(Vec::is_empty));
-        self.distinct("arm", entries.iter().map(|entry| &entry.value.id));
+        self.check_not_empty("arms", "arm", file.arms.as_ref().map(Vec::is_empty));
+        self.check_distinct("arm", entries.iter().map(|entry| &entry.value.id));
         let mut arms = Vec::new();
         // By step: whether some arm leaves it without an embedder.
         let mut bare = vec![false; steps.len()];
@@ -87,12 +87,12 @@ impl Resolver<'_> {
             if entry.id.value.trim().is_empty() {
                 let mistake =
                     Diagnostic::new("bad-name", entry.id.span.clone(), "an arm has no name");
-                self.found.push(mistake.label("reports list arms by this"));
+                self.mistakes.push(mistake.label("reports list arms by this"));
             }
-            let corpora = self.swaps(entry, world);
-            self.arm_settings(entry, steps, &embedders);
+            let corpora = self.corpus_swaps(entry, world);
+            self.check_arm_settings(entry, steps, &embedders);
             let retrieval = steps.iter().enumerate().map(|(i, draft)| {
-                let retrieve = draft.retrieve()?;
+                let retrieve = draft.retrieve_entry()?;
                 let own = entry.steps.0.iter().find(|(id, _)| id.value == draft.id.value);
                 let own = own.map(|(_, settings)| settings);
                 // The most specific setting wins: the step in this arm, the arm, the step, the file.
@@ -106,13 +106,17 @@ impl Resolver<'_> {
                     .and_then(|own| own.top_k.as_ref())
                     .or(entry.top_k.as_ref())
                     .or(retrieve.top_k.as_ref());
-                self.ranks_enough(embedder, top_k, declared);
+                self.check_ranking_depth(embedder, top_k, declared);
                 // A retry may combine its own embedder with the arm's `top_k`, or its own `top_k` with the arm's
                 // embedder.
                 for retry in steps.iter().flat_map(|step| step.retries_of(&draft.id.value)) {
                     if retry.embedder.is_some() || retry.top_k.is_some() {
                         let embedder = retry.embedder.as_ref().or(embedder);
-                        self.ranks_enough(embedder, retry.top_k.as_ref().or(top_k), declared);
+                        self.check_ranking_depth(
+                            embedder,
+                            retry.top_k.as_ref().or(top_k),
+                            declared,
+                        );
                     }
                 }
                 let embedder = embedder
@@ -121,7 +125,7 @@ impl Resolver<'_> {
                     .and_then(|own| own.entity_filter.as_ref())
                     .or(entry.entity_filter.as_ref())
                     .or(retrieve.entity_filter.as_ref());
-                Some(Retrieval {
+                Some(RetrievalSettings {
                     embedder: embedder?,
                     top_k: top_k.map_or(DEFAULT_TOP_K, |at| at.value) as usize,
                     entity_filter: retrieve.entity.is_some() && filter.is_none_or(|at| at.value),
@@ -133,22 +137,22 @@ impl Resolver<'_> {
                 let guarded = own
                     .and_then(|(_, own)| own.guarded.as_ref())
                     .or(entry.guarded.as_ref())
-                    .or(draft.guarded());
-                draft.guards() && guarded.is_none_or(|at| at.value)
+                    .or(draft.guarded_entry());
+                draft.has_guards() && guarded.is_none_or(|at| at.value)
             });
             let guarded = guarded.collect();
             let reader = self.reader(&entry.reader, &reader);
             let id = entry.id.value.clone();
-            arms.push(Arm { id, reader, corpora, retrieval, guarded });
+            arms.push(ScenarioArm { id, reader, corpora, retrieval, guarded });
         }
         for (draft, _) in steps.iter().zip(bare).filter(|(_, bare)| *bare) {
             // If the default embedder was misspelt, that has been reported already.
-            if self.raw.get("embedder").is_some() || self.spoilt(&draft.span) {
+            if self.tree.get("embedder").is_some() || self.has_mistake_in(&draft.span) {
                 continue;
             }
             let message = format!("the step `{}` has no embedder in some arm", draft.id.value);
             let names = embedders.join(", ");
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("no-embedder", draft.id.span.clone(), message)
                     .label(format!("declared: {names}"))
                     .help(Some(
@@ -160,11 +164,11 @@ impl Resolver<'_> {
     }
 
     /// Reports a step that hands on more passages than its embedder can rank.
-    fn ranks_enough(
+    fn check_ranking_depth(
         &mut self,
-        embedder: Option<&At<String>>,
-        top_k: Option<&At<u32>>,
-        declared: &[Option<EmbedderDecl>],
+        embedder: Option<&Spanned<String>>,
+        top_k: Option<&Spanned<u32>>,
+        declared: &[Option<EmbedderDeclaration>],
     ) {
         let Some(embedder) = embedder else { return };
         let decl = declared.iter().flatten().find(|decl| decl.name == embedder.value);
@@ -175,7 +179,7 @@ impl Resolver<'_> {
             let name = &embedder.value;
             let message =
                 format!("{wanted} passages are handed on, but the depth of `{name}` is {depth}");
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("out-of-range", span, message)
                     .label(format!("allowed: up to {depth}, or give `{name}` a greater `depth`")),
             );
@@ -183,11 +187,11 @@ impl Resolver<'_> {
     }
 
     /// By corpus index: the corpus that this arm searches instead.
-    fn swaps(&mut self, entry: &ArmEntry, world: &World) -> Vec<usize> {
+    fn corpus_swaps(&mut self, entry: &ArmEntry, world: &ScenarioData) -> Vec<usize> {
         let mut corpora: Vec<usize> = (0..world.corpus_names.len()).collect();
         for (from, to) in &entry.corpora.0 {
-            let from = self.refer("corpus", "unknown-corpus", from, &world.corpus_names);
-            let to = self.refer("corpus", "unknown-corpus", to, &world.corpus_names);
+            let from = self.resolve_name("corpus", "unknown-corpus", from, &world.corpus_names);
+            let to = self.resolve_name("corpus", "unknown-corpus", to, &world.corpus_names);
             if let (Some(from), Some(to)) = (from, to) {
                 corpora[from] = to;
             }
@@ -196,44 +200,45 @@ impl Resolver<'_> {
     }
 
     /// Checks the settings of one arm: names, ranges, and settings that have no effect.
-    fn arm_settings(&mut self, entry: &ArmEntry, steps: &[Draft], embedders: &[String]) {
+    fn check_arm_settings(&mut self, entry: &ArmEntry, steps: &[StepDraft], embedders: &[String]) {
         if let Some(embedder) = &entry.embedder {
-            self.refer("embedder", "unknown-embedder", embedder, embedders);
+            self.resolve_name("embedder", "unknown-embedder", embedder, embedders);
         }
         if let Some(top_k) = &entry.top_k {
-            self.at_least_one("top_k", top_k);
+            self.check_at_least_one("top_k", top_k);
         }
-        if let Some(guarded) = entry.guarded.as_ref().filter(|_| !steps.iter().any(|d| d.guards()))
+        if let Some(guarded) =
+            entry.guarded.as_ref().filter(|_| !steps.iter().any(|d| d.has_guards()))
         {
             let message = "no step has a `guard` to switch";
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("setting-unused", guarded.span.clone(), message)
                     .label("give a step a `guard`, or leave this out"),
             );
         }
         // Switching off a filter that does not exist is harmless and not reported.
-        let filters = steps.iter().any(|d| d.entity());
+        let filters = steps.iter().any(|d| d.has_entity());
         if let Some(filter) = entry.entity_filter.as_ref().filter(|f| f.value && !filters) {
             let message = "no step has an `entity` to filter by";
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("setting-unused", filter.span.clone(), message)
                     .label("give a retrieve step an `entity`, or leave this out"),
             );
         }
-        let ids = self.ids("steps");
+        let ids = self.list_ids("steps");
         for (id, settings) in &entry.steps.0 {
-            if self.refer("step", "unknown-step", id, &ids).is_none() {
+            if self.resolve_name("step", "unknown-step", id, &ids).is_none() {
                 continue;
             }
             let draft = steps.iter().find(|d| d.id.value == id.value);
             let searches = settings.embedder.is_some()
                 || settings.top_k.is_some()
                 || settings.entity_filter.is_some();
-            if let Some(draft) = draft.filter(|d| d.is_other_than_retrieve())
+            if let Some(draft) = draft.filter(|d| d.is_not_retrieve())
                 && (searches || settings.guarded.is_none())
             {
                 let message = format!("`{}` is no retrieve step", id.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("not-retrieve", id.span.clone(), message)
                         .label("of other steps an arm changes only `guarded`")
                         .also(draft.id.span.clone(), "declared here"),
@@ -241,24 +246,24 @@ impl Resolver<'_> {
                 continue;
             }
             if let (Some(guarded), Some(draft)) = (&settings.guarded, draft)
-                && !draft.guards()
+                && !draft.has_guards()
             {
                 let message = format!("the step `{}` has no `guard` to switch", id.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("setting-unused", guarded.span.clone(), message)
                         .label("give the step a `guard`, or leave this out"),
                 );
             }
             if let Some(embedder) = &settings.embedder {
-                self.refer("embedder", "unknown-embedder", embedder, embedders);
+                self.resolve_name("embedder", "unknown-embedder", embedder, embedders);
             }
             if let Some(top_k) = &settings.top_k {
-                self.at_least_one("top_k", top_k);
+                self.check_at_least_one("top_k", top_k);
             }
-            let no_entity = draft.is_some_and(|d| d.retrieve().is_some() && !d.entity());
+            let no_entity = draft.is_some_and(|d| d.retrieve_entry().is_some() && !d.has_entity());
             if let Some(filter) = settings.entity_filter.as_ref().filter(|f| f.value && no_entity) {
                 let message = format!("the step `{}` has no `entity` to filter by", id.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("setting-unused", filter.span.clone(), message)
                         .label("give the step an `entity`, or leave this out"),
                 );

@@ -7,16 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::impact::Impact;
-use super::resolve::{Resolver, World};
-use super::steps::Draft;
-use super::written::ExchangeRatesEntry;
-use super::{Step, StepKind};
+use super::file::ExchangeRatesEntry;
+use super::impact::ImpactSettings;
+use super::resolve::{ScenarioData, ScenarioResolver};
+use super::spanned_de::Spanned;
+use super::steps::StepDraft;
+use super::{PipelineStep, PipelineStepKind};
 use crate::expr::suggest;
 use crate::extract::currency;
-use crate::value::{Money, Value};
+use crate::value::{MoneyAmount, TypedValue};
 use crate::world::Corpus;
 
 /// The section `exchange_rates`: the target currency, and the value of one unit of each other currency in it.
@@ -27,68 +27,68 @@ pub(super) struct ExchangeRates {
 
 impl ExchangeRates {
     /// Whether amounts in `currency` can be converted.
-    fn knows(&self, currency: &str) -> bool {
+    fn can_convert(&self, currency: &str) -> bool {
         currency == self.into || self.rates.contains_key(currency)
     }
 
     /// Converts every amount that has a rate to the target currency, rounded to the hundredth.
-    pub fn convert(&self, world: &mut World) {
+    pub fn convert(&self, world: &mut ScenarioData) {
         let tasks = world.tasks.iter_mut().flat_map(|tasks| &mut tasks.tasks);
         let tasks = tasks.flat_map(|task| task.fields.values_mut());
         let passages = world.corpora.iter_mut().flatten().flat_map(|corpus| &mut corpus.passages);
         let facts = passages.flat_map(|passage| passage.facts.values_mut());
         let cells = world.tables.iter_mut().flatten().flat_map(|table| table.cells_mut());
         for value in tasks.chain(facts).chain(cells) {
-            if let Value::Money(money) = value
+            if let TypedValue::Money(money) = value
                 && let Some(rate) = self.rates.get(&money.currency)
             {
                 let amount = (money.amount * rate * 100.0).round() / 100.0;
-                *money = Money { currency: self.into.clone(), amount };
+                *money = MoneyAmount { currency: self.into.clone(), amount };
             }
         }
     }
 }
 
 /// Amounts that an expression compares or adds up.
-pub(super) struct AmountsTogether {
+pub(super) struct CombinedAmounts {
     /// The span of the expression.
     pub span: Range<usize>,
     /// Names with amounts of money, and steps whose numbers may be computed from amounts.
     pub names: Vec<String>,
     /// Whether the result is a loss, which is in the currency of the section `impact`.
-    pub are_loss: bool,
+    pub is_loss: bool,
 }
 
 /// The first amount found in one currency, among the values that a name can have.
 #[derive(Clone)]
-struct Example {
+struct CurrencyExample {
     currency: String,
     /// Such as `task.fee is EUR 149.00 in task 't3'`.
     shown: String,
 }
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// Resolves the section `exchange_rates`.
     pub fn exchange_rates(
         &mut self,
-        entry: Option<&At<ExchangeRatesEntry>>,
+        entry: Option<&Spanned<ExchangeRatesEntry>>,
     ) -> Option<ExchangeRates> {
-        let At { value: entry, .. } = entry?;
-        self.currency(&entry.into.value, &entry.into.span);
+        let Spanned { value: entry, .. } = entry?;
+        self.check_currency_code(&entry.into.value, &entry.into.span);
         let mut rates = BTreeMap::new();
         for (code, rate) in &entry.rates.0 {
-            self.currency(&code.value, &code.span);
+            self.check_currency_code(&code.value, &code.span);
             if !(rate.value.is_finite() && rate.value > 0.0) {
                 let message =
                     format!("one {} cannot be {} {}", code.value, rate.value, entry.into.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("out-of-range", rate.span.clone(), message)
                         .label("allowed: more than 0"),
                 );
             }
             if code.value == entry.into.value && rate.value != 1.0 {
                 let message = format!("one {0} is one {0}", code.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("out-of-range", rate.span.clone(), message)
                         .label("rates are of other currencies"),
                 );
@@ -99,12 +99,12 @@ impl Resolver<'_> {
     }
 
     /// Reports a code that is not a currency.
-    pub fn currency(&mut self, code: &str, span: &Range<usize>) {
+    pub fn check_currency_code(&mut self, code: &str, span: &Range<usize>) {
         if currency::is_code(code) {
             return;
         }
         let message = format!("there is no currency `{code}`");
-        self.found.push(
+        self.mistakes.push(
             Diagnostic::new("not-allowed", span.clone(), message)
                 .label("a code of three capital letters goes here, such as USD")
                 .help(suggest(code, currency::codes())),
@@ -112,67 +112,80 @@ impl Resolver<'_> {
     }
 
     /// Reports expressions that combine amounts in several currencies without a rate.
-    pub fn one_currency(
+    pub fn check_currencies(
         &mut self,
-        world: &World,
-        drafts: &[Draft],
-        impact: Option<&Impact>,
+        world: &ScenarioData,
+        drafts: &[StepDraft],
+        impact: Option<&ImpactSettings>,
         rates: Option<&ExchangeRates>,
     ) {
-        let mut known: BTreeMap<String, Vec<Example>> = BTreeMap::new();
+        let mut known: BTreeMap<String, Vec<CurrencyExample>> = BTreeMap::new();
         // Keyed by the set of currencies: one wrong cell of a table can affect many expressions and is reported once.
         let mut met: BTreeMap<Vec<String>, Diagnostic> = BTreeMap::new();
         for together in std::mem::take(&mut self.amounts) {
-            let mut examples: Vec<Example> = Vec::new();
-            for name in made_of(&together.names, drafts) {
+            let mut examples: Vec<CurrencyExample> = Vec::new();
+            for name in source_names(&together.names, drafts) {
                 let stated = || self.examples(&name, world, drafts, rates);
                 // Scanning the data for a name is slow, so it happens once per name.
                 examples.extend_from_slice(known.entry(name.clone()).or_insert_with(stated));
             }
-            if let (Some(impact), true) = (impact, together.are_loss && !examples.is_empty()) {
+            if let (Some(impact), true) = (impact, together.is_loss && !examples.is_empty()) {
                 let shown = format!("losses are in {} (impact.currency)", impact.currency);
-                examples.push(Example { currency: impact.currency.clone(), shown });
+                examples.push(CurrencyExample { currency: impact.currency.clone(), shown });
             }
             let mut currencies: Vec<String> = examples.iter().map(|e| e.currency.clone()).collect();
             currencies.sort_unstable();
             currencies.dedup();
             if currencies.len() > 1 {
-                let losses = impact.filter(|_| together.are_loss);
+                let losses = impact.filter(|_| together.is_loss);
                 met.entry(currencies.clone()).or_insert_with(|| {
                     // Suggest the target that the file has, else the currency of losses, else the first one found.
                     let into = rates.map(|rates| &rates.into).or(losses.map(|i| &i.currency));
-                    mixed(together.span, &currencies, into.unwrap_or(&currencies[0]), examples)
+                    mixed_currencies(
+                        together.span,
+                        &currencies,
+                        into.unwrap_or(&currencies[0]),
+                        examples,
+                    )
                 });
             }
         }
-        self.found.extend(met.into_values());
+        self.mistakes.extend(met.into_values());
     }
 
     /// The first amount in each currency, after conversion, among the values that a name can have.
     fn examples(
         &self,
         name: &str,
-        world: &World,
-        drafts: &[Draft],
+        world: &ScenarioData,
+        drafts: &[StepDraft],
         rates: Option<&ExchangeRates>,
-    ) -> Vec<Example> {
-        let mut examples: Vec<Example> = Vec::new();
+    ) -> Vec<CurrencyExample> {
+        let mut examples: Vec<CurrencyExample> = Vec::new();
         for (money, place) in self.amounts(name, world, drafts) {
-            let currency = match rates.filter(|rates| rates.knows(&money.currency)) {
+            let currency = match rates.filter(|rates| rates.can_convert(&money.currency)) {
                 Some(rates) => rates.into.clone(),
                 None => money.currency.clone(),
             };
             if !examples.iter().any(|example| example.currency == currency) {
-                examples.push(Example { currency, shown: format!("{name} is {money} in {place}") });
+                examples.push(CurrencyExample {
+                    currency,
+                    shown: format!("{name} is {money} in {place}"),
+                });
             }
         }
         examples
     }
 
     /// The amounts of money that a name can stand for, each with a description of where it was found.
-    fn amounts(&self, name: &str, world: &World, drafts: &[Draft]) -> Vec<(Money, String)> {
-        let money = |value: &Value, place: String| match value {
-            Value::Money(money) => Some((money.clone(), place)),
+    fn amounts(
+        &self,
+        name: &str,
+        world: &ScenarioData,
+        drafts: &[StepDraft],
+    ) -> Vec<(MoneyAmount, String)> {
+        let money = |value: &TypedValue, place: String| match value {
+            TypedValue::Money(money) => Some((money.clone(), place)),
             _ => None,
         };
         if let Some(field) = name.strip_prefix("task.") {
@@ -183,8 +196,8 @@ impl Resolver<'_> {
         }
         let draft = drafts.iter().find(|draft| draft.id.value == name);
         match draft.and_then(|draft| draft.resolved.as_ref()) {
-            Some(Step { kind: StepKind::Read { from, field }, .. }) => {
-                let entry = drafts.get(*from).and_then(Draft::retrieve);
+            Some(PipelineStep { kind: PipelineStepKind::Read { from, field }, .. }) => {
+                let entry = drafts.get(*from).and_then(StepDraft::retrieve_entry);
                 let searched = entry.map_or(Vec::new(), |of| self.searched_corpora(of, world));
                 let passages = searched.iter().flat_map(|corpus| &corpus.passages);
                 let facts = passages.filter_map(|passage| {
@@ -199,7 +212,7 @@ impl Resolver<'_> {
                 });
                 facts.chain(read).collect()
             }
-            Some(Step { kind: StepKind::Lookup { table, column, .. }, .. }) => {
+            Some(PipelineStep { kind: PipelineStepKind::Lookup { table, column, .. }, .. }) => {
                 let Some(table) = &world.tables[*table] else { return Vec::new() };
                 let cells = table.keyed_column(column).into_iter();
                 let name = &table.name;
@@ -213,7 +226,7 @@ impl Resolver<'_> {
 }
 
 /// Replaces each compute step among `names` by the names it adds up, recursively: the sources of a number.
-fn made_of(names: &[String], drafts: &[Draft]) -> Vec<String> {
+fn source_names(names: &[String], drafts: &[StepDraft]) -> Vec<String> {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     // A stack, reversed so that names are found in the order of the expression.
     let mut pending: Vec<String> = names.iter().rev().cloned().collect();
@@ -224,9 +237,9 @@ fn made_of(names: &[String], drafts: &[Draft]) -> Vec<String> {
         }
         let draft = drafts.iter().find(|draft| draft.id.value == name);
         match draft.and_then(|draft| draft.resolved.as_ref()) {
-            Some(Step { kind: StepKind::Compute(expr), .. }) => {
+            Some(PipelineStep { kind: PipelineStepKind::Compute(expr), .. }) => {
                 let plain = expr.plain_name().map(str::to_owned);
-                pending.extend(expr.summed_amounts().iter().cloned().chain(plain));
+                pending.extend(expr.amounts_in_result().iter().cloned().chain(plain));
             }
             _ => found.push(name),
         }
@@ -235,11 +248,11 @@ fn made_of(names: &[String], drafts: &[Draft]) -> Vec<String> {
 }
 
 /// The diagnostic for an expression that combines several currencies.
-fn mixed(
+fn mixed_currencies(
     span: Range<usize>,
     currencies: &[String],
     into: &str,
-    examples: Vec<Example>,
+    examples: Vec<CurrencyExample>,
 ) -> Diagnostic {
     let others: Vec<String> =
         currencies.iter().filter(|c| *c != into).map(|c| format!("{c}: RATE")).collect();

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::expr::{floor, within};
+use crate::expr::{clip_span, floor_char_boundary};
 
 /// Mistakes of a file that are rendered. Rendering one scans the whole file, and nobody reads further.
-const SHOWN: usize = 100;
+const MAX_RENDERED: usize = 100;
 /// Lines that are listed for a mistake that occurs in many places.
-const LINES: usize = 20;
+const MAX_LISTED_LINES: usize = 20;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub struct Diagnostic {
     /// What is allowed; shown at the span.
     pub label: String,
     /// Related spans, each with its label.
-    pub also: Vec<(Range<usize>, String)>,
+    pub related: Vec<(Range<usize>, String)>,
     /// Further remarks, such as what the reader of a data file reported.
     pub notes: Vec<String>,
     /// A suggested fix, if there is an obvious one.
@@ -49,7 +49,7 @@ impl Diagnostic {
             message,
             span,
             label: String::new(),
-            also: Vec::new(),
+            related: Vec::new(),
             notes: Vec::new(),
             help: None,
             count: 1,
@@ -62,7 +62,7 @@ impl Diagnostic {
     }
 
     pub(crate) fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Diagnostic {
-        self.also.push((span, label.into()));
+        self.related.push((span, label.into()));
         self
     }
 
@@ -71,7 +71,7 @@ impl Diagnostic {
         self
     }
 
-    pub(crate) fn stands_for(mut self, count: usize) -> Diagnostic {
+    pub(crate) fn with_count(mut self, count: usize) -> Diagnostic {
         self.count = count;
         self
     }
@@ -90,7 +90,7 @@ pub struct Diagnostics {
     /// The text of the file.
     pub source: String,
     /// The mistakes.
-    pub list: Vec<Diagnostic>,
+    pub mistakes: Vec<Diagnostic>,
     /// Why the file itself could not be read; there is no source to show then.
     pub unreadable: Option<String>,
 }
@@ -98,13 +98,13 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// Sorts the mistakes by position and removes duplicates. An unknown name that is used in many places, such as a
     /// renamed field, becomes one mistake at its first use, with the lines of the others in a note.
-    pub(super) fn settle(&mut self) {
-        self.list.sort_by_key(|d| (d.span.start, d.span.end));
-        self.list.dedup();
+    pub(super) fn sort_and_merge(&mut self) {
+        self.mistakes.sort_by_key(|d| (d.span.start, d.span.end));
+        self.mistakes.dedup();
         let mut kept: Vec<Diagnostic> = Vec::new();
         let mut places: Vec<Vec<Range<usize>>> = Vec::new();
         let mut known: HashMap<(&'static str, String), usize> = HashMap::new();
-        for diagnostic in std::mem::take(&mut self.list) {
+        for diagnostic in std::mem::take(&mut self.mistakes) {
             let key = (diagnostic.code, diagnostic.message.clone());
             // Other mistakes with the same message need a fix each, so they are not merged.
             match known.get(&key).filter(|_| diagnostic.code.starts_with("unknown-")) {
@@ -118,10 +118,11 @@ impl Diagnostics {
         }
         for (diagnostic, places) in kept.iter_mut().zip(places) {
             if !places.is_empty() {
-                let lines = places.iter().take(LINES).map(|span| self.line(span).to_string());
+                let lines =
+                    places.iter().take(MAX_LISTED_LINES).map(|span| self.line(span).to_string());
                 let lines: Vec<String> = lines.collect();
                 let s = if places.len() == 1 { "" } else { "s" };
-                let more = match places.len().saturating_sub(LINES) {
+                let more = match places.len().saturating_sub(MAX_LISTED_LINES) {
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };
@@ -133,22 +134,22 @@ impl Diagnostics {
                 diagnostic.notes.push(note);
             }
         }
-        self.list = kept;
+        self.mistakes = kept;
     }
 
     /// The line of a span, from 1.
     fn line(&self, span: &Range<usize>) -> usize {
-        self.source[..floor(&self.source, span.start)].matches('\n').count() + 1
+        self.source[..floor_char_boundary(&self.source, span.start)].matches('\n').count() + 1
     }
 
     /// The number of mistakes, including those inside data files.
     pub fn count(&self) -> usize {
-        self.list.iter().map(|diagnostic| diagnostic.count).sum()
+        self.mistakes.iter().map(|diagnostic| diagnostic.count).sum()
     }
 
     /// The line and column, both from 1; the column counts characters.
     pub fn position(&self, diagnostic: &Diagnostic) -> (usize, usize) {
-        let start = floor(&self.source, diagnostic.span.start);
+        let start = floor_char_boundary(&self.source, diagnostic.span.start);
         let before = &self.source[..start];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
@@ -156,7 +157,7 @@ impl Diagnostics {
 
     /// How to look up the explanation of the first code.
     pub fn hint(&self) -> String {
-        let code = self.list.first().map_or("unreadable", |first| first.code);
+        let code = self.mistakes.first().map_or("unreadable", |first| first.code);
         format!("To read more of one: knockon check --explain {code}")
     }
 
@@ -166,7 +167,7 @@ impl Diagnostics {
             return format!("error[unreadable]: {reason}");
         }
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let (shown, rest) = self.list.split_at(self.list.len().min(SHOWN));
+        let (shown, rest) = self.mistakes.split_at(self.mistakes.len().min(MAX_RENDERED));
         let mut shown: Vec<String> = shown.iter().map(|d| self.show(d, &renderer)).collect();
         if !rest.is_empty() {
             let more: usize = rest.iter().map(|diagnostic| diagnostic.count).sum();
@@ -177,17 +178,17 @@ impl Diagnostics {
 
     fn show(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         let cut = |span: &Range<usize>| {
-            let Range { start, end } = within(&self.source, span.clone());
+            let Range { start, end } = clip_span(&self.source, span.clone());
             // Only the first line of a multi-line value is underlined: the rest would only pad the snippet.
             let line = self.source[start..end].split('\n').next().unwrap_or("");
             start..start + line.trim_end().len()
         };
         // Passwords in addresses are masked byte for byte, so spans remain valid.
-        let source = crate::remote::without_passwords(&self.source);
+        let source = crate::http_client::without_passwords(&self.source);
         let mut snippet = Snippet::source(source.as_str()).path(self.path.as_str()).annotation(
             AnnotationKind::Primary.span(cut(&diagnostic.span)).label(diagnostic.label.as_str()),
         );
-        for (span, label) in &diagnostic.also {
+        for (span, label) in &diagnostic.related {
             let annotation = AnnotationKind::Context.span(cut(span)).label(label.as_str());
             snippet = snippet.annotation(annotation);
         }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec, SimilarityMapSpec};
-use crate::retrieve::pgvector::{Distance, PgIndex};
-use crate::retrieve::{Bm25Params, Fusion, TrecRun};
+use crate::embed::{CrossEncoderSpec, HttpEmbedderSpec, ModelSpec, SimilarityMapSpec};
+use crate::retrieve::pgvector::{PgDistance, PgSearchSettings};
+use crate::retrieve::{Bm25Params, RankFusion, TrecRun};
 
 /// A declared embedder.
 #[derive(Clone, Debug, PartialEq)]
-pub struct EmbedderDecl {
+pub struct EmbedderDeclaration {
     pub name: String,
     pub kind: EmbedderKind,
 }
@@ -24,12 +24,12 @@ pub enum EmbedderKind {
     /// Compares vectors of a local model.
     Model(ModelSpec),
     /// Compares vectors that an endpoint computes.
-    Http(HttpSpec),
+    Http(HttpEmbedderSpec),
     /// Merges the rankings of other embedders.
     Fusion {
-        parts: Vec<FusionPart>,
+        parts: Vec<FusionPartSettings>,
         /// The fusion method.
-        how: Fusion,
+        method: RankFusion,
         /// The number of top passages taken from each part.
         depth: usize,
     },
@@ -37,30 +37,30 @@ pub enum EmbedderKind {
     Rerank {
         /// The embedder whose passages are reordered.
         first: usize,
-        with: Reranker,
+        with: RerankerModel,
         /// The number of passages that are reordered, which is also the maximum returned.
         depth: usize,
     },
-    RunFile(RunFile),
-    HttpSearch(HttpSearch),
-    Pgvector(Pgvector),
+    RunFile(RunFileSettings),
+    HttpSearch(HttpSearchSettings),
+    Pgvector(PgvectorSettings),
 }
 
 /// Rankings that another system produced, read from a file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RunFile {
+pub struct RunFileSettings {
     /// The path as written in the scenario.
     pub file: String,
     pub run: Arc<TrecRun>,
     /// How queries map to the qids of the run.
-    pub qid: Qid,
+    pub qid: QidMapping,
     /// The embedder for queries that the run does not have.
     pub fallback: Option<usize>,
 }
 
 /// What the qids of a run stand for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Qid {
+pub enum QidMapping {
     /// `TASK.STEP`, or `TASK.STEP.N` for the N-th of several phrasings.
     TaskStep,
     /// The task's id.
@@ -71,7 +71,7 @@ pub enum Qid {
 
 /// A search service.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HttpSearch {
+pub struct HttpSearchSettings {
     pub url: reqwest::Url,
     /// The maximum number of passages requested.
     pub depth: usize,
@@ -89,19 +89,19 @@ pub struct HttpSearch {
 
 /// A table in PostgreSQL.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pgvector {
+pub struct PgvectorSettings {
     /// The embedder whose vectors are compared.
     pub embedder: usize,
     /// The environment variable that holds the server's address.
     pub url_env: String,
-    pub index: PgIndex,
+    pub index: PgSearchSettings,
     /// A version label of the user's table; part of the key under which responses are cached.
     pub state: String,
 }
 
 /// The model that reorders passages.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Reranker {
+pub enum RerankerModel {
     CrossEncoder(CrossEncoderSpec),
     MaxSim(ModelSpec),
     SimilarityMap(SimilarityMapSpec),
@@ -109,11 +109,13 @@ pub enum Reranker {
 
 impl EmbedderKind {
     /// The embedders whose rankings this one uses.
-    pub fn searches(&self) -> Vec<usize> {
+    pub fn searched_embedders(&self) -> Vec<usize> {
         match self {
             EmbedderKind::Fusion { parts, .. } => parts.iter().map(|part| part.embedder).collect(),
             EmbedderKind::Rerank { first, .. } => vec![*first],
-            EmbedderKind::RunFile(RunFile { fallback, .. }) => fallback.iter().copied().collect(),
+            EmbedderKind::RunFile(RunFileSettings { fallback, .. }) => {
+                fallback.iter().copied().collect()
+            }
             EmbedderKind::Bm25(_)
             | EmbedderKind::Model(_)
             | EmbedderKind::Http(_)
@@ -128,16 +130,16 @@ impl EmbedderKind {
             EmbedderKind::Bm25(_) | EmbedderKind::Fusion { .. } => Some(0.0),
             EmbedderKind::Model(_)
             | EmbedderKind::Http(_)
-            | EmbedderKind::Rerank { with: Reranker::MaxSim(_), .. } => Some(-1.0),
-            EmbedderKind::Rerank { with: Reranker::SimilarityMap(spec), .. } => {
+            | EmbedderKind::Rerank { with: RerankerModel::MaxSim(_), .. } => Some(-1.0),
+            EmbedderKind::Rerank { with: RerankerModel::SimilarityMap(spec), .. } => {
                 Some(spec.penalty.map_or(0.0, |penalty| -1.0 - penalty.weight))
             }
-            EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
+            EmbedderKind::Rerank { with: RerankerModel::CrossEncoder(_), .. }
             | EmbedderKind::RunFile(_)
             | EmbedderKind::HttpSearch(_) => None,
-            EmbedderKind::Pgvector(Pgvector { index, .. }) => {
+            EmbedderKind::Pgvector(PgvectorSettings { index, .. }) => {
                 // L2 scores are negated distances, and two unit vectors are at most 2 apart.
-                Some(if index.distance == Distance::L2 { -2.0 } else { -1.0 })
+                Some(if index.distance == PgDistance::L2 { -2.0 } else { -1.0 })
             }
         }
     }
@@ -151,17 +153,17 @@ impl EmbedderKind {
             | EmbedderKind::RunFile(_) => None,
             EmbedderKind::Fusion { depth, .. }
             | EmbedderKind::Rerank { depth, .. }
-            | EmbedderKind::HttpSearch(HttpSearch { depth, .. }) => Some(*depth),
-            EmbedderKind::Pgvector(Pgvector { index, .. }) => Some(index.depth),
+            | EmbedderKind::HttpSearch(HttpSearchSettings { depth, .. }) => Some(*depth),
+            EmbedderKind::Pgvector(PgvectorSettings { index, .. }) => Some(index.depth),
         }
     }
 }
 
 /// One of the rankings that a fusion merges.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FusionPart {
+pub struct FusionPartSettings {
     pub embedder: usize,
     pub weight: f64,
     /// The score that is normalised to 0; `None`: the lowest score found.
-    pub lowest: Option<f64>,
+    pub lowest_score: Option<f64>,
 }

@@ -2,71 +2,80 @@
 
 use std::ops::Range;
 
-use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::resolve::{Resolver, World};
-use super::written::{self, EmbedderEntry, File, Kind};
-use super::{EmbedderDecl, EmbedderKind, FusionPart, Reranker};
+use super::file::{self, EmbedderEntry, EmbedderKindEntry, ScenarioFile};
+use super::resolve::{ScenarioData, ScenarioResolver};
+use super::spanned_de::Spanned;
+use super::{EmbedderDeclaration, EmbedderKind, FusionPartSettings, RerankerModel};
 use crate::embed::{
-    self, CrossEncoderSpec, ModelKind, ModelSpec, Penalty, Pooling, Precision, SimilarityMapSpec,
-    registry,
+    self, CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, Penalty, SimilarityMapSpec,
+    TokenPooling, registry,
 };
 use crate::expr::suggest;
-use crate::retrieve::{Analyzer, Bm25Params, FUSION_DEPTH, Fusion, RERANK_DEPTH, RRF_K};
+use crate::retrieve::{Analyzer, Bm25Params, FUSION_DEPTH, RERANK_DEPTH, RRF_K, RankFusion};
 
 /// The upper limit of `dim`: more than any model has.
-pub(super) const MOST_NUMBERS: u32 = 1 << 16;
+pub(super) const MAX_DIMENSION: u32 = 1 << 16;
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// All embedders in file order; `None` where an entry is wrong.
-    pub fn embedders(&mut self, file: &File, world: &World) -> Vec<Option<EmbedderDecl>> {
-        let names = self.keys("embedders");
-        let mut embedders: Vec<Option<EmbedderDecl>> = names.iter().map(|_| None).collect();
+    pub fn embedders(
+        &mut self,
+        file: &ScenarioFile,
+        world: &ScenarioData,
+    ) -> Vec<Option<EmbedderDeclaration>> {
+        let names = self.section_keys("embedders");
+        let mut embedders: Vec<Option<EmbedderDeclaration>> = names.iter().map(|_| None).collect();
         let entries = file.embedders.as_ref().map_or(&[][..], |named| &named.0);
         for (name, entry) in entries {
             let kind = self.embedder(name, entry, &names, world);
             if let Some(i) = names.iter().position(|n| *n == name.value) {
-                embedders[i] = kind.map(|kind| EmbedderDecl { name: name.value.clone(), kind });
+                embedders[i] =
+                    kind.map(|kind| EmbedderDeclaration { name: name.value.clone(), kind });
             }
         }
-        self.not_empty("embedders", "embedder", file.embedders.as_ref().map(|n| n.0.is_empty()));
+        self.check_not_empty(
+            "embedders",
+            "embedder",
+            file.embedders.as_ref().map(|n| n.0.is_empty()),
+        );
         // Embedders may refer to later ones, so these checks need all entries.
-        self.no_circle(entries, &names);
-        self.have_vectors(entries, &embedders);
-        self.lowest_scores(entries, &mut embedders);
+        self.check_no_cycle(entries, &names);
+        self.check_have_vectors(entries, &embedders);
+        self.set_lowest_scores(entries, &mut embedders);
         embedders
     }
 
     /// Resolves one entry according to its kind.
     fn embedder(
         &mut self,
-        name: &At<String>,
+        name: &Spanned<String>,
         entry: &EmbedderEntry,
         names: &[String],
-        world: &World,
+        world: &ScenarioData,
     ) -> Option<EmbedderKind> {
-        self.settings(entry);
+        self.check_settings(entry);
         match entry.kind {
-            Kind::Bm25 => Some(EmbedderKind::Bm25(self.bm25(entry))),
-            Kind::Static | Kind::Transformer | Kind::Bert => {
-                self.model(name, entry).map(EmbedderKind::Model)
-            }
-            Kind::Http => self.http(name, entry).map(EmbedderKind::Http),
-            Kind::Fusion => self.fusion(name, entry, names),
-            Kind::Rerank => self.rerank(name, entry, names),
-            Kind::RunFile => self.run_file(name, entry, names, world),
-            Kind::HttpSearch => self.http_search(name, entry),
-            Kind::Pgvector => self.pgvector(name, entry, names),
+            EmbedderKindEntry::Bm25 => Some(EmbedderKind::Bm25(self.bm25(entry))),
+            EmbedderKindEntry::Static
+            | EmbedderKindEntry::Transformer
+            | EmbedderKindEntry::Bert => self.model(name, entry).map(EmbedderKind::Model),
+            EmbedderKindEntry::Http => self.http(name, entry).map(EmbedderKind::Http),
+            EmbedderKindEntry::Fusion => self.fusion(name, entry, names),
+            EmbedderKindEntry::Rerank => self.rerank(name, entry, names),
+            EmbedderKindEntry::RunFile => self.run_file(name, entry, names, world),
+            EmbedderKindEntry::HttpSearch => self.http_search(name, entry),
+            EmbedderKindEntry::Pgvector => self.pgvector(name, entry, names),
         }
     }
 
     /// Reports settings that embedders of this kind do not have.
-    fn settings(&mut self, entry: &EmbedderEntry) {
+    fn check_settings(&mut self, entry: &EmbedderEntry) {
         let (kind, allowed) = entry.kind.settings();
         for (setting, span) in written_settings(entry) {
             if !allowed.contains(&setting) {
                 let message = format!("an embedder of kind {kind} has no `{setting}`");
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("setting-unused", span, message)
                         .label(format!("{kind} takes {}", allowed.join(", "))),
                 );
@@ -81,7 +90,7 @@ impl Resolver<'_> {
             b: self.number("b", &entry.b, default.b, 1.0),
             analyzer: match &entry.analyzer {
                 None => default.analyzer,
-                Some(At { value: given, .. }) => Analyzer {
+                Some(Spanned { value: given, .. }) => Analyzer {
                     stem: given.stem.unwrap_or(default.analyzer.stem),
                     stop_words: given.stop_words.unwrap_or(default.analyzer.stop_words),
                     lowercase: given.lowercase.unwrap_or(default.analyzer.lowercase),
@@ -95,20 +104,25 @@ impl Resolver<'_> {
     pub(super) fn number(
         &mut self,
         what: &str,
-        number: &Option<At<f64>>,
+        number: &Option<Spanned<f64>>,
         default: f64,
         high: f64,
     ) -> f64 {
         number.as_ref().map_or(default, |number| {
-            self.within(what, number, 0.0, high);
+            self.check_range(what, number, 0.0, high);
             number.value
         })
     }
 
     /// A count of at least 1, or the default.
-    pub(super) fn count(&mut self, what: &str, count: &Option<At<u32>>, default: usize) -> usize {
+    pub(super) fn count(
+        &mut self,
+        what: &str,
+        count: &Option<Spanned<u32>>,
+        default: usize,
+    ) -> usize {
         count.as_ref().map_or(default, |count| {
-            self.at_least_one(what, count);
+            self.check_at_least_one(what, count);
             count.value as usize
         })
     }
@@ -117,34 +131,39 @@ impl Resolver<'_> {
     pub(super) fn count_to(
         &mut self,
         what: &str,
-        count: &Option<At<u32>>,
+        count: &Option<Spanned<u32>>,
         default: usize,
         most: u32,
     ) -> usize {
         count.as_ref().map_or(default, |count| {
-            let number = At { value: f64::from(count.value), span: count.span.clone() };
-            self.within(what, &number, 1.0, f64::from(most));
+            let number = Spanned { value: f64::from(count.value), span: count.span.clone() };
+            self.check_range(what, &number, 1.0, f64::from(most));
             count.value as usize
         })
     }
 
     /// Reports that an embedder lacks a setting that its kind needs.
-    pub(super) fn lacks(&mut self, span: Range<usize>, message: String, label: String) {
-        self.found.push(Diagnostic::new("missing-key", span, message).label(label));
+    pub(super) fn report_missing_setting(
+        &mut self,
+        span: Range<usize>,
+        message: String,
+        label: String,
+    ) {
+        self.mistakes.push(Diagnostic::new("missing-key", span, message).label(label));
     }
 
     /// Resolves the settings of a local model, for kinds static, transformer and rerank.
-    fn model(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<ModelSpec> {
+    fn model(&mut self, name: &Spanned<String>, entry: &EmbedderEntry) -> Option<ModelSpec> {
         let (kind, _) = entry.kind.settings();
         if let Some(max_tokens) = &entry.max_tokens {
-            self.at_least_one("max_tokens", max_tokens);
+            self.check_at_least_one("max_tokens", max_tokens);
         }
-        self.count_to("dim", &entry.dim, 1, MOST_NUMBERS);
+        self.count_to("dim", &entry.dim, 1, MAX_DIMENSION);
         if let Some(adapter) = &entry.adapter
-            && embed::locate::adapter_dir(&adapter.value).is_none()
+            && embed::model_paths::adapter_dir(&adapter.value).is_none()
         {
             let message = format!("`{}` is no adapter", adapter.value);
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("unknown-adapter", adapter.span.clone(), message).label(
                     "allowed: a name in models/, or a directory with adapter_config.json and adapter_model.safetensors",
                 ),
@@ -154,19 +173,19 @@ impl Resolver<'_> {
             let span = entry.model.as_ref().map_or(name.span.clone(), |m| m.span.clone());
             let message = format!("the embedder `{}` names no model", name.value);
             let label = format!("kind {kind} needs `model`: a name in models/, or a directory");
-            self.lacks(span, message, label);
+            self.report_missing_setting(span, message, label);
             return None;
         };
         // A known model that has not been downloaded is not a mistake of the file: `run` explains how to get it.
         let name = model.value.as_str();
         // The directory of a similarity map has a check of its own.
         let trained =
-            matches!(&entry.with, Some(with) if with.value == written::Reranker::SimilarityMap);
+            matches!(&entry.with, Some(with) if with.value == file::RerankerEntry::SimilarityMap);
         let known = registry::encoders().any(|model| model.name == name)
-            || embed::locate::adapter_dir(name).is_some();
+            || embed::model_paths::adapter_dir(name).is_some();
         if !trained && !known && !std::path::Path::new(name).is_dir() {
             let known: Vec<&str> = registry::encoders().map(|m| m.name).collect();
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new(
                     "unknown-model",
                     model.span.clone(),
@@ -176,22 +195,22 @@ impl Resolver<'_> {
                 .help(suggest(name, known)),
             );
         }
-        let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+        let text = |at: &Option<Spanned<String>>| at.as_ref().map(|at| at.value.clone());
         Some(ModelSpec {
             kind: match entry.kind {
-                Kind::Static => ModelKind::Static,
+                EmbedderKindEntry::Static => ModelKind::Static,
                 _ => ModelKind::Transformer,
             },
             model: model.value.clone(),
             precision: match entry.precision.as_ref().map(|at| at.value) {
-                None | Some(written::Precision::Int8) => Precision::Int8,
-                Some(written::Precision::F32) => Precision::F32,
+                None | Some(file::PrecisionEntry::Int8) => ModelPrecision::Int8,
+                Some(file::PrecisionEntry::F32) => ModelPrecision::F32,
             },
             pooling: entry.pooling.as_ref().map(|at| match at.value {
-                written::Pooling::Mean => Pooling::Mean,
-                written::Pooling::Cls => Pooling::Cls,
-                written::Pooling::Max => Pooling::Max,
-                written::Pooling::Last => Pooling::Last,
+                file::PoolingEntry::Mean => TokenPooling::Mean,
+                file::PoolingEntry::Cls => TokenPooling::Cls,
+                file::PoolingEntry::Max => TokenPooling::Max,
+                file::PoolingEntry::Last => TokenPooling::Last,
             }),
             query_prefix: text(&entry.query_prefix),
             passage_prefix: text(&entry.passage_prefix),
@@ -203,23 +222,27 @@ impl Resolver<'_> {
 
     fn fusion(
         &mut self,
-        name: &At<String>,
+        name: &Spanned<String>,
         entry: &EmbedderEntry,
         names: &[String],
     ) -> Option<EmbedderKind> {
         let Some(of) = entry.of.as_ref().filter(|of| of.value.len() > 1) else {
             let span = entry.of.as_ref().map_or(name.span.clone(), |of| of.span.clone());
             let message = format!("the fusion `{}` has nothing to merge", name.value);
-            self.lacks(span, message, "`of` needs two embedders or more".to_owned());
+            self.report_missing_setting(
+                span,
+                message,
+                "`of` needs two embedders or more".to_owned(),
+            );
             return None;
         };
         let places: Vec<Option<usize>> = of
             .value
             .iter()
-            .map(|part| self.refer("embedder", "unknown-embedder", part, names))
+            .map(|part| self.resolve_name("embedder", "unknown-embedder", part, names))
             .collect();
-        self.distinct_parts(&of.value);
-        let convex = matches!(&entry.method, Some(m) if m.value == written::FusionMethod::Convex);
+        self.check_distinct_parts(&of.value);
+        let convex = matches!(&entry.method, Some(m) if m.value == file::FusionMethodEntry::Convex);
         let belongs = [
             ("k", entry.k.as_ref().map(|at| &at.span), convex, "rrf"),
             ("normalise", entry.normalise.as_ref().map(|at| &at.span), !convex, "convex"),
@@ -227,7 +250,7 @@ impl Resolver<'_> {
         for (setting, span, wrong, method) in belongs {
             if let (Some(span), true) = (span, wrong) {
                 let message = format!("`{setting}` belongs to the method {method}");
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("setting-unused", span.clone(), message)
                         .label(format!("leave it out, or write method: {method}")),
                 );
@@ -235,46 +258,47 @@ impl Resolver<'_> {
         }
         let weights = self.weights(entry, of);
         let how = if convex {
-            Fusion::Convex
+            RankFusion::Convex
         } else {
-            Fusion::ReciprocalRank { k: self.number("k", &entry.k, RRF_K, f64::INFINITY) }
+            RankFusion::ReciprocalRank { k: self.number("k", &entry.k, RRF_K, f64::INFINITY) }
         };
         let depth = self.count("depth", &entry.depth, FUSION_DEPTH);
         // `lowest_scores` sets `lowest` once all embedders are resolved.
         let part = |(place, weight): (Option<usize>, f64)| {
-            Some(FusionPart { embedder: place?, weight, lowest: None })
+            Some(FusionPartSettings { embedder: place?, weight, lowest_score: None })
         };
         let parts = places.into_iter().zip(weights).map(part).collect::<Option<_>>()?;
-        Some(EmbedderKind::Fusion { parts, how, depth })
+        Some(EmbedderKind::Fusion { parts, method: how, depth })
     }
 
     /// Resolves an embedder of kind `rerank`. All missing settings are reported before it returns.
     fn rerank(
         &mut self,
-        name: &At<String>,
+        name: &Spanned<String>,
         entry: &EmbedderEntry,
         names: &[String],
     ) -> Option<EmbedderKind> {
         if entry.first.is_none() {
             let message = format!("`{}` has nothing to order anew", name.value);
             let label = "kind rerank needs `first`: the embedder that ranks first";
-            self.lacks(name.span.clone(), message, label.to_owned());
+            self.report_missing_setting(name.span.clone(), message, label.to_owned());
         }
         if entry.with.is_none() {
             let message = format!("`{}` does not say what orders anew", name.value);
             let label = "kind rerank needs `with`: cross_encoder, max_sim or similarity_map";
-            self.lacks(name.span.clone(), message, label.to_owned());
+            self.report_missing_setting(name.span.clone(), message, label.to_owned());
         }
         let first = entry.first.as_ref();
-        let first = first.and_then(|at| self.refer("embedder", "unknown-embedder", at, names));
+        let first =
+            first.and_then(|at| self.resolve_name("embedder", "unknown-embedder", at, names));
         let spec = self.model(name, entry);
         let depth = self.count("depth", &entry.depth, RERANK_DEPTH);
         let with = entry.with.as_ref()?.value;
-        self.rerankers_own(entry, with);
+        self.check_reranker_settings(entry, with);
         if let Some(pair) = &entry.pair {
             for hole in ["{query}", "{passage}"].iter().filter(|h| !pair.value.contains(**h)) {
                 let message = format!("`pair` has no {hole}");
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("out-of-range", pair.span.clone(), message)
                         .label("write it with {query} and {passage}"),
                 );
@@ -284,11 +308,11 @@ impl Resolver<'_> {
         // Not earlier, so that mistakes in the other settings are reported too.
         let spec = spec?;
         let with = match with {
-            written::Reranker::SimilarityMap => {
-                Reranker::SimilarityMap(SimilarityMapSpec { dir: spec.model, penalty })
+            file::RerankerEntry::SimilarityMap => {
+                RerankerModel::SimilarityMap(SimilarityMapSpec { dir: spec.model, penalty })
             }
-            written::Reranker::MaxSim => Reranker::MaxSim(spec),
-            written::Reranker::CrossEncoder => Reranker::CrossEncoder(CrossEncoderSpec {
+            file::RerankerEntry::MaxSim => RerankerModel::MaxSim(spec),
+            file::RerankerEntry::CrossEncoder => RerankerModel::CrossEncoder(CrossEncoderSpec {
                 model: spec.model,
                 precision: spec.precision,
                 max_tokens: spec.max_tokens,
@@ -299,9 +323,9 @@ impl Resolver<'_> {
     }
 
     /// Reports settings that belong to another reranker than the chosen one.
-    fn rerankers_own(&mut self, entry: &EmbedderEntry, with: written::Reranker) {
-        use written::Reranker::{CrossEncoder, MaxSim, SimilarityMap};
-        fn at<T>(setting: &Option<At<T>>) -> Option<Range<usize>> {
+    fn check_reranker_settings(&mut self, entry: &EmbedderEntry, with: file::RerankerEntry) {
+        use file::RerankerEntry::{CrossEncoder, MaxSim, SimilarityMap};
+        fn at<T>(setting: &Option<Spanned<T>>) -> Option<Range<usize>> {
             setting.as_ref().map(|at| at.span.clone())
         }
         let belongs = [
@@ -326,7 +350,7 @@ impl Resolver<'_> {
         for (setting, span, of, reranker) in belongs {
             if let Some(span) = span.filter(|_| !of.contains(&with)) {
                 let message = format!("`{setting}` belongs to {reranker}");
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("setting-unused", span, message)
                         .label(format!("leave it out, or write with: {reranker}")),
                 );
@@ -336,7 +360,7 @@ impl Resolver<'_> {
             && !embed::is_similarity_map(std::path::Path::new(&model.value))
         {
             let message = format!("`{}` is no similarity map", model.value);
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("unknown-model", model.span.clone(), message)
                     .label("allowed: a directory that `knockon verifier` has written"),
             );
@@ -347,7 +371,7 @@ impl Resolver<'_> {
     fn penalty(&mut self, entry: &EmbedderEntry) -> Option<Penalty> {
         let default = Penalty::default();
         if let Some(above) = &entry.above {
-            self.within("above", above, -1.0, 1.0);
+            self.check_range("above", above, -1.0, 1.0);
         }
         let above = entry.above.as_ref().map_or(default.above, |above| above.value);
         let weight = self.number("weight", &entry.weight, default.weight, f64::INFINITY);
@@ -356,11 +380,11 @@ impl Resolver<'_> {
     }
 
     /// Reports embedders that a fusion lists twice.
-    fn distinct_parts(&mut self, parts: &[At<String>]) {
+    fn check_distinct_parts(&mut self, parts: &[Spanned<String>]) {
         for (at, part) in parts.iter().enumerate() {
             if let Some(first) = parts[..at].iter().find(|first| first.value == part.value) {
                 let message = format!("`{}` is merged twice", part.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("duplicate-id", part.span.clone(), message)
                         .label("give it a weight instead")
                         .also(first.span.clone(), "first here"),
@@ -370,23 +394,23 @@ impl Resolver<'_> {
     }
 
     /// The weights of a fusion, one per part; all 1 by default.
-    fn weights(&mut self, entry: &EmbedderEntry, of: &At<Vec<At<String>>>) -> Vec<f64> {
+    fn weights(&mut self, entry: &EmbedderEntry, of: &Spanned<Vec<Spanned<String>>>) -> Vec<f64> {
         let Some(weights) = &entry.weights else {
             return vec![1.0; of.value.len()];
         };
         for weight in &weights.value {
-            self.within("weights", weight, 0.0, f64::INFINITY);
+            self.check_range("weights", weight, 0.0, f64::INFINITY);
         }
         let values: Vec<f64> = weights.value.iter().map(|at| at.value).collect();
         if values.len() != of.value.len() {
             let message = format!("{} weights for {} embedders", values.len(), of.value.len());
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("out-of-range", weights.span.clone(), message)
                     .label("one for each entry of `of`, in the same order"),
             );
         } else if values.iter().all(|w| *w == 0.0) {
             let message = "all weights are 0";
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("out-of-range", weights.span.clone(), message)
                     .label("at least one is above 0"),
             );
@@ -397,7 +421,7 @@ impl Resolver<'_> {
 
 /// The settings that an entry gives, with their spans.
 fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> {
-    fn at<T>(setting: &Option<At<T>>) -> Option<Range<usize>> {
+    fn at<T>(setting: &Option<Spanned<T>>) -> Option<Range<usize>> {
         setting.as_ref().map(|at| at.span.clone())
     }
     let settings = [

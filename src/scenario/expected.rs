@@ -1,27 +1,27 @@
 //! Resolves `tasks.expected`: columns of the task file with expected outputs and actions, which the oracle is checked
 //! against.
 
-use super::StepKind;
-use super::de::At;
+use super::PipelineStepKind;
 use super::diagnostics::Diagnostic;
+use super::file::{ExpectedEntry, ScenarioFile};
 use super::name_values::actions;
-use super::resolve::{Resolver, World};
-use super::steps::Draft;
-use super::written::{ExpectedEntry, File};
+use super::resolve::{ScenarioData, ScenarioResolver};
+use super::spanned_de::Spanned;
+use super::steps::StepDraft;
 use crate::expr::suggest;
-use crate::value::{Type, Value};
+use crate::value::{TypedValue, ValueType};
 use crate::world::TaskSet;
 
 /// A column of the task file with expected values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
+pub struct ExpectedColumn {
     /// The column; a key of [`crate::world::Task::expected`].
     pub column: String,
     /// The index of the step whose output it holds; `None`: the action of the run.
     pub step: Option<usize>,
 }
 
-impl Expected {
+impl ExpectedColumn {
     /// The cell that stands for no output or no action.
     pub const NOTHING: &str = "null";
 }
@@ -30,7 +30,7 @@ impl Expected {
 const STOPPED: &str = "stopped";
 
 /// The columns that the section names, before anything is resolved.
-pub(super) fn columns(file: &File) -> Vec<&str> {
+pub(super) fn columns(file: &ScenarioFile) -> Vec<&str> {
     match file.tasks.as_ref().and_then(|tasks| tasks.expected.as_ref()).map(|at| &at.value) {
         None => Vec::new(),
         Some(ExpectedEntry::Action(column)) => vec![column],
@@ -40,36 +40,41 @@ pub(super) fn columns(file: &File) -> Vec<&str> {
     }
 }
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// Resolves the section, and reports expected values that cannot occur.
-    pub fn expected(&mut self, file: &File, world: &World, steps: &[Draft]) -> Vec<Expected> {
+    pub fn expected(
+        &mut self,
+        file: &ScenarioFile,
+        world: &ScenarioData,
+        steps: &[StepDraft],
+    ) -> Vec<ExpectedColumn> {
         let entry = file.tasks.as_ref().and_then(|tasks| tasks.expected.as_ref());
         let mut found = Vec::new();
         match entry.map(|at| (&at.value, &at.span)) {
             None => {}
             Some((ExpectedEntry::Action(column), span)) => {
-                let column = &At { value: column.clone(), span: span.clone() };
+                let column = &Spanned { value: column.clone(), span: span.clone() };
                 // If a label is unknown because its rule was removed, no action is known to be impossible.
                 if let Some(known) = actions(steps) {
                     let help = |said: &str| suggest(said, known.words());
                     let can = |said: &str| {
-                        (!known.has(said) && said != Expected::NOTHING)
-                            .then(|| format!("no run does '{said}'; {}", known.listed()))
+                        (!known.contains(said) && said != ExpectedColumn::NOTHING)
+                            .then(|| format!("no run does '{said}'; {}", known.describe()))
                     };
-                    self.can_come_out(column, "unknown-action", world, &can, &help);
+                    self.check_possible_values(column, "unknown-action", world, &can, &help);
                 }
-                found.push(Expected { column: column.value.clone(), step: None });
+                found.push(ExpectedColumn { column: column.value.clone(), step: None });
             }
             Some((ExpectedEntry::Steps(named), _)) => {
-                let ids = self.ids("steps");
+                let ids = self.list_ids("steps");
                 for (id, column) in &named.0 {
-                    if self.refer("step", "unknown-step", id, &ids).is_none() {
+                    if self.resolve_name("step", "unknown-step", id, &ids).is_none() {
                         continue;
                     }
                     let step = steps.iter().position(|draft| draft.id.value == id.value);
                     let Some(step) = step else { continue };
-                    self.expected_of(id, column, world, &steps[step]);
-                    found.push(Expected { column: column.value.clone(), step: Some(step) });
+                    self.check_expected_outputs(id, column, world, &steps[step]);
+                    found.push(ExpectedColumn { column: column.value.clone(), step: Some(step) });
                 }
             }
         }
@@ -77,18 +82,24 @@ impl Resolver<'_> {
     }
 
     /// Checks the expected outputs of one step against its kind and type.
-    fn expected_of(&mut self, id: &At<String>, column: &At<String>, world: &World, draft: &Draft) {
+    fn check_expected_outputs(
+        &mut self,
+        id: &Spanned<String>,
+        column: &Spanned<String>,
+        world: &ScenarioData,
+        draft: &StepDraft,
+    ) {
         let Some(step) = &draft.resolved else { return };
-        let fixed = [Expected::NOTHING, STOPPED];
+        let fixed = [ExpectedColumn::NOTHING, STOPPED];
         match (&step.kind, step.output) {
-            (StepKind::Retrieve(_), _) => {
+            (PipelineStepKind::Retrieve(_), _) => {
                 let message = format!("the step `{}` puts out passages", id.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("not-allowed", id.span.clone(), message)
                         .label("which passages are right is said by its `gold`"),
                 );
             }
-            (StepKind::Act { rules, .. }, _) => {
+            (PipelineStepKind::Act { rules, .. }, _) => {
                 let labels: Vec<&str> = rules.iter().map(|rule| rule.label.as_str()).collect();
                 let can = |said: &str| {
                     (!labels.contains(&said) && !fixed.contains(&said)).then(|| {
@@ -99,28 +110,29 @@ impl Resolver<'_> {
                     })
                 };
                 let help = |said: &str| suggest(said, labels.iter().copied().chain(fixed));
-                self.can_come_out(column, "unknown-action", world, &can, &help);
+                self.check_possible_values(column, "unknown-action", world, &can, &help);
             }
             // A text can be anything, and nothing is known of a step without a type.
-            (_, Some(Type::Text) | None) => {}
+            (_, Some(ValueType::Text) | None) => {}
             (_, Some(ty)) => {
                 let can = |said: &str| {
-                    let parsed = Value::parse(ty, said).err().filter(|_| !fixed.contains(&said));
+                    let parsed =
+                        TypedValue::parse(ty, said).err().filter(|_| !fixed.contains(&said));
                     parsed.map(|error| error.to_string())
                 };
                 let help = |said: &str| suggest(said, fixed);
-                self.can_come_out(column, "bad-data", world, &can, &help);
+                self.check_possible_values(column, "bad-data", world, &can, &help);
             }
         }
     }
 
     /// Reports cells with a value that cannot occur. `can` returns the reason if a value is impossible; `help` suggests
     /// what was probably meant.
-    fn can_come_out(
+    fn check_possible_values(
         &mut self,
-        column: &At<String>,
+        column: &Spanned<String>,
         code: &'static str,
-        world: &World,
+        world: &ScenarioData,
         can: &dyn Fn(&str) -> Option<String>,
         help: &dyn Fn(&str) -> Option<String>,
     ) {
@@ -134,15 +146,15 @@ impl Resolver<'_> {
                 mistakes.add(Some(task.line), Some(&column.value), what);
             }
         }
-        let slips = mistakes.slips();
-        if let (Err(mistakes), Some(first)) = (mistakes.none(), first) {
+        let slips = mistakes.reported_count();
+        if let (Err(mistakes), Some(first)) = (mistakes.into_result(), first) {
             let message = format!("the column `{}` expects what can never come out", column.value);
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new(code, column.span.clone(), message)
                     .label("the mistakes are inside the task file")
                     .note(mistakes.to_string())
                     .help(help(first))
-                    .stands_for(slips),
+                    .with_count(slips),
             );
         }
     }

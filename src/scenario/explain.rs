@@ -7,7 +7,7 @@ const PAGE: &str = include_str!("../../docs/src/mistakes.md");
 
 /// The explanation of one code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Explanation {
+pub struct DiagnosticExplanation {
     /// The code, as in `error[unknown-key]`.
     pub code: &'static str,
     /// What it means, an example in a fenced block, and how to fix it; in Markdown.
@@ -15,11 +15,11 @@ pub struct Explanation {
 }
 
 /// The explanations of all codes, in the order of the page.
-pub fn explanations() -> impl Iterator<Item = Explanation> {
+pub fn explanations() -> impl Iterator<Item = DiagnosticExplanation> {
     // The text before the first section is the page's introduction.
     PAGE.split("\n## ").skip(1).filter_map(|section| {
         let (code, text) = section.split_once('\n')?;
-        Some(Explanation { code: code.trim(), text: text.trim() })
+        Some(DiagnosticExplanation { code: code.trim(), text: text.trim() })
     })
 }
 
@@ -27,7 +27,7 @@ pub fn explanations() -> impl Iterator<Item = Explanation> {
 ///
 /// # Errors
 /// Fails for an unknown code; the message suggests the most similar one.
-pub fn explain(code: &str) -> anyhow::Result<Explanation> {
+pub fn explain(code: &str) -> anyhow::Result<DiagnosticExplanation> {
     explanations().find(|explanation| explanation.code == code).ok_or_else(|| {
         let near = suggest(code, explanations().map(|explanation| explanation.code));
         let near = near.map(|near| format!("; {near}")).unwrap_or_default();
@@ -35,7 +35,7 @@ pub fn explain(code: &str) -> anyhow::Result<Explanation> {
     })
 }
 
-impl Explanation {
+impl DiagnosticExplanation {
     /// The first sentence of the text.
     pub fn first_sentence(&self) -> String {
         let paragraph = self.text.split("\n\n").next().unwrap_or_default().replace('\n', " ");

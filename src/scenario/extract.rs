@@ -11,70 +11,72 @@ use indexmap::IndexSet;
 use rayon::prelude::*;
 use regex::Regex;
 
-use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::node::Node;
-use super::resolve::{Resolver, World};
-use super::written::{self, ExtractEntry, ExtractType, Phrases, ReadEntry};
+use super::file::{self, ExtractEntry, ExtractTypeEntry, PhraseListEntry, ReadEntry};
+use super::node::YamlNode;
+use super::resolve::{ScenarioData, ScenarioResolver};
+use super::spanned_de::Spanned;
 use crate::expr::suggest;
-use crate::extract::date::DayOrder;
-use crate::extract::number::Decimal;
-use crate::extract::phrase::{Meaning, Phrase};
-use crate::extract::{Extractor, Found, Kind, currency, field_cues, renewal};
-use crate::value::{Type, Value};
+use crate::extract::date::DayMonthOrder;
+use crate::extract::number::DecimalSeparator;
+use crate::extract::phrase::{CuePhrase, PhraseMeaning};
+use crate::extract::{
+    ExtractedValue, ExtractorKind, ValueExtractor, currency, field_cues, renewal,
+};
+use crate::value::{TypedValue, ValueType};
 
 /// The values that one extractor found in one corpus.
-pub(super) struct Extraction {
+pub(super) struct FieldExtraction {
     /// The index of the corpus.
     corpus: usize,
     field: String,
     /// The extractor's debug form, to compare it with others.
-    how: String,
+    fingerprint: String,
     span: Range<usize>,
     /// By passage; `None` also where the facts already state the field.
-    found: Vec<Option<Found>>,
+    values: Vec<Option<ExtractedValue>>,
     /// For type choice: all values that the field can have.
-    choices: Vec<Value>,
+    choices: Vec<TypedValue>,
 }
 
-impl ExtractType {
+impl ExtractTypeEntry {
     fn name(self) -> &'static str {
         match self {
-            ExtractType::Date => "date",
-            ExtractType::Duration => "duration",
-            ExtractType::Money => "money",
-            ExtractType::Percent => "percent",
-            ExtractType::Number => "number",
-            ExtractType::YesNo => "yes_no",
-            ExtractType::Choice => "choice",
-            ExtractType::Party => "party",
-            ExtractType::Jurisdiction => "jurisdiction",
-            ExtractType::Regex => "regex",
+            ExtractTypeEntry::Date => "date",
+            ExtractTypeEntry::Duration => "duration",
+            ExtractTypeEntry::Money => "money",
+            ExtractTypeEntry::Percent => "percent",
+            ExtractTypeEntry::Number => "number",
+            ExtractTypeEntry::YesNo => "yes_no",
+            ExtractTypeEntry::Choice => "choice",
+            ExtractTypeEntry::Party => "party",
+            ExtractTypeEntry::Jurisdiction => "jurisdiction",
+            ExtractTypeEntry::Regex => "regex",
         }
     }
 }
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// The extractor that `at` describes for a field. Returns `None` after reporting every mistake in it.
-    pub fn extractor(&mut self, at: &At<ExtractEntry>, field: &str) -> Option<Extractor> {
-        let before = self.found.len();
-        self.extract_settings(at, field);
+    pub fn extractor(&mut self, at: &Spanned<ExtractEntry>, field: &str) -> Option<ValueExtractor> {
+        let before = self.mistakes.len();
+        self.check_extract_settings(at, field);
         let entry = &at.value;
         let near = entry.near.as_ref().map(|near| self.phrases("near", near));
-        let near: Option<Vec<Phrase>> =
+        let near: Option<Vec<CuePhrase>> =
             near.map(|near| near.into_iter().map(|(_, phrase)| phrase).collect());
         let decimal = entry.decimal.as_ref().map(|at| match at.value {
-            written::Decimal::Point => Decimal::Point,
-            written::Decimal::Comma => Decimal::Comma,
+            file::DecimalEntry::Point => DecimalSeparator::Point,
+            file::DecimalEntry::Comma => DecimalSeparator::Comma,
         });
         let order = entry.day_order.as_ref().map(|at| match at.value {
-            written::DayOrder::DayFirst => DayOrder::DayFirst,
-            written::DayOrder::MonthFirst => DayOrder::MonthFirst,
+            file::DayOrderEntry::DayFirst => DayMonthOrder::DayFirst,
+            file::DayOrderEntry::MonthFirst => DayMonthOrder::MonthFirst,
         });
         let currency = entry.currency.as_ref().map(|at| {
             if !currency::is_code(&at.value) {
                 let message = format!("there is no currency `{}`", at.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("not-allowed", at.span.clone(), message)
                         .label("a code of three capital letters goes here, such as USD")
                         .help(suggest(&at.value, currency::codes())),
@@ -82,73 +84,74 @@ impl Resolver<'_> {
             }
             at.value.clone()
         });
-        let of = |ty: Type| match ty {
-            Type::Text => Kind::Text,
-            Type::Number => Kind::Number(decimal),
-            Type::YesNo => Kind::Phrases(yes_or_no()),
-            Type::Date => Kind::Date(order),
-            Type::Duration => Kind::Duration,
-            Type::Money => Kind::Money { decimal, currency: currency.clone() },
-            Type::Percent => Kind::Percent(decimal),
+        let of = |ty: ValueType| match ty {
+            ValueType::Text => ExtractorKind::Text,
+            ValueType::Number => ExtractorKind::Number(decimal),
+            ValueType::YesNo => ExtractorKind::Phrases(yes_or_no()),
+            ValueType::Date => ExtractorKind::Date(order),
+            ValueType::Duration => ExtractorKind::Duration,
+            ValueType::Money => ExtractorKind::Money { decimal, currency: currency.clone() },
+            ValueType::Percent => ExtractorKind::Percent(decimal),
         };
         let (ty, kind) = match entry.kind {
-            ExtractType::Date => (Type::Date, of(Type::Date)),
-            ExtractType::Duration => (Type::Duration, of(Type::Duration)),
-            ExtractType::Money => (Type::Money, of(Type::Money)),
-            ExtractType::Percent => (Type::Percent, of(Type::Percent)),
-            ExtractType::Number => (Type::Number, of(Type::Number)),
-            ExtractType::Party => (Type::Text, Kind::Party),
-            ExtractType::Jurisdiction => (Type::Text, Kind::Jurisdiction),
-            ExtractType::YesNo if entry.yes.is_none() && entry.no.is_none() => {
-                (Type::YesNo, Kind::Phrases(renewal::meanings()))
+            ExtractTypeEntry::Date => (ValueType::Date, of(ValueType::Date)),
+            ExtractTypeEntry::Duration => (ValueType::Duration, of(ValueType::Duration)),
+            ExtractTypeEntry::Money => (ValueType::Money, of(ValueType::Money)),
+            ExtractTypeEntry::Percent => (ValueType::Percent, of(ValueType::Percent)),
+            ExtractTypeEntry::Number => (ValueType::Number, of(ValueType::Number)),
+            ExtractTypeEntry::Party => (ValueType::Text, ExtractorKind::Party),
+            ExtractTypeEntry::Jurisdiction => (ValueType::Text, ExtractorKind::Jurisdiction),
+            ExtractTypeEntry::YesNo if entry.yes.is_none() && entry.no.is_none() => {
+                (ValueType::YesNo, ExtractorKind::Phrases(renewal::meanings()))
             }
-            ExtractType::YesNo => {
+            ExtractTypeEntry::YesNo => {
                 let lists = [(&entry.yes, "yes", true), (&entry.no, "no", false)];
                 let lists = lists.into_iter().filter_map(|(list, name, value)| {
-                    Some((name, list.as_ref()?, Value::YesNo(value)))
+                    Some((name, list.as_ref()?, TypedValue::YesNo(value)))
                 });
-                (Type::YesNo, Kind::Phrases(self.meanings(lists.collect())))
+                (ValueType::YesNo, ExtractorKind::Phrases(self.meanings(lists.collect())))
             }
-            ExtractType::Choice => {
+            ExtractTypeEntry::Choice => {
                 let choices = entry.choices.as_ref().map_or(&[][..], |at| &at.value.0);
                 let lists = choices.iter().map(|(label, list)| {
-                    (label.value.as_str(), list, Value::Text(label.value.clone()))
+                    (label.value.as_str(), list, TypedValue::Text(label.value.clone()))
                 });
-                (Type::Text, Kind::Phrases(self.meanings(lists.collect())))
+                (ValueType::Text, ExtractorKind::Phrases(self.meanings(lists.collect())))
             }
-            ExtractType::Regex => {
+            ExtractTypeEntry::Regex => {
                 let pattern = entry.pattern.as_ref().and_then(|at| self.pattern(at));
                 let ty = entry.group.as_ref().map(|at| at.value);
-                if self.found.len() > before {
+                if self.mistakes.len() > before {
                     return None;
                 }
-                (ty?, Kind::Pattern(pattern?, Box::new(of(ty?))))
+                (ty?, ExtractorKind::Pattern(pattern?, Box::new(of(ty?))))
             }
         };
         // A pattern itself determines where the value is, so it has no default cues.
         let near = near.unwrap_or_else(|| match entry.kind {
-            ExtractType::Regex => Vec::new(),
+            ExtractTypeEntry::Regex => Vec::new(),
             _ => field_cues::cues(ty, field),
         });
-        (self.found.len() == before).then_some(Extractor { ty, kind, near })
+        (self.mistakes.len() == before).then_some(ValueExtractor { ty, kind, cues: near })
     }
 
     /// Whether the file has an `extract` next to this `field`, valid or not.
-    pub fn extract_is_written(&self, field: &At<String>) -> bool {
-        let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
+    pub fn has_extract(&self, field: &Spanned<String>) -> bool {
+        let steps = self.tree.get("steps").map_or(&[][..], |steps| steps.items());
         let mut reads = steps.iter().filter_map(|step| step.get("read"));
-        let here = |read: &&Node| read.get("field").is_some_and(|node| node.span == field.span);
+        let here = |read: &&YamlNode| read.get("field").is_some_and(|node| node.span == field.span);
         reads.find(here).is_some_and(|read| read.get("extract").is_some())
     }
 
     /// Reports settings that the extractor's type does not have, and those that it needs and lacks.
-    fn extract_settings(&mut self, at: &At<ExtractEntry>, field: &str) {
-        use ExtractType::*;
+    fn check_extract_settings(&mut self, at: &Spanned<ExtractEntry>, field: &str) {
+        use ExtractTypeEntry::*;
         let entry = &at.value;
         let group = entry.group.as_ref().map(|at| at.value);
-        let is = |kinds: &[ExtractType]| kinds.contains(&entry.kind);
-        let holds = |types: &[Type]| is(&[Regex]) && group.is_some_and(|ty| types.contains(&ty));
-        let numbers = holds(&[Type::Number, Type::Percent, Type::Money]);
+        let is = |kinds: &[ExtractTypeEntry]| kinds.contains(&entry.kind);
+        let holds =
+            |types: &[ValueType]| is(&[Regex]) && group.is_some_and(|ty| types.contains(&ty));
+        let numbers = holds(&[ValueType::Number, ValueType::Percent, ValueType::Money]);
         // For a renewal field the phrases have defaults.
         let lists = !field_cues::is_renewal(field) || entry.yes.is_some() || entry.no.is_some();
         // Setting, span, whether the type has it, whether the type requires it.
@@ -157,7 +160,7 @@ impl Resolver<'_> {
             (
                 "day_order",
                 entry.day_order.as_ref().map(|at| &at.span),
-                is(&[Date]) || holds(&[Type::Date]),
+                is(&[Date]) || holds(&[ValueType::Date]),
                 false,
             ),
             (
@@ -169,7 +172,7 @@ impl Resolver<'_> {
             (
                 "currency",
                 entry.currency.as_ref().map(|at| &at.span),
-                is(&[Money]) || holds(&[Type::Money]),
+                is(&[Money]) || holds(&[ValueType::Money]),
                 false,
             ),
             ("yes", entry.yes.as_ref().map(|at| &at.span), is(&[YesNo]), lists),
@@ -179,14 +182,14 @@ impl Resolver<'_> {
             ("as", entry.group.as_ref().map(|at| &at.span), is(&[Regex]), true),
         ];
         let name = entry.kind.name();
-        let spoilt = self.spoilt(&at.span);
+        let spoilt = self.has_mistake_in(&at.span);
         for (setting, span, has, needed) in settings {
             match span {
                 Some(span) if !has && !spoilt => {
                     let takes: Vec<&str> =
                         settings.iter().filter(|(_, _, has, _)| *has).map(|(s, ..)| *s).collect();
                     let message = format!("an extractor of type {name} has no `{setting}`");
-                    self.found.push(
+                    self.mistakes.push(
                         Diagnostic::new("setting-unused", span.clone(), message)
                             .label(format!("{name} takes {}", takes.join(", "))),
                     );
@@ -194,7 +197,7 @@ impl Resolver<'_> {
                 None if has && needed && !spoilt => {
                     let message = format!("an extractor of type {name} needs `{setting}`");
                     let start = at.span.start..at.span.start;
-                    self.found.push(
+                    self.mistakes.push(
                         Diagnostic::new("missing-key", start, message)
                             .label(format!("`{setting}` is missing")),
                     );
@@ -203,8 +206,8 @@ impl Resolver<'_> {
             }
         }
         let choices = entry.choices.as_ref().filter(|at| at.value.0.is_empty());
-        if let Some(empty) = choices.filter(|at| !self.spoilt(&at.span)) {
-            self.found.push(
+        if let Some(empty) = choices.filter(|at| !self.has_mistake_in(&at.span)) {
+            self.mistakes.push(
                 Diagnostic::new("empty-value", empty.span.clone(), "`choices` is empty")
                     .label("at least one value with its phrases goes here"),
             );
@@ -212,18 +215,22 @@ impl Resolver<'_> {
     }
 
     /// The phrases of a list; reports an empty list, and phrases without words.
-    fn phrases<'p>(&mut self, name: &str, list: &'p Phrases) -> Vec<(&'p At<String>, Phrase)> {
-        if list.value.is_empty() && !self.spoilt(&list.span) {
-            self.found.push(
+    fn phrases<'p>(
+        &mut self,
+        name: &str,
+        list: &'p PhraseListEntry,
+    ) -> Vec<(&'p Spanned<String>, CuePhrase)> {
+        if list.value.is_empty() && !self.has_mistake_in(&list.span) {
+            self.mistakes.push(
                 Diagnostic::new("empty-value", list.span.clone(), format!("`{name}` is empty"))
                     .label("at least one phrase goes here"),
             );
         }
         let mut phrases = Vec::new();
         for text in &list.value {
-            match Phrase::new(&text.value) {
+            match CuePhrase::new(&text.value) {
                 Some(phrase) => phrases.push((text, phrase)),
-                None => self.found.push(
+                None => self.mistakes.push(
                     Diagnostic::new("empty-value", text.span.clone(), "a phrase without a word")
                         .label("words that stand in the text go here"),
                 ),
@@ -233,7 +240,7 @@ impl Resolver<'_> {
     }
 
     /// Phrases with the values they mean. A phrase with two meanings is reported, and the second is dropped.
-    fn meanings(&mut self, lists: Vec<(&str, &Phrases, Value)>) -> Vec<Meaning> {
+    fn meanings(&mut self, lists: Vec<(&str, &PhraseListEntry, TypedValue)>) -> Vec<PhraseMeaning> {
         let mut meanings = Vec::new();
         let mut seen: BTreeMap<String, Range<usize>> = BTreeMap::new();
         for (name, list, value) in lists {
@@ -242,7 +249,7 @@ impl Resolver<'_> {
                 let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
                 if let Some(first) = seen.get(&words) {
                     let message = format!("the phrase `{}` is there twice", text.value);
-                    self.found.push(
+                    self.mistakes.push(
                         Diagnostic::new("duplicate-key", text.span.clone(), message)
                             .label("a phrase has one meaning")
                             .also(first.clone(), "first here"),
@@ -250,14 +257,14 @@ impl Resolver<'_> {
                     continue;
                 }
                 seen.insert(words, text.span.clone());
-                meanings.push(Meaning { phrase, value: value.clone() });
+                meanings.push(PhraseMeaning { phrase, value: value.clone() });
             }
         }
         meanings
     }
 
     /// Compiles a regular expression with exactly one group.
-    fn pattern(&mut self, at: &At<String>) -> Option<Regex> {
+    fn pattern(&mut self, at: &Spanned<String>) -> Option<Regex> {
         let (message, label) = match Regex::new(&at.value) {
             Ok(pattern) if pattern.captures_len() == 2 => return Some(pattern),
             Ok(pattern) => (
@@ -271,7 +278,7 @@ impl Resolver<'_> {
                 (format!("`{}` is no regular expression", at.value), reason.to_owned())
             }
         };
-        self.found.push(Diagnostic::new("bad-pattern", at.span.clone(), message).label(label));
+        self.mistakes.push(Diagnostic::new("bad-pattern", at.span.clone(), message).label(label));
         None
     }
 
@@ -279,11 +286,11 @@ impl Resolver<'_> {
     pub fn extract(
         &mut self,
         entry: &ReadEntry,
-        extractor: &Extractor,
+        extractor: &ValueExtractor,
         name: &str,
         arm: Option<&str>,
-        world: &World,
-    ) -> Option<Type> {
+        world: &ScenarioData,
+    ) -> Option<ValueType> {
         let at = entry.extract.as_ref()?;
         let field = &entry.field.value;
         let index = world.corpus_names.iter().position(|known| known == name)?;
@@ -298,7 +305,7 @@ impl Resolver<'_> {
                 "`{field}` is a {fact} in the facts of `{name}`; this extractor gives a {}",
                 extractor.ty
             );
-            self.found.push(note(
+            self.mistakes.push(note(
                 Diagnostic::new("type-error", at.span.clone(), message)
                     .label("a field has one type"),
             ));
@@ -308,10 +315,10 @@ impl Resolver<'_> {
         // Several steps may read one field with the same extractor: the texts are read once.
         let mut earlier = self.extractions.iter();
         if let Some(earlier) = earlier.find(|e| e.corpus == index && e.field == *field) {
-            if earlier.how != how {
+            if earlier.fingerprint != how {
                 let message = format!("`{field}` is read from `{name}` in two ways");
                 let first = earlier.span.clone();
-                self.found.push(note(
+                self.mistakes.push(note(
                     Diagnostic::new("two-extractors", at.span.clone(), message)
                         .label("a passage states one value of a field; use two fields, or one extractor")
                         .also(first, "first here"),
@@ -319,7 +326,7 @@ impl Resolver<'_> {
             }
             return Some(extractor.ty);
         }
-        let found: Vec<Option<Found>> = corpus
+        let found: Vec<Option<ExtractedValue>> = corpus
             .passages
             .par_iter()
             .map(|p| if p.facts.contains_key(field) { None } else { extractor.read(&p.text) })
@@ -328,35 +335,44 @@ impl Resolver<'_> {
             let message =
                 format!("no passage of `{name}` states `{field}`, in its facts or its text");
             let label = format!("this finds no {} in any text", at.value.kind.name());
-            self.found.push(note(
+            self.mistakes.push(note(
                 Diagnostic::new("extracts-nothing", at.span.clone(), message).label(label),
             ));
         }
         let choices = match (at.value.kind, &extractor.kind) {
-            (ExtractType::Choice, Kind::Phrases(meanings)) => {
+            (ExtractTypeEntry::Choice, ExtractorKind::Phrases(meanings)) => {
                 let values = meanings.iter().map(|meaning| meaning.value.clone());
                 // Several phrases may mean one value. A set in file order, since its order reaches the output.
-                values.collect::<IndexSet<Value>>().into_iter().collect()
+                values.collect::<IndexSet<TypedValue>>().into_iter().collect()
             }
             _ => Vec::new(),
         };
         let (field, span) = (field.clone(), at.span.clone());
-        self.extractions.push(Extraction { corpus: index, field, how, span, found, choices });
+        self.extractions.push(FieldExtraction {
+            corpus: index,
+            field,
+            fingerprint: how,
+            span,
+            values: found,
+            choices,
+        });
         Some(extractor.ty)
     }
 
     /// The values that extractors found for a field, as (corpus index, passage index, value).
-    pub fn extracted(&self, field: &str) -> impl Iterator<Item = (usize, usize, &Value)> {
+    pub fn extracted(&self, field: &str) -> impl Iterator<Item = (usize, usize, &TypedValue)> {
         let of_field = self.extractions.iter().filter(move |e| e.field == field);
         of_field.flat_map(|extraction| {
-            let found = extraction.found.iter().enumerate();
+            let found = extraction.values.iter().enumerate();
             found.filter_map(|(at, found)| Some((extraction.corpus, at, &found.as_ref()?.value)))
         })
     }
 
     /// Adds the extracted values to the facts of the corpora.
-    pub fn add_extracted(&mut self, world: &mut World) {
-        for Extraction { corpus, field, found, choices, .. } in self.extractions.drain(..) {
+    pub fn add_extracted(&mut self, world: &mut ScenarioData) {
+        for FieldExtraction { corpus, field, values: found, choices, .. } in
+            self.extractions.drain(..)
+        {
             if let Some(corpus) = &mut world.corpora[corpus] {
                 corpus.add_extracted(&field, found);
                 if !choices.is_empty() {
@@ -368,9 +384,10 @@ impl Resolver<'_> {
 }
 
 /// The phrases for a plain yes or no.
-fn yes_or_no() -> Vec<Meaning> {
+fn yes_or_no() -> Vec<PhraseMeaning> {
     let words = [("yes", true), ("true", true), ("no", false), ("false", false)];
-    let meaning =
-        |(word, value)| Some(Meaning { phrase: Phrase::new(word)?, value: Value::YesNo(value) });
+    let meaning = |(word, value)| {
+        Some(PhraseMeaning { phrase: CuePhrase::new(word)?, value: TypedValue::YesNo(value) })
+    };
     words.into_iter().filter_map(meaning).collect()
 }

@@ -10,71 +10,76 @@
 //! 3. deserialization: what passed the check becomes those types;
 //! 4. resolution: names, files, expressions, types and the step graph become the [`Scenario`] below.
 
-mod advice;
 mod arms;
 mod currencies;
-mod de;
 mod diagnostics;
-mod elsewhere;
 mod embedder;
+mod embedder_dependencies;
 mod embedders;
 mod expected;
 mod explain;
+mod external_retrievers;
 mod extract;
-mod gold;
+mod file;
+mod gold_check;
 mod guards;
 mod impact;
-mod kinds;
-mod made_of;
+mod name_advice;
 mod name_values;
 mod node;
 mod pgvector;
-mod places;
 mod plan;
 mod resolve;
-mod sample;
+mod schema_check;
 mod sensitivity;
-mod shape;
 mod source;
+mod span_map;
+mod spanned_de;
+mod step_kinds;
 mod steps;
+mod task_sample;
 mod text_lengths;
-mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::expr::{Expr, GoldRule, Template};
+use crate::expr::{Expression, GoldRule, QueryTemplate};
 use crate::input_file::{self, encoding};
 use crate::progress::{NoProgress, ProgressListener};
-use crate::value::Type;
-use crate::world::{Corpus, Table, Task, TaskSet};
+use crate::value::ValueType;
+use crate::world::{Corpus, LookupTable, Task, TaskSet};
 
 pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use embedder::{
-    EmbedderDecl, EmbedderKind, FusionPart, HttpSearch, Pgvector, Qid, Reranker, RunFile,
+    EmbedderDeclaration, EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings,
+    QidMapping, RerankerModel, RunFileSettings,
 };
-pub use expected::Expected;
-pub use explain::{Explanation, explain, explanations};
-pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
+pub use expected::ExpectedColumn;
+pub use explain::{DiagnosticExplanation, explain, explanations};
+pub use guards::{
+    GuardCheck, GuardEffort, GuardErrorRates, GuardEscalation, GuardRetry, StepGuard,
+};
 pub use impact::{
-    Backed, Costs, END, Impact, LossRule, MISS_KINDS, NamedVariable, OUTCOMES, Price, YEARS,
+    CallPrice, DEFAULT_YEARS, FigureSource, ImpactSettings, ImpactVariable, LossRule, MISS_KINDS,
+    OUTCOMES, RUN_END_NAMES, RunningCosts,
 };
-pub use plan::{Candidate, MOST, Plan};
+pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
+pub use schema_check::schema;
 pub use sensitivity::{
-    BASE_SAMPLES, RATES, Range, Sensitivity, VOLUME, reader_name, variable_name,
+    AssumptionRange, DEFAULT_BASE_SAMPLES, GUARD_RATES, SensitivitySettings, VOLUME_ASSUMPTION,
+    reader_assumption, variable_assumption,
 };
-pub use shape::schema;
-pub use source::Source;
+pub use source::ScenarioSource;
 
 /// The names of the reader presets.
-pub const PRESETS: [&str; 6] =
+pub const READER_PRESETS: [&str; 6] =
     ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "gpt-3.5-turbo", "perfect"];
 
 /// The parameters of the reader, each a probability.
-pub const PARAMETERS: [&str; 8] = [
+pub const READER_PARAMETERS: [&str; 8] = [
     "misread",
     "distracted_above",
     "distracted_below",
@@ -97,71 +102,71 @@ pub struct Scenario {
     /// The corpora that retrieve steps search.
     pub corpora: Vec<Corpus>,
     /// The tables that lookup steps read.
-    pub tables: Vec<Table>,
+    pub tables: Vec<LookupTable>,
     /// The tasks that are replayed.
     pub tasks: TaskSet,
     /// The sample size, if `tasks.sample` leaves out some of the file's tasks.
-    pub sampled: Option<Sampled>,
+    pub sampled: Option<TaskSampleSize>,
     /// The ids of the tasks in the file that are not replayed.
     pub other_tasks: BTreeSet<String>,
     /// The task field that is the sampling unit of intervals; `None`: each task is a unit of its own.
     pub unit: Option<String>,
     /// The columns with expected outputs and actions, to check the oracle against: `tasks.expected`.
-    pub expected: Vec<Expected>,
+    pub expected: Vec<ExpectedColumn>,
     /// The declared task fields with their types.
-    pub fields: BTreeMap<String, Type>,
+    pub fields: BTreeMap<String, ValueType>,
     /// Everything that can rank passages; steps refer to it by index.
-    pub embedders: Vec<EmbedderDecl>,
+    pub embedders: Vec<EmbedderDeclaration>,
     /// In topological order. Independent steps keep the order of the file, unless another order keeps fewer outputs in
     /// use at once: see [`crate::graph::narrow_order`].
-    pub steps: Vec<Step>,
+    pub steps: Vec<PipelineStep>,
     /// The arms to compare.
-    pub arms: Vec<Arm>,
+    pub arms: Vec<ScenarioArm>,
     /// Index into `arms`.
     pub baseline: usize,
     /// How the scenario is solved.
-    pub simulation: Simulation,
+    pub simulation: SimulationSettings,
     /// What failures cost; `None` without a section `impact`.
-    pub impact: Option<Impact>,
+    pub impact: Option<ImpactSettings>,
     /// The mitigations to choose among; `None` without a section `plan`.
-    pub plan: Option<Plan>,
+    pub plan: Option<MitigationPlan>,
     /// How assumptions are varied; `None` with neither a section `sensitivity` nor an `impact`.
-    pub sensitivity: Option<Sensitivity>,
+    pub sensitivity: Option<SensitivitySettings>,
     /// The scenario file itself first, then every data file it names.
-    pub inputs: Vec<InputFile>,
+    pub inputs: Vec<ScenarioInputFile>,
     /// Remarks for the user that are not mistakes.
     pub notes: Vec<String>,
     /// The source text with the span of each part.
-    pub source: Source,
+    pub source: ScenarioSource,
 }
 
 /// The size of a sample of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sampled {
+pub struct TaskSampleSize {
     /// The number of tasks that are replayed.
     pub size: usize,
     /// The number of tasks in the file.
-    pub of: usize,
+    pub total: usize,
 }
 
 /// A node of the pipeline's graph.
 #[derive(Debug)]
-pub struct Step {
+pub struct PipelineStep {
     pub id: String,
-    pub kind: StepKind,
+    pub kind: PipelineStepKind,
     /// Ascending indices into [`Scenario::steps`], each below this step's own: `read.from` and every
     /// step named in an expression or template of this step, including those of its guards.
     pub parents: Vec<usize>,
     /// The parents that the step itself needs as inputs: all except those that only its guards use.
-    pub needs: Vec<usize>,
+    pub required_parents: Vec<usize>,
     /// The step is skipped unless this evaluates to true.
-    pub when: Option<Expr>,
+    pub when: Option<Expression>,
     /// What happens when an input is missing.
-    pub on_missing: OnMissing,
+    pub on_missing: MissingInputPolicy,
     /// Checks on the output, in the order in which they run.
-    pub guards: Vec<Guard>,
+    pub guards: Vec<StepGuard>,
     /// The type of the output; `None` for retrieve and act, which produce passages and a label.
-    pub output: Option<Type>,
+    pub output: Option<ValueType>,
 }
 
 impl Scenario {
@@ -182,7 +187,7 @@ impl Scenario {
     }
 }
 
-impl Step {
+impl PipelineStep {
     /// The name of each guard in reports: its kind of check, numbered if several guards share the kind.
     pub fn guard_names(&self) -> Vec<String> {
         let name = |at: usize| self.guards[at].check.name();
@@ -197,7 +202,7 @@ impl Step {
 
 /// What happens to a run when an input of a step is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnMissing {
+pub enum MissingInputPolicy {
     /// The run ends at this step.
     Stop,
     /// The step runs with null as the input.
@@ -206,8 +211,8 @@ pub enum OnMissing {
 
 /// What a step does.
 #[derive(Debug)]
-pub enum StepKind {
-    Retrieve(Retrieve),
+pub enum PipelineStepKind {
+    Retrieve(RetrieveStep),
     /// Reads `field` from the passages found by the retrieve step `from`. Values that an extractor found in the texts
     /// are already among the passages' facts.
     Read {
@@ -217,42 +222,42 @@ pub enum StepKind {
     /// An exact key join; `table` is an index into [`Scenario::tables`].
     Lookup {
         table: usize,
-        key: Expr,
+        key: Expression,
         column: String,
     },
     /// Evaluates an expression.
-    Compute(Expr),
+    Compute(Expression),
     /// Outputs the label of the first rule whose condition is true. Labels in `hold` mean that nothing is done.
     Act {
-        rules: Vec<Rule>,
+        rules: Vec<ActionRule>,
         hold: BTreeSet<String>,
     },
 }
 
 /// The settings of a retrieve step that arms cannot change, except for a swap of the corpus.
 #[derive(Debug)]
-pub struct Retrieve {
+pub struct RetrieveStep {
     /// Index into [`Scenario::corpora`], before an arm swaps it.
     pub corpus: usize,
     /// The phrasings of the query.
-    pub queries: Vec<Query>,
+    pub queries: Vec<QueryPhrasing>,
     /// Which passages are relevant.
-    pub gold: Gold,
+    pub gold: GoldSource,
     /// The entity whose passages are searched where [`Retrieval::entity_filter`] is on.
-    pub entity: Option<Expr>,
+    pub entity: Option<Expression>,
 }
 
 /// One phrasing of a query.
 #[derive(Debug)]
-pub struct Query {
-    pub template: Template,
+pub struct QueryPhrasing {
+    pub template: QueryTemplate,
     /// Above zero; the weights of a step sum to 1.
     pub weight: f64,
 }
 
 /// Which passages are relevant.
 #[derive(Debug)]
-pub enum Gold {
+pub enum GoldSource {
     /// Those for which the rule is true.
     Rule(GoldRule),
     /// Those whose ids [`crate::world::Task::gold`] lists under the step's id.
@@ -261,22 +266,22 @@ pub enum Gold {
 
 /// A rule of an act step.
 #[derive(Debug)]
-pub struct Rule {
+pub struct ActionRule {
     /// `None`: the rule always applies.
-    pub condition: Option<Expr>,
+    pub condition: Option<Expression>,
     /// The action.
     pub label: String,
 }
 
 /// One of the compared variants: the scenario with some settings changed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Arm {
+pub struct ScenarioArm {
     pub id: String,
     pub reader: ReaderSettings,
     /// By corpus index: the index of the corpus that is searched in its place, or the same index.
     pub corpora: Vec<usize>,
     /// By step index; `Some` for retrieve steps.
-    pub retrieval: Vec<Option<Retrieval>>,
+    pub retrieval: Vec<Option<RetrievalSettings>>,
     /// By step index: whether the step's guards are on. Always false for a step without guards.
     pub guarded: Vec<bool>,
 }
@@ -292,7 +297,7 @@ pub struct ReaderSettings {
 
 /// The retrieval settings of a step in one arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retrieval {
+pub struct RetrievalSettings {
     /// Index into [`Scenario::embedders`].
     pub embedder: usize,
     /// The number of passages handed to the reader; at least 1.
@@ -303,8 +308,8 @@ pub struct Retrieval {
 
 /// How a scenario is solved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Simulation {
-    pub method: Method,
+pub struct SimulationSettings {
+    pub method: InferenceMethod,
     /// The seed of all random numbers.
     pub seed: u64,
     /// Samples per task and arm when sampling is used.
@@ -313,15 +318,20 @@ pub struct Simulation {
     pub max_states: usize,
 }
 
-impl Default for Simulation {
-    fn default() -> Simulation {
-        Simulation { method: Method::Auto, seed: 1, trials: 10_000, max_states: 20_000 }
+impl Default for SimulationSettings {
+    fn default() -> SimulationSettings {
+        SimulationSettings {
+            method: InferenceMethod::Auto,
+            seed: 1,
+            trials: 10_000,
+            max_states: 20_000,
+        }
     }
 }
 
 /// The inference method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub enum InferenceMethod {
     /// Exact, or sampling for tasks with more than [`Simulation::max_states`] states.
     Auto,
     Exact,
@@ -330,7 +340,7 @@ pub enum Method {
 
 /// A file that the result depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputFile {
+pub struct ScenarioInputFile {
     /// The path as written in the scenario. For the scenario file itself only the file name, so that the same
     /// files give the same manifest in any folder.
     pub path: String,
@@ -348,24 +358,25 @@ pub fn load_with_progress(
     path: &Path,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
-    let path = &in_folder(path);
+    let path = &scenario_path(path);
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
         path: shown.clone(),
         source: String::new(),
-        list: Vec::new(),
+        mistakes: Vec::new(),
         unreadable: None,
     };
     let bytes = match input_file::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let why = if path.is_dir() { no_scenario(path) } else { error.to_string() };
+            let why =
+                if path.is_dir() { missing_scenario_message(path) } else { error.to_string() };
             diagnostics.unreadable = Some(format!("cannot read {shown}: {why}"));
             return Err(diagnostics);
         }
     };
     let name = path.file_name().map_or(shown, |name| name.to_string_lossy().into_owned());
-    let input = InputFile { path: name, blake3: blake3::hash(&bytes).to_hex().to_string() };
+    let input = ScenarioInputFile { path: name, blake3: blake3::hash(&bytes).to_hex().to_string() };
     let bytes = match encoding::to_utf8(bytes) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -376,7 +387,7 @@ pub fn load_with_progress(
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            read(&diagnostics.source, path, input, progress)
+            resolve_text(&diagnostics.source, path, input, progress)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -387,39 +398,39 @@ pub fn load_with_progress(
         }
     };
     resolved.map_err(|found| {
-        diagnostics.list = found;
-        diagnostics.settle();
+        diagnostics.mistakes = found;
+        diagnostics.sort_and_merge();
         diagnostics
     })
 }
 
 /// The file name of a scenario that is given by its folder.
-const IN_FOLDER: &str = "scenario.yaml";
+const SCENARIO_FILE_NAME: &str = "scenario.yaml";
 
 /// The path of the scenario file, if `path` is a folder that holds one; otherwise `path` itself.
-fn in_folder(path: &Path) -> PathBuf {
-    let inside = path.join(IN_FOLDER);
+fn scenario_path(path: &Path) -> PathBuf {
+    let inside = path.join(SCENARIO_FILE_NAME);
     if path.is_dir() && inside.is_file() { inside } else { path.to_owned() }
 }
 
 /// The error message for a folder without a scenario file; names the YAML files in it, if any.
-fn no_scenario(dir: &Path) -> String {
+fn missing_scenario_message(dir: &Path) -> String {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_yaml = |path: &PathBuf| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     let mut there: Vec<String> =
         entries.filter(is_yaml).map(|path| path.display().to_string()).collect();
     there.sort();
     match there.as_slice() {
-        [] => format!("it is a folder, without a {IN_FOLDER}"),
+        [] => format!("it is a folder, without a {SCENARIO_FILE_NAME}"),
         there => format!("it is a folder; name the file: {}", there.join(", ")),
     }
 }
 
 /// Runs all stages on the text of the file.
-fn read(
+fn resolve_text(
     text: &str,
     path: &Path,
-    input: InputFile,
+    input: ScenarioInputFile,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let mut found = Vec::new();
@@ -430,10 +441,10 @@ fn read(
             return Err(found);
         }
     };
-    let Some(sound) = shape::check(&raw, &mut found) else {
+    let Some(sound) = schema_check::check(&raw, &mut found) else {
         return Err(found);
     };
-    let file = match written::File::deserialize(&sound) {
+    let file = match file::ScenarioFile::deserialize(&sound) {
         Ok(file) => file,
         Err(mismatch) => {
             let message = format!("the file cannot be understood: {mismatch}");
@@ -442,19 +453,19 @@ fn read(
         }
     };
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
-    let mut resolver = resolve::Resolver {
+    let mut resolver = resolve::ScenarioResolver {
         file: text,
-        raw: &raw,
+        tree: &raw,
         dir,
-        found,
+        mistakes: found,
         notes: Vec::new(),
         inputs: vec![input],
         extractions: Vec::new(),
         amounts: Vec::new(),
         progress,
     };
-    let resolved = resolver.file(&file, path);
-    let found = resolver.found;
+    let resolved = resolver.resolve_file(&file, path);
+    let found = resolver.mistakes;
     match resolved {
         Some(mut scenario) => {
             scenario.source.root = raw;

@@ -2,25 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::impact::{END, MISS_KINDS, OUTCOMES};
-use super::places::place;
-use super::resolve::{Resolver, World};
-use super::steps::Draft;
-use super::written::{ExtractType, ReadEntry, StepEntry};
-use crate::expr::{NameValues, NeverEqual, Parsed, Texts, passage_field, spelling};
-use crate::value::{Type, Value};
+use super::file::{ExtractTypeEntry, ReadEntry, StepEntry};
+use super::impact::{MISS_KINDS, OUTCOMES, RUN_END_NAMES};
+use super::resolve::{ScenarioData, ScenarioResolver};
+use super::span_map::file_span;
+use super::spanned_de::Spanned;
+use super::steps::StepDraft;
+use crate::expr::{
+    ImpossibleComparison, NameValues, ParsedExpression, PossibleTexts, normalised_spelling,
+    passage_field,
+};
+use crate::value::{TypedValue, ValueType};
 use crate::world::{Corpus, VARIANTS};
 
 /// The possible texts of steps, by step id. A step whose output can be any text has no entry.
-pub(super) type StepValues = BTreeMap<String, NameValues>;
+pub(super) type StepTextValues = BTreeMap<String, NameValues>;
 
-impl World {
+impl ScenarioData {
     /// The texts of a task field, given as `task.FIELD`.
     pub fn task_values(&self, name: &str) -> Option<NameValues> {
         let field = name.strip_prefix("task.")?;
-        if self.fields.as_ref()?.get(field) != Some(&Type::Text) {
+        if self.fields.as_ref()?.get(field) != Some(&ValueType::Text) {
             return None;
         }
         let cells = self.tasks.as_ref()?.tasks.iter().filter_map(|task| task.fields.get(field));
@@ -28,9 +31,9 @@ impl World {
     }
 }
 
-fn as_text(value: &Value) -> Option<String> {
+fn as_text(value: &TypedValue) -> Option<String> {
     match value {
-        Value::Text(text) => Some(text.clone()),
+        TypedValue::Text(text) => Some(text.clone()),
         _ => None,
     }
 }
@@ -50,11 +53,11 @@ pub(super) fn passage_values(name: &str, corpora: &[&Corpus]) -> Option<NameValu
 }
 
 /// The possible values of a name in a loss rule: one of [`END`], or a step id.
-pub(super) fn values_at_the_end(name: &str, steps: &[Draft]) -> Option<NameValues> {
+pub(super) fn loss_rule_values(name: &str, steps: &[StepDraft]) -> Option<NameValues> {
     let words = |words: &[&str], whose| {
         NameValues::closed(words.iter().map(|word| (*word).to_owned()), whose)
     };
-    match END.iter().position(|end| *end == name) {
+    match RUN_END_NAMES.iter().position(|end| *end == name) {
         Some(0) => Some(words(&OUTCOMES, "it is one of")),
         Some(3) => Some(words(&MISS_KINDS, "it is null or one of")),
         Some(_) => actions(steps),
@@ -63,21 +66,21 @@ pub(super) fn values_at_the_end(name: &str, steps: &[Draft]) -> Option<NameValue
 }
 
 /// The actions of all act steps; `None` if the labels of one are not all known.
-pub(super) fn actions(steps: &[Draft]) -> Option<NameValues> {
-    let acts = steps.iter().filter(|draft| draft.acts());
+pub(super) fn actions(steps: &[StepDraft]) -> Option<NameValues> {
+    let acts = steps.iter().filter(|draft| draft.is_act());
     let labels = acts.map(|draft| draft.labels.clone()).collect::<Option<Vec<_>>>()?;
-    let texts = Texts::Actions(labels);
-    Some(NameValues { texts, closed: true, whose: "it is one of".to_owned() })
+    let texts = PossibleTexts::Actions(labels);
+    Some(NameValues { texts, closed: true, subject: "it is one of".to_owned() })
 }
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// Notes entities and attributes that a corpus has in several spellings, since these count as different ones.
-    pub fn several_spellings(&mut self, corpus: &Corpus) {
+    pub fn note_spelling_variants(&mut self, corpus: &Corpus) {
         for field in ["entity", "attribute"] {
             let texts = corpus.passages.iter().filter_map(|p| passage_field(p, field));
             let mut spelled: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
             for text in texts {
-                spelled.entry(spelling(text)).or_default().insert(text);
+                spelled.entry(normalised_spelling(text)).or_default().insert(text);
             }
             let several = spelled.values().filter(|texts| texts.len() > 1);
             let several: Vec<&BTreeSet<&str>> = several.collect();
@@ -99,42 +102,43 @@ impl Resolver<'_> {
     pub fn step_values(
         &self,
         entry: &StepEntry,
-        world: &World,
-        steps: &StepValues,
-        earlier: &[Draft],
+        world: &ScenarioData,
+        steps: &StepTextValues,
+        earlier: &[StepDraft],
     ) -> Option<NameValues> {
         if let Some(read) = &entry.read {
             return self.read_values(&read.value, world, earlier);
         }
-        if let Some(At { value: lookup, .. }) = &entry.lookup {
+        if let Some(Spanned { value: lookup, .. }) = &entry.lookup {
             let at = world.table_names.iter().position(|name| *name == lookup.table.value)?;
             let table = world.tables[at].as_ref()?;
-            if table.columns.get(&lookup.column.value) != Some(&Type::Text) {
+            if table.columns.get(&lookup.column.value) != Some(&ValueType::Text) {
                 return None;
             }
             let cells = table.cells(&lookup.column.value).filter_map(as_text);
             return Some(NameValues::open(cells, format!("the rows of `{}` have", table.name)));
         }
-        let computed = Parsed::new(&entry.compute.as_ref()?.value).ok()?;
-        computed.texts(&|name| world.task_values(name).or_else(|| steps.get(name).cloned()))
+        let computed = ParsedExpression::new(&entry.compute.as_ref()?.value).ok()?;
+        computed
+            .possible_texts(&|name| world.task_values(name).or_else(|| steps.get(name).cloned()))
     }
 
     fn read_values(
         &self,
         read: &ReadEntry,
-        world: &World,
-        earlier: &[Draft],
+        world: &ScenarioData,
+        earlier: &[StepDraft],
     ) -> Option<NameValues> {
         let from = earlier.iter().find(|draft| draft.id.value == read.from.value)?;
-        let corpora = self.searched_corpora(from.retrieve()?, world);
+        let corpora = self.searched_corpora(from.retrieve_entry()?, world);
         let facts = corpora.iter().flat_map(|corpus| &corpus.passages);
         let facts = facts.filter_map(|passage| passage.facts.get(&read.field.value));
         let stated: BTreeSet<String> = facts.filter_map(as_text).collect();
-        let Some(At { value: extract, .. }) = &read.extract else {
+        let Some(Spanned { value: extract, .. }) = &read.extract else {
             return (!stated.is_empty()).then(|| NameValues::open(stated, "the passages state"));
         };
         // Other extractors may read any text.
-        if extract.kind != ExtractType::Choice {
+        if extract.kind != ExtractTypeEntry::Choice {
             return None;
         }
         let choices =
@@ -144,12 +148,12 @@ impl Resolver<'_> {
 
     /// Reports comparisons with a text that never occurs. This is a mistake if all possible texts are known or if the
     /// text occurs in another spelling; otherwise it is only a note, since data may change.
-    pub fn never_equal(&mut self, at: &At<String>, found: Vec<NeverEqual>) {
+    pub fn report_never_equal(&mut self, at: &Spanned<String>, found: Vec<ImpossibleComparison>) {
         for never in found {
-            let span = place(self.file, &at.span, &at.value, &never.span);
-            if never.closed || never.spelling {
+            let span = file_span(self.file, &at.span, &at.value, &never.span);
+            if never.closed || never.differs_in_spelling {
                 let code = if never.closed { "impossible-value" } else { "other-spelling" };
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new(code, span, never.message).label(never.label).help(never.help),
                 );
                 continue;

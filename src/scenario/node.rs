@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle};
 
 use super::diagnostics::Diagnostic;
-use crate::expr::floor;
+use crate::expr::floor_char_boundary;
 
 const MAX_DEPTH: usize = 32;
 const MAX_NODES: usize = 100_000;
@@ -18,60 +18,60 @@ const MAX_BYTES: usize = 32 << 20;
 
 /// A value with its byte range in the file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
+pub(super) struct YamlNode {
     pub span: Range<usize>,
-    pub value: Tree,
+    pub value: YamlValue,
 }
 
 /// The value of a node.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Tree {
+pub(super) enum YamlValue {
     Null,
     Bool(bool),
     /// A number without a decimal point or exponent.
-    Whole(i128),
-    Number(f64),
+    Integer(i128),
+    Float(f64),
     Text(String),
-    List(Vec<Node>),
+    List(Vec<YamlNode>),
     /// In file order, with distinct keys.
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(YamlKey, YamlNode)>),
 }
 
 /// The key of a map entry.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Key {
+pub(super) struct YamlKey {
     pub name: String,
     pub span: Range<usize>,
 }
 
-impl Node {
+impl YamlNode {
     /// The value of a map entry; `None` if there is none, or if this is not a map.
-    pub fn get(&self, key: &str) -> Option<&Node> {
+    pub fn get(&self, key: &str) -> Option<&YamlNode> {
         match &self.value {
-            Tree::Map(entries) => entries.iter().find(|(k, _)| k.name == key).map(|(_, v)| v),
+            YamlValue::Map(entries) => entries.iter().find(|(k, _)| k.name == key).map(|(_, v)| v),
             _ => None,
         }
     }
 
     /// The entries of a map; empty for other nodes.
-    pub fn entries(&self) -> &[(Key, Node)] {
+    pub fn entries(&self) -> &[(YamlKey, YamlNode)] {
         match &self.value {
-            Tree::Map(entries) => entries,
+            YamlValue::Map(entries) => entries,
             _ => &[],
         }
     }
 
     /// The items of a list; empty for other nodes.
-    pub fn items(&self) -> &[Node] {
+    pub fn items(&self) -> &[YamlNode] {
         match &self.value {
-            Tree::List(items) => items,
+            YamlValue::List(items) => items,
             _ => &[],
         }
     }
 
     pub fn text(&self) -> Option<&str> {
         match &self.value {
-            Tree::Text(text) => Some(text),
+            YamlValue::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -79,10 +79,10 @@ impl Node {
     /// The span to underline for the whole node: for a map its first key, for a list the head of its first item.
     pub fn head(&self) -> Range<usize> {
         match &self.value {
-            Tree::Map(entries) => {
+            YamlValue::Map(entries) => {
                 entries.first().map_or(self.span.clone(), |(k, _)| k.span.clone())
             }
-            Tree::List(items) => items.first().map_or(self.span.clone(), Node::head),
+            YamlValue::List(items) => items.first().map_or(self.span.clone(), YamlNode::head),
             _ => self.span.clone(),
         }
     }
@@ -90,48 +90,48 @@ impl Node {
     /// The value in words, for messages.
     pub fn describe(&self) -> String {
         match &self.value {
-            Tree::Null => "nothing".to_owned(),
-            Tree::Bool(b) => format!("`{b}`"),
-            Tree::Whole(n) => format!("the number {n}"),
-            Tree::Number(n) => format!("the number {n}"),
-            Tree::Text(text) if text.chars().count() > 40 => "a text".to_owned(),
-            Tree::Text(text) => format!("the text `{}`", text.escape_debug()),
-            Tree::List(_) => "a list".to_owned(),
-            Tree::Map(_) => "a map".to_owned(),
+            YamlValue::Null => "nothing".to_owned(),
+            YamlValue::Bool(b) => format!("`{b}`"),
+            YamlValue::Integer(n) => format!("the number {n}"),
+            YamlValue::Float(n) => format!("the number {n}"),
+            YamlValue::Text(text) if text.chars().count() > 40 => "a text".to_owned(),
+            YamlValue::Text(text) => format!("the text `{}`", text.escape_debug()),
+            YamlValue::List(_) => "a list".to_owned(),
+            YamlValue::Map(_) => "a map".to_owned(),
         }
     }
 }
 
 /// A list or map that is not closed yet.
-struct Open {
+struct OpenYamlNode {
     start: usize,
     /// The parser's number for the anchor; 0 without one.
     anchor: usize,
-    items: Vec<Node>,
+    items: Vec<YamlNode>,
     /// Whether it is a map; `items` then alternates between keys and values.
-    map: bool,
+    is_map: bool,
 }
 
 /// Parses the single document in `text`. Duplicate keys are added to `found`, and the first one wins. The error is a
 /// mistake after which nothing can be read.
-pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box<Diagnostic>> {
+pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<YamlNode, Box<Diagnostic>> {
     let broken = |span: Range<usize>, message: String, label: &str| {
         Box::new(Diagnostic::new("yaml-syntax", span, message).label(label))
     };
-    let mut anchors: BTreeMap<usize, Node> = BTreeMap::new();
-    let mut open: Vec<Open> = Vec::new();
-    let mut root: Option<Node> = None;
+    let mut anchors: BTreeMap<usize, YamlNode> = BTreeMap::new();
+    let mut open: Vec<OpenYamlNode> = Vec::new();
+    let mut root: Option<YamlNode> = None;
     let mut documents = 0;
-    let mut size = Size::default();
+    let mut size = YamlTreeSize::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-            let at = floor(text, at);
+            let at = floor_char_boundary(text, at);
             let message =
                 format!("this is not YAML: {}", error.info().lines().next().unwrap_or(""));
             broken(at..next_char(text, at), message, "the reader stopped here")
         })?;
-        let byte = |offset: Option<usize>| floor(text, offset.unwrap_or(text.len()));
+        let byte = |offset: Option<usize>| floor_char_boundary(text, offset.unwrap_or(text.len()));
         let start = byte(span.start.byte_offset());
         let span = start..byte(span.end.byte_offset()).max(start);
         let (node, anchor) = match event {
@@ -146,8 +146,8 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
             Event::Scalar(value, style, anchor, tag) => {
                 // Quoted or tagged scalars are texts, even if they look like numbers.
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                let tree = if plain { scalar(&value) } else { Tree::Text(value.into_owned()) };
-                (Node { span: trimmed(text, span), value: tree }, anchor)
+                let tree = if plain { scalar(&value) } else { YamlValue::Text(value.into_owned()) };
+                (YamlNode { span: trimmed(text, span), value: tree }, anchor)
             }
             Event::SequenceStart(_, anchor, _) | Event::MappingStart(_, anchor, _) => {
                 if open.len() >= MAX_DEPTH {
@@ -155,7 +155,7 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
                     return Err(broken(start..next_char(text, start), message, "too deep"));
                 }
                 let map = matches!(event, Event::MappingStart(..));
-                open.push(Open { start, anchor, items: Vec::new(), map });
+                open.push(OpenYamlNode { start, anchor, items: Vec::new(), is_map: map });
                 continue;
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -168,14 +168,18 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
                     Some(last) if !flow => last.span.end,
                     _ => span.end,
                 };
-                let value = if done.map { map(done.items, found)? } else { Tree::List(done.items) };
-                (Node { span: done.start..end.max(done.start), value }, done.anchor)
+                let value = if done.is_map {
+                    build_map(done.items, found)?
+                } else {
+                    YamlValue::List(done.items)
+                };
+                (YamlNode { span: done.start..end.max(done.start), value }, done.anchor)
             }
             Event::Alias(id) => match anchors.get(&id) {
                 Some(node) => {
                     // Checked before the copy is made: a hundred copies of a large node would be too many already.
                     size.add(node);
-                    if let Err((message, label)) = size.allowed() {
+                    if let Err((message, label)) = size.check_limits() {
                         return Err(broken(span, message, label));
                     }
                     (node.clone(), 0)
@@ -188,14 +192,14 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
             _ => continue,
         };
         size.nodes += 1;
-        if let Tree::Text(text) = &node.value {
+        if let YamlValue::Text(text) = &node.value {
             size.bytes += text.len();
         }
         // An anchored node is stored as a copy as well, so it counts twice.
         if anchor > 0 {
             size.add(&node);
         }
-        if let Err((message, label)) = size.allowed() {
+        if let Err((message, label)) = size.check_limits() {
             return Err(broken(node.span, message, label));
         }
         if anchor > 0 {
@@ -207,7 +211,7 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
         }
     }
     match root {
-        Some(node) if node.value != Tree::Null => Ok(node),
+        Some(node) if node.value != YamlValue::Null => Ok(node),
         _ => {
             Err(broken(0..0, "the file is empty".to_owned(), "a scenario starts with `version: 1`"))
         }
@@ -221,14 +225,14 @@ fn next_char(text: &str, at: usize) -> usize {
 
 /// The size of the tree so far, with aliases expanded.
 #[derive(Default)]
-struct Size {
+struct YamlTreeSize {
     nodes: usize,
     bytes: usize,
 }
 
-impl Size {
+impl YamlTreeSize {
     // Without recursion, since nodes may be nested.
-    fn add(&mut self, node: &Node) {
+    fn add(&mut self, node: &YamlNode) {
         let mut pending = vec![node];
         while let Some(node) = pending.pop() {
             self.nodes += 1;
@@ -240,7 +244,7 @@ impl Size {
     }
 
     /// Checks the limits. The error is a message and a label.
-    fn allowed(&self) -> Result<(), (String, &'static str)> {
+    fn check_limits(&self) -> Result<(), (String, &'static str)> {
         let label = "here, with aliases written out, it is too large";
         if self.nodes > MAX_NODES {
             return Err((format!("the file holds more than {MAX_NODES} values"), label));
@@ -261,18 +265,21 @@ fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
 }
 
 /// Builds a map from alternating keys and values.
-fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Box<Diagnostic>> {
-    let mut entries: Vec<(Key, Node)> = Vec::new();
+fn build_map(
+    items: Vec<YamlNode>,
+    found: &mut Vec<Diagnostic>,
+) -> Result<YamlValue, Box<Diagnostic>> {
+    let mut entries: Vec<(YamlKey, YamlNode)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut items = items.into_iter();
     while let (Some(key), Some(value)) = (items.next(), items.next()) {
         let name = match key.value {
-            Tree::Text(name) => name,
-            Tree::Bool(b) => b.to_string(),
-            Tree::Whole(n) => n.to_string(),
-            Tree::Number(n) => n.to_string(),
-            Tree::Null => "null".to_owned(),
-            Tree::List(_) | Tree::Map(_) => {
+            YamlValue::Text(name) => name,
+            YamlValue::Bool(b) => b.to_string(),
+            YamlValue::Integer(n) => n.to_string(),
+            YamlValue::Float(n) => n.to_string(),
+            YamlValue::Null => "null".to_owned(),
+            YamlValue::List(_) | YamlValue::Map(_) => {
                 let message = "a list or map stands where a key is expected".to_owned();
                 let label = "a key is a text; a text that starts with `{` or `[` needs quotes";
                 return Err(Box::new(
@@ -291,29 +298,29 @@ fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Box<Diagno
             continue;
         }
         places.insert(name.clone(), entries.len());
-        entries.push((Key { name, span: key.span }, value));
+        entries.push((YamlKey { name, span: key.span }, value));
     }
-    Ok(Tree::Map(entries))
+    Ok(YamlValue::Map(entries))
 }
 
 /// Resolves a plain scalar by the core schema of YAML 1.2. Infinities and NaN remain text.
-fn scalar(text: &str) -> Tree {
+fn scalar(text: &str) -> YamlValue {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Tree::Null,
-        "true" | "True" | "TRUE" => return Tree::Bool(true),
-        "false" | "False" | "FALSE" => return Tree::Bool(false),
+        "" | "~" | "null" | "Null" | "NULL" => return YamlValue::Null,
+        "true" | "True" | "TRUE" => return YamlValue::Bool(true),
+        "false" | "False" | "FALSE" => return YamlValue::Bool(false),
         _ => {}
     }
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if let (true, Ok(n)) = (digits.bytes().all(|b| b.is_ascii_digit()), text.parse::<i128>()) {
-        return Tree::Whole(n);
+        return YamlValue::Integer(n);
     }
     // Rust also parses `inf`, `nan` and `infinity`, which are ordinary words here.
     let numeric = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && digits.bytes().any(|b| b.is_ascii_digit())
         && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
     match text.parse::<f64>() {
-        Ok(n) if numeric && n.is_finite() => Tree::Number(n),
-        _ => Tree::Text(text.to_owned()),
+        Ok(n) if numeric && n.is_finite() => YamlValue::Float(n),
+        _ => YamlValue::Text(text.to_owned()),
     }
 }

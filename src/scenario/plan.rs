@@ -1,57 +1,57 @@
 //! Resolves the section `plan`: candidate mitigations, and the arms that combinations of them give.
 
-use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::impact::{Backed, MOST_COST, backed};
-use super::resolve::Resolver;
-use super::steps::Draft;
-use super::written::{CandidateEntry, PlanEntry};
-use super::{Arm, EmbedderDecl};
+use super::file::{CandidateEntry, PlanEntry};
+use super::impact::{FigureSource, MAX_COST, figure_source};
+use super::resolve::ScenarioResolver;
+use super::spanned_de::Spanned;
+use super::steps::StepDraft;
+use super::{EmbedderDeclaration, ScenarioArm};
 
 /// The default of `most`: up to this many combinations, all are run.
-pub const MOST: u32 = 64;
+pub const DEFAULT_MAX_COMBINATIONS: u32 = 64;
 /// The maximum value of `most`.
-const MOST_MOST: f64 = 4096.0;
+const MAX_COMBINATIONS_LIMIT: f64 = 4096.0;
 
 /// The mitigations that could be added to one arm.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct MitigationPlan {
     /// The index of the arm to improve.
-    pub from: usize,
-    pub candidates: Vec<Candidate>,
+    pub improved_arm: usize,
+    pub candidates: Vec<MitigationCandidate>,
     /// If there are at most this many combinations, all of them are run.
-    pub most: usize,
+    pub max_combinations: usize,
 }
 
 /// A mitigation with its price.
 #[derive(Clone, Debug)]
-pub struct Candidate {
+pub struct MitigationCandidate {
     pub id: String,
     pub cost_per_year: f64,
     pub cost_per_case: f64,
-    pub backing: Backed,
+    pub backing: FigureSource,
     /// The improved arm with only this mitigation applied.
-    arm: Arm,
+    arm: ScenarioArm,
 }
 
-impl Plan {
+impl MitigationPlan {
     /// `base` with the chosen candidates applied; `None` if two of them change a setting to different values.
-    pub fn arm(&self, base: &Arm, chosen: &[usize]) -> Option<Arm> {
+    pub fn arm(&self, base: &ScenarioArm, chosen: &[usize]) -> Option<ScenarioArm> {
         let mut arm = base.clone();
         let ids: Vec<&str> = chosen.iter().map(|&c| self.candidates[c].id.as_str()).collect();
         arm.id = if ids.is_empty() { base.id.clone() } else { ids.join("+") };
         for &candidate in chosen {
             let changed = &self.candidates[candidate].arm;
             for step in 0..arm.guarded.len() {
-                set(&mut arm.guarded[step], base.guarded[step], changed.guarded[step])?;
+                apply_change(&mut arm.guarded[step], base.guarded[step], changed.guarded[step])?;
                 let (Some(now), Some(was), Some(is)) =
                     (&mut arm.retrieval[step], base.retrieval[step], changed.retrieval[step])
                 else {
                     continue;
                 };
-                set(&mut now.embedder, was.embedder, is.embedder)?;
-                set(&mut now.top_k, was.top_k, is.top_k)?;
-                set(&mut now.entity_filter, was.entity_filter, is.entity_filter)?;
+                apply_change(&mut now.embedder, was.embedder, is.embedder)?;
+                apply_change(&mut now.top_k, was.top_k, is.top_k)?;
+                apply_change(&mut now.entity_filter, was.entity_filter, is.entity_filter)?;
             }
         }
         Some(arm)
@@ -59,7 +59,7 @@ impl Plan {
 }
 
 /// Applies one change to `now`; `None` if an earlier candidate has set another value.
-fn set<T: PartialEq + Copy>(now: &mut T, base: T, changed: T) -> Option<()> {
+fn apply_change<T: PartialEq + Copy>(now: &mut T, base: T, changed: T) -> Option<()> {
     // No conflict: the candidate leaves the setting alone, or agrees with an earlier one.
     if changed == base || changed == *now {
         return Some(());
@@ -67,102 +67,102 @@ fn set<T: PartialEq + Copy>(now: &mut T, base: T, changed: T) -> Option<()> {
     (*now == base).then(|| *now = changed)
 }
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// Resolves the section; `None` if it is absent or has a mistake.
     pub fn plan(
         &mut self,
-        entry: Option<&At<PlanEntry>>,
-        arms: &[Arm],
+        entry: Option<&Spanned<PlanEntry>>,
+        arms: &[ScenarioArm],
         baseline: usize,
-        declared: &[Option<EmbedderDecl>],
-        steps: &[Draft],
+        declared: &[Option<EmbedderDeclaration>],
+        steps: &[StepDraft],
         counts_money: bool,
-    ) -> Option<Plan> {
-        let At { value: entry, span } = entry?;
-        let before = self.found.len();
+    ) -> Option<MitigationPlan> {
+        let Spanned { value: entry, span } = entry?;
+        let before = self.mistakes.len();
         if !counts_money {
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("no-impact", span.clone(), "a plan weighs costs against losses")
                     .label("say in a section `impact` what failures cost"),
             );
         }
         let from = match &entry.from {
             Some(from) => {
-                let ids = self.ids("arms");
-                self.refer("arm", "unknown-arm", from, &ids)
+                let ids = self.list_ids("arms");
+                self.resolve_name("arm", "unknown-arm", from, &ids)
             }
             None => Some(baseline),
         };
         if let Some(most) = &entry.most {
-            let number = At { value: f64::from(most.value), span: most.span.clone() };
-            self.within("most", &number, 1.0, MOST_MOST);
+            let number = Spanned { value: f64::from(most.value), span: most.span.clone() };
+            self.check_range("most", &number, 1.0, MAX_COMBINATIONS_LIMIT);
         }
         let list = &entry.candidates;
-        self.distinct("candidate", list.value.iter().map(|candidate| &candidate.value.id));
-        if list.value.is_empty() && !self.spoilt(&list.span) {
-            self.found.push(
+        self.check_distinct("candidate", list.value.iter().map(|candidate| &candidate.value.id));
+        if list.value.is_empty() && !self.has_mistake_in(&list.span) {
+            self.mistakes.push(
                 Diagnostic::new("empty-value", list.span.clone(), "`candidates` is empty")
                     .label("at least one candidate goes here"),
             );
         }
         let base = from.and_then(|from| arms.get(from));
         let mut candidates = Vec::new();
-        for At { value: candidate, .. } in &list.value {
-            let arm = self.changed(candidate, base, declared, steps);
+        for Spanned { value: candidate, .. } in &list.value {
+            let arm = self.candidate_arm(candidate, base, declared, steps);
             for (what, cost) in [
                 ("cost_per_year", &candidate.cost_per_year),
                 ("cost_per_case", &candidate.cost_per_case),
             ] {
                 if let Some(cost) = cost {
-                    self.within(what, cost, 0.0, MOST_COST);
+                    self.check_range(what, cost, 0.0, MAX_COST);
                 }
             }
-            let cost = |cost: &Option<At<f64>>| cost.as_ref().map_or(0.0, |cost| cost.value);
+            let cost = |cost: &Option<Spanned<f64>>| cost.as_ref().map_or(0.0, |cost| cost.value);
             if let Some(arm) = arm {
                 if base == Some(&arm) {
                     let message = format!("`{}` changes nothing", candidate.id.value);
-                    self.found.push(
+                    self.mistakes.push(
                         Diagnostic::new("setting-unused", candidate.id.span.clone(), message)
                             .label("the arm that is improved has these settings already"),
                     );
                 }
-                candidates.push(Candidate {
+                candidates.push(MitigationCandidate {
                     id: candidate.id.value.clone(),
                     cost_per_year: cost(&candidate.cost_per_year),
                     cost_per_case: cost(&candidate.cost_per_case),
-                    backing: backed(candidate.tag, &candidate.source),
+                    backing: figure_source(candidate.tag, &candidate.source),
                     arm,
                 });
             }
         }
-        (self.found.len() == before).then_some(())?;
-        let most = entry.most.as_ref().map_or(MOST, |most| most.value) as usize;
-        Some(Plan { from: from?, candidates, most })
+        (self.mistakes.len() == before).then_some(())?;
+        let most = entry.most.as_ref().map_or(DEFAULT_MAX_COMBINATIONS, |most| most.value) as usize;
+        Some(MitigationPlan { improved_arm: from?, candidates, max_combinations: most })
     }
 
     /// The arm `base` with the candidate's settings in place of its own.
-    fn changed(
+    fn candidate_arm(
         &mut self,
         entry: &CandidateEntry,
-        base: Option<&Arm>,
-        declared: &[Option<EmbedderDecl>],
-        steps: &[Draft],
-    ) -> Option<Arm> {
-        let embedders = self.keys("embedders");
-        let ids = self.ids("steps");
+        base: Option<&ScenarioArm>,
+        declared: &[Option<EmbedderDeclaration>],
+        steps: &[StepDraft],
+    ) -> Option<ScenarioArm> {
+        let embedders = self.section_keys("embedders");
+        let ids = self.list_ids("steps");
         for (id, settings) in &entry.steps.0 {
-            self.refer("step", "unknown-step", id, &ids);
+            self.resolve_name("step", "unknown-step", id, &ids);
             if let Some(top_k) = &settings.top_k {
-                self.at_least_one("top_k", top_k);
+                self.check_at_least_one("top_k", top_k);
             }
         }
         if let Some(top_k) = &entry.top_k {
-            self.at_least_one("top_k", top_k);
+            self.check_at_least_one("top_k", top_k);
         }
         let all = entry.embedder.iter();
         let own = entry.steps.0.iter().filter_map(|(_, settings)| settings.embedder.as_ref());
         for embedder in all.chain(own) {
-            self.refer("embedder", "unknown-embedder", embedder, &embedders);
+            self.resolve_name("embedder", "unknown-embedder", embedder, &embedders);
         }
         let mut arm = base?.clone();
         for (at, draft) in steps.iter().enumerate() {
@@ -170,7 +170,7 @@ impl Resolver<'_> {
             let own = own.map(|(_, settings)| settings);
             let guarded = own.and_then(|own| own.guarded.as_ref()).or(entry.guarded.as_ref());
             if let Some(guarded) = guarded {
-                arm.guarded[at] = draft.guards() && guarded.value;
+                arm.guarded[at] = draft.has_guards() && guarded.value;
             }
             let Some(retrieval) = &mut arm.retrieval[at] else {
                 continue;
@@ -186,7 +186,7 @@ impl Resolver<'_> {
             let filter =
                 own.and_then(|own| own.entity_filter.as_ref()).or(entry.entity_filter.as_ref());
             if let Some(filter) = filter {
-                retrieval.entity_filter = draft.entity() && filter.value;
+                retrieval.entity_filter = draft.has_entity() && filter.value;
             }
             let decl = declared.get(retrieval.embedder).and_then(Option::as_ref);
             let depth = decl.and_then(|decl| decl.kind.depth());
@@ -196,7 +196,7 @@ impl Resolver<'_> {
                     "`{}` hands on {wanted} passages at `{}`, but the embedder's depth is {depth}",
                     entry.id.value, draft.id.value
                 );
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("out-of-range", entry.id.span.clone(), message)
                         .label("give the embedder a greater `depth`"),
                 );

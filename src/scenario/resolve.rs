@@ -6,41 +6,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-use super::currencies::AmountsTogether;
-use super::de::{At, Named};
+use super::currencies::CombinedAmounts;
 use super::diagnostics::Diagnostic;
 use super::expected;
-use super::extract::Extraction;
-use super::node::{Node, Tree};
-use super::written::{self, File};
-use super::{InputFile, Method, Sampled, Scenario, Simulation, Source};
+use super::extract::FieldExtraction;
+use super::file::{self, ScenarioFile};
+use super::node::{YamlNode, YamlValue};
+use super::spanned_de::{NamedEntries, Spanned};
+use super::{
+    InferenceMethod, Scenario, ScenarioInputFile, ScenarioSource, SimulationSettings,
+    TaskSampleSize,
+};
 use crate::expr::{CorpusIndex, suggest};
 use crate::input_file;
 use crate::progress::ProgressListener;
-use crate::value::Type;
-use crate::world::{Corpus, Delimiter, Mistakes, Table, TaskSet};
+use crate::value::ValueType;
+use crate::world::{Corpus, Delimiter, FileMistakes, LookupTable, TaskSet};
 
 /// The version of the format that is read.
 const VERSION: u64 = 1;
 
 /// The state shared by all checks. Every check appends its mistakes to `found` and continues.
-pub(super) struct Resolver<'a> {
+pub(super) struct ScenarioResolver<'a> {
     /// The text of the file.
     pub file: &'a str,
     /// The tree as written, including the parts that the schema check removed from `File`.
-    pub raw: &'a Node,
+    pub tree: &'a YamlNode,
     /// The scenario's directory.
     pub dir: PathBuf,
     /// The mistakes so far.
-    pub found: Vec<Diagnostic>,
+    pub mistakes: Vec<Diagnostic>,
     /// Remarks for the user that are not mistakes.
     pub notes: Vec<String>,
     /// The files read so far, the scenario file first.
-    pub inputs: Vec<InputFile>,
+    pub inputs: Vec<ScenarioInputFile>,
     /// The values that extractors found, one entry per corpus and field.
-    pub extractions: Vec<Extraction>,
+    pub extractions: Vec<FieldExtraction>,
     /// The amounts of money that expressions combine.
-    pub amounts: Vec<AmountsTogether>,
+    pub amounts: Vec<CombinedAmounts>,
     pub progress: &'a dyn ProgressListener,
 }
 
@@ -58,11 +61,11 @@ fn files_in(dir: &Path) -> Option<String> {
 }
 
 /// The data that the steps work on. A part that could not be read is `None`, and references to it are not reported.
-pub(super) struct World {
+pub(super) struct ScenarioData {
     /// In the order of `corpus_names`, as `tables` is in the order of `table_names`.
     pub corpora: Vec<Option<Corpus>>,
     pub corpus_names: Vec<String>,
-    pub tables: Vec<Option<Table>>,
+    pub tables: Vec<Option<LookupTable>>,
     pub table_names: Vec<String>,
     pub tasks: Option<TaskSet>,
     /// The path that the tasks were read from; empty if they were not read.
@@ -70,12 +73,12 @@ pub(super) struct World {
     /// By corpus; built on first use.
     indices: Vec<OnceCell<CorpusIndex>>,
     /// The declared task fields; `None` if the declaration is wrong.
-    pub fields: Option<BTreeMap<String, Type>>,
+    pub fields: Option<BTreeMap<String, ValueType>>,
     /// The task field that is the sampling unit.
     pub unit: Option<String>,
 }
 
-impl World {
+impl ScenarioData {
     /// A corpus with its index, by name; `None` if it could not be read.
     pub fn corpus(&self, name: &str) -> Option<(&Corpus, &CorpusIndex)> {
         let at = self.corpus_names.iter().position(|known| known == name)?;
@@ -84,14 +87,14 @@ impl World {
     }
 }
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// Resolves the file; `None` if any mistake was found.
-    pub fn file(&mut self, file: &File, path: &Path) -> Option<Scenario> {
+    pub fn resolve_file(&mut self, file: &ScenarioFile, path: &Path) -> Option<Scenario> {
         if let Some(version) = &file.version
             && version.value != VERSION
         {
             let message = format!("version {} of the format is not known", version.value);
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("unknown-version", version.span.clone(), message)
                     .label(format!("this knockon reads version {VERSION}")),
             );
@@ -105,14 +108,14 @@ impl Resolver<'_> {
                     lower.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
                 let message = format!("the name `{}` cannot be the name of a folder", name.value);
                 let help = (!lower.is_empty()).then(|| format!("write `{lower}`"));
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("bad-name", name.span.clone(), message)
                         .label("allowed: lower-case letters, digits, `_` and `-`")
                         .help(help),
                 );
             }
         }
-        let mut world = self.world(file);
+        let mut world = self.load_data(file);
         let embedders = self.embedders(file, &world);
         let steps = self.steps(file, &world);
         let arms = self.arms(file, &world, &embedders, &steps);
@@ -124,17 +127,17 @@ impl Resolver<'_> {
         let sensitivity =
             self.sensitivity(file.sensitivity.as_ref(), &steps, impact.as_ref(), simulation.seed);
         let expected = self.expected(file, &world, &steps);
-        self.unused_gold(&steps, &world);
+        self.note_unused_gold(&steps, &world);
         let rates = self.exchange_rates(file.exchange_rates.as_ref());
-        self.one_currency(&world, &steps, impact.as_ref(), rates.as_ref());
+        self.check_currencies(&world, &steps, impact.as_ref(), rates.as_ref());
         let sample = self.sample(file);
-        if !self.found.is_empty() {
+        if !self.mistakes.is_empty() {
             return None;
         }
         // After the checks above, some of which distinguish facts from extracted values.
         self.add_extracted(&mut world);
         self.text_lengths(&steps, &world);
-        if !self.found.is_empty() {
+        if !self.mistakes.is_empty() {
             return None;
         }
         // After all checks, so that messages quote amounts as they are written.
@@ -147,14 +150,14 @@ impl Resolver<'_> {
         let sampled = sample.filter(|&size| size < tasks.tasks.len()).map(|size| {
             let of = tasks.tasks.len();
             other_tasks.extend(tasks.tasks.iter().map(|task| task.id.clone()));
-            super::sample::draw(&mut tasks.tasks, size, simulation.seed);
+            super::task_sample::sample_tasks(&mut tasks.tasks, size, simulation.seed);
             for task in &tasks.tasks {
                 other_tasks.remove(&task.id);
             }
             self.notes.push(format!(
                 "{size} of the {of} tasks are replayed, drawn at random (tasks.sample)"
             ));
-            Sampled { size, of }
+            TaskSampleSize { size, total: of }
         });
         Some(Scenario {
             name: file.name.as_ref()?.value.clone(),
@@ -178,39 +181,39 @@ impl Resolver<'_> {
             plan,
             sensitivity,
             inputs: std::mem::take(&mut self.inputs),
-            source: Source {
+            source: ScenarioSource {
                 path: path.display().to_string(),
                 text: self.file.to_owned(),
                 // The tree is still borrowed by this resolver; the caller fills it in.
-                root: Node { span: 0..0, value: Tree::Null },
+                root: YamlNode { span: 0..0, value: YamlValue::Null },
             },
         })
     }
 
     /// Whether a mistake inside `span` was found already. If so, something that seems to be missing there may have been
     /// removed because it was wrong.
-    pub fn spoilt(&self, span: &Range<usize>) -> bool {
-        self.found.iter().any(|d| span.start <= d.span.start && d.span.start < span.end.max(1))
+    pub fn has_mistake_in(&self, span: &Range<usize>) -> bool {
+        self.mistakes.iter().any(|d| span.start <= d.span.start && d.span.start < span.end.max(1))
     }
 
     /// The keys of a section, including those whose entries were removed.
-    pub fn keys(&self, section: &str) -> Vec<String> {
-        let entries = self.raw.get(section).map_or(&[][..], Node::entries);
+    pub fn section_keys(&self, section: &str) -> Vec<String> {
+        let entries = self.tree.get(section).map_or(&[][..], YamlNode::entries);
         entries.iter().map(|(key, _)| key.name.clone()).collect()
     }
 
     /// The ids of the entries of a list, including entries that were removed.
-    pub fn ids(&self, section: &str) -> Vec<String> {
-        let items = self.raw.get(section).map_or(&[][..], Node::items);
+    pub fn list_ids(&self, section: &str) -> Vec<String> {
+        let items = self.tree.get(section).map_or(&[][..], YamlNode::items);
         items.iter().filter_map(|item| item.get("id")?.text().map(str::to_owned)).collect()
     }
 
     /// The index of a name in `known`. An unknown name is reported with the names that are declared.
-    pub fn refer(
+    pub fn resolve_name(
         &mut self,
         kind: &str,
         code: &'static str,
-        name: &At<String>,
+        name: &Spanned<String>,
         known: &[String],
     ) -> Option<usize> {
         let index = known.iter().position(|k| *k == name.value);
@@ -221,19 +224,23 @@ impl Resolver<'_> {
             };
             let help = suggest(&name.value, known.iter().map(String::as_str));
             let message = format!("there is no {kind} `{}`", name.value);
-            self.found
+            self.mistakes
                 .push(Diagnostic::new(code, name.span.clone(), message).label(label).help(help));
         }
         index
     }
 
     /// Reports names that occur twice in a list.
-    pub fn distinct<'i>(&mut self, kind: &str, ids: impl Iterator<Item = &'i At<String>>) {
+    pub fn check_distinct<'i>(
+        &mut self,
+        kind: &str,
+        ids: impl Iterator<Item = &'i Spanned<String>>,
+    ) {
         let mut seen: BTreeMap<&str, Range<usize>> = BTreeMap::new();
         for id in ids {
             if let Some(first) = seen.get(id.value.as_str()) {
                 let message = format!("two {kind}s are called `{}`", id.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("duplicate-id", id.span.clone(), message)
                         .label("each needs a name of its own")
                         .also(first.clone(), "first here"),
@@ -245,7 +252,7 @@ impl Resolver<'_> {
     }
 
     /// Reports a name that expressions cannot use.
-    pub fn identifier(&mut self, kind: &str, name: &At<String>) {
+    pub fn check_identifier(&mut self, kind: &str, name: &Spanned<String>) {
         const RESERVED: [&str; 21] = [
             "as",
             "break",
@@ -284,28 +291,28 @@ impl Resolver<'_> {
         } else {
             return;
         };
-        self.found.push(Diagnostic::new("bad-name", name.span.clone(), message).label(label));
+        self.mistakes.push(Diagnostic::new("bad-name", name.span.clone(), message).label(label));
     }
 
     /// Reports a number outside the range from `low` to `high`, both included.
-    pub fn within(&mut self, what: &str, number: &At<f64>, low: f64, high: f64) {
+    pub fn check_range(&mut self, what: &str, number: &Spanned<f64>, low: f64, high: f64) {
         if (low..=high).contains(&number.value) {
             return;
         }
         let allowed =
             if high.is_finite() { format!("{low} to {high}") } else { format!("{low} or more") };
         let message = format!("`{what}` cannot be {}", number.value);
-        self.found.push(
+        self.mistakes.push(
             Diagnostic::new("out-of-range", number.span.clone(), message)
                 .label(format!("allowed: {allowed}")),
         );
     }
 
     /// Reports a count of 0.
-    pub fn at_least_one(&mut self, what: &str, count: &At<u32>) {
+    pub fn check_at_least_one(&mut self, what: &str, count: &Spanned<u32>) {
         if count.value == 0 {
             let message = format!("`{what}` cannot be 0");
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("out-of-range", count.span.clone(), message)
                     .label("allowed: 1 or more"),
             );
@@ -313,8 +320,8 @@ impl Resolver<'_> {
     }
 
     /// The path of a data file, which is hashed and added to the inputs. Reports a file that cannot be read.
-    pub fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
-        let path = tidy(&self.dir.join(&name.value));
+    pub fn data_file(&mut self, name: &Spanned<String>) -> Option<PathBuf> {
+        let path = simplify_path(&self.dir.join(&name.value));
         let hash = || -> std::io::Result<String> {
             let mut hasher = blake3::Hasher::new();
             hasher.update_reader(input_file::open(&path)?)?;
@@ -324,14 +331,14 @@ impl Resolver<'_> {
             Ok(blake3) => {
                 let known = self.inputs.iter().any(|i| i.path == name.value);
                 if !known {
-                    self.inputs.push(InputFile { path: name.value.clone(), blake3 });
+                    self.inputs.push(ScenarioInputFile { path: name.value.clone(), blake3 });
                 }
                 return Some(path);
             }
             Err(_) if path.is_dir() => {
                 let help = files_in(&path).map(|files| format!("name a file in it: {files}"));
                 let message = format!("`{}` is a folder", name.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("missing-file", name.span.clone(), message)
                         .label("a file goes here")
                         .help(help),
@@ -350,7 +357,7 @@ impl Resolver<'_> {
         files.sort();
         let wanted = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         let help = suggest(wanted, files.iter().map(String::as_str));
-        self.found.push(
+        self.mistakes.push(
             Diagnostic::new("missing-file", name.span.clone(), problem)
                 .label(format!("looked for {}", path.display()))
                 .help(help),
@@ -359,11 +366,11 @@ impl Resolver<'_> {
     }
 
     /// The delimiter as written. Reports one that is given for a file of JSON lines.
-    fn delimiter(&mut self, path: &Path, given: Option<&At<Delimiter>>) -> Option<Delimiter> {
+    fn delimiter(&mut self, path: &Path, given: Option<&Spanned<Delimiter>>) -> Option<Delimiter> {
         let given = given?;
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
             let message = "a file of JSON lines has no `delimiter`";
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("setting-unused", given.span.clone(), message)
                     .label("it is for .csv and .tsv files"),
             );
@@ -372,52 +379,52 @@ impl Resolver<'_> {
     }
 
     /// Reports the error of reading a data file, which may stand for several mistakes in it.
-    pub fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
+    pub fn read_data<T>(&mut self, name: &Spanned<String>, result: anyhow::Result<T>) -> Option<T> {
         result
             .map_err(|error| {
                 let message = format!("`{}` cannot be used", name.value);
-                let count = error.downcast_ref().map_or(1, Mistakes::slips);
+                let count = error.downcast_ref().map_or(1, FileMistakes::reported_count);
                 let mistake = if count > 1 { "the mistakes are" } else { "the mistake is" };
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("bad-data", name.span.clone(), message)
                         .label(format!("{mistake} inside this file"))
                         .note(format!("{error:#}"))
-                        .stands_for(count),
+                        .with_count(count),
                 );
             })
             .ok()
     }
 
     /// Reads all data files: corpora, tables and tasks.
-    fn world(&mut self, file: &File) -> World {
-        let corpus_names = self.keys("corpora");
+    fn load_data(&mut self, file: &ScenarioFile) -> ScenarioData {
+        let corpus_names = self.section_keys("corpora");
         let mut corpora: Vec<Option<Corpus>> = corpus_names.iter().map(|_| None).collect();
         let entries = file.corpora.iter().flat_map(|named| &named.0);
         for (name, entry) in entries {
-            let Some(path) = self.data(&entry.passages) else {
+            let Some(path) = self.data_file(&entry.passages) else {
                 continue;
             };
             let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
             let corpus = Corpus::read_with_progress(&name.value, &path, delimiter, self.progress);
-            let corpus = self.read(&entry.passages, corpus);
+            let corpus = self.read_data(&entry.passages, corpus);
             if let Some(corpus) = &corpus {
-                self.several_spellings(corpus);
+                self.note_spelling_variants(corpus);
             }
             if let Some(i) = corpus_names.iter().position(|n| *n == name.value) {
                 corpora[i] = corpus;
             }
         }
-        self.not_empty("corpora", "corpus", file.corpora.as_ref().map(|n| n.0.is_empty()));
-        let table_names = self.keys("tables");
-        let mut tables: Vec<Option<Table>> = table_names.iter().map(|_| None).collect();
+        self.check_not_empty("corpora", "corpus", file.corpora.as_ref().map(|n| n.0.is_empty()));
+        let table_names = self.section_keys("tables");
+        let mut tables: Vec<Option<LookupTable>> = table_names.iter().map(|_| None).collect();
         for (name, entry) in &file.tables.0 {
-            let columns = self.types("columns", &entry.columns, false);
-            let (Some(path), Some(columns)) = (self.data(&entry.file), columns) else {
+            let columns = self.declared_types("columns", &entry.columns, false);
+            let (Some(path), Some(columns)) = (self.data_file(&entry.file), columns) else {
                 continue;
             };
             let key = &entry.key.value;
             let delimiter = entry.delimiter.as_ref().map(|at| at.value);
-            let table = Table::read_with_progress(
+            let table = LookupTable::read_with_progress(
                 &name.value,
                 &path,
                 key,
@@ -425,12 +432,12 @@ impl Resolver<'_> {
                 delimiter,
                 self.progress,
             );
-            let table = self.read(&entry.file, table);
+            let table = self.read_data(&entry.file, table);
             if let Some(i) = table_names.iter().position(|n| *n == name.value) {
                 tables[i] = table;
             }
         }
-        let mut world = World {
+        let mut world = ScenarioData {
             indices: corpora.iter().map(|_| OnceCell::new()).collect(),
             corpora,
             corpus_names,
@@ -445,19 +452,19 @@ impl Resolver<'_> {
             return world;
         };
         // If a field has a wrong type it was removed, so the list of fields is incomplete.
-        let spoilt = self.raw.get("tasks").is_some_and(|tasks| self.spoilt(&tasks.span));
-        let fields = self.types("tasks.fields", &entry.fields, true);
-        let path = self.data(&entry.file);
+        let spoilt = self.tree.get("tasks").is_some_and(|tasks| self.has_mistake_in(&tasks.span));
+        let fields = self.declared_types("tasks.fields", &entry.fields, true);
+        let path = self.data_file(&entry.file);
         if let (Some(path), Some(fields), false) = (path, &fields, spoilt) {
             let columns = expected::columns(file);
             // Expected values are read as text: their type depends on the step, which is resolved later.
             let mut read = fields.clone();
             for column in &columns {
-                read.entry((*column).to_owned()).or_insert(Type::Text);
+                read.entry((*column).to_owned()).or_insert(ValueType::Text);
             }
             let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
             let tasks = TaskSet::read_with_progress(&path, &read, delimiter, self.progress);
-            world.tasks = self.read(&entry.file, tasks);
+            world.tasks = self.read_data(&entry.file, tasks);
             for task in world.tasks.iter_mut().flat_map(|tasks| &mut tasks.tasks) {
                 for column in &columns {
                     let said = task.fields.get(*column).map(ToString::to_string);
@@ -473,7 +480,7 @@ impl Resolver<'_> {
                 let names: Vec<&str> = fields.keys().map(String::as_str).collect();
                 // The same message as for an unknown field in an expression, so that a renamed field is reported once.
                 let message = format!("a task has no field `{}`", unit.value);
-                self.found.push(
+                self.mistakes.push(
                     Diagnostic::new("unknown-field", unit.span.clone(), message)
                         .label(format!("a task has {}", names.join(", ")))
                         .help(suggest(&unit.value, names.iter().copied())),
@@ -486,13 +493,13 @@ impl Resolver<'_> {
     }
 
     /// Reports a section that is present but empty.
-    pub fn not_empty(&mut self, section: &str, kind: &str, empty: Option<bool>) {
-        let Some(node) = self.raw.get(section) else {
+    pub fn check_not_empty(&mut self, section: &str, kind: &str, empty: Option<bool>) {
+        let Some(node) = self.tree.get(section) else {
             return;
         };
         if empty == Some(true) && node.entries().is_empty() && node.items().is_empty() {
             let span = node.head();
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("empty-value", span, format!("`{section}` is empty"))
                     .label(format!("at least one {kind} goes here")),
             );
@@ -500,64 +507,64 @@ impl Resolver<'_> {
     }
 
     /// The declared types by name; task fields must be usable in expressions.
-    fn types(
+    fn declared_types(
         &mut self,
         what: &str,
-        types: &Named<Type>,
+        types: &NamedEntries<ValueType>,
         in_expressions: bool,
-    ) -> Option<BTreeMap<String, Type>> {
-        let before = self.found.len();
+    ) -> Option<BTreeMap<String, ValueType>> {
+        let before = self.mistakes.len();
         for (name, _) in &types.0 {
             if in_expressions {
-                self.identifier("field", name);
+                self.check_identifier("field", name);
             }
             if in_expressions && ["id", "weight", "gold"].contains(&name.value.as_str()) {
                 let message = format!("`{}` cannot be among {what}", name.value);
                 let label = "the columns id, weight and gold.STEP have their own meaning";
-                self.found
+                self.mistakes
                     .push(Diagnostic::new("bad-name", name.span.clone(), message).label(label));
             }
         }
-        (self.found.len() == before)
+        (self.mistakes.len() == before)
             .then(|| types.0.iter().map(|(name, ty)| (name.value.clone(), *ty)).collect())
     }
 
     /// The maximum number of tasks to replay, if there is one.
-    fn sample(&mut self, file: &File) -> Option<usize> {
+    fn sample(&mut self, file: &ScenarioFile) -> Option<usize> {
         let sample = file.tasks.as_ref()?.sample.as_ref()?;
-        self.at_least_one("sample", sample);
+        self.check_at_least_one("sample", sample);
         Some(sample.value as usize)
     }
 
     /// The index of the baseline arm.
-    fn baseline(&mut self, file: &File) -> usize {
-        let ids = self.ids("arms");
+    fn baseline(&mut self, file: &ScenarioFile) -> usize {
+        let ids = self.list_ids("arms");
         match &file.baseline {
-            Some(baseline) => self.refer("arm", "unknown-arm", baseline, &ids).unwrap_or(0),
+            Some(baseline) => self.resolve_name("arm", "unknown-arm", baseline, &ids).unwrap_or(0),
             None => 0,
         }
     }
 
     /// Resolves the section `simulation`.
-    fn simulation(&mut self, entry: &written::SimulationEntry) -> Simulation {
+    fn simulation(&mut self, entry: &file::SimulationEntry) -> SimulationSettings {
         if let Some(trials) = &entry.trials {
-            let count = At { value: f64::from(trials.value), span: trials.span.clone() };
-            self.within("trials", &count, 1.0, 1e6);
+            let count = Spanned { value: f64::from(trials.value), span: trials.span.clone() };
+            self.check_range("trials", &count, 1.0, 1e6);
         }
         if let Some(cap) = entry.max_states.as_ref().filter(|cap| cap.value == 0) {
             let message = "`max_states` cannot be 0";
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("out-of-range", cap.span.clone(), message)
                     .label("allowed: 1 or more"),
             );
         }
-        let default = Simulation::default();
-        Simulation {
+        let default = SimulationSettings::default();
+        SimulationSettings {
             method: match entry.method {
                 None => default.method,
-                Some(written::Method::Auto) => Method::Auto,
-                Some(written::Method::Exact) => Method::Exact,
-                Some(written::Method::MonteCarlo) => Method::MonteCarlo,
+                Some(file::InferenceMethodEntry::Auto) => InferenceMethod::Auto,
+                Some(file::InferenceMethodEntry::Exact) => InferenceMethod::Exact,
+                Some(file::InferenceMethodEntry::MonteCarlo) => InferenceMethod::MonteCarlo,
             },
             seed: entry.seed.unwrap_or(default.seed),
             trials: entry.trials.as_ref().map_or(default.trials, |t| t.value),
@@ -570,12 +577,12 @@ impl Resolver<'_> {
 }
 
 /// The distinct texts in a list.
-pub(super) fn texts(names: &[At<String>]) -> BTreeSet<String> {
+pub(super) fn text_set(names: &[Spanned<String>]) -> BTreeSet<String> {
     names.iter().map(|name| name.value.clone()).collect()
 }
 
 /// Shortens `a/../b` to `b` for messages, unless `a` is a symbolic link and `b` is another file.
-fn tidy(path: &Path) -> PathBuf {
+fn simplify_path(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {
         match (part, tidy.components().next_back()) {

@@ -1,51 +1,56 @@
 //! Resolves the section `sensitivity`: which assumptions are varied, and in which ranges.
 
-use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::impact::{Backed, Impact, MOST_CASES, NamedVariable, backed};
-use super::resolve::Resolver;
-use super::steps::Draft;
-use super::written::{RangeEntry, SensitivityEntry};
-use super::{Check, PARAMETERS, Step};
+use super::file::{RangeEntry, SensitivityEntry};
+use super::impact::{
+    FigureSource, ImpactSettings, ImpactVariable, MAX_CASES_PER_YEAR, figure_source,
+};
+use super::resolve::ScenarioResolver;
+use super::spanned_de::Spanned;
+use super::steps::StepDraft;
+use super::{GuardCheck, PipelineStep, READER_PARAMETERS};
 use crate::expr::suggest;
-use crate::impact::MOST;
-use crate::sensitivity::MOST_SAMPLES;
+use crate::impact::MAX_AMOUNT;
+use crate::sensitivity::MAX_SAMPLES;
 
 /// The default number of base samples.
-pub const BASE_SAMPLES: u32 = 64;
+pub const DEFAULT_BASE_SAMPLES: u32 = 64;
 
 /// How assumptions are varied.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sensitivity {
+pub struct SensitivitySettings {
     pub base_samples: usize,
     pub seed: u64,
     /// The names of the varied assumptions, with their ranges if given; `None`: all that the arms use.
-    pub assumptions: Option<Vec<(String, Option<Range>)>>,
+    pub assumptions: Option<Vec<(String, Option<AssumptionRange>)>>,
     /// Whether to compute sensitivity indices. False if the file has an `impact` but no section `sensitivity`: then
     /// assumptions are drawn only for the losses of a year.
-    pub indices: bool,
+    pub computes_indices: bool,
 }
 
 /// The range of an assumption.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Range {
+pub struct AssumptionRange {
     pub low: f64,
     pub high: f64,
-    pub backing: Backed,
+    pub backing: FigureSource,
 }
 
 /// The names of the rates of guards among the assumptions.
-pub const RATES: [&str; 3] = ["catch_rate", "false_alarm_rate", "escalation_accuracy"];
+pub const GUARD_RATES: [&str; 3] = ["catch_rate", "false_alarm_rate", "escalation_accuracy"];
 
-impl Step {
+impl PipelineStep {
     /// The rates that are assumed for the step's guards: the guard's index, the index in [`RATES`], and the name of
     /// the assumption.
-    pub fn rates(&self) -> Vec<(usize, usize, String)> {
+    pub fn assumed_rates(&self) -> Vec<(usize, usize, String)> {
         let names = self.guard_names();
-        let of = |(at, guard): (usize, &super::Guard)| {
-            let known = matches!(guard.check, Check::Verifier { .. } | Check::Reviewer { .. });
+        let of = |(at, guard): (usize, &super::StepGuard)| {
+            let known = matches!(
+                guard.check,
+                GuardCheck::RatedVerifier { .. } | GuardCheck::Reviewer { .. }
+            );
             let rates = [known, known, guard.escalate.is_some()].into_iter().enumerate();
-            let name = |rate: usize| format!("{}.{}.{}", self.id, names[at], RATES[rate]);
+            let name = |rate: usize| format!("{}.{}.{}", self.id, names[at], GUARD_RATES[rate]);
             let has = rates.filter(|(_, has)| *has);
             has.map(|(rate, _)| (at, rate, name(rate))).collect::<Vec<_>>()
         };
@@ -54,61 +59,62 @@ impl Step {
 }
 
 /// The assumption for a parameter of the reader.
-pub fn reader_name(parameter: &str) -> String {
+pub fn reader_assumption(parameter: &str) -> String {
     format!("reader.{parameter}")
 }
 
 /// The assumption for the mean of a variable.
-pub fn variable_name(variable: &str) -> String {
+pub fn variable_assumption(variable: &str) -> String {
     format!("variable.{variable}")
 }
 
 /// The assumption for the mean yearly volume.
-pub const VOLUME: &str = "volume";
+pub const VOLUME_ASSUMPTION: &str = "volume";
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// Resolves the section. Without one, but with an `impact`, returns the defaults that the losses of a year need.
     pub fn sensitivity(
         &mut self,
-        entry: Option<&At<SensitivityEntry>>,
-        steps: &[Draft],
-        impact: Option<&Impact>,
+        entry: Option<&Spanned<SensitivityEntry>>,
+        steps: &[StepDraft],
+        impact: Option<&ImpactSettings>,
         seed: u64,
-    ) -> Option<Sensitivity> {
-        let Some(At { value: entry, .. }) = entry else {
-            return impact.map(|_| Sensitivity {
-                base_samples: BASE_SAMPLES as usize,
+    ) -> Option<SensitivitySettings> {
+        let Some(Spanned { value: entry, .. }) = entry else {
+            return impact.map(|_| SensitivitySettings {
+                base_samples: DEFAULT_BASE_SAMPLES as usize,
                 seed,
                 assumptions: None,
-                indices: false,
+                computes_indices: false,
             });
         };
-        let before = self.found.len();
+        let before = self.mistakes.len();
         if let Some(samples) = &entry.base_samples {
-            let count = At { value: f64::from(samples.value), span: samples.span.clone() };
-            self.within("base_samples", &count, 2.0, MOST_SAMPLES as f64);
+            let count = Spanned { value: f64::from(samples.value), span: samples.span.clone() };
+            self.check_range("base_samples", &count, 2.0, MAX_SAMPLES as f64);
         }
-        let mut known: Vec<String> = PARAMETERS.iter().map(|name| reader_name(name)).collect();
+        let mut known: Vec<String> =
+            READER_PARAMETERS.iter().map(|name| reader_assumption(name)).collect();
         let resolved = steps.iter().filter_map(|draft| draft.resolved.as_ref());
-        known.extend(resolved.flat_map(Step::rates).map(|(.., name)| name));
+        known.extend(resolved.flat_map(PipelineStep::assumed_rates).map(|(.., name)| name));
         let chances = known.len();
         // The bounds of each mean: of the variables in order, then of the volume.
         let mut amounts = Vec::new();
         if let Some(impact) = impact {
-            known.extend(impact.variables.iter().map(|v| variable_name(&v.name)));
-            let bounds = |v: &NamedVariable| v.variable.bounds().unwrap_or((0.0, MOST));
+            known.extend(impact.variables.iter().map(|v| variable_assumption(&v.name)));
+            let bounds = |v: &ImpactVariable| v.variable.bounds().unwrap_or((0.0, MAX_AMOUNT));
             amounts.extend(impact.variables.iter().map(bounds));
-            known.push(VOLUME.to_owned());
-            amounts.push((0.0, MOST_CASES));
+            known.push(VOLUME_ASSUMPTION.to_owned());
+            amounts.push((0.0, MAX_CASES_PER_YEAR));
         }
         // If a step or the impact has a mistake, the list of known assumptions is incomplete.
         let complete = before == 0;
         let assumptions = entry.assumptions.as_ref().map(|named| {
-            self.distinct("assumption", named.0.iter().map(|(name, _)| name));
-            let of = |(name, range): &(At<String>, At<RangeEntry>)| {
+            self.check_distinct("assumption", named.0.iter().map(|(name, _)| name));
+            let of = |(name, range): &(Spanned<String>, Spanned<RangeEntry>)| {
                 let at = known.iter().position(|known| *known == name.value);
                 if at.is_none() && complete {
-                    self.found.push(unknown(name, &known));
+                    self.mistakes.push(unknown_assumption(name, &known));
                 }
                 let bounds = match at {
                     Some(at) if at < chances => (0.0, 1.0),
@@ -117,49 +123,50 @@ impl Resolver<'_> {
                 };
                 (name.value.clone(), self.range(range, bounds))
             };
-            let all: Vec<(String, Option<Range>)> = named.0.iter().map(of).collect();
+            let all: Vec<(String, Option<AssumptionRange>)> = named.0.iter().map(of).collect();
             all
         });
-        (self.found.len() == before).then_some(Sensitivity {
-            base_samples: entry.base_samples.as_ref().map_or(BASE_SAMPLES, |n| n.value) as usize,
+        (self.mistakes.len() == before).then_some(SensitivitySettings {
+            base_samples: entry.base_samples.as_ref().map_or(DEFAULT_BASE_SAMPLES, |n| n.value)
+                as usize,
             seed: entry.seed.unwrap_or(seed),
             assumptions,
-            indices: true,
+            computes_indices: true,
         })
     }
 
     /// Checks a range; `None` if it has no ends, which means the default range.
     fn range(
         &mut self,
-        At { value: entry, span }: &At<RangeEntry>,
+        Spanned { value: entry, span }: &Spanned<RangeEntry>,
         (least, most): (f64, f64),
-    ) -> Option<Range> {
+    ) -> Option<AssumptionRange> {
         let (low, high) = match (&entry.low, &entry.high) {
             (Some(low), Some(high)) => (low, high),
             (None, None) => return None,
             _ => {
                 let mistake =
                     Diagnostic::new("missing-key", span.clone(), "a range needs both of its ends");
-                self.found.push(mistake.label("write low and high, or neither"));
+                self.mistakes.push(mistake.label("write low and high, or neither"));
                 return None;
             }
         };
         for (what, number) in [("low", low), ("high", high)] {
-            self.within(what, number, least, most);
+            self.check_range(what, number, least, most);
         }
         if low.value >= high.value {
             let message = format!("`high` cannot be {}", high.value);
             let above = format!("allowed: more than `low`, {}", low.value);
-            self.found
+            self.mistakes
                 .push(Diagnostic::new("out-of-range", high.span.clone(), message).label(above));
         }
-        let backing = backed(entry.tag, &entry.source);
-        Some(Range { low: low.value, high: high.value, backing })
+        let backing = figure_source(entry.tag, &entry.source);
+        Some(AssumptionRange { low: low.value, high: high.value, backing })
     }
 }
 
 /// The mistake for an unknown assumption.
-fn unknown(name: &At<String>, known: &[String]) -> Diagnostic {
+fn unknown_assumption(name: &Spanned<String>, known: &[String]) -> Diagnostic {
     let message = format!("there is no assumption `{}`", name.value);
     Diagnostic::new("unknown-assumption", name.span.clone(), message)
         .label(format!("there are {}", known.join(", ")))

@@ -3,34 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::guards::Guarded;
-use super::name_values::StepValues;
-use super::node::Node;
-use super::resolve::{Resolver, World};
-use super::written::{self, File, RetrieveEntry, RetryEntry, StepEntry};
-use super::{OnMissing, Step, StepKind};
-use crate::expr::{Name, NameValues, Parsed, ParsedTemplate, Scope};
+use super::file::{self, RetrieveEntry, RetryEntry, ScenarioFile, StepEntry};
+use super::guards::GuardedStep;
+use super::name_values::StepTextValues;
+use super::node::YamlNode;
+use super::resolve::{ScenarioData, ScenarioResolver};
+use super::spanned_de::Spanned;
+use super::{MissingInputPolicy, PipelineStep, PipelineStepKind};
+use crate::expr::{ExpressionScope, NameValues, ParsedExpression, ParsedTemplate, StepBinding};
 use crate::graph;
-use crate::value::Type;
+use crate::value::ValueType;
 
 /// A step as written, with what was resolved from it.
-pub(super) struct Draft {
-    pub id: At<String>,
+pub(super) struct StepDraft {
+    pub id: Spanned<String>,
     pub span: Range<usize>,
     entry: StepEntry,
     /// `None` if it has a mistake.
-    pub resolved: Option<Step>,
+    pub resolved: Option<PipelineStep>,
     /// The texts that it can output; `None` if any text is possible.
     pub values: Option<NameValues>,
     /// The labels of its rules, including wrong rules; `None` if a rule was removed.
     pub labels: Option<BTreeSet<String>>,
 }
 
-impl Draft {
+impl StepDraft {
     /// The settings of a retrieve step.
-    pub fn retrieve(&self) -> Option<&RetrieveEntry> {
+    pub fn retrieve_entry(&self) -> Option<&RetrieveEntry> {
         self.entry.retrieve.as_ref().map(|at| &at.value)
     }
 
@@ -40,17 +40,17 @@ impl Draft {
     }
 
     /// Whether it is a retrieve step with an `entity`.
-    pub fn entity(&self) -> bool {
-        self.retrieve().is_some_and(|retrieve| retrieve.entity.is_some())
+    pub fn has_entity(&self) -> bool {
+        self.retrieve_entry().is_some_and(|retrieve| retrieve.entity.is_some())
     }
 
     /// Whether it has guards.
-    pub fn guards(&self) -> bool {
+    pub fn has_guards(&self) -> bool {
         self.entry.guard.as_ref().is_some_and(|guards| !guards.value.is_empty())
     }
 
     /// Whether its guards are on, if the step says so itself.
-    pub fn guarded(&self) -> Option<&At<bool>> {
+    pub fn guarded_entry(&self) -> Option<&Spanned<bool>> {
         self.entry.guarded.as_ref()
     }
 
@@ -65,12 +65,12 @@ impl Draft {
     }
 
     /// Whether it is an act step.
-    pub fn acts(&self) -> bool {
+    pub fn is_act(&self) -> bool {
         self.entry.act.is_some()
     }
 
     /// Whether it is known to be of a kind other than retrieve. False for a step whose kind was removed.
-    pub fn is_other_than_retrieve(&self) -> bool {
+    pub fn is_not_retrieve(&self) -> bool {
         self.entry.retrieve.is_none() && !self.entry.kinds().is_empty()
     }
 }
@@ -89,9 +89,10 @@ impl StepEntry {
     }
 
     /// All names in the step's own expressions and templates; those that are step ids become its inputs.
-    fn needs(&self) -> BTreeSet<String> {
+    fn input_names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        let mut expressions: Vec<&At<String>> = self.when.iter().chain(&self.compute).collect();
+        let mut expressions: Vec<&Spanned<String>> =
+            self.when.iter().chain(&self.compute).collect();
         expressions.extend(self.lookup.as_ref().map(|lookup| &lookup.value.key));
         expressions.extend(
             self.act
@@ -99,7 +100,7 @@ impl StepEntry {
                 .flat_map(|act| &act.value)
                 .filter_map(|rule| rule.value.condition.as_ref()),
         );
-        if let Some(At { value: retrieve, .. }) = &self.retrieve {
+        if let Some(Spanned { value: retrieve, .. }) = &self.retrieve {
             expressions.extend(&retrieve.entity);
             for (text, _) in phrasings(retrieve) {
                 if let Ok(template) = ParsedTemplate::new(&text.value) {
@@ -108,7 +109,7 @@ impl StepEntry {
             }
         }
         for expression in expressions {
-            if let Ok(parsed) = Parsed::new(&expression.value) {
+            if let Ok(parsed) = ParsedExpression::new(&expression.value) {
                 names.extend(parsed.names().into_iter().map(str::to_owned));
             }
         }
@@ -117,11 +118,11 @@ impl StepEntry {
     }
 
     /// All names in the expressions and templates of its guards, except the step's own id.
-    fn guards_names(&self) -> BTreeSet<String> {
+    fn guard_input_names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        for At { value: guard, .. } in self.guard.iter().flat_map(|guards| &guards.value) {
-            let named = |expression: &At<String>| -> Vec<String> {
-                let parsed = Parsed::new(&expression.value);
+        for Spanned { value: guard, .. } in self.guard.iter().flat_map(|guards| &guards.value) {
+            let named = |expression: &Spanned<String>| -> Vec<String> {
+                let parsed = ParsedExpression::new(&expression.value);
                 parsed.map_or_else(
                     |_| Vec::new(),
                     |p| p.names().into_iter().map(str::to_owned).collect(),
@@ -133,7 +134,9 @@ impl StepEntry {
             names.extend(guard.same_entity.iter().flat_map(named));
             let other = guard.agrees_with.as_ref().map(|other| other.value.clone());
             names.extend(other.filter(|name| *name != self.id.value));
-            for At { value: retry, .. } in guard.retry.iter().flat_map(|retries| &retries.value) {
+            for Spanned { value: retry, .. } in
+                guard.retry.iter().flat_map(|retries| &retries.value)
+            {
                 let several = retry.queries.iter().flat_map(|queries| &queries.value);
                 for text in retry.query.iter().chain(several.map(|query| &query.text)) {
                     if let Ok(template) = ParsedTemplate::new(&text.value) {
@@ -146,7 +149,7 @@ impl StepEntry {
     }
 
     /// The retrieve step that a read step searches again in a retry of one of its guards.
-    fn searches_again(&self) -> Option<&str> {
+    fn retried_search(&self) -> Option<&str> {
         let mut guards = self.guard.iter().flat_map(|guards| &guards.value);
         let retries = guards.any(|guard| guard.value.retry.is_some());
         self.read.as_ref().filter(|_| retries).map(|read| read.value.from.value.as_str())
@@ -154,50 +157,52 @@ impl StepEntry {
 }
 
 /// The phrasings of a query, with their weights as written.
-pub(super) fn phrasings(retrieve: &RetrieveEntry) -> Vec<(&At<String>, Option<&At<f64>>)> {
+pub(super) fn phrasings(
+    retrieve: &RetrieveEntry,
+) -> Vec<(&Spanned<String>, Option<&Spanned<f64>>)> {
     let single = retrieve.query.iter().map(|text| (text, None));
     let several = retrieve.queries.iter().flat_map(|queries| &queries.value);
     single.chain(several.map(|query| (&query.text, query.weight.as_ref()))).collect()
 }
 
 /// The names of all steps, the possible texts of earlier steps, and those of the step itself.
-struct Known<'a> {
-    names: &'a BTreeMap<String, Name>,
-    values: &'a StepValues,
+struct StepNameContext<'a> {
+    names: &'a BTreeMap<String, StepBinding>,
+    values: &'a StepTextValues,
     own: Option<&'a NameValues>,
 }
 
-impl Resolver<'_> {
+impl ScenarioResolver<'_> {
     /// Resolves all steps and returns them in topological order.
-    pub fn steps(&mut self, file: &File, world: &World) -> Vec<Draft> {
+    pub fn steps(&mut self, file: &ScenarioFile, world: &ScenarioData) -> Vec<StepDraft> {
         let entries = file.steps.as_deref().unwrap_or_default();
-        self.not_empty("steps", "step", file.steps.as_ref().map(Vec::is_empty));
-        self.distinct("step", entries.iter().map(|entry| &entry.value.id));
+        self.check_not_empty("steps", "step", file.steps.as_ref().map(Vec::is_empty));
+        self.check_distinct("step", entries.iter().map(|entry| &entry.value.id));
         for entry in entries {
-            self.identifier("step", &entry.value.id);
+            self.check_identifier("step", &entry.value.id);
         }
-        self.some_action(file);
+        self.check_has_action(file);
         let position = |name: &str| entries.iter().position(|e| e.value.id.value == name);
         let places = |names: BTreeSet<String>| -> BTreeSet<usize> {
             names.iter().filter_map(|name| position(name)).collect()
         };
         let needs: Vec<BTreeSet<usize>> =
-            entries.iter().map(|entry| places(entry.value.needs())).collect();
+            entries.iter().map(|entry| places(entry.value.input_names())).collect();
         let parents: Vec<Vec<usize>> = entries
             .iter()
             .zip(&needs)
             .map(|(entry, own)| {
                 let mut all = own.clone();
-                all.extend(places(entry.value.guards_names()));
+                all.extend(places(entry.value.guard_input_names()));
                 // A repeated search renders the query again, so it needs all inputs of the retrieve step.
-                let again = entry.value.searches_again().and_then(position);
+                let again = entry.value.retried_search().and_then(position);
                 all.extend(again.iter().flat_map(|&from| &needs[from]));
                 all.into_iter().collect()
             })
             .collect();
         let order = graph::narrow_order(&parents);
         for cycle in &order.cycles {
-            self.cycle(cycle.iter().map(|i| &entries[*i].value.id).collect());
+            self.report_cycle(cycle.iter().map(|i| &entries[*i].value.id).collect());
         }
         let mut new_index = vec![0; entries.len()];
         for (new, old) in order.sorted.iter().enumerate() {
@@ -205,37 +210,37 @@ impl Resolver<'_> {
         }
         // All ids are known from the start: in a cycle a step is used before it is resolved.
         let mut names = self.names_of_steps();
-        let mut values = StepValues::new();
-        let mut drafts: Vec<Draft> = Vec::new();
+        let mut values = StepTextValues::new();
+        let mut drafts: Vec<StepDraft> = Vec::new();
         for &old in &order.sorted {
-            let At { value: entry, span } = &entries[old];
-            let before = self.found.len();
+            let Spanned { value: entry, span } = &entries[old];
+            let before = self.mistakes.len();
             let own = self.step_values(entry, world, &values, &drafts);
-            let known = Known { names: &names, values: &values, own: own.as_ref() };
+            let known = StepNameContext { names: &names, values: &values, own: own.as_ref() };
             let step = self.step(entry, span, world, &known, &drafts);
             // A step with a mistake is not resolved, so that later steps report no consequences of it.
-            let mut step = step.filter(|_| self.found.len() == before);
+            let mut step = step.filter(|_| self.mistakes.len() == before);
             if let Some(step) = &mut step {
                 let renumbered = |of: &mut dyn Iterator<Item = &usize>| {
                     of.map(|p| new_index[*p]).collect::<BTreeSet<_>>().into_iter().collect()
                 };
                 // Dependencies were found by position in the file; a scenario numbers steps in topological order.
                 step.parents = renumbered(&mut parents[old].iter());
-                step.needs = renumbered(&mut needs[old].iter());
+                step.required_parents = renumbered(&mut needs[old].iter());
             }
             let name = match (entry.kinds().as_slice(), &step) {
-                ([("retrieve", _)], _) => Name::Passages,
-                ([("act", _)], _) => Name::Action,
+                ([("retrieve", _)], _) => StepBinding::Passages,
+                ([("act", _)], _) => StepBinding::Action,
                 // Without a known type, as for an expression that is always null, its uses are not checked.
-                (_, Some(Step { output: ty, .. })) => {
-                    Name::Output { step: new_index[old], ty: *ty }
+                (_, Some(PipelineStep { output: ty, .. })) => {
+                    StepBinding::Output { step: new_index[old], ty: *ty }
                 }
-                _ => Name::Unknown,
+                _ => StepBinding::Unknown,
             };
             names.insert(entry.id.value.clone(), name);
             let labels = self.labels(entry);
             values.extend(own.clone().map(|own| (entry.id.value.clone(), own)));
-            drafts.push(Draft {
+            drafts.push(StepDraft {
                 id: entry.id.clone(),
                 span: span.clone(),
                 entry: entry.clone(),
@@ -250,23 +255,24 @@ impl Resolver<'_> {
     /// The labels of an act step; `None` if a rule was removed, since its label is unknown.
     fn labels(&self, entry: &StepEntry) -> Option<BTreeSet<String>> {
         let rules = &entry.act.as_ref()?.value;
-        let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
-        let named = |step: &&Node| step.get("id").and_then(Node::text) == Some(&entry.id.value);
+        let steps = self.tree.get("steps").map_or(&[][..], |steps| steps.items());
+        let named =
+            |step: &&YamlNode| step.get("id").and_then(YamlNode::text) == Some(&entry.id.value);
         let written = steps.iter().find(named)?.get("act")?.items().len();
         (written == rules.len())
             .then(|| rules.iter().map(|rule| rule.value.action.value.clone()).collect())
     }
 
     /// The kind of name of each step as far as its keys show it, including steps that were removed.
-    fn names_of_steps(&self) -> BTreeMap<String, Name> {
-        let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
+    fn names_of_steps(&self) -> BTreeMap<String, StepBinding> {
+        let steps = self.tree.get("steps").map_or(&[][..], |steps| steps.items());
         let named = steps.iter().filter_map(|step| {
             let name = if step.get("retrieve").is_some() {
-                Name::Passages
+                StepBinding::Passages
             } else if step.get("act").is_some() {
-                Name::Action
+                StepBinding::Action
             } else {
-                Name::Unknown
+                StepBinding::Unknown
             };
             Some((step.get("id")?.text()?.to_owned(), name))
         });
@@ -274,25 +280,25 @@ impl Resolver<'_> {
     }
 
     /// Reports a pipeline without an act step.
-    fn some_action(&mut self, file: &File) {
-        let raw = self.raw.get("steps");
+    fn check_has_action(&mut self, file: &ScenarioFile) {
+        let raw = self.tree.get("steps");
         let acts = raw.is_some_and(|s| s.items().iter().any(|step| step.get("act").is_some()));
         let steps = file.steps.as_deref().unwrap_or_default();
-        let spoilt = raw.is_none_or(|s| self.spoilt(&s.span));
+        let spoilt = raw.is_none_or(|s| self.has_mistake_in(&s.span));
         if acts || steps.is_empty() || spoilt {
             return;
         }
-        let entries = self.raw.entries().iter();
+        let entries = self.tree.entries().iter();
         let key = entries.map(|(key, _)| key).find(|key| key.name == "steps");
         let span = key.map_or(0..0, |key| key.span.clone());
-        self.found.push(
+        self.mistakes.push(
             Diagnostic::new("no-action", span, "no step acts")
                 .label("add a step with `act`: knockon asks which action comes out at the end"),
         );
     }
 
     /// Reports steps that depend on each other in a cycle.
-    fn cycle(&mut self, ids: Vec<&At<String>>) {
+    fn report_cycle(&mut self, ids: Vec<&Spanned<String>>) {
         let Some(first) = ids.first() else {
             return;
         };
@@ -308,7 +314,7 @@ impl Resolver<'_> {
             let label = format!("`{}` needs the output of `{}`", pair[1].value, pair[0].value);
             diagnostic = diagnostic.also(pair[1].span.clone(), label);
         }
-        self.found.push(diagnostic);
+        self.mistakes.push(diagnostic);
     }
 
     /// Resolves one step; `None` if it has a mistake.
@@ -316,19 +322,23 @@ impl Resolver<'_> {
         &mut self,
         entry: &StepEntry,
         span: &Range<usize>,
-        world: &World,
-        known: &Known,
-        earlier: &[Draft],
-    ) -> Option<Step> {
-        let Known { names, values, own } = *known;
+        world: &ScenarioData,
+        known: &StepNameContext,
+        earlier: &[StepDraft],
+    ) -> Option<PipelineStep> {
+        let StepNameContext { names, values, own } = *known;
         let values = |name: &str| {
             let own = own.filter(|_| name == entry.id.value);
             own.or_else(|| values.get(name)).cloned().or_else(|| world.task_values(name))
         };
-        let scope =
-            Scope { task: world.fields.as_ref(), passage: false, steps: names, values: &values };
+        let scope = ExpressionScope {
+            task: world.fields.as_ref(),
+            passage: false,
+            steps: names,
+            values: &values,
+        };
         let kinds = entry.kinds();
-        if kinds.len() > 1 || (kinds.is_empty() && !self.spoilt(span)) {
+        if kinds.len() > 1 || (kinds.is_empty() && !self.has_mistake_in(span)) {
             let claimed: Vec<&str> = kinds.iter().map(|(kind, _)| *kind).collect();
             let message = match claimed.as_slice() {
                 [] => format!("the step `{}` does nothing", entry.id.value),
@@ -336,27 +346,29 @@ impl Resolver<'_> {
                     format!("the step `{}` is {} at once", entry.id.value, claimed.join(" and "))
                 }
             };
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("step-kind", entry.id.span.clone(), message)
                     .label("a step has exactly one of retrieve, read, lookup, compute, act"),
             );
         }
         if let (Some(hold), None) = (&entry.hold, &entry.act)
-            && !self.spoilt(span)
+            && !self.has_mistake_in(span)
         {
             let message = "`hold` belongs to an act step";
-            self.found.push(
+            self.mistakes.push(
                 Diagnostic::new("setting-unused", hold.span.clone(), message)
                     .label("it lists the actions that mean doing nothing"),
             );
         }
-        let when =
-            entry.when.as_ref().map(|when| self.expr(when, &scope, Some(("when", Type::YesNo))));
+        let when = entry
+            .when
+            .as_ref()
+            .map(|when| self.expr(when, &scope, Some(("when", ValueType::YesNo))));
         let (kind, output) = match kinds.as_slice() {
             [("retrieve", _)] => {
                 let retrieve =
                     self.retrieve(&entry.retrieve.as_ref()?.value, &entry.id, world, &scope);
-                (StepKind::Retrieve(retrieve?), None)
+                (PipelineStepKind::Retrieve(retrieve?), None)
             }
             [("read", _)] => {
                 let (kind, ty) =
@@ -370,7 +382,7 @@ impl Resolver<'_> {
             [("compute", _)] => {
                 let expr = self.expr(entry.compute.as_ref()?, &scope, None)?;
                 let ty = expr.ty()?;
-                (StepKind::Compute(expr), Some(ty))
+                (PipelineStepKind::Compute(expr), Some(ty))
             }
             [("act", _)] => {
                 let act = entry.act.as_ref()?;
@@ -382,17 +394,17 @@ impl Resolver<'_> {
             None => None,
             Some(when) => Some(when?),
         };
-        let guarded = Guarded { entry, at: earlier.len(), kind: &kind, output };
+        let guarded = GuardedStep { entry, index: earlier.len(), kind: &kind, output };
         let guards = self.guards(&guarded, &scope, earlier)?;
         let on_missing = match entry.on_missing {
-            None | Some(written::OnMissing::Stop) => OnMissing::Stop,
-            Some(written::OnMissing::Continue) => OnMissing::Continue,
+            None | Some(file::OnMissingEntry::Stop) => MissingInputPolicy::Stop,
+            Some(file::OnMissingEntry::Continue) => MissingInputPolicy::Continue,
         };
-        Some(Step {
+        Some(PipelineStep {
             id: entry.id.value.clone(),
             kind,
             parents: Vec::new(),
-            needs: Vec::new(),
+            required_parents: Vec::new(),
             when,
             on_missing,
             guards,

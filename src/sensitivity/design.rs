@@ -3,17 +3,17 @@
 use anyhow::ensure;
 
 /// The largest number of inputs of a design: its points need Sobol's sequence in twice as many dimensions.
-pub const MOST_INPUTS: usize = sobol_burley::NUM_DIMENSIONS as usize / 2;
+pub const MAX_INPUTS: usize = sobol_burley::NUM_DIMENSIONS as usize / 2;
 /// The largest number of base samples of a design.
-pub const MOST_SAMPLES: usize = 1 << 16;
+pub const MAX_SAMPLES: usize = 1 << 16;
 
 /// `count` independent draws of all inputs, evenly spread: Sobol points as in [`Design`]. Inputs beyond the number of
 /// dimensions of the sequence use further sequences with other scrambling seeds.
 ///
 /// # Errors
 /// If `count` exceeds [`MOST_SAMPLES`].
-pub fn points(count: usize, inputs: usize, seed: u64) -> anyhow::Result<Vec<Vec<f64>>> {
-    ensure!(count <= MOST_SAMPLES, "{count} points, not {MOST_SAMPLES} at most");
+pub fn sobol_points(count: usize, inputs: usize, seed: u64) -> anyhow::Result<Vec<Vec<f64>>> {
+    ensure!(count <= MAX_SAMPLES, "{count} points, not {MAX_SAMPLES} at most");
     let dimensions = sobol_burley::NUM_DIMENSIONS;
     let at = |point: usize, input: usize| {
         let (block, dimension) = (input as u32 / dimensions, input as u32 % dimensions);
@@ -32,22 +32,19 @@ pub fn points(count: usize, inputs: usize, seed: u64) -> anyhow::Result<Vec<Vec<
 /// two-dimensional projections", SIAM J. Sci. Comput. 30, 2008, with Owen's scrambling, so that each seed gives a
 /// different sample.
 #[derive(Clone, Debug)]
-pub struct Design {
+pub struct SaltelliDesign {
     samples: usize,
     inputs: usize,
     /// All points, in the order of [`Design::points`].
     points: Vec<Vec<f64>>,
 }
 
-impl Design {
+impl SaltelliDesign {
     /// # Errors
     /// If there is no input, there are fewer than two samples, or either exceeds [`MOST_INPUTS`] or [`MOST_SAMPLES`].
-    pub fn new(samples: usize, inputs: usize, seed: u64) -> anyhow::Result<Design> {
-        ensure!((1..=MOST_INPUTS).contains(&inputs), "{inputs} inputs, not 1 to {MOST_INPUTS}");
-        ensure!(
-            (2..=MOST_SAMPLES).contains(&samples),
-            "{samples} samples, not 2 to {MOST_SAMPLES}"
-        );
+    pub fn new(samples: usize, inputs: usize, seed: u64) -> anyhow::Result<SaltelliDesign> {
+        ensure!((1..=MAX_INPUTS).contains(&inputs), "{inputs} inputs, not 1 to {MAX_INPUTS}");
+        ensure!((2..=MAX_SAMPLES).contains(&samples), "{samples} samples, not 2 to {MAX_SAMPLES}");
         let seed = (seed ^ (seed >> 32)) as u32;
         let row = |sample: usize, first: usize| -> Vec<f64> {
             let at = |d| f64::from(sobol_burley::sample(sample as u32, d as u32, seed));
@@ -63,7 +60,7 @@ impl Design {
                 mixed
             }));
         }
-        Ok(Design { samples, inputs, points })
+        Ok(SaltelliDesign { samples, inputs, points })
     }
 
     /// The points: A, then B, then for each input A with that column from B; each point has a value for every input.
@@ -72,7 +69,7 @@ impl Design {
     }
 
     /// The number of points, at the beginning, that are independent draws of all inputs.
-    pub fn independent(&self) -> usize {
+    pub fn independent_points(&self) -> usize {
         2 * self.samples
     }
 

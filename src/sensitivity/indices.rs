@@ -4,7 +4,7 @@ use anyhow::ensure;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::stats::{self, Interval};
+use crate::stats::{self, ConfidenceInterval};
 
 /// Number of bootstrap samples for the intervals.
 pub const RESAMPLES: u32 = 1_000;
@@ -13,12 +13,12 @@ const ROUNDING: f64 = 1e-12;
 
 /// The share of an answer's variance that is due to one input.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Index {
+pub struct SobolIndex {
     /// First-order index: the share by which the variance would shrink on average if this input were known.
-    pub first: Interval,
+    pub first: ConfidenceInterval,
     /// Total index, including interactions: the share of the variance that would remain if all other inputs were
     /// known.
-    pub total: Interval,
+    pub total: ConfidenceInterval,
 }
 
 /// The indices of each input, from the answers at the points of a [`super::Design`] with this number of samples;
@@ -31,12 +31,12 @@ pub struct Index {
 ///
 /// # Errors
 /// If the number of answers does not match a design, an answer is not finite, or the level is outside 0 to 1.
-pub fn indices(
+pub fn sobol_indices(
     answers: &[f64],
     samples: usize,
     level: f64,
     seed: u64,
-) -> anyhow::Result<Option<Vec<Index>>> {
+) -> anyhow::Result<Option<Vec<SobolIndex>>> {
     ensure!(
         samples > 1 && answers.len().is_multiple_of(samples) && answers.len() > 2 * samples,
         "{} answers are no design of {samples} samples",
@@ -46,14 +46,15 @@ pub fn indices(
     // The first-order estimator depends on the origin of the answers; centring them reduces its error.
     let mean = answers.iter().sum::<f64>() / answers.len() as f64;
     let centred: Vec<f64> = answers.iter().map(|answer| answer - mean).collect();
-    let answers = Answers { columns: centred.chunks_exact(samples).collect() };
+    let answers = DesignAnswers { columns: centred.chunks_exact(samples).collect() };
     let all: Vec<usize> = (0..samples).collect();
     let size = mean.abs().max(centred.iter().fold(0.0, |most, a| a.abs().max(most)));
     if answers.variance(&all).sqrt() <= ROUNDING * size {
         return Ok(None);
     }
     let inputs = answers.columns.len() - 2;
-    let estimates: Vec<[f64; 2]> = (0..inputs).map(|input| answers.shares(input, &all)).collect();
+    let estimates: Vec<[f64; 2]> =
+        (0..inputs).map(|input| answers.index_estimates(input, &all)).collect();
     // By input and index: the count, sum and sum of squares of the deviations from the estimate.
     let mut off = vec![[[0.0; 3]; 2]; inputs];
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -63,7 +64,7 @@ pub fn indices(
             continue; // the same sample drawn every time
         }
         for (input, off) in off.iter_mut().enumerate() {
-            let shares = answers.shares(input, &drawn);
+            let shares = answers.index_estimates(input, &drawn);
             for ((sums, share), estimate) in off.iter_mut().zip(shares).zip(estimates[input]) {
                 let by = share - estimate;
                 *sums = [sums[0] + 1.0, sums[1] + by, sums[2] + by * by];
@@ -75,18 +76,22 @@ pub fn indices(
         stats::normal(estimate, variance.max(0.0), level)
     };
     let index = |(estimate, off): (&[f64; 2], &[[f64; 3]; 2])| {
-        Ok(Index { first: interval(estimate[0], off[0])?, total: interval(estimate[1], off[1])? })
+        Ok(SobolIndex {
+            first: interval(estimate[0], off[0])?,
+            total: interval(estimate[1], off[1])?,
+        })
     };
-    let indices = estimates.iter().zip(&off).map(index).collect::<anyhow::Result<Vec<Index>>>()?;
+    let indices =
+        estimates.iter().zip(&off).map(index).collect::<anyhow::Result<Vec<SobolIndex>>>()?;
     Ok(Some(indices))
 }
 
 /// Answers minus their mean: A, B, and A with each input's column from B.
-struct Answers<'a> {
+struct DesignAnswers<'a> {
     columns: Vec<&'a [f64]>,
 }
 
-impl Answers<'_> {
+impl DesignAnswers<'_> {
     /// The variance of the independent samples (A and B) among those drawn.
     fn variance(&self, drawn: &[usize]) -> f64 {
         let independent = || self.columns[..2].iter().flat_map(|c| drawn.iter().map(|&at| c[at]));
@@ -96,7 +101,7 @@ impl Answers<'_> {
     }
 
     /// The first-order and the total index of an input.
-    fn shares(&self, input: usize, drawn: &[usize]) -> [f64; 2] {
+    fn index_estimates(&self, input: usize, drawn: &[usize]) -> [f64; 2] {
         let (a, b, mixed) = (self.columns[0], self.columns[1], self.columns[2 + input]);
         let count = drawn.len() as f64;
         let variance = self.variance(drawn);

@@ -6,5 +6,5 @@
 mod design;
 mod indices;
 
-pub use design::{Design, MOST_INPUTS, MOST_SAMPLES, points};
-pub use indices::{Index, RESAMPLES, indices};
+pub use design::{MAX_INPUTS, MAX_SAMPLES, SaltelliDesign, sobol_points};
+pub use indices::{RESAMPLES, SobolIndex, sobol_indices};

@@ -8,43 +8,43 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use crate::compile::search::{RetrieverSource, Searches};
+use crate::compile::search_cache::{RetrieverSource, SearchCache};
 use crate::expr::CorpusIndex;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::retrieve::Retriever;
-use crate::scenario::{self, Diagnostics, EmbedderDecl, Scenario};
+use crate::scenario::{self, Diagnostics, EmbedderDeclaration, Scenario};
 use crate::world::Corpus;
 
-mod cut_texts;
-mod names;
+mod name_lookup;
 mod retrievers;
 pub mod right_queries;
 pub(crate) mod run_file_answers;
+mod truncation;
 
-pub use names::UnknownName;
-use retrievers::Retrievers;
+pub use name_lookup::UnknownName;
+use retrievers::SessionRetrievers;
 
 /// The scenario of a session, owned or borrowed.
 #[derive(Clone)]
-enum Held<'a> {
+enum SessionScenario<'a> {
     Borrowed(&'a Scenario),
     Owned(Arc<Scenario>),
 }
 
-impl Deref for Held<'_> {
+impl Deref for SessionScenario<'_> {
     type Target = Scenario;
 
     fn deref(&self) -> &Scenario {
         match self {
-            Held::Borrowed(scenario) => scenario,
-            Held::Owned(scenario) => scenario,
+            SessionScenario::Borrowed(scenario) => scenario,
+            SessionScenario::Owned(scenario) => scenario,
         }
     }
 }
 
 /// Opens the caller's own retrievers; `None` for an embedder that is to be opened as the scenario declares it.
-type OwnRetrievers<'a> =
-    dyn Fn(&EmbedderDecl, &Corpus) -> anyhow::Result<Option<Box<dyn Retriever>>> + 'a;
+type CustomRetrieverFn<'a> =
+    dyn Fn(&EmbedderDeclaration, &Corpus) -> anyhow::Result<Option<Box<dyn Retriever>>> + 'a;
 
 /// A scenario with its models and indices, each opened when it is first needed and then cached.
 ///
@@ -58,9 +58,9 @@ type OwnRetrievers<'a> =
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 pub struct Session<'a> {
-    scenario: Held<'a>,
-    retrievers: Retrievers<'a>,
-    own: Option<Box<OwnRetrievers<'a>>>,
+    scenario: SessionScenario<'a>,
+    retrievers: SessionRetrievers<'a>,
+    custom_retrievers: Option<Box<CustomRetrieverFn<'a>>>,
     indices: OnceCell<Vec<CorpusIndex>>,
     progress: &'a dyn ProgressListener,
 }
@@ -76,17 +76,23 @@ impl<'a> Session<'a> {
 
     /// A session that owns its scenario.
     pub fn owning(scenario: Scenario) -> Session<'static> {
-        Session::new(Held::Owned(Arc::new(scenario)))
+        Session::new(SessionScenario::Owned(Arc::new(scenario)))
     }
 
     /// A session over a borrowed scenario.
     pub fn over(scenario: &'a Scenario) -> Session<'a> {
-        Session::new(Held::Borrowed(scenario))
+        Session::new(SessionScenario::Borrowed(scenario))
     }
 
-    fn new(scenario: Held<'a>) -> Session<'a> {
-        let retrievers = Retrievers::new(scenario.clone(), &NoProgress, None);
-        Session { scenario, retrievers, own: None, indices: OnceCell::new(), progress: &NoProgress }
+    fn new(scenario: SessionScenario<'a>) -> Session<'a> {
+        let retrievers = SessionRetrievers::new(scenario.clone(), &NoProgress, None);
+        Session {
+            scenario,
+            retrievers,
+            custom_retrievers: None,
+            indices: OnceCell::new(),
+            progress: &NoProgress,
+        }
     }
 
     /// Reports progress to `listener`, which may also cancel the work.
@@ -111,9 +117,9 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn with_retrievers(
         mut self,
-        open: impl Fn(&EmbedderDecl, &Corpus) -> anyhow::Result<Option<Box<dyn Retriever>>> + 'a,
+        open: impl Fn(&EmbedderDeclaration, &Corpus) -> anyhow::Result<Option<Box<dyn Retriever>>> + 'a,
     ) -> Session<'a> {
-        self.own = Some(Box::new(open));
+        self.custom_retrievers = Some(Box::new(open));
         self
     }
 
@@ -122,16 +128,23 @@ impl<'a> Session<'a> {
     /// # Errors
     /// An unknown task, and a scenario that the session does not own or that is in use.
     pub fn keep_tasks<S: AsRef<str>>(self, ids: &[S]) -> anyhow::Result<Session<'a>> {
-        let Session { mut scenario, retrievers, own, progress, .. } = self;
+        let Session { mut scenario, retrievers, custom_retrievers: own, progress, .. } = self;
         let (loaded, cache) = retrievers.into_loaded();
-        let Held::Owned(held) = &mut scenario else {
+        let SessionScenario::Owned(held) = &mut scenario else {
             bail!("only a session that keeps its scenario can leave tasks out");
         };
         // The retrievers shared the scenario until `into_loaded`, so the session is its only owner here.
         let held = Arc::get_mut(held).context("the scenario of the session is in use")?;
         held.keep_tasks(ids)?;
-        let retrievers = Retrievers::new(scenario.clone(), progress, cache).with_loaded(loaded);
-        Ok(Session { scenario, retrievers, own, indices: OnceCell::new(), progress })
+        let retrievers =
+            SessionRetrievers::new(scenario.clone(), progress, cache).with_loaded(loaded);
+        Ok(Session {
+            scenario,
+            retrievers,
+            custom_retrievers: own,
+            indices: OnceCell::new(),
+            progress,
+        })
     }
 
     /// The scenario of the session.
@@ -152,16 +165,16 @@ impl<'a> Session<'a> {
 
     /// Searches that return `depth` passages each, unless more are requested.
     #[doc(hidden)]
-    pub fn searches(&self, depth: usize) -> Searches<'_> {
-        Searches::new(self, self.progress, depth)
+    pub fn searches(&self, depth: usize) -> SearchCache<'_> {
+        SearchCache::new(self, self.progress, depth)
     }
 
     /// Opens what an embedder itself needs, without querying it.
     ///
     /// # Errors
     /// As [`Retrievers::ready`].
-    pub(crate) fn ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
-        self.retrievers.ready(embedder, corpus)
+    pub(crate) fn check_ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
+        self.retrievers.check_ready(embedder, corpus)
     }
 
     /// Notes for the user on how queries were answered so far.
@@ -181,7 +194,10 @@ impl<'a> Session<'a> {
     /// A model or a service that cannot be opened, a cache that cannot be written.
     pub fn retriever(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
         let declared = &self.scenario.embedders[embedder];
-        let own = self.own.as_ref().map(|own| own(declared, &self.scenario.corpora[corpus]));
+        let own = self
+            .custom_retrievers
+            .as_ref()
+            .map(|own| own(declared, &self.scenario.corpora[corpus]));
         match own.transpose()?.flatten() {
             Some(own) => Ok(own),
             None => self.retrievers.open(embedder, corpus),

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::expr::CorpusIndex;
-use crate::scenario::{Arm, Scenario, StepKind};
+use crate::scenario::{PipelineStepKind, Scenario, ScenarioArm};
 use crate::step::oracle;
 
 /// One phrasing of what a task asks at a step.
@@ -25,13 +25,13 @@ pub struct RightQuery {
 
 impl RightQuery {
     /// `TASK.STEP`, the same for all phrasings.
-    pub fn name(&self, scenario: &Scenario) -> String {
+    pub fn query_id(&self, scenario: &Scenario) -> String {
         format!("{}.{}", scenario.tasks.tasks[self.task].id, scenario.steps[self.step].id)
     }
 
     /// `TASK.STEP.N` where there are several phrasings.
-    pub fn full_name(&self, scenario: &Scenario) -> String {
-        let name = self.name(scenario);
+    pub fn phrasing_id(&self, scenario: &Scenario) -> String {
+        let name = self.query_id(scenario);
         self.number.map_or(name.clone(), |number| format!("{name}.{number}"))
     }
 }
@@ -44,15 +44,17 @@ impl RightQuery {
 pub fn right_queries(
     scenario: &Scenario,
     indices: &[CorpusIndex],
-    arm: &Arm,
+    arm: &ScenarioArm,
 ) -> anyhow::Result<Vec<RightQuery>> {
     let of_task = |task: usize| -> anyhow::Result<Vec<RightQuery>> {
         let case = &scenario.tasks.tasks[task];
         let oracle = oracle::run(scenario, arm, indices, case)?;
         let mut queries = Vec::new();
         for (step, of) in scenario.steps.iter().enumerate() {
-            let StepKind::Retrieve(retrieve) = &of.kind else { continue };
-            let Some(asked) = oracle::asked(scenario, &oracle, case, step) else { continue };
+            let PipelineStepKind::Retrieve(retrieve) = &of.kind else { continue };
+            let Some(asked) = oracle::oracle_queries(scenario, &oracle, case, step) else {
+                continue;
+            };
             let several = asked.queries.len() > 1;
             queries.extend((1..).zip(asked.queries).map(|(number, text)| RightQuery {
                 task,

@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::ensure;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-use super::paired::Difference;
-use super::{Interval, check_level, t_quantile};
+use super::paired::MeanDifference;
+use super::{ConfidenceInterval, check_level, t_quantile};
 
 /// An area, with the contribution of each case and each control (the placement values).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Auc {
+pub struct AreaUnderRoc {
     pub area: f64,
     /// By case: the share of controls that score below it.
     cases: Vec<f64>,
@@ -27,12 +27,12 @@ pub struct Auc {
     clusters: Option<(Vec<usize>, Vec<usize>)>,
 }
 
-impl Auc {
+impl AreaUnderRoc {
     /// The area for the scores of cases and of controls.
     ///
     /// # Errors
     /// If there are fewer than two of either, or a score is NaN.
-    pub fn new(cases: &[f64], controls: &[f64]) -> anyhow::Result<Auc> {
+    pub fn new(cases: &[f64], controls: &[f64]) -> anyhow::Result<AreaUnderRoc> {
         ensure!(cases.len() > 1 && controls.len() > 1, "an area needs two cases and two controls");
         ensure!(
             cases.iter().chain(controls).all(|score| !score.is_nan()),
@@ -53,21 +53,24 @@ impl Auc {
         let by_case: Vec<f64> = cases.iter().map(|s| below(&control_order, *s)).collect();
         let by_control: Vec<f64> = controls.iter().map(|s| 1.0 - below(&case_order, *s)).collect();
         let area = by_case.iter().sum::<f64>() / by_case.len() as f64;
-        Ok(Auc { area, cases: by_case, controls: by_control, clusters: None })
+        Ok(AreaUnderRoc { area, cases: by_case, controls: by_control, clusters: None })
     }
 
     /// The area for scores with the cluster of each; a cluster may contain both cases and controls.
     ///
     /// # Errors
     /// As [`Auc::new`].
-    pub fn clustered(cases: &[(f64, usize)], controls: &[(f64, usize)]) -> anyhow::Result<Auc> {
+    pub fn clustered(
+        cases: &[(f64, usize)],
+        controls: &[(f64, usize)],
+    ) -> anyhow::Result<AreaUnderRoc> {
         let scores = |of: &[(f64, usize)]| of.iter().map(|(score, _)| *score).collect::<Vec<f64>>();
         // Numbered in ascending order, so that areas over the same clusters get the same numbers.
         let known: BTreeSet<usize> = cases.iter().chain(controls).map(|(_, c)| *c).collect();
         let numbers: BTreeMap<usize, usize> = known.into_iter().zip(0..).collect();
         let number = |of: &[(f64, usize)]| of.iter().map(|(_, c)| numbers[c]).collect::<Vec<_>>();
         let clusters = Some((number(cases), number(controls)));
-        Ok(Auc { clusters, ..Auc::new(&scores(cases), &scores(controls))? })
+        Ok(AreaUnderRoc { clusters, ..AreaUnderRoc::new(&scores(cases), &scores(controls))? })
     }
 
     /// The number of clusters, or of cases and controls if each is its own cluster.
@@ -87,19 +90,27 @@ impl Auc {
     ///
     /// # Errors
     /// If the level is outside 0 to 1.
-    pub fn interval(&self, level: f64) -> anyhow::Result<Interval> {
-        let interval = self.around(self.area, covariance(self, self), level)?;
+    pub fn interval(&self, level: f64) -> anyhow::Result<ConfidenceInterval> {
+        let interval = self.interval_around(self.area, covariance(self, self), level)?;
         if !interval.is_bounded() {
             return Ok(interval);
         }
-        Ok(Interval { low: interval.low.max(0.0), high: interval.high.min(1.0), ..interval })
+        Ok(ConfidenceInterval {
+            low: interval.low.max(0.0),
+            high: interval.high.min(1.0),
+            ..interval
+        })
     }
 
     /// The difference between this area and `baseline`, which must have the same cases and controls.
     ///
     /// # Errors
     /// If the numbers of cases or controls or their clusters differ, or the level is outside 0 to 1.
-    pub fn above(&self, baseline: &Auc, level: f64) -> anyhow::Result<Difference> {
+    pub fn difference_from(
+        &self,
+        baseline: &AreaUnderRoc,
+        level: f64,
+    ) -> anyhow::Result<MeanDifference> {
         ensure!(
             self.cases.len() == baseline.cases.len()
                 && self.controls.len() == baseline.controls.len()
@@ -111,16 +122,21 @@ impl Auc {
         // Rounding can make the variance of two nearly equal areas negative.
         let variance = variance.max(0.0);
         let difference = self.area - baseline.area;
-        let interval = self.around(difference, variance, level)?;
+        let interval = self.interval_around(difference, variance, level)?;
         let p = match (difference == 0.0 || self.clusters() == 1, variance > 0.0) {
             (true, _) => 1.0,
-            (false, true) => self.beyond(difference.abs() / variance.sqrt())?,
+            (false, true) => self.two_sided_p(difference.abs() / variance.sqrt())?,
             (false, false) => 0.0,
         };
-        Ok(Difference { interval, p })
+        Ok(MeanDifference { interval, p })
     }
 
-    fn around(&self, estimate: f64, variance: f64, level: f64) -> anyhow::Result<Interval> {
+    fn interval_around(
+        &self,
+        estimate: f64,
+        variance: f64,
+        level: f64,
+    ) -> anyhow::Result<ConfidenceInterval> {
         check_level(level)?;
         let quantile = match &self.clusters {
             None => Normal::standard().inverse_cdf(0.5 + level / 2.0),
@@ -128,11 +144,11 @@ impl Auc {
             Some(_) => t_quantile(level, self.clusters() - 1)?,
         };
         let half = if quantile.is_finite() { quantile * variance.sqrt() } else { quantile };
-        Ok(Interval { estimate, low: estimate - half, high: estimate + half })
+        Ok(ConfidenceInterval { estimate, low: estimate - half, high: estimate + half })
     }
 
     /// The two-sided tail probability of a statistic of this absolute value.
-    fn beyond(&self, size: f64) -> anyhow::Result<f64> {
+    fn two_sided_p(&self, size: f64) -> anyhow::Result<f64> {
         Ok(2.0
             * match &self.clusters {
                 None => Normal::standard().sf(size),
@@ -142,7 +158,10 @@ impl Auc {
 }
 
 /// The contribution of each cluster to an area: the deviations of its cases and controls from the average.
-fn parts(of: &Auc, (cases, controls): &(Vec<usize>, Vec<usize>)) -> Vec<f64> {
+fn cluster_contributions(
+    of: &AreaUnderRoc,
+    (cases, controls): &(Vec<usize>, Vec<usize>),
+) -> Vec<f64> {
     let mut parts = vec![0.0; of.clusters()];
     for (values, clusters) in [(&of.cases, cases), (&of.controls, controls)] {
         for (value, &cluster) in values.iter().zip(clusters) {
@@ -152,10 +171,13 @@ fn parts(of: &Auc, (cases, controls): &(Vec<usize>, Vec<usize>)) -> Vec<f64> {
     parts
 }
 
-fn covariance(a: &Auc, b: &Auc) -> f64 {
+fn covariance(a: &AreaUnderRoc, b: &AreaUnderRoc) -> f64 {
     if let (Some(of_a), Some(of_b)) = (&a.clusters, &b.clusters) {
         let count = a.clusters() as f64;
-        let products = parts(a, of_a).into_iter().zip(parts(b, of_b)).map(|(x, y)| x * y);
+        let products = cluster_contributions(a, of_a)
+            .into_iter()
+            .zip(cluster_contributions(b, of_b))
+            .map(|(x, y)| x * y);
         return count / (count - 1.0).max(1.0) * products.sum::<f64>();
     }
     let part = |x: &[f64], y: &[f64]| {

@@ -15,7 +15,7 @@ pub const SAMPLES: u32 = 2_000;
 ///
 /// # Errors
 /// If there is no arm, arms have different lengths, or no weight is above zero.
-pub fn lowest(
+pub fn share_lowest(
     values: &[Vec<f64>],
     weights: &[f64],
     clusters: &[usize],
@@ -37,7 +37,7 @@ pub fn lowest(
     let mut best = vec![0.0; values.len()];
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for _ in 0..SAMPLES {
-        let means = sample(&sums, values.len(), &mut rng);
+        let means = resampled_means(&sums, values.len(), &mut rng);
         let least = means.iter().copied().fold(f64::INFINITY, f64::min);
         // Means that differ only by rounding count as tied.
         let tied = |mean: f64| mean - least <= 1e-12 * least.abs().max(1e-12);
@@ -50,7 +50,7 @@ pub fn lowest(
 }
 
 /// The arms' weighted means over a bootstrap sample of as many clusters as there are.
-fn sample(sums: &[(f64, Vec<f64>)], arms: usize, rng: &mut impl Rng) -> Vec<f64> {
+fn resampled_means(sums: &[(f64, Vec<f64>)], arms: usize, rng: &mut impl Rng) -> Vec<f64> {
     let (mut weight, mut means) = (0.0, vec![0.0; arms]);
     for _ in 0..sums.len() {
         let (of, parts) = &sums[rng.random_range(0..sums.len())];
@@ -71,16 +71,16 @@ mod tests {
         let noise: Vec<f64> = (0..100).map(|i| if i % 2 == 0 { 1.1 } else { -0.9 }).collect();
         let arms = vec![vec![0.0; 100], noise];
         let clusters: Vec<usize> = (0..100).collect();
-        let best = lowest(&arms, &[1.0; 100], &clusters, 1).unwrap();
+        let best = share_lowest(&arms, &[1.0; 100], &clusters, 1).unwrap();
         assert!((best.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         // P(Z > -1) = .841; the tolerance allows for the coarse steps of the binomial distribution.
         assert!((best[0] - 0.841).abs() < 0.05, "{best:?}");
     }
 
     #[test]
-    fn arms_that_are_alike_share() {
+    fn equal_arms_share_the_wins() {
         let arms = vec![vec![0.1, 0.7], vec![0.1, 0.7], vec![0.9, 0.9]];
-        let best = lowest(&arms, &[1.0, 2.0], &[0, 1], 1).unwrap();
+        let best = share_lowest(&arms, &[1.0, 2.0], &[0, 1], 1).unwrap();
         assert!((best[0] - 0.5).abs() < 1e-9 && (best[1] - 0.5).abs() < 1e-9, "{best:?}");
     }
 }

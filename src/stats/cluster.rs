@@ -7,21 +7,21 @@ use std::collections::BTreeMap;
 
 use anyhow::ensure;
 
-use super::skewness::Skewness;
-use super::{Interval, check_level, t_quantile};
+use super::skewness::SkewnessCorrection;
+use super::{ConfidenceInterval, check_level, t_quantile};
 
 /// A variance at or below this share of the squared values is treated as rounding error: means are exact to about
 /// 1e-16.
-const NO_VARIANCE: f64 = 1e-28;
+const VARIANCE_ROUNDING: f64 = 1e-28;
 
 /// A sample of skewed values understates their skewness, because the far tail is usually not sampled; by how much
 /// depends on the population. With this factor intervals cover lognormal means (sigma 1 and 1.3) in 93 of 100 samples
 /// of 20 clusters or more: docs/src/statistics.md.
-const TAIL_NOT_SEEN: f64 = 1.1;
+const SKEWNESS_INFLATION: f64 = 1.1;
 
 /// One observed value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Observation {
+pub struct ClusterObservation {
     /// For [`rate`] from 0 to 1: whether the event happened, or its probability. Any finite value for [`mean`].
     pub value: f64,
     /// The weight of the observation; 0 excludes it.
@@ -47,23 +47,27 @@ pub struct Observation {
 /// # Errors
 /// If a value is outside 0 to 1, a weight is negative or not finite, no weight is above zero, or `level` is not
 /// between 0 and 1.
-pub fn rate(observations: &[Observation], level: f64) -> anyhow::Result<Interval> {
+pub fn rate(observations: &[ClusterObservation], level: f64) -> anyhow::Result<ConfidenceInterval> {
     check_level(level)?;
-    for &Observation { value, .. } in observations {
+    for &ClusterObservation { value, .. } in observations {
         ensure!((0.0..=1.0).contains(&value), "a rate is made of values from 0 to 1, not {value}");
     }
-    let moments = Moments::of(observations)?;
+    let moments = ClusterMoments::of_observations(observations)?;
     // Rounding can push the mean of equal values past 1.
-    let moments = Moments { mean: moments.mean.clamp(0.0, 1.0), ..moments };
-    let Moments { mean: p, variance, clusters, .. } = moments;
+    let moments = ClusterMoments { mean: moments.mean.clamp(0.0, 1.0), ..moments };
+    let ClusterMoments { mean: p, variance, clusters, .. } = moments;
     if clusters == 1 {
-        return Ok(Interval { estimate: p, low: 0.0, high: 1.0 });
+        return Ok(ConfidenceInterval { estimate: p, low: 0.0, high: 1.0 });
     }
     let (low, high) = match variance > 0.0 {
         true => wilson(p, p * (1.0 - p) / variance, t_quantile(level, clusters - 1)?),
         false => (p, p),
     };
-    Ok(Interval { estimate: p, low, high }.with(unlike_clusters(&moments, level, (0.0, 1.0))))
+    Ok(ConfidenceInterval { estimate: p, low, high }.extended_to(unsampled_bounds(
+        &moments,
+        level,
+        (0.0, 1.0),
+    )))
 }
 
 /// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom, extended
@@ -75,23 +79,27 @@ pub fn rate(observations: &[Observation], level: f64) -> anyhow::Result<Interval
 /// # Errors
 /// As [`rate`], except that values need only be finite.
 pub fn mean(
-    observations: &[Observation],
+    observations: &[ClusterObservation],
     level: f64,
     range: Option<(f64, f64)>,
-) -> anyhow::Result<Interval> {
+) -> anyhow::Result<ConfidenceInterval> {
     check_level(level)?;
-    for &Observation { value, .. } in observations {
+    for &ClusterObservation { value, .. } in observations {
         ensure!(value.is_finite(), "a mean is made of finite values, not {value}");
     }
-    let moments = Moments::of(observations)?;
-    let Moments { mean, variance, clusters, .. } = moments;
+    let moments = ClusterMoments::of_observations(observations)?;
+    let ClusterMoments { mean, variance, clusters, .. } = moments;
     if clusters == 1 || (variance == 0.0 && range.is_none()) {
-        return Ok(Interval { estimate: mean, low: f64::NEG_INFINITY, high: f64::INFINITY });
+        return Ok(ConfidenceInterval {
+            estimate: mean,
+            low: f64::NEG_INFINITY,
+            high: f64::INFINITY,
+        });
     }
     let (low, high) = moments.interval(t_quantile(level, clusters - 1)?);
-    let interval = Interval { estimate: mean, low, high };
+    let interval = ConfidenceInterval { estimate: mean, low, high };
     Ok(match range {
-        Some(range) => interval.with(unlike_clusters(&moments, level, range)),
+        Some(range) => interval.extended_to(unsampled_bounds(&moments, level, range)),
         None => interval,
     })
 }
@@ -104,7 +112,7 @@ pub fn mean(
 /// This applies in full if the sampled clusters are all alike. If they vary, extreme ones may already be in the
 /// sample: the observed spread equals that of a certain number of clusters at the ends of the range, and the
 /// probability that none of these would have been sampled is exp(-number) (Poisson). The share u is multiplied by it.
-fn unlike_clusters(of: &Moments, level: f64, range: (f64, f64)) -> (f64, f64) {
+fn unsampled_bounds(of: &ClusterMoments, level: f64, range: (f64, f64)) -> (f64, f64) {
     let (below, above) = ((of.mean - range.0).max(0.0), (range.1 - of.mean).max(0.0));
     let clusters = of.clusters as f64;
     let extreme = match below * above > 0.0 {
@@ -115,10 +123,10 @@ fn unlike_clusters(of: &Moments, level: f64, range: (f64, f64)) -> (f64, f64) {
     (of.mean - unlike * below, of.mean + unlike * above)
 }
 
-impl Interval {
+impl ConfidenceInterval {
     /// The smallest interval that contains both.
-    fn with(self, (low, high): (f64, f64)) -> Interval {
-        Interval { low: self.low.min(low), high: self.high.max(high), ..self }
+    fn extended_to(self, (low, high): (f64, f64)) -> ConfidenceInterval {
+        ConfidenceInterval { low: self.low.min(low), high: self.high.max(high), ..self }
     }
 }
 
@@ -135,31 +143,31 @@ fn wilson(p: f64, n: f64, quantile: f64) -> (f64, f64) {
 
 /// A weighted mean, with the variance and the skewness of its estimate over clusters.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moments {
+pub(super) struct ClusterMoments {
     pub mean: f64,
     /// By linearisation. 0 with a single cluster, or if it is only rounding error.
     pub variance: f64,
-    pub skewness: Skewness,
+    pub skewness: SkewnessCorrection,
     pub clusters: usize,
 }
 
-impl Moments {
+impl ClusterMoments {
     /// Observations without weight are excluded. Fails on invalid weights, and if no weight is above zero.
-    pub fn of(observations: &[Observation]) -> anyhow::Result<Moments> {
+    pub fn of_observations(observations: &[ClusterObservation]) -> anyhow::Result<ClusterMoments> {
         let cases = observations.iter().map(|o| (o.value, o.weight, o.cluster));
-        Ok(Moments::of_totals(&totals(cases)?))
+        Ok(ClusterMoments::of_totals(&cluster_totals(cases)?))
     }
 
     /// The interval for this (negative) quantile of Student's t, extended to the one corrected for skewness.
     fn interval(&self, t: f64) -> (f64, f64) {
         let error = self.variance.sqrt();
-        let (low, high) = (self.skewness.skewed(t), self.skewness.skewed(-t));
+        let (low, high) = (self.skewness.to_skewed(t), self.skewness.to_skewed(-t));
         (self.mean - error * low.max(t), self.mean - error * high.min(-t))
     }
 
     /// The moments from each cluster's sum of weight times value, and its weight.
-    pub fn of_totals(totals: &[(f64, f64)]) -> Moments {
-        let (sum, weight) = add(totals);
+    pub fn of_totals(totals: &[(f64, f64)]) -> ClusterMoments {
+        let (sum, weight) = sum_totals(totals);
         let mean = sum / weight;
         let (mut squares, mut cubes, mut size) = (0.0, 0.0, 0.0f64);
         for (sum, of) in totals {
@@ -170,17 +178,17 @@ impl Moments {
         }
         let clusters = totals.len();
         let variance = clusters as f64 / (clusters.max(2) - 1) as f64 * squares;
-        let varies = clusters > 1 && variance > NO_VARIANCE * size.powi(2);
+        let varies = clusters > 1 && variance > VARIANCE_ROUNDING * size.powi(2);
         let n = clusters as f64;
         // The adjusted skewness of Joanes and Gill, The Statistician 47, 1998, since small samples understate
         // skewness.
         let adjusted = if clusters > 2 { (n * (n - 1.0)).sqrt() / (n - 2.0) } else { 0.0 };
-        Moments {
+        ClusterMoments {
             mean,
             variance: if varies { variance } else { 0.0 },
-            skewness: Skewness {
+            skewness: SkewnessCorrection {
                 a: match varies {
-                    true => TAIL_NOT_SEEN * adjusted * cubes / squares.powf(1.5),
+                    true => SKEWNESS_INFLATION * adjusted * cubes / squares.powf(1.5),
                     false => 0.0,
                 },
             },
@@ -191,7 +199,7 @@ impl Moments {
 
 /// The sum of weight times value and the sum of weights of each cluster with positive weight, in the order of cluster
 /// numbers. `cases` yields (value, weight, cluster).
-pub(super) fn totals(
+pub(super) fn cluster_totals(
     cases: impl Iterator<Item = (f64, f64, usize)>,
 ) -> anyhow::Result<Vec<(f64, f64)>> {
     let mut clusters: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
@@ -205,11 +213,11 @@ pub(super) fn totals(
     }
     ensure!(!clusters.is_empty(), "no observation has a weight above zero");
     let totals: Vec<(f64, f64)> = clusters.into_values().collect();
-    let (sum, weight) = add(&totals);
+    let (sum, weight) = sum_totals(&totals);
     ensure!(weight.is_finite() && sum.is_finite(), "the weights are too large to add up");
     Ok(totals)
 }
 
-pub(super) fn add(totals: &[(f64, f64)]) -> (f64, f64) {
+pub(super) fn sum_totals(totals: &[(f64, f64)]) -> (f64, f64) {
     totals.iter().fold((0.0, 0.0), |(sum, weight), total| (sum + total.0, weight + total.1))
 }

@@ -3,24 +3,24 @@
 use rayon::prelude::*;
 
 use super::paired::PairedTest;
-use super::{ALPHA, Interval, LEVEL};
+use super::{ALPHA, ConfidenceInterval, LEVEL};
 
 /// One paired difference of a family, with its verdict after correction for the other members.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairedDifference {
     /// The weighted mean of arm minus baseline with its 95% interval, which excludes zero if and only if `p_value` is
     /// below .05. Its ends are infinite if there are too few clusters for any such p-value.
-    pub interval: Interval,
+    pub interval: ConfidenceInterval,
     /// The two-sided p-value of [`PairedTest`].
     pub p_value: f64,
     /// The p-value after Holm's correction over the family.
     pub p_holm: f64,
     /// The interval at the level at which Holm's procedure tests this difference: it excludes zero if and only if
     /// `p_holm` is below .05.
-    pub holm_interval: Interval,
+    pub holm_interval: ConfidenceInterval,
     /// The simultaneous interval (Bonferroni's): those of the whole family hold at once with a probability of 95%, so
     /// each remains valid for a difference that was selected after seeing the results.
-    pub simultaneous: Interval,
+    pub simultaneous: ConfidenceInterval,
     /// Number of clusters that the difference is based on.
     pub clusters: usize,
     /// Whether arm and baseline agree in every case.
@@ -29,9 +29,9 @@ pub struct PairedDifference {
 
 impl PairedDifference {
     /// The difference of baseline minus arm.
-    pub fn turned(self) -> PairedDifference {
+    pub fn reversed(self) -> PairedDifference {
         // Subtracting from zero avoids negative zeros.
-        let turned = |interval: Interval| Interval {
+        let turned = |interval: ConfidenceInterval| ConfidenceInterval {
             estimate: 0.0 - interval.estimate,
             low: 0.0 - interval.high,
             high: 0.0 - interval.low,
@@ -45,11 +45,11 @@ impl PairedDifference {
     }
 
     /// The same for rates: the intervals are clipped to -1 to 1.
-    pub fn of_rates(self) -> PairedDifference {
+    pub fn clipped_to_rates(self) -> PairedDifference {
         PairedDifference {
-            interval: self.interval.within(-1.0, 1.0),
-            holm_interval: self.holm_interval.within(-1.0, 1.0),
-            simultaneous: self.simultaneous.within(-1.0, 1.0),
+            interval: self.interval.clipped(-1.0, 1.0),
+            holm_interval: self.holm_interval.clipped(-1.0, 1.0),
+            simultaneous: self.simultaneous.clipped(-1.0, 1.0),
             ..self
         }
     }
@@ -61,7 +61,7 @@ impl PairedDifference {
 
     /// Whether there are enough clusters for a verdict: with fewer nothing is significant, however much the arms
     /// differ.
-    pub fn can_be_told(&self) -> bool {
+    pub fn has_verdict(&self) -> bool {
         self.holm_interval.is_bounded()
     }
 }
@@ -71,14 +71,14 @@ impl PairedDifference {
 ///
 /// # Errors
 /// The errors of `test`.
-pub fn family(
+pub fn family_differences(
     count: usize,
     test: impl Fn(usize) -> anyhow::Result<PairedTest> + Sync,
 ) -> anyhow::Result<Vec<PairedDifference>> {
     let strictest = ALPHA / count.max(1) as f64;
     let sharpened = |member: usize| -> anyhow::Result<PairedTest> {
         let mut test = test(member)?;
-        test.sharpen(0.0, strictest);
+        test.refine(0.0, strictest);
         Ok(test)
     };
     let members = || (0..count).into_par_iter();

@@ -11,12 +11,12 @@ mod paired;
 mod power;
 mod skewness;
 
-pub use auc::Auc;
-pub use bootstrap::{SAMPLES, lowest};
-pub use cluster::{Observation, mean, rate};
-pub use family::{PairedDifference, family, holm};
-pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, PairedTest};
-pub use power::{POWER, can_reject, detectable};
+pub use auc::AreaUnderRoc;
+pub use bootstrap::{SAMPLES, share_lowest};
+pub use cluster::{ClusterObservation, mean, rate};
+pub use family::{PairedDifference, family_differences, holm};
+pub use paired::{DRAWS, EXACT_CLUSTERS, MeanDifference, PairedCase, PairedTest};
+pub use power::{POWER, can_reject, detectable_difference};
 
 /// Confidence level of all intervals in reports.
 pub const LEVEL: f64 = 0.95;
@@ -34,7 +34,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// An estimate with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interval {
+pub struct ConfidenceInterval {
     /// The point estimate.
     pub estimate: f64,
     /// The lower end.
@@ -43,7 +43,7 @@ pub struct Interval {
     pub high: f64,
 }
 
-impl Interval {
+impl ConfidenceInterval {
     /// Whether both ends are finite. With too few clusters no value can be excluded, and the ends are infinite.
     pub fn is_bounded(&self) -> bool {
         self.low.is_finite() && self.high.is_finite()
@@ -51,9 +51,11 @@ impl Interval {
 
     /// The interval clipped to `low..=high`, the possible range of the true value. Infinite ends are left as they
     /// are.
-    pub fn within(self, low: f64, high: f64) -> Interval {
+    pub fn clipped(self, low: f64, high: f64) -> ConfidenceInterval {
         match self.is_bounded() {
-            true => Interval { low: self.low.max(low), high: self.high.min(high), ..self },
+            true => {
+                ConfidenceInterval { low: self.low.max(low), high: self.high.min(high), ..self }
+            }
             false => self,
         }
     }
@@ -63,10 +65,10 @@ impl Interval {
 ///
 /// # Errors
 /// If the level is outside 0 to 1.
-pub fn normal(estimate: f64, variance: f64, level: f64) -> anyhow::Result<Interval> {
+pub fn normal(estimate: f64, variance: f64, level: f64) -> anyhow::Result<ConfidenceInterval> {
     check_level(level)?;
     let half = Normal::standard().inverse_cdf(0.5 + level / 2.0) * variance.sqrt();
-    Ok(Interval { estimate, low: estimate - half, high: estimate + half })
+    Ok(ConfidenceInterval { estimate, low: estimate - half, high: estimate + half })
 }
 
 /// The two-sided quantile of Student's t: |t| stays below it with probability `level`.

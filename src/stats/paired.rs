@@ -24,9 +24,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::cluster::{Moments, add, totals};
-use super::skewness::Skewness;
-use super::{ALPHA, Interval, check_level, t_quantile};
+use super::cluster::{ClusterMoments, cluster_totals, sum_totals};
+use super::skewness::SkewnessCorrection;
+use super::{ALPHA, ConfidenceInterval, check_level, t_quantile};
 
 /// Up to this many clusters, every subset is enumerated.
 pub const EXACT_CLUSTERS: usize = 16;
@@ -39,14 +39,14 @@ const STANDARD_ERRORS: f64 = 4.0;
 /// How many times the number of draws may be increased tenfold.
 const ENLARGEMENTS: u32 = 2;
 /// The smallest number of drawn subsets that may determine an end of an interval.
-const BEYOND_AN_END: f64 = 50.0;
+const MIN_TAIL_SUBSETS: f64 = 50.0;
 /// Means that differ by less than this, relative to the largest mean difference of a cluster, differ only by
 /// rounding.
 const ROUNDING: f64 = 1e-12;
 
 /// One case under two arms.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pair {
+pub struct PairedCase {
     /// The baseline's value.
     pub baseline: f64,
     /// The other arm's value.
@@ -59,10 +59,10 @@ pub struct Pair {
 
 /// The difference between an arm and the baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Difference {
+pub struct MeanDifference {
     /// The weighted mean of arm minus baseline. Its ends are infinite if there are too few clusters for the test to
     /// reject anything: see [`Interval::is_bounded`].
-    pub interval: Interval,
+    pub interval: ConfidenceInterval,
     /// The two-sided p-value against no difference.
     pub p: f64,
 }
@@ -78,13 +78,13 @@ pub struct PairedTest {
     pub identical: bool,
     /// The standard error of `estimate`.
     error: f64,
-    skewness: Skewness,
+    skewness: SkewnessCorrection,
     /// Weighted sum of differences and sum of weights, by cluster.
     totals: Vec<(f64, f64)>,
     /// Weighted mean differences of subsets of clusters, in ascending order. The empty subset has none.
     means: Vec<f64>,
     /// Number of empty subsets: at least the one that flips nothing. They count towards every p-value.
-    empty: usize,
+    empty_subsets: usize,
     tolerance: f64,
     draws: Option<ChaCha8Rng>,
 }
@@ -95,14 +95,16 @@ impl PairedTest {
     ///
     /// # Errors
     /// If a value or weight is not finite, a weight is negative, or no weight is above zero.
-    pub fn new(pairs: &[Pair], seed: u64) -> anyhow::Result<PairedTest> {
+    pub fn new(pairs: &[PairedCase], seed: u64) -> anyhow::Result<PairedTest> {
         let finite = pairs.iter().all(|pair| (pair.arm - pair.baseline).is_finite());
         ensure!(finite, "values that are compared are finite");
-        let totals = totals(pairs.iter().map(|p| (p.arm - p.baseline, p.weight, p.cluster)))?;
+        let totals =
+            cluster_totals(pairs.iter().map(|p| (p.arm - p.baseline, p.weight, p.cluster)))?;
         let counted = pairs.iter().filter(|pair| pair.weight > 0.0);
         let identical = counted.into_iter().all(|pair| pair.arm == pair.baseline);
-        let (sum, weight) = add(&totals);
-        let Moments { mean, variance, skewness, clusters } = Moments::of_totals(&totals);
+        let (sum, weight) = sum_totals(&totals);
+        let ClusterMoments { mean, variance, skewness, clusters } =
+            ClusterMoments::of_totals(&totals);
         let largest = totals.iter().map(|(sum, weight)| (sum / weight).abs()).fold(0.0, f64::max);
         let mut test = PairedTest {
             estimate: mean,
@@ -112,39 +114,39 @@ impl PairedTest {
             skewness,
             totals,
             means: Vec::new(),
-            empty: 0,
+            empty_subsets: 0,
             tolerance: ROUNDING * largest,
             draws: None,
         };
         if test.clusters <= EXACT_CLUSTERS {
-            test.count_all();
+            test.enumerate_subsets();
         } else {
             // The observed assignment: nothing flipped, and everything flipped.
             test.add_subset(0.0, 0.0);
             test.add_subset(sum, weight);
             test.draws = Some(ChaCha8Rng::seed_from_u64(seed));
-            test.draw(DRAWS);
-            test.sharpen(0.0, ALPHA);
+            test.draw_subsets(DRAWS);
+            test.refine(0.0, ALPHA);
         }
         Ok(test)
     }
 
     /// Draws more subsets, up to a hundred times as many, while sampling error leaves open whether the two-sided
     /// p-value against `null` is below `alpha`, or if an interval at 1 - `alpha` would be determined by few of them.
-    pub fn sharpen(&mut self, null: f64, alpha: f64) {
+    pub fn refine(&mut self, null: f64, alpha: f64) {
         for round in 0..ENLARGEMENTS {
-            let drawn = (self.means.len() + self.empty) as f64 / 2.0;
+            let drawn = (self.means.len() + self.empty_subsets) as f64 / 2.0;
             let error = (alpha * (1.0 - alpha) / drawn).sqrt();
             // Where Student's t does not reject, no further draw can make the test reject.
             let by_t = 2.0 * self.p_by_t_greater(null).min(self.p_by_t_less(null));
             let clear =
                 by_t > alpha || (self.p_two_sided(null) - alpha).abs() > STANDARD_ERRORS * error;
             // One increase suffices for the ends of intervals; further draws are only for verdicts.
-            let enough = round > 0 || alpha * drawn > BEYOND_AN_END;
+            let enough = round > 0 || alpha * drawn > MIN_TAIL_SUBSETS;
             if self.draws.is_none() || (clear && enough) {
                 return;
             }
-            self.draw(9 * drawn as usize);
+            self.draw_subsets(9 * drawn as usize);
         }
     }
 
@@ -175,12 +177,12 @@ impl PairedTest {
 
     /// The part of [`PairedTest::p_greater`] that comes from Student's t, with and without the skewness.
     fn p_by_t_greater(&self, null: f64) -> f64 {
-        self.student(self.estimate - null.max(self.without_skewness(null)))
+        self.t_p_value(self.estimate - null.max(self.without_skewness(null)))
     }
 
     /// The same in the opposite direction.
     fn p_by_t_less(&self, null: f64) -> f64 {
-        self.student(null.min(self.without_skewness(null)) - self.estimate)
+        self.t_p_value(null.min(self.without_skewness(null)) - self.estimate)
     }
 
     /// The values that the two-sided test at 1 - `level` does not reject. The ends are infinite if no value can be
@@ -188,44 +190,48 @@ impl PairedTest {
     ///
     /// # Errors
     /// If the level is outside 0 to 1.
-    pub fn interval(&self, level: f64) -> anyhow::Result<Interval> {
+    pub fn interval(&self, level: f64) -> anyhow::Result<ConfidenceInterval> {
         check_level(level)?;
-        let all = (self.means.len() + self.empty) as f64;
+        let all = (self.means.len() + self.empty_subsets) as f64;
         // The smallest number of subsets at or beyond a value that is not rejected. The tolerance is for rounding: 1
         // - .95 is slightly more than .05.
         let least = ((1.0 - level) * all / 2.0 - 1e-6).ceil().max(1.0) as usize;
         let estimate = self.estimate;
-        if least <= self.empty {
-            return Ok(Interval { estimate, low: f64::NEG_INFINITY, high: f64::INFINITY });
+        if least <= self.empty_subsets {
+            return Ok(ConfidenceInterval {
+                estimate,
+                low: f64::NEG_INFINITY,
+                high: f64::INFINITY,
+            });
         }
-        let place = least - self.empty - 1;
+        let place = least - self.empty_subsets - 1;
         let (low, high) = (self.means[place], self.means[self.means.len() - 1 - place]);
         let half = self.error * t_quantile(level, self.clusters - 1)?;
         let (low, high) = (low.min(estimate - half), high.max(estimate + half));
         let (low, high) = (low.min(self.with_skewness(low)), high.max(self.with_skewness(high)));
         // The estimate itself is never rejected, but rounding could exclude it.
-        Ok(Interval { estimate, low: low.min(estimate), high: high.max(estimate) })
+        Ok(ConfidenceInterval { estimate, low: low.min(estimate), high: high.max(estimate) })
     }
 
     /// The interval at `level` and the two-sided p-value against no difference.
     ///
     /// # Errors
     /// If the level is outside 0 to 1.
-    pub fn difference(&self, level: f64) -> anyhow::Result<Difference> {
-        Ok(Difference { interval: self.interval(level)?, p: self.p_two_sided(0.0) })
+    pub fn difference(&self, level: f64) -> anyhow::Result<MeanDifference> {
+        Ok(MeanDifference { interval: self.interval(level)?, p: self.p_two_sided(0.0) })
     }
 
     /// The value that would be as far from the estimate as `null` is if the clusters' differences were not skewed.
     fn without_skewness(&self, null: f64) -> f64 {
-        self.transformed(null, Skewness::symmetric)
+        self.transformed(null, SkewnessCorrection::to_symmetric)
     }
 
     /// The inverse of [`PairedTest::without_skewness`].
     fn with_skewness(&self, value: f64) -> f64 {
-        self.transformed(value, Skewness::skewed)
+        self.transformed(value, SkewnessCorrection::to_skewed)
     }
 
-    fn transformed(&self, value: f64, by: fn(Skewness, f64) -> f64) -> f64 {
+    fn transformed(&self, value: f64, by: fn(SkewnessCorrection, f64) -> f64) -> f64 {
         if self.error == 0.0 {
             return value;
         }
@@ -234,7 +240,7 @@ impl PairedTest {
 
     /// The one-sided p-value by Student's t of an estimate this far from the null value, or further. 0 if the
     /// clusters do not vary, so that the sign flips alone decide.
-    fn student(&self, far: f64) -> f64 {
+    fn t_p_value(&self, far: f64) -> f64 {
         let freedom = self.clusters.saturating_sub(1) as f64;
         match StudentsT::new(0.0, 1.0, freedom) {
             Ok(t) if self.error > 0.0 => t.sf(far / self.error),
@@ -243,7 +249,7 @@ impl PairedTest {
     }
 
     fn share(&self, means: usize) -> f64 {
-        (means + self.empty) as f64 / (self.means.len() + self.empty) as f64
+        (means + self.empty_subsets) as f64 / (self.means.len() + self.empty_subsets) as f64
     }
 
     fn tolerance_at(&self, null: f64) -> f64 {
@@ -252,7 +258,7 @@ impl PairedTest {
 
     fn add_subset(&mut self, sum: f64, weight: f64) {
         if weight <= 0.0 {
-            self.empty += 1;
+            self.empty_subsets += 1;
             return;
         }
         let mean = sum / weight;
@@ -260,8 +266,8 @@ impl PairedTest {
         self.means.push(if mean.abs() <= self.tolerance { 0.0 } else { mean });
     }
 
-    fn count_all(&mut self) {
-        let tables = Tables::new(&self.totals);
+    fn enumerate_subsets(&mut self) {
+        let tables = SubsetSumTables::new(&self.totals);
         for set in 0..1u64 << self.clusters {
             let (sum, weight) = tables.sums(&[set]);
             self.add_subset(sum, weight);
@@ -269,12 +275,12 @@ impl PairedTest {
         self.means.sort_unstable_by(f64::total_cmp);
     }
 
-    fn draw(&mut self, count: usize) {
+    fn draw_subsets(&mut self, count: usize) {
         let Some(mut rng) = self.draws.take() else {
             return;
         };
-        let tables = Tables::new(&self.totals);
-        let (sum, weight) = add(&self.totals);
+        let tables = SubsetSumTables::new(&self.totals);
+        let (sum, weight) = sum_totals(&self.totals);
         let mut words = vec![0; self.clusters.div_ceil(64)];
         for _ in 0..count {
             words.iter_mut().for_each(|word| *word = rng.next_u64());
@@ -288,10 +294,10 @@ impl PairedTest {
 }
 
 /// Lookup tables for the sums over subsets of clusters, one table per eight clusters.
-struct Tables(Vec<[(f64, f64); 256]>);
+struct SubsetSumTables(Vec<[(f64, f64); 256]>);
 
-impl Tables {
-    fn new(totals: &[(f64, f64)]) -> Tables {
+impl SubsetSumTables {
+    fn new(totals: &[(f64, f64)]) -> SubsetSumTables {
         let tables = totals.chunks(8).map(|chunk| {
             let mut table = [(0.0, 0.0); 256];
             for set in 1..1usize << chunk.len() {
@@ -305,7 +311,7 @@ impl Tables {
             }
             table
         });
-        Tables(tables.collect())
+        SubsetSumTables(tables.collect())
     }
 
     /// The sums over a subset; bit i of `words` says whether cluster i is in it.

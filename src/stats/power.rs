@@ -2,8 +2,8 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::cluster::{Moments, Observation};
-use super::{Pair, check_level, t_quantile};
+use super::cluster::{ClusterMoments, ClusterObservation};
+use super::{PairedCase, check_level, t_quantile};
 
 /// The power at which [`detectable`] is evaluated.
 pub const POWER: f64 = 0.8;
@@ -14,15 +14,13 @@ pub const POWER: f64 = 0.8;
 ///
 /// # Errors
 /// As [`super::mean`].
-pub fn detectable(pairs: &[Pair], level: f64) -> anyhow::Result<f64> {
+pub fn detectable_difference(pairs: &[PairedCase], level: f64) -> anyhow::Result<f64> {
     check_level(level)?;
-    let difference = |&Pair { baseline, arm, weight, cluster }: &Pair| Observation {
-        value: arm - baseline,
-        weight,
-        cluster,
+    let difference = |&PairedCase { baseline, arm, weight, cluster }: &PairedCase| {
+        ClusterObservation { value: arm - baseline, weight, cluster }
     };
-    let differences: Vec<Observation> = pairs.iter().map(difference).collect();
-    let Moments { variance, clusters, .. } = Moments::of(&differences)?;
+    let differences: Vec<ClusterObservation> = pairs.iter().map(difference).collect();
+    let ClusterMoments { variance, clusters, .. } = ClusterMoments::of_observations(&differences)?;
     if !can_reject(clusters, 1.0 - level) {
         return Ok(f64::INFINITY);
     }

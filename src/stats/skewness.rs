@@ -10,21 +10,21 @@ const SYMMETRIC: f64 = 1e-9;
 
 /// Hall's transformation for one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Skewness {
+pub(super) struct SkewnessCorrection {
     /// The third moment divided by the 3/2 power of the second, each a sum over clusters, adjusted for the sample
     /// size.
     pub a: f64,
 }
 
-impl Skewness {
+impl SkewnessCorrection {
     /// Maps the t-statistic `t` of a skewed mean to the equivalent one of a symmetric mean.
-    pub fn symmetric(self, t: f64) -> f64 {
+    pub fn to_symmetric(self, t: f64) -> f64 {
         let a = self.a;
         t + a / 3.0 * t.powi(2) + a.powi(2) / 27.0 * t.powi(3) + a / 6.0
     }
 
     /// The inverse of [`Skewness::symmetric`].
-    pub fn skewed(self, t: f64) -> f64 {
+    pub fn to_skewed(self, t: f64) -> f64 {
         if self.a.abs() < SYMMETRIC {
             return t;
         }
@@ -37,11 +37,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_inverse_is_one() {
+    fn skewed_inverts_symmetric() {
         for a in [-1.2, -0.3, 0.0, 1e-10, 0.05, 0.9] {
-            let of = Skewness { a };
+            let of = SkewnessCorrection { a };
             for t in [-4.0, -1.0, 0.0, 0.5, 3.0] {
-                assert!((of.symmetric(of.skewed(t)) - t).abs() < 1e-7, "{a} {t}");
+                assert!((of.to_symmetric(of.to_skewed(t)) - t).abs() < 1e-7, "{a} {t}");
             }
         }
     }

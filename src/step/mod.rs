@@ -8,10 +8,12 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use crate::kernel::{Fault, Guarded};
-use crate::value::Value;
-use crate::world::Variant;
+use crate::kernel::{BranchFault, GuardEffect};
+use crate::value::TypedValue;
+use crate::world::PassageVariant;
 
+#[doc(hidden)]
+pub mod deterministic_steps;
 #[doc(hidden)]
 pub mod guard;
 #[doc(hidden)]
@@ -21,14 +23,12 @@ pub mod reader;
 #[doc(hidden)]
 pub mod retrieve;
 #[doc(hidden)]
-pub mod room;
-#[doc(hidden)]
-pub mod settle;
+pub mod text_limits;
 
 /// The output of a step.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Output {
+pub enum StepOutput {
     /// The step ran and got nothing.
     Missing,
     /// Its `when` condition was not true.
@@ -36,16 +36,16 @@ pub enum Output {
     /// Passages handed to readers, best first, as indices into the arm's corpus.
     Context(Vec<u32>),
     /// A value that was read, looked up or computed.
-    Value(Value),
+    Value(TypedValue),
     /// The label chosen by an `act` step.
     Action(String),
 }
 
-impl Output {
+impl StepOutput {
     /// The value that expressions see; `None` is null.
-    pub fn value(&self) -> Option<&Value> {
+    pub fn value(&self) -> Option<&TypedValue> {
         match self {
-            Output::Value(value) => Some(value),
+            StepOutput::Value(value) => Some(value),
             _ => None,
         }
     }
@@ -101,21 +101,21 @@ impl MissKind {
     }
 }
 
-impl From<Variant> for MissKind {
-    fn from(variant: Variant) -> MissKind {
+impl From<PassageVariant> for MissKind {
+    fn from(variant: PassageVariant) -> MissKind {
         match variant {
-            Variant::Negation => MissKind::Negation,
-            Variant::RoleSwap => MissKind::RoleSwap,
-            Variant::Number => MissKind::Number,
-            Variant::Version => MissKind::Version,
-            Variant::Binding => MissKind::Binding,
+            PassageVariant::Negation => MissKind::Negation,
+            PassageVariant::RoleSwap => MissKind::RoleSwap,
+            PassageVariant::Number => MissKind::Number,
+            PassageVariant::Version => MissKind::Version,
+            PassageVariant::Binding => MissKind::Binding,
         }
     }
 }
 
 /// What happened at one step in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Event {
+pub enum StepEvent {
     /// Nothing went wrong at this step, whatever its input.
     Clean,
     /// The `when` condition was not true.
@@ -153,10 +153,10 @@ pub enum Event {
     Recovered,
 }
 
-impl Event {
+impl StepEvent {
     /// All events, in the order of their codes.
-    pub fn all() -> Vec<Event> {
-        use Event::*;
+    pub fn all() -> Vec<StepEvent> {
+        use StepEvent::*;
         let plain = [Clean, Skipped, Stopped, Failed, Hit, Partial, NoGold];
         let misses = MissKind::ALL.into_iter().map(OwnMiss);
         let induced = MissKind::ALL.into_iter().map(InducedMiss);
@@ -169,8 +169,8 @@ impl Event {
     ///
     /// # Panics
     /// If no event has this code.
-    pub fn of_code(code: u8) -> Event {
-        static ALL: LazyLock<Vec<Event>> = LazyLock::new(Event::all);
+    pub fn from_code(code: u8) -> StepEvent {
+        static ALL: LazyLock<Vec<StepEvent>> = LazyLock::new(StepEvent::all);
         ALL[usize::from(code)]
     }
 
@@ -178,62 +178,62 @@ impl Event {
     pub fn code(self) -> u8 {
         let kinds = MissKind::ALL.len() as u8;
         match self {
-            Event::Clean => 0,
-            Event::Skipped => 1,
-            Event::Stopped => 2,
-            Event::Failed => 3,
-            Event::Hit => 4,
-            Event::Partial => 5,
-            Event::NoGold => 6,
-            Event::OwnMiss(kind) => 7 + kind as u8,
-            Event::InducedMiss(kind) => 7 + kinds + kind as u8,
-            Event::Distracted => 7 + 2 * kinds,
-            Event::Misread => 8 + 2 * kinds,
-            Event::Fabricated => 9 + 2 * kinds,
-            Event::Lucky => 10 + 2 * kinds,
-            Event::Abstained => 11 + 2 * kinds,
-            Event::FalseAlarm => 12 + 2 * kinds,
-            Event::Caught => 13 + 2 * kinds,
-            Event::Recovered => 14 + 2 * kinds,
+            StepEvent::Clean => 0,
+            StepEvent::Skipped => 1,
+            StepEvent::Stopped => 2,
+            StepEvent::Failed => 3,
+            StepEvent::Hit => 4,
+            StepEvent::Partial => 5,
+            StepEvent::NoGold => 6,
+            StepEvent::OwnMiss(kind) => 7 + kind as u8,
+            StepEvent::InducedMiss(kind) => 7 + kinds + kind as u8,
+            StepEvent::Distracted => 7 + 2 * kinds,
+            StepEvent::Misread => 8 + 2 * kinds,
+            StepEvent::Fabricated => 9 + 2 * kinds,
+            StepEvent::Lucky => 10 + 2 * kinds,
+            StepEvent::Abstained => 11 + 2 * kinds,
+            StepEvent::FalseAlarm => 12 + 2 * kinds,
+            StepEvent::Caught => 13 + 2 * kinds,
+            StepEvent::Recovered => 14 + 2 * kinds,
         }
     }
 
     /// The kind, if the event is a miss.
     pub fn miss(self) -> Option<MissKind> {
         match self {
-            Event::OwnMiss(kind) | Event::InducedMiss(kind) => Some(kind),
+            StepEvent::OwnMiss(kind) | StepEvent::InducedMiss(kind) => Some(kind),
             _ => None,
         }
     }
 
     /// The additional event for what guards did about a branch.
-    pub fn of_guards(guarded: Guarded) -> Option<Event> {
+    pub fn from_guards(guarded: GuardEffect) -> Option<StepEvent> {
         match guarded {
-            Guarded::No => None,
-            Guarded::Caught => Some(Event::Caught),
-            Guarded::Recovered => Some(Event::Recovered),
+            GuardEffect::None => None,
+            GuardEffect::Caught => Some(StepEvent::Caught),
+            GuardEffect::Recovered => Some(StepEvent::Recovered),
         }
     }
 
     /// The name used in files. Own and induced misses have the name of their kind.
     pub fn name(self) -> &'static str {
         match self {
-            Event::Clean => "clean",
-            Event::Skipped => "skipped",
-            Event::Stopped => "stopped",
-            Event::Failed => "failed",
-            Event::Hit => "hit",
-            Event::Partial => "partial",
-            Event::NoGold => "no_gold",
-            Event::OwnMiss(kind) | Event::InducedMiss(kind) => kind.name(),
-            Event::Distracted => "distracted",
-            Event::Misread => "misread",
-            Event::Fabricated => "fabricated",
-            Event::Lucky => "lucky",
-            Event::Abstained => "abstained",
-            Event::FalseAlarm => "false_alarm",
-            Event::Caught => "caught",
-            Event::Recovered => "recovered",
+            StepEvent::Clean => "clean",
+            StepEvent::Skipped => "skipped",
+            StepEvent::Stopped => "stopped",
+            StepEvent::Failed => "failed",
+            StepEvent::Hit => "hit",
+            StepEvent::Partial => "partial",
+            StepEvent::NoGold => "no_gold",
+            StepEvent::OwnMiss(kind) | StepEvent::InducedMiss(kind) => kind.name(),
+            StepEvent::Distracted => "distracted",
+            StepEvent::Misread => "misread",
+            StepEvent::Fabricated => "fabricated",
+            StepEvent::Lucky => "lucky",
+            StepEvent::Abstained => "abstained",
+            StepEvent::FalseAlarm => "false_alarm",
+            StepEvent::Caught => "caught",
+            StepEvent::Recovered => "recovered",
         }
     }
 }
@@ -242,7 +242,7 @@ impl Event {
 /// greatest outcome counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// The same actions as the oracle.
     Correct,
     /// A safe stop: the run detected that it lacked an input.
@@ -255,29 +255,29 @@ pub enum Outcome {
     WrongAction,
 }
 
-impl Outcome {
+impl RunOutcome {
     /// The order of every array that is indexed by outcome.
-    pub const ALL: [Outcome; crate::kernel::OUTCOMES] = [
-        Outcome::Correct,
-        Outcome::Stopped,
-        Outcome::Omission,
-        Outcome::Commission,
-        Outcome::WrongAction,
+    pub const ALL: [RunOutcome; crate::kernel::OUTCOMES] = [
+        RunOutcome::Correct,
+        RunOutcome::Stopped,
+        RunOutcome::Omission,
+        RunOutcome::Commission,
+        RunOutcome::WrongAction,
     ];
 
     /// The name used in files.
     pub fn name(self) -> &'static str {
         match self {
-            Outcome::Correct => "correct",
-            Outcome::Stopped => "stopped",
-            Outcome::Omission => "omission",
-            Outcome::Commission => "commission",
-            Outcome::WrongAction => "wrong_action",
+            RunOutcome::Correct => "correct",
+            RunOutcome::Stopped => "stopped",
+            RunOutcome::Omission => "omission",
+            RunOutcome::Commission => "commission",
+            RunOutcome::WrongAction => "wrong_action",
         }
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for RunOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -286,54 +286,61 @@ impl fmt::Display for Outcome {
 /// One branch of a step on one input, before outputs are numbered as tokens.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq)]
-pub struct Branching {
+pub struct StepBranch {
     /// `None` stops the run.
-    pub output: Option<Output>,
+    pub output: Option<StepOutput>,
     /// What happened.
-    pub event: Event,
+    pub event: StepEvent,
     /// Whether it is an error, and of which origin.
-    pub fault: Fault,
+    pub fault: BranchFault,
     /// What the guards did about it.
-    pub guarded: Guarded,
+    pub guarded: GuardEffect,
     /// For a value that was read: the passage that it was read from, correctly or not.
     pub source: Option<u32>,
     /// The branch probability.
     pub p: f64,
 }
 
-impl Branching {
+impl StepBranch {
     /// A branch that is not an error.
-    pub fn new(output: Option<Output>, event: Event, p: f64) -> Branching {
-        Branching { output, event, fault: Fault::None, guarded: Guarded::No, source: None, p }
+    pub fn new(output: Option<StepOutput>, event: StepEvent, p: f64) -> StepBranch {
+        StepBranch {
+            output,
+            event,
+            fault: BranchFault::None,
+            guarded: GuardEffect::None,
+            source: None,
+            p,
+        }
     }
 
     /// The only branch of a deterministic step.
-    pub fn certain(output: Output, event: Event) -> Vec<Branching> {
-        vec![Branching::new(Some(output), event, 1.0)]
+    pub fn certain(output: StepOutput, event: StepEvent) -> Vec<StepBranch> {
+        vec![StepBranch::new(Some(output), event, 1.0)]
     }
 }
 
 /// The branches of a step on one input, with its counterfactual branches.
 #[doc(hidden)]
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Row {
+pub struct StepRow {
     /// Their probabilities sum to one.
-    pub branches: Vec<Branching>,
+    pub branches: Vec<StepBranch>,
     /// What the step outputs when it does not err; only for rows in which it can err.
-    pub repair: Option<Branching>,
+    pub repair: Option<StepBranch>,
     /// How the step would err; only for rows in which it does not.
-    pub wrong: Vec<Branching>,
+    pub error_branches: Vec<StepBranch>,
 }
 
-impl From<Vec<Branching>> for Row {
-    fn from(branches: Vec<Branching>) -> Row {
-        Row { branches, ..Row::default() }
+impl From<Vec<StepBranch>> for StepRow {
+    fn from(branches: Vec<StepBranch>) -> StepRow {
+        StepRow { branches, ..StepRow::default() }
     }
 }
 
 /// An output compared with the oracle's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum OutputState {
     /// Equal to the oracle's.
     Correct,
     /// Different from the oracle's.
@@ -342,21 +349,25 @@ pub enum State {
     Missing,
 }
 
-impl State {
+impl OutputState {
     /// Compares `output` (`None`: the run stopped here) with the oracle's output `right`. A context is correct if it
     /// contains a gold passage or if no passage is gold.
-    pub fn of(output: Option<&Output>, right: Option<&Output>, gold: &BTreeSet<u32>) -> State {
+    pub fn of(
+        output: Option<&StepOutput>,
+        right: Option<&StepOutput>,
+        gold: &BTreeSet<u32>,
+    ) -> OutputState {
         match output {
-            Some(Output::Context(passages)) => {
+            Some(StepOutput::Context(passages)) => {
                 if gold.is_empty() || passages.iter().any(|p| gold.contains(p)) {
-                    State::Correct
+                    OutputState::Correct
                 } else {
-                    State::Wrong
+                    OutputState::Wrong
                 }
             }
-            _ if output == right => State::Correct,
-            Some(Output::Value(_) | Output::Action(_)) => State::Wrong,
-            Some(Output::Missing | Output::Skipped) | None => State::Missing,
+            _ if output == right => OutputState::Correct,
+            Some(StepOutput::Value(_) | StepOutput::Action(_)) => OutputState::Wrong,
+            Some(StepOutput::Missing | StepOutput::Skipped) | None => OutputState::Missing,
         }
     }
 }
@@ -368,13 +379,13 @@ mod tests {
     #[test]
     fn losses_know_all_outcomes_and_kinds_of_misses() {
         use crate::scenario::{MISS_KINDS, OUTCOMES};
-        assert_eq!(Outcome::ALL.map(Outcome::name), OUTCOMES);
+        assert_eq!(RunOutcome::ALL.map(RunOutcome::name), OUTCOMES);
         assert_eq!(MissKind::ALL.map(MissKind::name), MISS_KINDS);
     }
 
     #[test]
     fn event_codes_are_their_places_in_the_list() {
-        for (place, event) in Event::all().into_iter().enumerate() {
+        for (place, event) in StepEvent::all().into_iter().enumerate() {
             assert_eq!(usize::from(event.code()), place, "{event:?}");
         }
     }

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::room::{ORACLE_TEXT, megabytes, text_bytes};
-use super::settle::{self, Gate};
-use super::{Branching, Output};
-use crate::expr::{CorpusIndex, Env, EvalError};
-use crate::scenario::{Arm, Gold, Scenario, StepKind};
+use super::deterministic_steps::{self, StepGate};
+use super::text_limits::{ORACLE_TEXT, megabytes, text_bytes};
+use super::{StepBranch, StepOutput};
+use crate::expr::{CorpusIndex, EvalEnvironment, EvalError};
+use crate::scenario::{GoldSource, PipelineStepKind, Scenario, ScenarioArm};
 use crate::world::Task;
 
 /// The correct run of one task.
 #[derive(Clone, Debug, Default)]
-pub struct Oracle {
+pub struct OracleRun {
     /// By step; `None` from the step on at which the oracle stops because an input is missing.
-    pub outputs: Vec<Option<Output>>,
+    pub outputs: Vec<Option<StepOutput>>,
     /// Gold passages by step, as indices into the arm's corpus; empty for steps that do not retrieve.
     pub gold: Vec<BTreeSet<u32>>,
     /// Bytes of text in all outputs together.
@@ -35,7 +35,7 @@ pub enum OracleError {
     Disagree { task: String, step: String, field: String, first: String, second: String },
     #[error(
         "task '{task}', step '{step}': the texts that the steps put out come to more than {}",
-        megabytes(ORACLE_TEXT.of_a_task)
+        megabytes(ORACLE_TEXT.per_task)
     )]
     TooMuchText { task: String, step: String },
 }
@@ -52,12 +52,12 @@ impl OracleError {
     }
 }
 
-impl Oracle {
+impl OracleRun {
     /// The oracle's action: the labels of its act steps joined by `+`, ending in `stopped` if it stops. Empty if all of
     /// them are skipped.
-    pub fn right_action(&self) -> String {
+    pub fn action(&self) -> String {
         let labels = self.outputs.iter().filter_map(|output| match output {
-            Some(Output::Action(label)) => Some(label.as_str()),
+            Some(StepOutput::Action(label)) => Some(label.as_str()),
             _ => None,
         });
         let stopped = self.outputs.iter().any(Option::is_none).then_some("stopped");
@@ -71,10 +71,10 @@ impl Oracle {
 /// The first error of [`attempt`].
 pub fn run(
     scenario: &Scenario,
-    arm: &Arm,
+    arm: &ScenarioArm,
     indices: &[CorpusIndex],
     task: &Task,
-) -> Result<Oracle, OracleError> {
+) -> Result<OracleRun, OracleError> {
     let (oracle, errors) = attempt(scenario, arm, indices, task);
     errors.into_iter().next().map_or(Ok(oracle), Err)
 }
@@ -83,12 +83,12 @@ pub fn run(
 /// whose gold passages disagree reads nothing, and once the text limit is exceeded all outputs are missing.
 pub fn attempt(
     scenario: &Scenario,
-    arm: &Arm,
+    arm: &ScenarioArm,
     indices: &[CorpusIndex],
     task: &Task,
-) -> (Oracle, Vec<OracleError>) {
+) -> (OracleRun, Vec<OracleError>) {
     let mut errors = Vec::new();
-    let mut oracle = Oracle::default();
+    let mut oracle = OracleRun::default();
     let (mut stopped, mut full) = (false, false);
     for step in &scenario.steps {
         let gold = gold(scenario, arm, indices, task, step);
@@ -96,45 +96,51 @@ pub fn attempt(
             errors.push(error);
             BTreeSet::new()
         });
-        let mut seen: Vec<Option<&Output>> = vec![None; scenario.steps.len()];
+        let mut seen: Vec<Option<&StepOutput>> = vec![None; scenario.steps.len()];
         step.parents.iter().for_each(|&parent| seen[parent] = oracle.outputs[parent].as_ref());
-        let output = match settle::gate(step, task, &seen) {
+        let output = match deterministic_steps::gate(step, task, &seen) {
             _ if stopped => None,
-            Gate::Stop => {
+            StepGate::Stop => {
                 stopped = true;
                 None
             }
-            Gate::Skip => Some(Output::Skipped),
-            Gate::PassOn => Some(Output::Missing),
-            Gate::Run => {
-                let values = settle::values(&seen);
-                let env = Env { task: Some(task), passage: None, steps: &values };
+            StepGate::Skip => Some(StepOutput::Skipped),
+            StepGate::PassOn => Some(StepOutput::Missing),
+            StepGate::Run => {
+                let values = deterministic_steps::values(&seen);
+                let env = EvalEnvironment { task: Some(task), passage: None, steps: &values };
                 let row = match &step.kind {
-                    StepKind::Retrieve(_) => Some(Output::Context(gold.iter().copied().collect())),
-                    StepKind::Read { from, field } => {
+                    PipelineStepKind::Retrieve(_) => {
+                        Some(StepOutput::Context(gold.iter().copied().collect()))
+                    }
+                    PipelineStepKind::Read { from, field } => {
                         let read = read(scenario, arm, &oracle, task, *from, field);
                         read.map_err(|error| errors.push(error)).ok()
                     }
-                    StepKind::Lookup { table, key, column } => {
-                        only(settle::lookup(&scenario.tables[*table], key, column, &env))
+                    PipelineStepKind::Lookup { table, key, column } => only_output(
+                        deterministic_steps::lookup(&scenario.tables[*table], key, column, &env),
+                    ),
+                    PipelineStepKind::Compute(expr) => {
+                        only_output(deterministic_steps::compute(expr, &env))
                     }
-                    StepKind::Compute(expr) => only(settle::compute(expr, &env)),
-                    StepKind::Act { rules, .. } => only(settle::act(rules, &env)),
+                    PipelineStepKind::Act { rules, .. } => {
+                        only_output(deterministic_steps::act(rules, &env))
+                    }
                 };
-                Some(row.unwrap_or(Output::Missing))
+                Some(row.unwrap_or(StepOutput::Missing))
             }
         };
         let bytes = output.as_ref().map_or(0, text_bytes);
-        if !full && oracle.text_bytes + bytes > ORACLE_TEXT.of_a_task {
+        if !full && oracle.text_bytes + bytes > ORACLE_TEXT.per_task {
             full = true;
             errors.push(OracleError::TooMuchText { task: task.id.clone(), step: step.id.clone() });
             // Drop the texts, because every other task may hold as much.
             let kept = oracle.outputs.iter_mut().flatten();
-            kept.filter(|of| text_bytes(of) > 0).for_each(|of| *of = Output::Missing);
+            kept.filter(|of| text_bytes(of) > 0).for_each(|of| *of = StepOutput::Missing);
             oracle.text_bytes = 0;
         }
         oracle.text_bytes += if full { 0 } else { bytes };
-        let output = if full { output.map(|_| Output::Missing) } else { output };
+        let output = if full { output.map(|_| StepOutput::Missing) } else { output };
         oracle.outputs.push(output);
         oracle.gold.push(gold);
     }
@@ -142,7 +148,7 @@ pub fn attempt(
 }
 
 /// The queries of a retrieve step on the oracle's inputs.
-pub struct Asked {
+pub struct OracleQueries {
     /// One per phrasing.
     pub queries: Vec<String>,
     /// The entity whose passages are searched if the filter is on; `None` for a step without `entity`.
@@ -150,48 +156,53 @@ pub struct Asked {
 }
 
 /// The oracle's queries at `step`; `None` if the oracle never queries there.
-pub fn asked(scenario: &Scenario, oracle: &Oracle, task: &Task, step: usize) -> Option<Asked> {
-    let StepKind::Retrieve(retrieve) = &scenario.steps[step].kind else {
+pub fn oracle_queries(
+    scenario: &Scenario,
+    oracle: &OracleRun,
+    task: &Task,
+    step: usize,
+) -> Option<OracleQueries> {
+    let PipelineStepKind::Retrieve(retrieve) = &scenario.steps[step].kind else {
         return None;
     };
-    let Some(Output::Context(_)) = &oracle.outputs[step] else {
+    let Some(StepOutput::Context(_)) = &oracle.outputs[step] else {
         return None;
     };
-    let seen: Vec<Option<&Output>> = oracle.outputs.iter().map(Option::as_ref).collect();
-    let values = settle::values(&seen);
-    let env = Env { task: Some(task), passage: None, steps: &values };
+    let seen: Vec<Option<&StepOutput>> = oracle.outputs.iter().map(Option::as_ref).collect();
+    let values = deterministic_steps::values(&seen);
+    let env = EvalEnvironment { task: Some(task), passage: None, steps: &values };
     let rendered = retrieve.queries.iter().map(|query| query.template.render(&env).ok());
     let entity = match &retrieve.entity {
         None => None,
         Some(entity) => Some(entity.eval(&env).ok()??.to_string()),
     };
-    Some(Asked { queries: rendered.collect::<Option<_>>()?, entity })
+    Some(OracleQueries { queries: rendered.collect::<Option<_>>()?, entity })
 }
 
-fn only(row: Vec<Branching>) -> Option<Output> {
+fn only_output(row: Vec<StepBranch>) -> Option<StepOutput> {
     row.into_iter().next().and_then(|branch| branch.output)
 }
 
 /// The value that the gold passages state; missing if none of them does.
 fn read(
     scenario: &Scenario,
-    arm: &Arm,
-    oracle: &Oracle,
+    arm: &ScenarioArm,
+    oracle: &OracleRun,
     task: &Task,
     from: usize,
     field: &str,
-) -> Result<Output, OracleError> {
-    let StepKind::Retrieve(retrieve) = &scenario.steps[from].kind else {
-        return Ok(Output::Missing);
+) -> Result<StepOutput, OracleError> {
+    let PipelineStepKind::Retrieve(retrieve) = &scenario.steps[from].kind else {
+        return Ok(StepOutput::Missing);
     };
     let corpus = &scenario.corpora[arm.corpora[retrieve.corpus]];
     let gold = oracle.gold[from].iter().map(|&p| &corpus.passages[p as usize]);
     let mut stating = gold.filter_map(|p| Some((p, p.facts.get(field)?)));
     let Some((first, value)) = stating.next() else {
-        return Ok(Output::Missing);
+        return Ok(StepOutput::Missing);
     };
     match stating.find(|(_, other)| *other != value) {
-        None => Ok(Output::Value(value.clone())),
+        None => Ok(StepOutput::Value(value.clone())),
         Some((second, other)) => Err(OracleError::Disagree {
             task: task.id.clone(),
             step: scenario.steps[from].id.clone(),
@@ -204,12 +215,12 @@ fn read(
 
 fn gold(
     scenario: &Scenario,
-    arm: &Arm,
+    arm: &ScenarioArm,
     indices: &[CorpusIndex],
     task: &Task,
-    step: &crate::scenario::Step,
+    step: &crate::scenario::PipelineStep,
 ) -> Result<BTreeSet<u32>, OracleError> {
-    let StepKind::Retrieve(retrieve) = &step.kind else {
+    let PipelineStepKind::Retrieve(retrieve) = &step.kind else {
         return Ok(BTreeSet::new());
     };
     let at = arm.corpora[retrieve.corpus];
@@ -217,14 +228,16 @@ fn gold(
     let failed =
         |source| OracleError::Gold { task: task.id.clone(), step: step.id.clone(), source };
     match &retrieve.gold {
-        Gold::Rule(rule) => {
-            Ok(rule.gold(corpus, &indices[at], task).map_err(failed)?.into_iter().collect())
-        }
-        Gold::Listed => {
+        GoldSource::Rule(rule) => Ok(rule
+            .gold_passages(corpus, &indices[at], task)
+            .map_err(failed)?
+            .into_iter()
+            .collect()),
+        GoldSource::Listed => {
             let listed = task.gold.get(&step.id).into_iter().flatten();
             listed
                 .map(|id| {
-                    indices[at].id(id).ok_or_else(|| OracleError::NoSuchPassage {
+                    indices[at].passage_with_id(id).ok_or_else(|| OracleError::NoSuchPassage {
                         task: task.id.clone(),
                         step: step.id.clone(),
                         corpus: corpus.name.clone(),

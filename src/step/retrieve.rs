@@ -2,26 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use super::{Branching, Event, MissKind, Output, Row};
-use crate::kernel::Fault;
+use super::{MissKind, StepBranch, StepEvent, StepOutput, StepRow};
+use crate::kernel::BranchFault;
 use crate::world::{Corpus, Passage};
 
 /// What a task has to find at a retrieve step.
 #[derive(Clone, Copy)]
-pub struct Target<'a> {
+pub struct RetrievalTarget<'a> {
     pub corpus: &'a Corpus,
     pub gold: &'a BTreeSet<u32>,
     /// The fields that are read from the retrieved passages.
     pub fields: &'a [&'a str],
 }
 
-impl Target<'_> {
+impl RetrievalTarget<'_> {
     fn hit(&self, context: &[u32]) -> bool {
         context.iter().any(|p| self.gold.contains(p))
     }
 
     /// Whether the gold passages in the context state every field that any gold passage states.
-    fn complete(&self, context: &[u32]) -> bool {
+    fn states_all_fields(&self, context: &[u32]) -> bool {
         let states = |passage: &u32, field: &str| {
             self.corpus.passages[*passage as usize].facts.contains_key(field)
         };
@@ -36,22 +36,22 @@ impl Target<'_> {
     }
 
     /// A branch that hands on exactly the gold passages.
-    fn gold_alone(&self) -> Branching {
+    fn gold_only(&self) -> StepBranch {
         let gold = self.gold.iter().copied().collect();
-        Branching::new(Some(Output::Context(gold)), Event::Hit, 1.0)
+        StepBranch::new(Some(StepOutput::Context(gold)), StepEvent::Hit, 1.0)
     }
 
     /// The row for an input on which no query can be rendered. `own`: the same holds for the oracle's input.
-    pub fn unaskable(&self, own: bool) -> Row {
+    pub fn unrenderable_row(&self, own: bool) -> StepRow {
         let fault = match (self.gold.is_empty(), own) {
-            (true, _) => Fault::None,
-            (false, true) => Fault::Own,
-            (false, false) => Fault::Induced,
+            (true, _) => BranchFault::None,
+            (false, true) => BranchFault::Own,
+            (false, false) => BranchFault::Induced,
         };
-        let missing = Branching::new(Some(Output::Missing), Event::Failed, 1.0);
-        let branch = Branching { fault, ..missing };
-        let repair = (fault != Fault::None).then(|| self.gold_alone());
-        Row { branches: vec![branch], repair, wrong: Vec::new() }
+        let missing = StepBranch::new(Some(StepOutput::Missing), StepEvent::Failed, 1.0);
+        let branch = StepBranch { fault, ..missing };
+        let repair = (fault != BranchFault::None).then(|| self.gold_only());
+        StepRow { branches: vec![branch], repair, error_branches: Vec::new() }
     }
 }
 
@@ -99,8 +99,8 @@ pub fn miss_kind(
 
 /// The passages that are not gold, ascending, grouped by the kind of miss that each causes when ranked first. Kinds
 /// without passages are left out.
-pub fn of_kind(target: Target) -> Vec<(MissKind, Vec<u32>)> {
-    let Target { corpus, gold, .. } = target;
+pub fn passages_by_miss_kind(target: RetrievalTarget) -> Vec<(MissKind, Vec<u32>)> {
+    let RetrievalTarget { corpus, gold, .. } = target;
     let mut kinds: Vec<(MissKind, Vec<u32>)> = MissKind::ALL.map(|kind| (kind, Vec::new())).into();
     for passage in (0..corpus.passages.len() as u32).filter(|p| !gold.contains(p)) {
         let kind = target.miss_kind(&[passage]);
@@ -111,53 +111,53 @@ pub fn of_kind(target: Target) -> Vec<(MissKind, Vec<u32>)> {
 }
 
 /// The result of one phrasing of the query.
-pub struct Phrasing<'a> {
+pub struct PhrasingResult<'a> {
     pub weight: f64,
     /// The ranking on the actual input, best first, truncated to what the step hands on.
     pub ranking: Vec<u32>,
     /// The same ranking without the gold passages, also truncated.
     pub without_gold: Vec<u32>,
     /// The ranking of the same phrasing on the oracle's inputs; `None` if the oracle never queries.
-    pub right: Option<&'a [u32]>,
+    pub oracle_ranking: Option<&'a [u32]>,
 }
 
 /// The row of a retrieve step: one branch per phrasing, with equal results merged.
 ///
 /// If it can err, its repair hands on exactly the gold passages; otherwise its counterfactual error hands on the
 /// passages that rank next.
-pub fn row(target: Target, phrasings: &[Phrasing]) -> Row {
-    let mut row = Row::default();
+pub fn retrieval_row(target: RetrievalTarget, phrasings: &[PhrasingResult]) -> StepRow {
+    let mut row = StepRow::default();
     let mut add = |output: &[u32], event, fault, p, broken: bool| {
-        let branches = if broken { &mut row.wrong } else { &mut row.branches };
-        let output = Some(Output::Context(output.to_vec()));
-        let same = |b: &&mut Branching| (&b.output, b.event, b.fault) == (&output, event, fault);
+        let branches = if broken { &mut row.error_branches } else { &mut row.branches };
+        let output = Some(StepOutput::Context(output.to_vec()));
+        let same = |b: &&mut StepBranch| (&b.output, b.event, b.fault) == (&output, event, fault);
         match branches.iter_mut().find(same) {
             Some(branch) => branch.p += p,
-            None => branches.push(Branching { fault, ..Branching::new(output, event, p) }),
+            None => branches.push(StepBranch { fault, ..StepBranch::new(output, event, p) }),
         }
     };
     let mut errs = false;
     for phrasing in phrasings {
         let ranking = &phrasing.ranking;
         // An error that also occurs with the oracle's query is the step's own; any other was induced upstream.
-        let fault = |errs_too: &dyn Fn(&[u32]) -> bool| match phrasing.right {
-            Some(right) if errs_too(right) => Fault::Own,
-            _ => Fault::Induced,
+        let fault = |errs_too: &dyn Fn(&[u32]) -> bool| match phrasing.oracle_ranking {
+            Some(right) if errs_too(right) => BranchFault::Own,
+            _ => BranchFault::Induced,
         };
         let (event, fault) = if target.gold.is_empty() {
-            (Event::NoGold, Fault::None)
+            (StepEvent::NoGold, BranchFault::None)
         } else if !target.hit(ranking) {
             let kind = target.miss_kind(ranking);
             match fault(&|right| !target.hit(right)) {
-                Fault::Own => (Event::OwnMiss(kind), Fault::Own),
-                _ => (Event::InducedMiss(kind), Fault::Induced),
+                BranchFault::Own => (StepEvent::OwnMiss(kind), BranchFault::Own),
+                _ => (StepEvent::InducedMiss(kind), BranchFault::Induced),
             }
-        } else if !target.complete(ranking) {
-            (Event::Partial, fault(&|right| !target.complete(right)))
+        } else if !target.states_all_fields(ranking) {
+            (StepEvent::Partial, fault(&|right| !target.states_all_fields(right)))
         } else {
-            (Event::Hit, Fault::None)
+            (StepEvent::Hit, BranchFault::None)
         };
-        errs |= fault != Fault::None;
+        errs |= fault != BranchFault::None;
         add(ranking, event, fault, phrasing.weight, false);
     }
     if target.gold.is_empty() {
@@ -166,19 +166,19 @@ pub fn row(target: Target, phrasings: &[Phrasing]) -> Row {
     if !errs {
         for phrasing in phrasings {
             let context = &phrasing.without_gold;
-            let event = Event::OwnMiss(target.miss_kind(context));
-            add(context, event, Fault::Own, phrasing.weight, true);
+            let event = StepEvent::OwnMiss(target.miss_kind(context));
+            add(context, event, BranchFault::Own, phrasing.weight, true);
         }
     }
-    row.repair = errs.then(|| target.gold_alone());
+    row.repair = errs.then(|| target.gold_only());
     row
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Value;
-    use crate::world::Variant;
+    use crate::value::TypedValue;
+    use crate::world::PassageVariant;
 
     fn passage(id: &str, entity: &str, attribute: &str) -> Passage {
         Passage {
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_best_ranked_passage_decides_the_kind() {
         let mut twin = passage("twin", "acme", "term");
-        (twin.of, twin.variant) = (Some("gold".to_owned()), Some(Variant::Negation));
+        (twin.of, twin.variant) = (Some("gold".to_owned()), Some(PassageVariant::Negation));
         let corpus = Corpus {
             name: "c".to_owned(),
             passages: vec![
@@ -217,7 +217,7 @@ mod tests {
         // A different label, but it states the field that is read: the right clause of the wrong contract.
         let mut corpus = corpus;
         for at in [0, 4] {
-            corpus.passages[at].facts.insert("months".to_owned(), Value::Number(1.0));
+            corpus.passages[at].facts.insert("months".to_owned(), TypedValue::Number(1.0));
         }
         let kind = |fields: &[&str]| miss_kind(&corpus, &gold, fields, Some(4));
         assert_eq!((kind(&["months"]), kind(&["days"])), (Binding, Topic));

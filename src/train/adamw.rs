@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::math::{self, Step};
-use super::recipe::Recipe;
+use super::math::{self, AdamWStep};
+use super::recipe::TuningRecipe;
 
 /// The number of parameters that one thread updates at a time.
 const CHUNK: usize = 1 << 16;
@@ -15,12 +15,12 @@ const EPS: f32 = 1e-8;
 
 /// The optimizer's running means of the gradient and of its square, for each parameter.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Moments {
+pub struct AdamMoments {
     pub first: Vec<f32>,
     pub second: Vec<f32>,
 }
 
-impl Moments {
+impl AdamMoments {
     pub fn new(len: usize) -> Self {
         Self { first: vec![0.0; len], second: vec![0.0; len] }
     }
@@ -28,7 +28,7 @@ impl Moments {
 
 /// The learning rate schedule and the limits of a step.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct AdamWSchedule {
     pub rate: f64,
     pub decay: f64,
     /// The maximum norm of the gradient.
@@ -38,8 +38,8 @@ pub struct Pace {
     pub warmup: usize,
 }
 
-impl Pace {
-    pub fn of(recipe: &Recipe) -> Self {
+impl AdamWSchedule {
+    pub fn of(recipe: &TuningRecipe) -> Self {
         Self {
             rate: recipe.rate,
             decay: recipe.decay,
@@ -66,7 +66,7 @@ impl Pace {
         step: usize,
         theta: &mut [f32],
         gradient: &[f32],
-        moments: &mut Moments,
+        moments: &mut AdamMoments,
         parts: &[(Range<usize>, bool)],
     ) -> f64 {
         // Fixed chunks with one partial sum each: the norm does not depend on the number of threads.
@@ -78,12 +78,12 @@ impl Pace {
         let rate = self.rate(step);
         let unbias = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(step as i32 + 1))) as f32;
         for (range, decays) in parts {
-            let how = Step {
-                factor: (self.clip / length.max(self.clip)) as f32,
+            let how = AdamWStep {
+                clip_factor: (self.clip / length.max(self.clip)) as f32,
                 rate: rate as f32,
-                kept: if *decays { (1.0 - rate * self.decay) as f32 } else { 1.0 },
+                decay_factor: if *decays { (1.0 - rate * self.decay) as f32 } else { 1.0 },
                 beta: BETA,
-                unbias: (unbias(BETA.0), unbias(BETA.1)),
+                bias_correction: (unbias(BETA.0), unbias(BETA.1)),
                 eps: EPS,
             };
             theta[range.clone()]

@@ -2,19 +2,25 @@
 //! pass are recomputed: for texts of this length that is cheaper than storing them.
 
 use super::math;
-use super::product::{self, Target, View};
-use crate::embed::bert::attend::Attention;
+use super::matmul::{self, GemmOperand, GemmOutput};
+use crate::embed::bert::attention::TextAttention;
 use crate::embed::bert::math::softmax_rows;
 
 /// Buffers that are reused from text to text.
 #[derive(Default)]
-pub struct Scratch {
+pub struct AttentionGradBuffers {
     weights: Vec<f32>,
     slopes: Vec<f32>,
 }
 
 /// `qkv` is (n, 3 hidden), `d` the gradient with respect to the output, (n, hidden); writes the gradient of `qkv`.
-pub fn backward(of: &Attention, qkv: &[f32], d: &[f32], d_qkv: &mut [f32], s: &mut Scratch) {
+pub fn backward(
+    of: &TextAttention,
+    qkv: &[f32],
+    d: &[f32],
+    d_qkv: &mut [f32],
+    s: &mut AttentionGradBuffers,
+) {
     let (hidden, size, stride) = (of.hidden, of.hidden / of.heads, 3 * of.hidden);
     let n = d.len() / hidden;
     let scale = 1.0 / (size as f32).sqrt();
@@ -22,21 +28,22 @@ pub fn backward(of: &Attention, qkv: &[f32], d: &[f32], d_qkv: &mut [f32], s: &m
     s.slopes.resize(n * n, 0.0);
     for head in 0..of.heads {
         let [q, k, v] = [0, 1, 2].map(|part| part * hidden + head * size);
-        let [query, key, value] = [q, k, v].map(|at| View::part(&qkv[at..], n, size, stride));
-        let d = View::part(&d[head * size..], n, size, hidden);
-        product::set(Target::new(&mut s.weights, n), query, key.transposed(), scale);
+        let [query, key, value] =
+            [q, k, v].map(|at| GemmOperand::part(&qkv[at..], n, size, stride));
+        let d = GemmOperand::part(&d[head * size..], n, size, hidden);
+        matmul::set(GemmOutput::new(&mut s.weights, n), query, key.transposed(), scale);
         if let Some(bias) = of.bias {
             for (place, row) in s.weights.chunks_exact_mut(n).enumerate() {
-                crate::embed::bert::math::add(row, bias.of(head, place, 0..n));
+                crate::embed::bert::math::add(row, bias.row(head, place, 0..n));
             }
         }
         softmax_rows(&mut s.weights, n);
-        product::set(Target::new(&mut s.slopes, n), d, value.transposed(), 1.0);
+        matmul::set(GemmOutput::new(&mut s.slopes, n), d, value.transposed(), 1.0);
         math::softmax_back(&s.weights, n, &mut s.slopes);
 
-        let (weights, slopes) = (View::new(&s.weights, n), View::new(&s.slopes, n));
+        let (weights, slopes) = (GemmOperand::new(&s.weights, n), GemmOperand::new(&s.slopes, n));
         let mut write = |at: usize, a, b, scale| {
-            product::set(Target { data: &mut d_qkv[at..], cols: size, stride }, a, b, scale);
+            matmul::set(GemmOutput { data: &mut d_qkv[at..], cols: size, stride }, a, b, scale);
         };
         write(q, slopes, key, scale);
         write(k, slopes.transposed(), query, scale);

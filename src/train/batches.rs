@@ -5,18 +5,18 @@
 
 use std::collections::HashSet;
 
-use super::recipe::{Arm, Recipe};
+use super::recipe::{TuningArm, TuningRecipe};
 use crate::kernel::rng;
 
 /// One pair of a batch, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item {
+pub enum TrainingItem {
     Structural(usize),
     Rehearsal(usize),
 }
 
 /// A deck of cards that is reshuffled whenever it runs out.
-struct Deck {
+struct PairDeck {
     seed: u64,
     name: &'static str,
     count: usize,
@@ -25,7 +25,7 @@ struct Deck {
     left: Vec<usize>,
 }
 
-impl Deck {
+impl PairDeck {
     fn new(seed: u64, name: &'static str, count: usize) -> Self {
         Self { seed, name, count, round: 0, left: Vec::new() }
     }
@@ -45,7 +45,7 @@ impl Deck {
     }
 
     /// Deals `count` cards that are not in `held`, as far as possible, and adds them to it.
-    fn hand(&mut self, count: usize, held: &mut HashSet<usize>) -> Vec<usize> {
+    fn deal_distinct(&mut self, count: usize, held: &mut HashSet<usize>) -> Vec<usize> {
         let mut hand = Vec::with_capacity(count);
         for _ in 0..count {
             let card = self.deal(held);
@@ -67,25 +67,32 @@ impl Deck {
 }
 
 /// The batches of all steps, given the numbers of structural and rehearsal pairs.
-pub fn deal(recipe: &Recipe, arm: Arm, structural: usize, rehearsal: usize) -> Vec<Vec<Item>> {
-    let mut near = Deck::new(recipe.seed, "structural", structural);
-    let mut pairs = Deck::new(recipe.seed, "rehearsal", rehearsal);
-    let mut filler = Deck::new(recipe.seed, "control", rehearsal);
-    let filled = recipe.structural();
+pub fn deal(
+    recipe: &TuningRecipe,
+    arm: TuningArm,
+    structural: usize,
+    rehearsal: usize,
+) -> Vec<Vec<TrainingItem>> {
+    let mut near = PairDeck::new(recipe.seed, "structural", structural);
+    let mut pairs = PairDeck::new(recipe.seed, "rehearsal", rehearsal);
+    let mut filler = PairDeck::new(recipe.seed, "control", rehearsal);
+    let filled = recipe.structural_pairs();
     (0..recipe.steps)
         .map(|_| {
             let mut held = HashSet::new();
-            let rehearsal = pairs.hand(recipe.batch - filled, &mut held);
-            let mut batch: Vec<Item> = match arm {
-                Arm::Structural => {
-                    let dealt = near.hand(filled, &mut HashSet::new());
-                    dealt.into_iter().map(Item::Structural).collect()
+            let rehearsal = pairs.deal_distinct(recipe.batch - filled, &mut held);
+            let mut batch: Vec<TrainingItem> = match arm {
+                TuningArm::Structural => {
+                    let dealt = near.deal_distinct(filled, &mut HashSet::new());
+                    dealt.into_iter().map(TrainingItem::Structural).collect()
                 }
-                Arm::Control => {
-                    filler.hand(filled, &mut held).into_iter().map(Item::Rehearsal).collect()
-                }
+                TuningArm::Control => filler
+                    .deal_distinct(filled, &mut held)
+                    .into_iter()
+                    .map(TrainingItem::Rehearsal)
+                    .collect(),
             };
-            batch.extend(rehearsal.into_iter().map(Item::Rehearsal));
+            batch.extend(rehearsal.into_iter().map(TrainingItem::Rehearsal));
             batch
         })
         .collect()
@@ -93,37 +100,37 @@ pub fn deal(recipe: &Recipe, arm: Arm, structural: usize, rehearsal: usize) -> V
 
 #[cfg(test)]
 mod tests {
-    use super::super::recipe::Method;
+    use super::super::recipe::TuningMethod;
     use super::*;
 
     #[test]
     fn the_arms_share_their_rehearsal_and_use_equally_many_pairs() {
-        let recipe = Recipe { steps: 40, batch: 8, ..Recipe::new(Method::Full) };
-        let tuned = deal(&recipe, Arm::Structural, 11, 50);
-        let control = deal(&recipe, Arm::Control, 11, 50);
+        let recipe = TuningRecipe { steps: 40, batch: 8, ..TuningRecipe::new(TuningMethod::Full) };
+        let tuned = deal(&recipe, TuningArm::Structural, 11, 50);
+        let control = deal(&recipe, TuningArm::Control, 11, 50);
         let mut uses = [0; 11];
         for (tuned, control) in tuned.iter().zip(&control) {
             assert_eq!((tuned.len(), control.len()), (8, 8));
             assert_eq!(tuned[4..], control[4..]);
             for item in &tuned[..4] {
-                let Item::Structural(at) = item else { panic!("{item:?}") };
+                let TrainingItem::Structural(at) = item else { panic!("{item:?}") };
                 uses[*at] += 1;
             }
             for (i, item) in control.iter().enumerate() {
-                assert!(matches!(item, Item::Rehearsal(_)));
+                assert!(matches!(item, TrainingItem::Rehearsal(_)));
                 assert!(!control[..i].contains(item), "twice in a batch");
             }
         }
         // 160 cards from a deck of 11: each is dealt 14 or 15 times.
         assert!(uses.iter().all(|n| (14..=15).contains(n)), "{uses:?}");
-        let other = Recipe { seed: 1, ..recipe };
-        assert_ne!(deal(&other, Arm::Structural, 11, 50), tuned);
+        let other = TuningRecipe { seed: 1, ..recipe };
+        assert_ne!(deal(&other, TuningArm::Structural, 11, 50), tuned);
     }
 
     #[test]
-    fn a_deck_smaller_than_a_batch_is_dealt_all_the_same() {
-        let recipe = Recipe { steps: 3, batch: 8, ..Recipe::new(Method::Full) };
-        let batches = deal(&recipe, Arm::Control, 0, 3);
+    fn a_deck_smaller_than_a_batch_can_be_dealt() {
+        let recipe = TuningRecipe { steps: 3, batch: 8, ..TuningRecipe::new(TuningMethod::Full) };
+        let batches = deal(&recipe, TuningArm::Control, 0, 3);
         assert!(batches.iter().all(|batch| batch.len() == 8));
     }
 }

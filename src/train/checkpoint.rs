@@ -11,43 +11,47 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
-use super::adamw::Moments;
-use super::settings::Settings;
+use super::adamw::AdamMoments;
+use super::settings::TrainingSettings;
 use crate::{atomic_file, input_file};
 
 /// The file name in the output directory.
-pub const FILE: &str = "checkpoint.safetensors";
+pub const CHECKPOINT_FILE: &str = "checkpoint.safetensors";
 
 /// The maximum size in bytes: three times the parameters of the largest model that can be tuned.
-pub const LARGEST: u64 = 64 << 30;
+pub const MAX_FILE_BYTES: u64 = 64 << 30;
 
-const NOTE: &str = "knockon";
+const METADATA_KEY: &str = "knockon";
 
 /// The state of a run after a step.
 #[derive(Clone, Debug, PartialEq)]
-pub struct State {
+pub struct TrainingState {
     /// The number of steps taken.
     pub step: usize,
     pub theta: Vec<f32>,
-    pub moments: Moments,
-    pub log: Vec<Logged>,
+    pub moments: AdamMoments,
+    pub log: Vec<TrainingStepLog>,
 }
 
 /// The loss and the gradient of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Logged {
+pub struct TrainingStepLog {
     pub loss: f64,
     /// The norm of the gradient before clipping.
-    pub length: f64,
+    pub gradient_norm: f64,
 }
 
-impl State {
+impl TrainingState {
     /// Writes the checkpoint to `dir`.
-    pub fn write(&self, dir: &Path, settings: &Settings) -> anyhow::Result<()> {
+    pub fn write(&self, dir: &Path, settings: &TrainingSettings) -> anyhow::Result<()> {
         let bytes =
             |numbers: &[f32]| -> Vec<u8> { numbers.iter().flat_map(|x| x.to_le_bytes()).collect() };
-        let log: Vec<u8> =
-            self.log.iter().flat_map(|l| [l.loss, l.length]).flat_map(f64::to_le_bytes).collect();
+        let log: Vec<u8> = self
+            .log
+            .iter()
+            .flat_map(|l| [l.loss, l.gradient_norm])
+            .flat_map(f64::to_le_bytes)
+            .collect();
         let tensors = [
             ("theta", Dtype::F32, bytes(&self.theta)),
             ("first", Dtype::F32, bytes(&self.moments.first)),
@@ -64,18 +68,18 @@ impl State {
         let settings = json!(settings);
         let blake3 = self.checksum(&settings);
         let note = json!({ "step": self.step, "settings": settings, "blake3": blake3 }).to_string();
-        let note = HashMap::from([(NOTE.to_owned(), note)]);
+        let note = HashMap::from([(METADATA_KEY.to_owned(), note)]);
         let file = safetensors::serialize(views, Some(note)).context("cannot lay it out")?;
-        atomic_file::write(&dir.join(FILE), &file)
+        atomic_file::write(&dir.join(CHECKPOINT_FILE), &file)
     }
 
     /// Reads the checkpoint in `dir`, if there is one.
     ///
     /// # Errors
     /// A checkpoint that is damaged or was written with other settings.
-    pub fn read(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Self>> {
-        let path = dir.join(FILE);
-        let file = match input_file::read_up_to(LARGEST, &path) {
+    pub fn read(dir: &Path, settings: &TrainingSettings) -> anyhow::Result<Option<Self>> {
+        let path = dir.join(CHECKPOINT_FILE);
+        let file = match input_file::read_up_to(MAX_FILE_BYTES, &path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
@@ -102,15 +106,15 @@ impl State {
         }
         for logged in &self.log {
             add(&logged.loss.to_le_bytes());
-            add(&logged.length.to_le_bytes());
+            add(&logged.gradient_norm.to_le_bytes());
         }
         hash.finalize().to_hex().to_string()
     }
 
-    fn parse(file: &[u8], settings: &Settings) -> anyhow::Result<Self> {
+    fn parse(file: &[u8], settings: &TrainingSettings) -> anyhow::Result<Self> {
         let (_, metadata) = SafeTensors::read_metadata(file).context("the file is damaged")?;
         let tensors = SafeTensors::deserialize(file).context("the file is damaged")?;
-        let note = metadata.metadata().as_ref().and_then(|notes| notes.get(NOTE));
+        let note = metadata.metadata().as_ref().and_then(|notes| notes.get(METADATA_KEY));
         let note: Value = serde_json::from_str(note.context("it is no checkpoint of training")?)?;
         let differences = settings.differences(&note["settings"]);
         if !differences.is_empty() {
@@ -130,12 +134,12 @@ impl State {
         let state = Self {
             step: note["step"].as_u64().context("it names no step")? as usize,
             theta: floats("theta")?,
-            moments: Moments { first: floats("first")?, second: floats("second")? },
+            moments: AdamMoments { first: floats("first")?, second: floats("second")? },
             log: numbers
                 .as_chunks()
                 .0
                 .iter()
-                .map(|&[loss, length]| Logged { loss, length })
+                .map(|&[loss, length]| TrainingStepLog { loss, gradient_norm: length })
                 .collect(),
         };
         let (theta, moments) = (state.theta.len(), &state.moments);

@@ -5,23 +5,23 @@ use std::path::Path;
 
 use anyhow::{bail, ensure};
 
-use super::batches::Item;
-use super::loss::Batch;
-use crate::embed::Role;
-use crate::embed::bert::text::TextSide;
+use super::batches::TrainingItem;
+use super::loss::RankingBatch;
+use crate::embed::TextRole;
+use crate::embed::bert::text_input::TransformerTextInput;
 use crate::progress::ProgressListener;
 use crate::world::pair;
-use crate::world::triplet::{self, Triplet};
+use crate::world::triplet::{self, TextTriplet};
 
 /// The training data of a run, as read from files.
 #[derive(Clone, Debug)]
-pub struct Texts {
+pub struct TrainingTexts {
     /// Triplets that each have a negative.
-    pub structural: Vec<Triplet>,
-    pub rehearsal: Vec<Triplet>,
+    pub structural: Vec<TextTriplet>,
+    pub rehearsal: Vec<TextTriplet>,
 }
 
-impl Texts {
+impl TrainingTexts {
     /// `kinds` are the categories of structural triplets to use; empty means all.
     ///
     /// # Errors
@@ -32,20 +32,24 @@ impl Texts {
         kinds: &[String],
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<Self> {
-        let near = chosen(triplet::read(structural, progress)?, kinds, structural)?;
+        let near = select_categories(triplet::read(structural, progress)?, kinds, structural)?;
         let pairs = pair::read(rehearsal, progress)?;
         ensure!(!pairs.is_empty(), "{}: there is no pair in it", rehearsal.display());
         Ok(Self { structural: near, rehearsal: pairs })
     }
 
     /// A hash of all texts.
-    pub fn hash(triplets: &[Triplet]) -> anyhow::Result<String> {
+    pub fn hash(triplets: &[TextTriplet]) -> anyhow::Result<String> {
         Ok(blake3::hash(&triplet::to_csv(triplets)?).to_hex().to_string())
     }
 }
 
 /// The triplets of the requested categories.
-fn chosen(all: Vec<Triplet>, kinds: &[String], path: &Path) -> anyhow::Result<Vec<Triplet>> {
+fn select_categories(
+    all: Vec<TextTriplet>,
+    kinds: &[String],
+    path: &Path,
+) -> anyhow::Result<Vec<TextTriplet>> {
     let mut found: Vec<&str> = all.iter().map(|t| t.category.as_str()).collect();
     found.sort_unstable();
     found.dedup();
@@ -64,8 +68,8 @@ fn chosen(all: Vec<Triplet>, kinds: &[String], path: &Path) -> anyhow::Result<Ve
             found.join(", ")
         );
     }
-    let wanted = |t: &Triplet| kinds.is_empty() || kinds.contains(&t.category);
-    let chosen: Vec<Triplet> = all.into_iter().filter(wanted).collect();
+    let wanted = |t: &TextTriplet| kinds.is_empty() || kinds.contains(&t.category);
+    let chosen: Vec<TextTriplet> = all.into_iter().filter(wanted).collect();
     let bare = chosen.iter().filter(|t| t.negative.is_none()).count();
     ensure!(
         bare == 0,
@@ -79,26 +83,26 @@ fn chosen(all: Vec<Triplet>, kinds: &[String], path: &Path) -> anyhow::Result<Ve
 
 /// A pair as indices of its texts.
 #[derive(Clone, Copy, Debug)]
-struct Example {
+struct TokenizedExample {
     anchor: usize,
     positive: usize,
     negative: Option<usize>,
 }
 
 /// All texts of a run as tokens.
-pub struct Tokenized {
+pub struct TokenizedTexts {
     texts: Vec<Vec<u32>>,
-    structural: Vec<Example>,
-    rehearsal: Vec<Example>,
+    structural: Vec<TokenizedExample>,
+    rehearsal: Vec<TokenizedExample>,
 }
 
-impl Tokenized {
+impl TokenizedTexts {
     /// Anchors are encoded as queries, all other texts as passages: a model may have a prefix for either role.
-    pub fn new(texts: &Texts, side: &TextSide) -> anyhow::Result<Self> {
+    pub fn new(texts: &TrainingTexts, side: &TransformerTextInput) -> anyhow::Result<Self> {
         // Deduplicated by tokens, not by text: truncation can make different texts equal.
         let mut all = Self { texts: Vec::new(), structural: Vec::new(), rehearsal: Vec::new() };
         let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
-        let mut examples = |triplets: &[Triplet]| -> anyhow::Result<Vec<Example>> {
+        let mut examples = |triplets: &[TextTriplet]| -> anyhow::Result<Vec<TokenizedExample>> {
             let mut encode = |role, texts: Vec<&str>| -> anyhow::Result<Vec<usize>> {
                 let mut place = |ids: Vec<u32>| {
                     ensure!(!ids.is_empty(), "a text has no token");
@@ -111,14 +115,14 @@ impl Tokenized {
                 side.encode(role, &texts)?.into_iter().map(&mut place).collect()
             };
             let anchors =
-                encode(Role::Query, triplets.iter().map(|t| t.anchor.as_str()).collect())?;
+                encode(TextRole::Query, triplets.iter().map(|t| t.anchor.as_str()).collect())?;
             let positives =
-                encode(Role::Passage, triplets.iter().map(|t| t.positive.as_str()).collect())?;
+                encode(TextRole::Passage, triplets.iter().map(|t| t.positive.as_str()).collect())?;
             let negatives = triplets.iter().filter_map(|t| t.negative.as_deref()).collect();
-            let mut negatives = encode(Role::Passage, negatives)?.into_iter();
+            let mut negatives = encode(TextRole::Passage, negatives)?.into_iter();
             let examples = triplets.iter().zip(anchors.into_iter().zip(positives));
             Ok(examples
-                .map(|(triplet, (anchor, positive))| Example {
+                .map(|(triplet, (anchor, positive))| TokenizedExample {
                     anchor,
                     positive,
                     negative: triplet.negative.as_ref().and_then(|_| negatives.next()),
@@ -132,8 +136,8 @@ impl Tokenized {
     }
 
     /// The distinct texts of a batch in the order of their first use, and the batch as indices into them.
-    pub fn batch(&self, items: &[Item]) -> (Vec<&[u32]>, Batch) {
-        let (mut used, mut batch) = (Vec::new(), Batch::default());
+    pub fn batch(&self, items: &[TrainingItem]) -> (Vec<&[u32]>, RankingBatch) {
+        let (mut used, mut batch) = (Vec::new(), RankingBatch::default());
         // A batch has few distinct texts, so a linear search suffices.
         let mut place = |text: usize| {
             used.iter().position(|known| *known == text).unwrap_or_else(|| {
@@ -143,8 +147,8 @@ impl Tokenized {
         };
         for item in items {
             let example = match *item {
-                Item::Structural(at) => self.structural[at],
-                Item::Rehearsal(at) => self.rehearsal[at],
+                TrainingItem::Structural(at) => self.structural[at],
+                TrainingItem::Rehearsal(at) => self.rehearsal[at],
             };
             batch.pairs.push((place(example.anchor), place(example.positive)));
             batch.negatives.extend(example.negative.map(&mut place));

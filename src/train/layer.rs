@@ -9,19 +9,19 @@ use rayon::prelude::*;
 
 use super::attention;
 use super::math;
-use super::product::{self, Target, View};
-use crate::embed::bert::attend::Attention;
-use crate::embed::bert::config::Activation;
+use super::matmul::{self, GemmOperand, GemmOutput};
+use crate::embed::bert::attention::TextAttention;
+use crate::embed::bert::config::BertActivation;
 use crate::embed::bert::layers;
 use crate::embed::bert::math::{add, gelu, relu};
-use crate::embed::weights::Rows;
+use crate::embed::weights::WeightMatrix;
 
 /// The number of rows of a weight whose gradient one thread sums.
 const BLOCK: usize = 128;
 
 /// The parameters of a layer, in the order in which they are stored. Weights are (outputs, inputs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum TrainingLayerPart {
     /// Query, key and value, stacked by rows.
     Qkv,
     QkvBias,
@@ -37,71 +37,81 @@ pub enum Part {
     NarrowShift,
 }
 
-impl Part {
-    pub const ALL: [Part; 12] = [
-        Part::Qkv,
-        Part::QkvBias,
-        Part::Attended,
-        Part::AttendedBias,
-        Part::AttendedScale,
-        Part::AttendedShift,
-        Part::Wide,
-        Part::WideBias,
-        Part::Narrow,
-        Part::NarrowBias,
-        Part::NarrowScale,
-        Part::NarrowShift,
+impl TrainingLayerPart {
+    pub const ALL: [TrainingLayerPart; 12] = [
+        TrainingLayerPart::Qkv,
+        TrainingLayerPart::QkvBias,
+        TrainingLayerPart::Attended,
+        TrainingLayerPart::AttendedBias,
+        TrainingLayerPart::AttendedScale,
+        TrainingLayerPart::AttendedShift,
+        TrainingLayerPart::Wide,
+        TrainingLayerPart::WideBias,
+        TrainingLayerPart::Narrow,
+        TrainingLayerPart::NarrowBias,
+        TrainingLayerPart::NarrowScale,
+        TrainingLayerPart::NarrowShift,
     ];
 
     /// Whether this is the matrix of a linear layer.
     pub fn is_weight(self) -> bool {
-        matches!(self, Part::Qkv | Part::Attended | Part::Wide | Part::Narrow)
+        matches!(
+            self,
+            TrainingLayerPart::Qkv
+                | TrainingLayerPart::Attended
+                | TrainingLayerPart::Wide
+                | TrainingLayerPart::Narrow
+        )
     }
 }
 
 /// The dimensions of a layer, and the layout of the flat slice that holds its parameters.
 #[derive(Clone, Copy, Debug)]
-pub struct Layout {
+pub struct TrainingLayerLayout {
     pub hidden: usize,
     pub wide: usize,
 }
 
-impl Layout {
+impl TrainingLayerLayout {
     /// The number of inputs of the linear layer with this weight.
-    pub fn inputs(self, weight: Part) -> usize {
-        if weight == Part::Narrow { self.wide } else { self.hidden }
+    pub fn inputs(self, weight: TrainingLayerPart) -> usize {
+        if weight == TrainingLayerPart::Narrow { self.wide } else { self.hidden }
     }
 
-    fn size(self, part: Part) -> usize {
+    fn size(self, part: TrainingLayerPart) -> usize {
         let (h, w) = (self.hidden, self.wide);
         match part {
-            Part::Qkv => 3 * h * h,
-            Part::QkvBias => 3 * h,
-            Part::Attended => h * h,
-            Part::Wide | Part::Narrow => h * w,
-            Part::WideBias => w,
-            Part::AttendedBias
-            | Part::AttendedScale
-            | Part::AttendedShift
-            | Part::NarrowBias
-            | Part::NarrowScale
-            | Part::NarrowShift => h,
+            TrainingLayerPart::Qkv => 3 * h * h,
+            TrainingLayerPart::QkvBias => 3 * h,
+            TrainingLayerPart::Attended => h * h,
+            TrainingLayerPart::Wide | TrainingLayerPart::Narrow => h * w,
+            TrainingLayerPart::WideBias => w,
+            TrainingLayerPart::AttendedBias
+            | TrainingLayerPart::AttendedScale
+            | TrainingLayerPart::AttendedShift
+            | TrainingLayerPart::NarrowBias
+            | TrainingLayerPart::NarrowScale
+            | TrainingLayerPart::NarrowShift => h,
         }
     }
 
-    pub fn range(self, part: Part) -> Range<usize> {
-        let start = Part::ALL.into_iter().take_while(|p| *p != part).map(|p| self.size(p)).sum();
+    pub fn range(self, part: TrainingLayerPart) -> Range<usize> {
+        let start = TrainingLayerPart::ALL
+            .into_iter()
+            .take_while(|p| *p != part)
+            .map(|p| self.size(p))
+            .sum();
         start..start + self.size(part)
     }
 
     /// The number of parameters of a layer.
     pub fn len(self) -> usize {
-        Part::ALL.into_iter().map(|part| self.size(part)).sum()
+        TrainingLayerPart::ALL.into_iter().map(|part| self.size(part)).sum()
     }
 }
 
 /// Flattens a layer into the order of [`Part::ALL`].
-pub fn fold(layer: &layers::Layer) -> Vec<f32> {
+pub fn flatten(layer: &layers::BertLayer) -> Vec<f32> {
     let attention = [&layer.query, &layer.key, &layer.value];
     let mut numbers = Vec::new();
     for dense in attention {
@@ -112,8 +122,8 @@ pub fn fold(layer: &layers::Layer) -> Vec<f32> {
     }
     // Must match the order of `Part::ALL`.
     let blocks = [
-        (vec![&layer.attended], &layer.attended_norm),
-        (vec![&layer.wide, &layer.narrow], &layer.narrow_norm),
+        (vec![&layer.attention_out], &layer.attention_out_norm),
+        (vec![&layer.ffn_in, &layer.ffn_out], &layer.ffn_out_norm),
     ];
     for (linear, norm) in blocks {
         for dense in linear {
@@ -126,102 +136,123 @@ pub fn fold(layer: &layers::Layer) -> Vec<f32> {
 }
 
 /// Rebuilds a layer from its flat parameters.
-pub fn unfold(layout: Layout, numbers: &[f32]) -> layers::Layer {
-    let part = |part: Part| &numbers[layout.range(part)];
-    let dense = |weight: Part, bias: Part, third: usize, of: usize| {
+pub fn unflatten(layout: TrainingLayerLayout, numbers: &[f32]) -> layers::BertLayer {
+    let part = |part: TrainingLayerPart| &numbers[layout.range(part)];
+    let dense = |weight: TrainingLayerPart, bias: TrainingLayerPart, third: usize, of: usize| {
         let (data, bias) = (part(weight), part(bias));
         let [data, bias] = [data, bias].map(|all| {
             let size = all.len() / of;
             all[third * size..(third + 1) * size].to_vec()
         });
-        layers::Dense { weight: Rows::F32 { data, cols: layout.inputs(weight) }, bias }
+        layers::DenseWeights {
+            weight: WeightMatrix::F32 { data, cols: layout.inputs(weight) },
+            bias,
+        }
     };
-    let norm = |scale: Part, shift: Part| layers::Norm {
+    let norm = |scale: TrainingLayerPart, shift: TrainingLayerPart| layers::LayerNormWeights {
         scale: part(scale).to_vec(),
         shift: part(shift).to_vec(),
     };
-    layers::Layer {
-        query: dense(Part::Qkv, Part::QkvBias, 0, 3),
-        key: dense(Part::Qkv, Part::QkvBias, 1, 3),
-        value: dense(Part::Qkv, Part::QkvBias, 2, 3),
-        attended: dense(Part::Attended, Part::AttendedBias, 0, 1),
-        attended_norm: norm(Part::AttendedScale, Part::AttendedShift),
-        wide: dense(Part::Wide, Part::WideBias, 0, 1),
-        narrow: dense(Part::Narrow, Part::NarrowBias, 0, 1),
-        narrow_norm: norm(Part::NarrowScale, Part::NarrowShift),
+    layers::BertLayer {
+        query: dense(TrainingLayerPart::Qkv, TrainingLayerPart::QkvBias, 0, 3),
+        key: dense(TrainingLayerPart::Qkv, TrainingLayerPart::QkvBias, 1, 3),
+        value: dense(TrainingLayerPart::Qkv, TrainingLayerPart::QkvBias, 2, 3),
+        attention_out: dense(TrainingLayerPart::Attended, TrainingLayerPart::AttendedBias, 0, 1),
+        attention_out_norm: norm(
+            TrainingLayerPart::AttendedScale,
+            TrainingLayerPart::AttendedShift,
+        ),
+        ffn_in: dense(TrainingLayerPart::Wide, TrainingLayerPart::WideBias, 0, 1),
+        ffn_out: dense(TrainingLayerPart::Narrow, TrainingLayerPart::NarrowBias, 0, 1),
+        ffn_out_norm: norm(TrainingLayerPart::NarrowScale, TrainingLayerPart::NarrowShift),
     }
 }
 
 /// A layer with its parameters, ready to compute.
 #[derive(Clone, Copy)]
-pub struct Layer<'a> {
-    pub layout: Layout,
+pub struct TrainingLayer<'a> {
+    pub layout: TrainingLayerLayout,
     pub numbers: &'a [f32],
-    pub attention: Attention<'a>,
-    pub activation: Activation,
+    pub attention: TextAttention<'a>,
+    pub activation: BertActivation,
     pub eps: f32,
 }
 
 /// The intermediate results of one group that the backward pass needs.
-pub struct Tape {
+pub struct LayerTape {
     x: Vec<f32>,
     qkv: Vec<f32>,
     mixed: Vec<f32>,
-    attended: Standardized,
+    attended: StandardizedRows,
     /// The input of the activation.
     wide: Vec<f32>,
-    narrow: Standardized,
+    narrow: StandardizedRows,
 }
 
 /// A layer norm's input, standardized to mean 0 and variance 1, and the factor applied to each row.
-struct Standardized {
+struct StandardizedRows {
     rows: Vec<f32>,
     factors: Vec<f32>,
 }
 
 /// The gradients of one group with respect to the outputs of the linear layers, with the inputs that turn them into
 /// weight gradients; and the gradients of all other parameters.
-pub struct Slopes {
+pub struct LayerGradients {
     /// In the order of the weights: (input, gradient with respect to the output).
     linear: [(Vec<f32>, Vec<f32>); 4],
     /// Scale and shift of both layer norms.
     norms: [Vec<f32>; 4],
 }
 
-impl Layer<'_> {
-    fn part(&self, part: Part) -> &[f32] {
+impl TrainingLayer<'_> {
+    fn part(&self, part: TrainingLayerPart) -> &[f32] {
         &self.numbers[self.layout.range(part)]
     }
 
     /// `x W^T + b`.
-    fn linear(&self, x: &[f32], weight: Part, bias: Part) -> Vec<f32> {
+    fn linear(&self, x: &[f32], weight: TrainingLayerPart, bias: TrainingLayerPart) -> Vec<f32> {
         let bias = self.part(bias);
         let inputs = self.layout.inputs(weight);
         let mut out = bias.repeat(x.len() / inputs);
-        let weight = View::new(self.part(weight), inputs).transposed();
-        product::add(Target::new(&mut out, bias.len()), View::new(x, inputs), weight, 1.0);
+        let weight = GemmOperand::new(self.part(weight), inputs).transposed();
+        matmul::add(
+            GemmOutput::new(&mut out, bias.len()),
+            GemmOperand::new(x, inputs),
+            weight,
+            1.0,
+        );
         out
     }
 
     /// `d W`: the gradient with respect to a linear layer's input.
-    fn linear_back(&self, d: &[f32], weight: Part) -> Vec<f32> {
+    fn linear_backward(&self, d: &[f32], weight: TrainingLayerPart) -> Vec<f32> {
         let inputs = self.layout.inputs(weight);
         let weight = self.part(weight);
-        let (outputs, weight) = (weight.len() / inputs, View::new(weight, inputs));
+        let (outputs, weight) = (weight.len() / inputs, GemmOperand::new(weight, inputs));
         let mut out = vec![0.0; d.len() / outputs * inputs];
-        product::set(Target::new(&mut out, inputs), View::new(d, outputs), weight, 1.0);
+        matmul::set(GemmOutput::new(&mut out, inputs), GemmOperand::new(d, outputs), weight, 1.0);
         out
     }
 
-    fn norm(&self, mut x: Vec<f32>, scale: Part, shift: Part) -> (Vec<f32>, Standardized) {
+    fn norm(
+        &self,
+        mut x: Vec<f32>,
+        scale: TrainingLayerPart,
+        shift: TrainingLayerPart,
+    ) -> (Vec<f32>, StandardizedRows) {
         let h = self.layout.hidden;
         let mut factors = vec![0.0; x.len() / h];
         math::standardize(&mut x, h, self.eps, &mut factors);
-        let rows = Standardized { rows: x, factors };
+        let rows = StandardizedRows { rows: x, factors };
         (self.scaled(&rows, scale, shift), rows)
     }
 
-    fn scaled(&self, x: &Standardized, scale: Part, shift: Part) -> Vec<f32> {
+    fn scaled(
+        &self,
+        x: &StandardizedRows,
+        scale: TrainingLayerPart,
+        shift: TrainingLayerPart,
+    ) -> Vec<f32> {
         let mut out = vec![0.0; x.rows.len()];
         math::scale_rows(&x.rows, self.part(scale), self.part(shift), &mut out);
         out
@@ -230,16 +261,16 @@ impl Layer<'_> {
     fn activate(&self, wide: &[f32]) -> Vec<f32> {
         let mut out = wide.to_vec();
         match self.activation {
-            Activation::Gelu => gelu(&mut out),
-            Activation::Relu => relu(&mut out),
+            BertActivation::Gelu => gelu(&mut out),
+            BertActivation::Relu => relu(&mut out),
         }
         out
     }
 
     /// `x` holds the concatenated tokens of texts of these lengths.
-    pub fn forward(&self, x: Vec<f32>, lengths: &[usize]) -> (Vec<f32>, Tape) {
+    pub fn forward(&self, x: Vec<f32>, lengths: &[usize]) -> (Vec<f32>, LayerTape) {
         let h = self.layout.hidden;
-        let qkv = self.linear(&x, Part::Qkv, Part::QkvBias);
+        let qkv = self.linear(&x, TrainingLayerPart::Qkv, TrainingLayerPart::QkvBias);
         let mut mixed = vec![0.0; x.len()];
         let (mut scores, mut start) = (Vec::new(), 0);
         for &n in lengths {
@@ -248,43 +279,54 @@ impl Layer<'_> {
             self.attention.attend(&qkv[from * 3 * h..to * 3 * h], n, out, &mut scores);
             start = to;
         }
-        let mut sum = self.linear(&mixed, Part::Attended, Part::AttendedBias);
+        let mut sum =
+            self.linear(&mixed, TrainingLayerPart::Attended, TrainingLayerPart::AttendedBias);
         add(&mut sum, &x);
-        let (y, attended) = self.norm(sum, Part::AttendedScale, Part::AttendedShift);
-        let wide = self.linear(&y, Part::Wide, Part::WideBias);
-        let mut sum = self.linear(&self.activate(&wide), Part::Narrow, Part::NarrowBias);
+        let (y, attended) =
+            self.norm(sum, TrainingLayerPart::AttendedScale, TrainingLayerPart::AttendedShift);
+        let wide = self.linear(&y, TrainingLayerPart::Wide, TrainingLayerPart::WideBias);
+        let mut sum = self.linear(
+            &self.activate(&wide),
+            TrainingLayerPart::Narrow,
+            TrainingLayerPart::NarrowBias,
+        );
         add(&mut sum, &y);
-        let (out, narrow) = self.norm(sum, Part::NarrowScale, Part::NarrowShift);
-        (out, Tape { x, qkv, mixed, attended, wide, narrow })
+        let (out, narrow) =
+            self.norm(sum, TrainingLayerPart::NarrowScale, TrainingLayerPart::NarrowShift);
+        (out, LayerTape { x, qkv, mixed, attended, wide, narrow })
     }
 
     /// From the gradient of the layer's output to that of its input, which is computed only if `deeper`.
     pub fn backward(
         &self,
-        tape: Tape,
+        tape: LayerTape,
         mut d: Vec<f32>,
         lengths: &[usize],
         deeper: bool,
-    ) -> (Vec<f32>, Slopes) {
+    ) -> (Vec<f32>, LayerGradients) {
         let h = self.layout.hidden;
         let (narrow_scale, narrow_shift) =
-            norm_back(&tape.narrow, self.part(Part::NarrowScale), &mut d);
+            norm_backward(&tape.narrow, self.part(TrainingLayerPart::NarrowScale), &mut d);
         let d_narrow = d;
         let activated = self.activate(&tape.wide);
-        let mut d_wide = self.linear_back(&d_narrow, Part::Narrow);
+        let mut d_wide = self.linear_backward(&d_narrow, TrainingLayerPart::Narrow);
         match self.activation {
-            Activation::Gelu => math::gelu_back(&tape.wide, &mut d_wide),
-            Activation::Relu => math::relu_back(&tape.wide, &mut d_wide),
+            BertActivation::Gelu => math::gelu_back(&tape.wide, &mut d_wide),
+            BertActivation::Relu => math::relu_back(&tape.wide, &mut d_wide),
         }
-        let mut d = self.linear_back(&d_wide, Part::Wide);
+        let mut d = self.linear_backward(&d_wide, TrainingLayerPart::Wide);
         add(&mut d, &d_narrow);
-        let y = self.scaled(&tape.attended, Part::AttendedScale, Part::AttendedShift);
+        let y = self.scaled(
+            &tape.attended,
+            TrainingLayerPart::AttendedScale,
+            TrainingLayerPart::AttendedShift,
+        );
         let (attended_scale, attended_shift) =
-            norm_back(&tape.attended, self.part(Part::AttendedScale), &mut d);
+            norm_backward(&tape.attended, self.part(TrainingLayerPart::AttendedScale), &mut d);
         let d_attended = d;
-        let d_mixed = self.linear_back(&d_attended, Part::Attended);
+        let d_mixed = self.linear_backward(&d_attended, TrainingLayerPart::Attended);
         let mut d_qkv = vec![0.0; tape.qkv.len()];
-        let (mut scratch, mut start) = (attention::Scratch::default(), 0);
+        let (mut scratch, mut start) = (attention::AttentionGradBuffers::default(), 0);
         for &n in lengths {
             let (from, to) = (start, start + n);
             let wide = from * 3 * h..to * 3 * h;
@@ -299,18 +341,18 @@ impl Layer<'_> {
         }
         let mut deepest = Vec::new();
         if deeper {
-            deepest = self.linear_back(&d_qkv, Part::Qkv);
+            deepest = self.linear_backward(&d_qkv, TrainingLayerPart::Qkv);
             add(&mut deepest, &d_attended);
         }
         let linear =
             [(tape.x, d_qkv), (tape.mixed, d_attended), (y, d_wide), (activated, d_narrow)];
         let norms = [attended_scale, attended_shift, narrow_scale, narrow_shift];
-        (deepest, Slopes { linear, norms })
+        (deepest, LayerGradients { linear, norms })
     }
 }
 
 /// Backpropagates through a layer norm; returns the gradients of its scale and shift.
-fn norm_back(x: &Standardized, scale: &[f32], d: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
+fn norm_backward(x: &StandardizedRows, scale: &[f32], d: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
     let (mut by_scale, mut by_shift) = (vec![0.0; scale.len()], vec![0.0; scale.len()]);
     math::add_row_products(d, &x.rows, &mut by_scale);
     math::add_rows(d, &mut by_shift);
@@ -320,11 +362,11 @@ fn norm_back(x: &Standardized, scale: &[f32], d: &mut [f32]) -> (Vec<f32>, Vec<f
 
 /// The gradient of a layer's parameters, summed over all groups in their order, so that the result does not depend
 /// on how threads share the rows.
-pub fn gradient(layout: Layout, groups: &[Slopes]) -> Vec<f32> {
+pub fn gradient(layout: TrainingLayerLayout, groups: &[LayerGradients]) -> Vec<f32> {
     let mut out = vec![0.0; layout.len()];
     let mut rest = out.as_mut_slice();
-    let mut jobs: Vec<(Part, usize, &mut [f32])> = Vec::new();
-    for part in Part::ALL {
+    let mut jobs: Vec<(TrainingLayerPart, usize, &mut [f32])> = Vec::new();
+    for part in TrainingLayerPart::ALL {
         let (numbers, behind) = rest.split_at_mut(layout.size(part));
         rest = behind;
         if part.is_weight() {
@@ -343,30 +385,36 @@ pub fn gradient(layout: Layout, groups: &[Slopes]) -> Vec<f32> {
     out
 }
 
-impl Slopes {
+impl LayerGradients {
     /// Adds this group's gradient of `part` to `out`: of the rows from `first` on for a weight, else of all of it.
-    fn add_to(&self, layout: Layout, part: Part, first: usize, out: &mut [f32]) {
+    fn add_to(
+        &self,
+        layout: TrainingLayerLayout,
+        part: TrainingLayerPart,
+        first: usize,
+        out: &mut [f32],
+    ) {
         let [qkv, attended, wide, narrow] = &self.linear;
         let weight = |(x, d): &(Vec<f32>, Vec<f32>), out: &mut [f32]| {
             let inputs = layout.inputs(part);
             let (tokens, rows) = (x.len() / inputs, out.len() / inputs);
             let outputs = d.len() / tokens;
-            let d = View::part(&d[first..], tokens, rows, outputs).transposed();
-            product::add(Target::new(out, inputs), d, View::new(x, inputs), 1.0);
+            let d = GemmOperand::part(&d[first..], tokens, rows, outputs).transposed();
+            matmul::add(GemmOutput::new(out, inputs), d, GemmOperand::new(x, inputs), 1.0);
         };
         match part {
-            Part::Qkv => weight(qkv, out),
-            Part::Attended => weight(attended, out),
-            Part::Wide => weight(wide, out),
-            Part::Narrow => weight(narrow, out),
-            Part::QkvBias => math::add_rows(&qkv.1, out),
-            Part::AttendedBias => math::add_rows(&attended.1, out),
-            Part::WideBias => math::add_rows(&wide.1, out),
-            Part::NarrowBias => math::add_rows(&narrow.1, out),
-            Part::AttendedScale => add(out, &self.norms[0]),
-            Part::AttendedShift => add(out, &self.norms[1]),
-            Part::NarrowScale => add(out, &self.norms[2]),
-            Part::NarrowShift => add(out, &self.norms[3]),
+            TrainingLayerPart::Qkv => weight(qkv, out),
+            TrainingLayerPart::Attended => weight(attended, out),
+            TrainingLayerPart::Wide => weight(wide, out),
+            TrainingLayerPart::Narrow => weight(narrow, out),
+            TrainingLayerPart::QkvBias => math::add_rows(&qkv.1, out),
+            TrainingLayerPart::AttendedBias => math::add_rows(&attended.1, out),
+            TrainingLayerPart::WideBias => math::add_rows(&wide.1, out),
+            TrainingLayerPart::NarrowBias => math::add_rows(&narrow.1, out),
+            TrainingLayerPart::AttendedScale => add(out, &self.norms[0]),
+            TrainingLayerPart::AttendedShift => add(out, &self.norms[1]),
+            TrainingLayerPart::NarrowScale => add(out, &self.norms[2]),
+            TrainingLayerPart::NarrowShift => add(out, &self.norms[3]),
         }
     }
 }

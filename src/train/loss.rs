@@ -3,7 +3,7 @@
 
 /// A batch as indices of its texts among the vectors.
 #[derive(Clone, Debug, Default)]
-pub struct Batch {
+pub struct RankingBatch {
     /// (anchor, positive).
     pub pairs: Vec<(usize, usize)>,
     /// The negatives of all pairs; each is a candidate for every anchor.
@@ -13,7 +13,7 @@ pub struct Batch {
 /// The loss and its gradient with respect to the vectors, which have norm 1 and `dim` numbers each.
 ///
 /// A candidate with the same index as an anchor's positive is the same text, so it is not used as a negative.
-pub fn ranking(vectors: &[f32], dim: usize, batch: &Batch, scale: f64) -> (f64, Vec<f32>) {
+pub fn ranking(vectors: &[f32], dim: usize, batch: &RankingBatch, scale: f64) -> (f64, Vec<f32>) {
     let row = |at: usize| &vectors[at * dim..(at + 1) * dim];
     let dot = |a: &[f32], b: &[f32]| -> f64 {
         a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()

@@ -112,28 +112,28 @@ wide! {
 
 /// The coefficients of one step of AdamW, the same for every parameter.
 #[derive(Clone, Copy)]
-pub struct Step {
+pub struct AdamWStep {
     /// The factor that clips the gradient.
-    pub factor: f32,
+    pub clip_factor: f32,
     pub rate: f32,
     /// The factor of weight decay.
-    pub kept: f32,
+    pub decay_factor: f32,
     pub beta: (f32, f32),
     /// Bias correction, 1 / (1 - beta^step).
-    pub unbias: (f32, f32),
+    pub bias_correction: (f32, f32),
     pub eps: f32,
 }
 
 wide! {
     /// AdamW with decoupled weight decay, arXiv 1711.05101, algorithm 2.
-    pub fn adamw(theta: &mut [f32], d: &[f32], m: &mut [f32], v: &mut [f32], step: &Step) {
+    pub fn adamw(theta: &mut [f32], d: &[f32], m: &mut [f32], v: &mut [f32], step: &AdamWStep) {
         for (((theta, d), m), v) in theta.iter_mut().zip(d).zip(m).zip(v) {
-            let d = d * step.factor;
+            let d = d * step.clip_factor;
             *m = step.beta.0 * *m + (1.0 - step.beta.0) * d;
             *v = step.beta.1 * *v + (1.0 - step.beta.1) * d * d;
-            let up = *m * step.unbias.0;
-            let down = (*v * step.unbias.1).sqrt() + step.eps;
-            *theta = *theta * step.kept - step.rate * up / down;
+            let up = *m * step.bias_correction.0;
+            let down = (*v * step.bias_correction.1).sqrt() + step.eps;
+            *theta = *theta * step.decay_factor - step.rate * up / down;
         }
     }
 }

@@ -3,27 +3,27 @@
 use anyhow::bail;
 use rayon::prelude::*;
 
-use super::layer::{self, Layer, Layout, Slopes, Tape};
-use super::product::{self, Target, View};
-use crate::embed::Pooling;
-use crate::embed::bert::attend::Attention;
-use crate::embed::bert::config::Config;
-use crate::embed::bert::layers::{Encoder, Norm};
+use super::layer::{self, LayerGradients, LayerTape, TrainingLayer, TrainingLayerLayout};
+use super::matmul::{self, GemmOperand, GemmOutput};
+use crate::embed::TokenPooling;
+use crate::embed::bert::attention::TextAttention;
+use crate::embed::bert::config::BertConfig;
+use crate::embed::bert::layers::{BertEncoder, LayerNormWeights};
 use crate::embed::bert::math::norm_rows;
 use crate::embed::bert::packed::GROUP_TOKENS;
-use crate::embed::bert::relative::Bias;
-use crate::embed::weights::Rows;
+use crate::embed::bert::relative_bias::RelativeBias;
+use crate::embed::weights::WeightMatrix;
 
 /// A network in f32. The embeddings and everything before the first layer are not tuned.
-pub struct Network {
-    config: Config,
+pub struct TunableNetwork {
+    config: BertConfig,
     pooling: TunablePooling,
-    pub layout: Layout,
-    words: Rows,
+    pub layout: TrainingLayerLayout,
+    word_embeddings: WeightMatrix,
     /// Position embedding plus that of token type 0: (positions, hidden).
-    places: Vec<f32>,
-    norm: Norm,
-    bias: Option<Bias>,
+    position_embeddings: Vec<f32>,
+    norm: LayerNormWeights,
+    bias: Option<RelativeBias>,
     /// The parameters of each layer, in the order of [`Layout`].
     pub layers: Vec<Vec<f32>>,
     /// A linear map (hidden, hidden) after the pooling.
@@ -40,67 +40,75 @@ enum TunablePooling {
 
 /// The parameters for which a gradient is requested.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct GradientRequest {
     /// This layer and all later ones.
     pub first_layer: usize,
     pub head: bool,
 }
 
-impl Wanted {
+impl GradientRequest {
     /// Whether any layer is requested.
-    pub fn layers(self, network: &Network) -> bool {
+    pub fn includes_layers(self, network: &TunableNetwork) -> bool {
         self.first_layer < network.layers.len()
     }
 }
 
 /// The gradient of each layer, empty if it was not requested, and of the head.
-pub struct Gradient {
+pub struct NetworkGradient {
     pub layers: Vec<Vec<f32>>,
     pub head: Vec<f32>,
 }
 
 /// The result of a forward pass.
-pub struct Pass {
-    groups: Vec<Group>,
+pub struct TrainingPass {
+    groups: Vec<TrainingTextGroup>,
     /// (texts, hidden), each row of norm 1.
     pub vectors: Vec<f32>,
 }
 
 /// Some texts of about [`GROUP_TOKENS`] tokens in total: the work of one thread at a time.
-struct Group {
+struct TrainingTextGroup {
     lengths: Vec<usize>,
     /// Of the requested layers, in order.
-    tapes: Vec<Tape>,
+    tapes: Vec<LayerTape>,
     /// Before the head, and after it but before normalisation.
     pooled: Vec<f32>,
     mapped: Vec<f32>,
 }
 
-impl Network {
+impl TunableNetwork {
     /// # Errors
     /// A pooling that cannot be tuned.
-    pub fn new(config: &Config, encoder: &Encoder, pooling: Pooling) -> anyhow::Result<Self> {
+    pub fn new(
+        config: &BertConfig,
+        encoder: &BertEncoder,
+        pooling: TokenPooling,
+    ) -> anyhow::Result<Self> {
         let pooling = match pooling {
             // These two are equal after normalisation to norm 1.
-            Pooling::Mean | Pooling::MeanSqrtLength => TunablePooling::Mean,
-            Pooling::Cls => TunablePooling::First,
-            Pooling::Last => TunablePooling::Last,
+            TokenPooling::Mean | TokenPooling::MeanSqrtLength => TunablePooling::Mean,
+            TokenPooling::Cls => TunablePooling::First,
+            TokenPooling::Last => TunablePooling::Last,
             other => bail!("the model's pooling is {other:?}; mean, cls and last can be tuned"),
         };
         let h = config.hidden;
-        let rows = |rows: &Rows| rows.clone().into_f32();
+        let rows = |rows: &WeightMatrix| rows.clone().into_f32();
         let mut places = rows(&encoder.positions);
-        places.chunks_exact_mut(h).for_each(|place| encoder.types.add_row(0, place));
-        let bias = encoder.relative.as_ref();
-        let bias = bias.map(|learnt| Bias::new(&rows(learnt), config.heads, config.longest()));
+        places.chunks_exact_mut(h).for_each(|place| encoder.token_types.add_row(0, place));
+        let bias = encoder.relative_bias.as_ref();
+        let bias = bias
+            .map(|learnt| RelativeBias::new(&rows(learnt), config.heads, config.max_text_tokens()));
         Ok(Self {
             pooling,
-            layout: Layout { hidden: h, wide: config.intermediate },
-            words: encoder.words.clone(),
-            places,
-            norm: Norm { scale: encoder.norm.scale.clone(), shift: encoder.norm.shift.clone() },
+            layout: TrainingLayerLayout { hidden: h, wide: config.intermediate },
+            word_embeddings: encoder.word_embeddings.clone(),
+            position_embeddings: places,
+            norm: LayerNormWeights {
+                scale: encoder.norm.scale.clone(),
+                shift: encoder.norm.shift.clone(),
+            },
             bias,
-            layers: encoder.layers.iter().map(layer::fold).collect(),
+            layers: encoder.layers.iter().map(layer::flatten).collect(),
             head: None,
             config: config.clone(),
         })
@@ -110,16 +118,16 @@ impl Network {
         self.config.hidden
     }
 
-    fn layer(&self, at: usize) -> Layer<'_> {
-        Layer {
+    fn layer(&self, at: usize) -> TrainingLayer<'_> {
+        TrainingLayer {
             layout: self.layout,
             numbers: &self.layers[at],
-            attention: Attention {
+            attention: TextAttention {
                 hidden: self.config.hidden,
                 heads: self.config.heads,
                 bias: self.bias.as_ref(),
                 window: None,
-                seen: usize::MAX,
+                visible_tokens: usize::MAX,
             },
             activation: self.config.activation,
             eps: self.config.norm_eps,
@@ -127,42 +135,51 @@ impl Network {
     }
 
     /// Every text must have at least one token and at most as many as the model accepts.
-    pub fn forward(&self, texts: &[&[u32]], wanted: Wanted) -> Pass {
-        let groups = groups(texts).into_par_iter().map(|texts| self.group(texts, wanted)).collect();
-        self.pass(groups)
+    pub fn forward(&self, texts: &[&[u32]], wanted: GradientRequest) -> TrainingPass {
+        let groups = group_texts(texts)
+            .into_par_iter()
+            .map(|texts| self.forward_group(texts, wanted))
+            .collect();
+        self.normalize_vectors(groups)
     }
 
     /// The pooled vector of a text, before the head: independent of all other texts.
     pub fn pooled(&self, text: &[u32]) -> Vec<f32> {
-        self.group(&[text], Wanted { first_layer: self.layers.len(), head: false }).pooled
+        self.forward_group(&[text], GradientRequest { first_layer: self.layers.len(), head: false })
+            .pooled
     }
 
     /// As [`Network::forward`] with only the head tuned, from pooled vectors.
-    pub fn behind(&self, pooled: Vec<f32>) -> Pass {
-        let mapped = self.mapped(&pooled);
+    pub fn forward_head(&self, pooled: Vec<f32>) -> TrainingPass {
+        let mapped = self.apply_head(&pooled);
         // For the head, a text is one vector.
         let lengths = vec![1; pooled.len() / self.config.hidden];
-        self.pass(vec![Group { lengths, tapes: Vec::new(), pooled, mapped }])
+        self.normalize_vectors(vec![TrainingTextGroup {
+            lengths,
+            tapes: Vec::new(),
+            pooled,
+            mapped,
+        }])
     }
 
-    fn pass(&self, groups: Vec<Group>) -> Pass {
+    fn normalize_vectors(&self, groups: Vec<TrainingTextGroup>) -> TrainingPass {
         let mut vectors: Vec<f32> = groups.iter().flat_map(|g| &g.mapped).copied().collect();
         for row in vectors.chunks_exact_mut(self.config.hidden) {
-            let length = length(row);
+            let length = norm(row);
             row.iter_mut().for_each(|v| *v /= length);
         }
-        Pass { groups, vectors }
+        TrainingPass { groups, vectors }
     }
 
-    fn group(&self, texts: &[&[u32]], wanted: Wanted) -> Group {
+    fn forward_group(&self, texts: &[&[u32]], wanted: GradientRequest) -> TrainingTextGroup {
         let h = self.config.hidden;
         let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
         let mut x = Vec::with_capacity(lengths.iter().sum::<usize>() * h);
         for ids in texts {
             for (place, &id) in (self.config.first_position..).zip(*ids) {
                 let start = x.len();
-                x.extend(&self.places[place * h..(place + 1) * h]);
-                self.words.add_row(id as usize, &mut x[start..]);
+                x.extend(&self.position_embeddings[place * h..(place + 1) * h]);
+                self.word_embeddings.add_row(id as usize, &mut x[start..]);
             }
         }
         norm_rows(&mut x, &self.norm.scale, &self.norm.shift, self.config.norm_eps);
@@ -191,25 +208,30 @@ impl Network {
                 }
             }
         }
-        let mapped = self.mapped(&pooled);
-        Group { lengths, tapes, pooled, mapped }
+        let mapped = self.apply_head(&pooled);
+        TrainingTextGroup { lengths, tapes, pooled, mapped }
     }
 
-    fn mapped(&self, pooled: &[f32]) -> Vec<f32> {
+    fn apply_head(&self, pooled: &[f32]) -> Vec<f32> {
         let h = self.config.hidden;
         let Some(head) = &self.head else { return pooled.to_vec() };
         let mut mapped = vec![0.0; pooled.len()];
-        let head = View::new(head, h).transposed();
-        product::set(Target::new(&mut mapped, h), View::new(pooled, h), head, 1.0);
+        let head = GemmOperand::new(head, h).transposed();
+        matmul::set(GemmOutput::new(&mut mapped, h), GemmOperand::new(pooled, h), head, 1.0);
         mapped
     }
 
     /// From the gradient of [`Pass::vectors`] to that of the parameters in `wanted`, which must be as in the forward
     /// pass.
-    pub fn backward(&self, pass: Pass, d: &[f32], wanted: Wanted) -> Gradient {
+    pub fn backward(
+        &self,
+        pass: TrainingPass,
+        d: &[f32],
+        wanted: GradientRequest,
+    ) -> NetworkGradient {
         let h = self.config.hidden;
         // Backpropagate through the normalisation: only the component orthogonal to the vector remains.
-        let lengths = pass.groups.iter().flat_map(|g| g.mapped.chunks_exact(h)).map(length);
+        let lengths = pass.groups.iter().flat_map(|g| g.mapped.chunks_exact(h)).map(norm);
         let rows = d.chunks_exact(h).zip(pass.vectors.chunks_exact(h)).zip(lengths);
         let mut d: Vec<f32> = Vec::with_capacity(d.len());
         for ((by, vector), length) in rows {
@@ -218,21 +240,21 @@ impl Network {
         }
         let mut head = Vec::new();
         if let Some(map) = &self.head {
-            let by = View::new(&d, h);
+            let by = GemmOperand::new(&d, h);
             if wanted.head {
                 let pooled: Vec<f32> =
                     pass.groups.iter().flat_map(|g| &g.pooled).copied().collect();
                 head = vec![0.0; h * h];
-                let pooled = View::new(&pooled, h);
-                product::set(Target::new(&mut head, h), by.transposed(), pooled, 1.0);
+                let pooled = GemmOperand::new(&pooled, h);
+                matmul::set(GemmOutput::new(&mut head, h), by.transposed(), pooled, 1.0);
             }
             let mut before = vec![0.0; d.len()];
-            product::set(Target::new(&mut before, h), by, View::new(map, h), 1.0);
+            matmul::set(GemmOutput::new(&mut before, h), by, GemmOperand::new(map, h), 1.0);
             d = before;
         }
         let mut layers = vec![Vec::new(); self.layers.len()];
         let mut rest = d.as_slice();
-        let mut groups: Vec<(Group, Vec<f32>)> = Vec::with_capacity(pass.groups.len());
+        let mut groups: Vec<(TrainingTextGroup, Vec<f32>)> = Vec::with_capacity(pass.groups.len());
         for group in pass.groups {
             let (d, behind) = rest.split_at(group.lengths.len() * h);
             rest = behind;
@@ -241,7 +263,7 @@ impl Network {
         }
         for at in (wanted.first_layer..self.layers.len()).rev() {
             let layer = self.layer(at);
-            let back = |(group, d): &mut (Group, Vec<f32>)| -> Option<Slopes> {
+            let back = |(group, d): &mut (TrainingTextGroup, Vec<f32>)| -> Option<LayerGradients> {
                 let (tape, d_out) = (group.tapes.pop()?, std::mem::take(d));
                 let deeper = at > wanted.first_layer;
                 let (d_in, slopes) = layer.backward(tape, d_out, &group.lengths, deeper);
@@ -249,10 +271,10 @@ impl Network {
                 Some(slopes)
             };
             // Groups are summed in their order, whatever thread computed them.
-            let slopes: Vec<Slopes> = groups.par_iter_mut().filter_map(back).collect();
+            let slopes: Vec<LayerGradients> = groups.par_iter_mut().filter_map(back).collect();
             layers[at] = layer::gradient(self.layout, &slopes);
         }
-        Gradient { layers, head }
+        NetworkGradient { layers, head }
     }
 
     /// From the gradient of the pooled vectors to that of the tokens.
@@ -280,7 +302,7 @@ impl Network {
     }
 }
 
-fn length(row: &[f32]) -> f32 {
+fn norm(row: &[f32]) -> f32 {
     let squares: f32 = row.iter().map(|v| v * v).sum();
     // Never 0, since vectors are divided by it.
     squares.sqrt().max(f32::MIN_POSITIVE)
@@ -288,7 +310,7 @@ fn length(row: &[f32]) -> f32 {
 
 /// Consecutive texts of about [`GROUP_TOKENS`] tokens in total: determined by the batch, whatever the number
 /// of threads.
-fn groups<'a, 't>(texts: &'a [&'t [u32]]) -> Vec<&'a [&'t [u32]]> {
+fn group_texts<'a, 't>(texts: &'a [&'t [u32]]) -> Vec<&'a [&'t [u32]]> {
     let mut groups = Vec::new();
     let (mut start, mut tokens) = (0, 0);
     for (i, text) in texts.iter().enumerate() {

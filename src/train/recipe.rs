@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Which part of a model is tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Method {
+pub enum TuningMethod {
     /// All layers of the encoder.
     Full,
     /// The last layer of the encoder.
@@ -17,15 +17,16 @@ pub enum Method {
     Adapter,
 }
 
-impl Method {
-    pub const ALL: [Method; 4] = [Method::Full, Method::LastLayer, Method::Lora, Method::Adapter];
+impl TuningMethod {
+    pub const ALL: [TuningMethod; 4] =
+        [TuningMethod::Full, TuningMethod::LastLayer, TuningMethod::Lora, TuningMethod::Adapter];
 
     pub fn name(self) -> &'static str {
         match self {
-            Method::Full => "full",
-            Method::LastLayer => "last-layer",
-            Method::Lora => "lora",
-            Method::Adapter => "adapter",
+            TuningMethod::Full => "full",
+            TuningMethod::LastLayer => "last-layer",
+            TuningMethod::Lora => "lora",
+            TuningMethod::Adapter => "adapter",
         }
     }
 
@@ -33,26 +34,26 @@ impl Method {
     /// 1e-4 / 8e-5 / 4e-5 depending on the model, with batches of 128 (arXiv 2604.16351).
     pub fn rate(self) -> f64 {
         match self {
-            Method::Full => 5e-5,
-            Method::LastLayer => 1e-4,
-            Method::Lora => 5e-4,
-            Method::Adapter => 1e-3,
+            TuningMethod::Full => 5e-5,
+            TuningMethod::LastLayer => 1e-4,
+            TuningMethod::Lora => 5e-4,
+            TuningMethod::Adapter => 1e-3,
         }
     }
 }
 
 /// Limits far above any useful run: all batches are planned in advance, and a batch is compared pair by pair.
-const MOST_STEPS: usize = 1_000_000;
-const MOST_PAIRS: usize = 4096;
+const MAX_STEPS: usize = 1_000_000;
+const MAX_BATCH_PAIRS: usize = 4096;
 /// Pairs of all steps together: each takes 16 bytes in the plan.
-const MOST_ITEMS: usize = 1 << 24;
+const MAX_TOTAL_PAIRS: usize = 1 << 24;
 /// Above this rank the two low-rank matrices are larger than most models' own weights.
-const MOST_RANK: usize = 1024;
+const MAX_LORA_RANK: usize = 1024;
 
 /// Everything that determines the result except the data and the base model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Recipe {
-    pub method: Method,
+pub struct TuningRecipe {
+    pub method: TuningMethod,
     pub steps: usize,
     /// Pairs in a batch.
     pub batch: usize,
@@ -75,8 +76,8 @@ pub struct Recipe {
     pub alpha: f64,
 }
 
-impl Recipe {
-    pub fn new(method: Method) -> Self {
+impl TuningRecipe {
+    pub fn new(method: TuningMethod) -> Self {
         Self {
             method,
             steps: 150,
@@ -98,10 +99,10 @@ impl Recipe {
     /// A number out of range.
     pub fn check(&self) -> anyhow::Result<()> {
         let counts = [
-            ("--steps", self.steps, 1, MOST_STEPS),
+            ("--steps", self.steps, 1, MAX_STEPS),
             // The other pairs of a batch serve as negatives.
-            ("--batch", self.batch, 2, MOST_PAIRS),
-            ("--rank", self.rank, 1, MOST_RANK),
+            ("--batch", self.batch, 2, MAX_BATCH_PAIRS),
+            ("--rank", self.rank, 1, MAX_LORA_RANK),
         ];
         for (name, count, least, most) in counts {
             ensure!(
@@ -122,15 +123,15 @@ impl Recipe {
         }
         ensure!((0.0..1.0).contains(&self.decay), "--decay is {}; it is below 1", self.decay);
         ensure!(
-            self.steps * self.batch <= MOST_ITEMS,
-            "--steps times --batch is {}; a run takes up to {MOST_ITEMS} pairs",
+            self.steps * self.batch <= MAX_TOTAL_PAIRS,
+            "--steps times --batch is {}; a run takes up to {MAX_TOTAL_PAIRS} pairs",
             self.steps * self.batch
         );
         Ok(())
     }
 
     /// Structural pairs in a batch.
-    pub fn structural(&self) -> usize {
+    pub fn structural_pairs(&self) -> usize {
         (self.share * self.batch as f64).round() as usize
     }
 
@@ -144,18 +145,18 @@ impl Recipe {
 /// Which of the two runs of an experiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Arm {
+pub enum TuningArm {
     /// With structural triplets.
     Structural,
     /// With rehearsal pairs instead of structural ones: the effect of tuning alone.
     Control,
 }
 
-impl Arm {
+impl TuningArm {
     pub fn name(self) -> &'static str {
         match self {
-            Arm::Structural => "structural",
-            Arm::Control => "control",
+            TuningArm::Structural => "structural",
+            TuningArm::Control => "control",
         }
     }
 }

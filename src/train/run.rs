@@ -5,43 +5,43 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use super::adamw::{Moments, Pace};
-use super::batches::{self, Item};
-use super::checkpoint::{self, Logged, State};
-use super::data::{Texts, Tokenized};
-use super::frozen::Frozen;
+use super::adamw::{AdamMoments, AdamWSchedule};
+use super::batches::{self, TrainingItem};
+use super::checkpoint::{self, TrainingState, TrainingStepLog};
+use super::data::{TokenizedTexts, TrainingTexts};
 use super::loss;
-use super::method::Tuned;
-use super::network::Network;
-use super::recipe::{Arm, Method, Recipe};
-use super::result;
-use super::settings::{Base, Settings};
-use crate::embed::bert::tunable::Tunable;
+use super::method::TunedParameters;
+use super::network::TunableNetwork;
+use super::pooled_cache::PooledVectorCache;
+use super::recipe::{TuningArm, TuningMethod, TuningRecipe};
+use super::saved_model;
+use super::settings::{TrainingBaseModel, TrainingSettings};
+use crate::embed::bert::tunable::TunableModel;
 use crate::input_file;
 use crate::progress::ProgressListener;
 
 /// The input of a training run.
 #[derive(Clone, Debug)]
-pub struct Request<'a> {
+pub struct TuningRequest<'a> {
     /// The name of a model, or a directory.
     pub base: &'a str,
-    pub recipe: Recipe,
-    pub texts: &'a Texts,
+    pub recipe: TuningRecipe,
+    pub texts: &'a TrainingTexts,
     /// Each arm with its output directory.
-    pub arms: Vec<(Arm, PathBuf)>,
+    pub arms: Vec<(TuningArm, PathBuf)>,
     /// The number of steps between checkpoints.
     pub checkpoint_every: usize,
 }
 
 /// The result of one arm.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    pub arm: Arm,
+pub struct TuningOutcome {
+    pub arm: TuningArm,
     pub dir: PathBuf,
     /// The loss of each step.
     pub losses: Vec<f64>,
     /// Whether the result existed already, trained with the same settings.
-    pub was_there: bool,
+    pub already_finished: bool,
     /// Whether the base model's weights were int8.
     pub from_int8: bool,
 }
@@ -51,39 +51,48 @@ pub struct Outcome {
 /// # Errors
 /// Invalid settings, a result or a checkpoint of other settings in the output directory, or a loss that is no
 /// longer finite.
-pub fn tune(request: &Request, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Outcome>> {
+pub fn tune(
+    request: &TuningRequest,
+    progress: &dyn ProgressListener,
+) -> anyhow::Result<Vec<TuningOutcome>> {
     request.recipe.check()?;
     ensure!(request.checkpoint_every > 0, "checkpoints are at least a step apart");
-    request.arms.iter().map(|(arm, dir)| run(request, *arm, dir, progress)).collect()
+    request.arms.iter().map(|(arm, dir)| run_arm(request, *arm, dir, progress)).collect()
 }
 
-fn run(
-    request: &Request,
-    arm: Arm,
+fn run_arm(
+    request: &TuningRequest,
+    arm: TuningArm,
     dir: &Path,
     progress: &dyn ProgressListener,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<TuningOutcome> {
     let recipe = &request.recipe;
-    let base = Tunable::open(request.base, recipe.length)?;
+    let base = TunableModel::open(request.base, recipe.length)?;
     let hash = base.hash.clone();
     let from_int8 = base.from_int8;
-    let named = Base { model: request.base, hash: &hash, from_int8 };
-    let settings = Settings::new(arm, named, recipe, request.texts)?;
-    if let Some(losses) = finished(dir, &settings)? {
-        return Ok(Outcome { arm, dir: dir.to_owned(), losses, was_there: true, from_int8 });
+    let named = TrainingBaseModel { model: request.base, hash: &hash, from_int8 };
+    let settings = TrainingSettings::new(arm, named, recipe, request.texts)?;
+    if let Some(losses) = read_finished(dir, &settings)? {
+        return Ok(TuningOutcome {
+            arm,
+            dir: dir.to_owned(),
+            losses,
+            already_finished: true,
+            from_int8,
+        });
     }
-    let mut training = Training::new(&base, recipe, arm, request.texts)?;
-    if let Some(state) = State::read(dir, &settings)? {
+    let mut training = TrainingRun::new(&base, recipe, arm, request.texts)?;
+    if let Some(state) = TrainingState::read(dir, &settings)? {
         ensure!(
             state.theta.len() == training.state.theta.len(),
             "{} does not fit the model",
-            dir.join(checkpoint::FILE).display()
+            dir.join(checkpoint::CHECKPOINT_FILE).display()
         );
         training.state = state;
     }
     // With only the head tuned, the layers' output never changes, so it is cached on disk.
-    if recipe.method == Method::Adapter {
-        training.frozen = Frozen::on_disk(None, &hash, training.network.hidden())?;
+    if recipe.method == TuningMethod::Adapter {
+        training.frozen = PooledVectorCache::on_disk(None, &hash, training.network.hidden())?;
     }
     let label = format!("{}: training", arm.name());
     let work = progress.resume(&label, recipe.steps, training.state.step);
@@ -98,26 +107,26 @@ fn run(
         }
     }
     // The network holds the parameters before the last step; set the final ones.
-    training.tuned.put(&training.state.theta, &mut training.network);
-    let Training { network, tuned, state, pace, .. } = &training;
-    result::write(dir, base, network, tuned, &settings, state, pace)
+    training.tuned.set_weights(&training.state.theta, &mut training.network);
+    let TrainingRun { network, tuned, state, pace, .. } = &training;
+    saved_model::write(dir, base, network, tuned, &settings, state, pace)
         .with_context(|| format!("cannot write the result to {}", dir.display()))?;
     // Removed only after the result is complete, so that an interrupted run can be resumed.
-    let spent = dir.join(checkpoint::FILE);
+    let spent = dir.join(checkpoint::CHECKPOINT_FILE);
     if spent.exists() {
         std::fs::remove_file(&spent)
             .with_context(|| format!("cannot remove {}", spent.display()))?;
     }
     let losses = training.state.log.iter().map(|logged| logged.loss).collect();
-    Ok(Outcome { arm, dir: dir.to_owned(), losses, was_there: false, from_int8 })
+    Ok(TuningOutcome { arm, dir: dir.to_owned(), losses, already_finished: false, from_int8 })
 }
 
 /// The losses of the result in `dir`, if there is one.
 ///
 /// # Errors
 /// A result of other settings, or one that was changed since it was written.
-fn finished(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Vec<f64>>> {
-    let path = dir.join(result::NOTE);
+fn read_finished(dir: &Path, settings: &TrainingSettings) -> anyhow::Result<Option<Vec<f64>>> {
+    let path = dir.join(saved_model::NOTE_FILE);
     let bytes = match input_file::read(&path) {
         Ok(note) => note,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -133,56 +142,71 @@ fn finished(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Vec<f64>>>
             differences.join("; ")
         );
     }
-    result::check(dir, &bytes, &note).with_context(|| {
+    saved_model::check(dir, &bytes, &note).with_context(|| {
         format!(
             "the result in {} is not as the training left it; choose another --out, or delete it to train again",
             dir.display()
         )
     })?;
-    result::read_losses(dir).map(Some)
+    saved_model::read_losses(dir).map(Some)
 }
 
 /// The state of a run in progress.
-pub struct Training {
-    recipe: Recipe,
-    network: Network,
-    tuned: Tuned,
-    texts: Tokenized,
-    batches: Vec<Vec<Item>>,
-    pace: Pace,
-    state: State,
-    frozen: Frozen,
+pub struct TrainingRun {
+    recipe: TuningRecipe,
+    network: TunableNetwork,
+    tuned: TunedParameters,
+    texts: TokenizedTexts,
+    batches: Vec<Vec<TrainingItem>>,
+    pace: AdamWSchedule,
+    state: TrainingState,
+    frozen: PooledVectorCache,
 }
 
-impl Training {
+impl TrainingRun {
     /// Starts from a base model, given by name or as a directory.
     ///
     /// # Errors
     /// A base model that cannot be tuned, or not with this method.
-    pub fn open(base: &str, recipe: &Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
+    pub fn open(
+        base: &str,
+        recipe: &TuningRecipe,
+        arm: TuningArm,
+        texts: &TrainingTexts,
+    ) -> anyhow::Result<Self> {
         recipe.check()?;
-        Self::new(&Tunable::open(base, recipe.length)?, recipe, arm, texts)
+        Self::new(&TunableModel::open(base, recipe.length)?, recipe, arm, texts)
     }
 
-    fn new(base: &Tunable, recipe: &Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
-        let network = Network::new(&base.config, &base.encoder, base.pooling)?;
-        let (tuned, theta) = Tuned::new(recipe, &network);
+    fn new(
+        base: &TunableModel,
+        recipe: &TuningRecipe,
+        arm: TuningArm,
+        texts: &TrainingTexts,
+    ) -> anyhow::Result<Self> {
+        let network = TunableNetwork::new(&base.config, &base.encoder, base.pooling)?;
+        let (tuned, theta) = TunedParameters::new(recipe, &network);
         let (near, pairs) = (texts.structural.len(), texts.rehearsal.len());
         ensure!(
-            arm == Arm::Control || recipe.structural() == 0 || near > 0,
+            arm == TuningArm::Control || recipe.structural_pairs() == 0 || near > 0,
             "there are no structural triplets, and --share asks for {} in a batch",
-            recipe.structural()
+            recipe.structural_pairs()
         );
-        let state = State { step: 0, moments: Moments::new(theta.len()), log: Vec::new(), theta };
+        let state = TrainingState {
+            step: 0,
+            moments: AdamMoments::new(theta.len()),
+            log: Vec::new(),
+            theta,
+        };
         Ok(Self {
             recipe: recipe.clone(),
             network,
             tuned,
-            texts: Tokenized::new(texts, &base.text)?,
+            texts: TokenizedTexts::new(texts, &base.text)?,
             batches: batches::deal(recipe, arm, near, pairs),
-            pace: Pace::of(recipe),
+            pace: AdamWSchedule::of(recipe),
             state,
-            frozen: Frozen::default(),
+            frozen: PooledVectorCache::default(),
         })
     }
 
@@ -190,20 +214,20 @@ impl Training {
     ///
     /// # Errors
     /// A loss that is no longer finite, or a cache that cannot be read or written.
-    pub fn step(&mut self) -> anyhow::Result<Logged> {
+    pub fn step(&mut self) -> anyhow::Result<TrainingStepLog> {
         let Self { recipe, network, tuned, state, frozen, .. } = self;
         let items = self.batches.get(state.step).context("all steps are taken")?;
         let (texts, batch) = self.texts.batch(items);
-        tuned.put(&state.theta, network);
-        let wanted = tuned.wanted(network);
+        tuned.set_weights(&state.theta, network);
+        let wanted = tuned.required_gradients(network);
         // Without tuned layers, the pooled vectors come from the cache.
-        let pass = match wanted.layers(network) {
+        let pass = match wanted.includes_layers(network) {
             true => network.forward(&texts, wanted),
             false => frozen.forward(network, &texts)?,
         };
         let (loss, slopes) = loss::ranking(&pass.vectors, network.hidden(), &batch, recipe.scale);
         let gradient = tuned.gradient(&state.theta, network.backward(pass, &slopes, wanted));
-        let State { step, theta, moments, log } = state;
+        let TrainingState { step, theta, moments, log } = state;
         let length = self.pace.step(*step, theta, &gradient, moments, &tuned.parts);
         ensure!(
             loss.is_finite() && length.is_finite(),
@@ -211,7 +235,7 @@ impl Training {
             *step + 1,
             recipe.rate
         );
-        let logged = Logged { loss, length };
+        let logged = TrainingStepLog { loss, gradient_norm: length };
         log.push(logged);
         *step += 1;
         Ok(logged)

@@ -3,27 +3,27 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::data::Texts;
-use super::recipe::{Arm, Recipe};
-use crate::world::triplet::Triplet;
+use super::data::TrainingTexts;
+use super::recipe::{TuningArm, TuningRecipe};
+use crate::world::triplet::TextTriplet;
 
 /// Incremented when the same settings give different numbers.
 const ENGINE: u32 = 1;
 
 /// All settings of one arm.
 #[derive(Clone, Debug, Serialize)]
-pub struct Settings<'a> {
+pub struct TrainingSettings<'a> {
     pub engine: u32,
-    pub arm: Arm,
-    pub base: Base<'a>,
-    pub recipe: &'a Recipe,
-    pub structural: Option<Data>,
-    pub rehearsal: Data,
+    pub arm: TuningArm,
+    pub base: TrainingBaseModel<'a>,
+    pub recipe: &'a TuningRecipe,
+    pub structural: Option<TrainingDataSummary>,
+    pub rehearsal: TrainingDataSummary,
 }
 
 /// The base model.
 #[derive(Clone, Debug, Serialize)]
-pub struct Base<'a> {
+pub struct TrainingBaseModel<'a> {
     pub model: &'a str,
     /// A hash of weights, tokenizer and configuration.
     pub hash: &'a str,
@@ -33,7 +33,7 @@ pub struct Base<'a> {
 
 /// A summary of a set of pairs.
 #[derive(Clone, Debug, Serialize)]
-pub struct Data {
+pub struct TrainingDataSummary {
     pub pairs: usize,
     /// The number of pairs in each category, sorted by name.
     pub categories: std::collections::BTreeMap<String, usize>,
@@ -41,29 +41,29 @@ pub struct Data {
     pub blake3: String,
 }
 
-impl Data {
-    fn of(triplets: &[Triplet]) -> anyhow::Result<Self> {
+impl TrainingDataSummary {
+    fn of(triplets: &[TextTriplet]) -> anyhow::Result<Self> {
         let mut categories = std::collections::BTreeMap::new();
         for triplet in triplets {
             *categories.entry(triplet.category.clone()).or_default() += 1;
         }
-        Ok(Self { pairs: triplets.len(), categories, blake3: Texts::hash(triplets)? })
+        Ok(Self { pairs: triplets.len(), categories, blake3: TrainingTexts::hash(triplets)? })
     }
 }
 
-impl<'a> Settings<'a> {
+impl<'a> TrainingSettings<'a> {
     /// The control arm records no structural triplets, since it does not use them.
     pub fn new(
-        arm: Arm,
-        base: Base<'a>,
-        recipe: &'a Recipe,
-        texts: &Texts,
+        arm: TuningArm,
+        base: TrainingBaseModel<'a>,
+        recipe: &'a TuningRecipe,
+        texts: &TrainingTexts,
     ) -> anyhow::Result<Self> {
         let structural = match arm {
-            Arm::Structural => Some(Data::of(&texts.structural)?),
-            Arm::Control => None,
+            TuningArm::Structural => Some(TrainingDataSummary::of(&texts.structural)?),
+            TuningArm::Control => None,
         };
-        let rehearsal = Data::of(&texts.rehearsal)?;
+        let rehearsal = TrainingDataSummary::of(&texts.rehearsal)?;
         Ok(Self { engine: ENGINE, arm, base, recipe, structural, rehearsal })
     }
 

@@ -14,20 +14,20 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::adamw::{Moments, Pace};
-use crate::embed::bert::Maps;
-use crate::embed::similarity_map::{Map, Net, Shape, probability};
+use super::adamw::{AdamMoments, AdamWSchedule};
+use crate::embed::bert::SimilarityMapper;
+use crate::embed::similarity_map::{MapNetwork, MapNetworkShape, TokenSimilarityMap, probability};
 use crate::progress::ProgressListener;
-use crate::stats::Auc;
+use crate::stats::AreaUnderRoc;
 use crate::world::labelled_pair::LabelledPair;
-use crate::world::triplet::Triplet;
+use crate::world::triplet::TextTriplet;
 
 /// A limit far above any useful run.
-const MOST_STEPS: usize = 1_000_000;
+const MAX_STEPS: usize = 1_000_000;
 
 /// How a network is trained. Defaults are assumed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Recipe {
+pub struct VerifierRecipe {
     pub width: usize,
     pub layers: usize,
     pub steps: usize,
@@ -40,32 +40,41 @@ pub struct Recipe {
     pub seed: u64,
 }
 
-impl Default for Recipe {
-    fn default() -> Recipe {
+impl Default for VerifierRecipe {
+    fn default() -> VerifierRecipe {
         let (width, layers, steps, batch) = (16, 3, 900, 32);
-        Recipe { width, layers, steps, batch, rate: 3e-3, decay: 1e-2, held_out: 0.2, seed: 1 }
+        VerifierRecipe {
+            width,
+            layers,
+            steps,
+            batch,
+            rate: 3e-3,
+            decay: 1e-2,
+            held_out: 0.2,
+            seed: 1,
+        }
     }
 }
 
 /// A training example.
 #[derive(Clone, Debug)]
-pub enum Item {
+pub enum VerifierExample {
     /// A triplet with a negative.
-    Triplet(Triplet),
+    Triplet(TextTriplet),
     Pair(LabelledPair),
 }
 
 /// The similarity maps of an item: of the pair that means the same and of the one that does not.
-struct Known {
-    same: Option<Map>,
-    differs: Option<Map>,
+struct VerifierItemMaps {
+    same: Option<TokenSimilarityMap>,
+    differs: Option<TokenSimilarityMap>,
     category: usize,
     held_out: bool,
 }
 
 /// How well the held-out items are classified.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Held {
+pub struct HeldOutScore {
     /// `None` means all categories.
     pub category: Option<String>,
     pub items: usize,
@@ -80,12 +89,12 @@ pub struct Held {
 }
 
 /// The trained network and its evaluation.
-pub struct Trained {
-    pub net: Net,
+pub struct TrainedVerifier {
+    pub net: MapNetwork,
     /// The mean loss of an item in each step.
     pub losses: Vec<f32>,
-    pub learnt_from: usize,
-    pub held: Vec<Held>,
+    pub training_items: usize,
+    pub held_out_scores: Vec<HeldOutScore>,
 }
 
 /// Trains a network on `items` and evaluates it on the held-out ones.
@@ -93,21 +102,21 @@ pub struct Trained {
 /// # Errors
 /// Nothing to learn from, or texts that cannot be read.
 pub fn train(
-    items: &[Item],
-    maps: &Maps,
-    recipe: &Recipe,
+    items: &[VerifierExample],
+    maps: &SimilarityMapper,
+    recipe: &VerifierRecipe,
     progress: &dyn ProgressListener,
-) -> anyhow::Result<Trained> {
+) -> anyhow::Result<TrainedVerifier> {
     ensure!(
-        (1..=MOST_STEPS).contains(&recipe.steps),
-        "--steps is {}; it is from 1 to {MOST_STEPS}",
+        (1..=MAX_STEPS).contains(&recipe.steps),
+        "--steps is {}; it is from 1 to {MAX_STEPS}",
         recipe.steps
     );
-    let (known, categories) = know(items, maps, recipe, progress)?;
-    let learnt: Vec<&Known> = known.iter().filter(|item| !item.held_out).collect();
+    let (known, categories) = compute_maps(items, maps, recipe, progress)?;
+    let learnt: Vec<&VerifierItemMaps> = known.iter().filter(|item| !item.held_out).collect();
     ensure!(!learnt.is_empty(), "there is nothing to learn from");
-    let shape = Shape { width: recipe.width, layers: recipe.layers };
-    let (net, losses) = descend(&learnt, shape, recipe, progress);
+    let shape = MapNetworkShape { width: recipe.width, layers: recipe.layers };
+    let (net, losses) = optimize(&learnt, shape, recipe, progress);
     if let Some(step) = losses.iter().position(|loss| !loss.is_finite()) {
         bail!("the loss is no longer a number at step {}", step + 1);
     }
@@ -115,25 +124,25 @@ pub fn train(
         net.weights.iter().all(|w| w.is_finite()),
         "the last step left weights that are no numbers"
     );
-    let held: Vec<&Known> = known.iter().filter(|item| item.held_out).collect();
-    let held = judge(&net, &held, &categories);
-    Ok(Trained { net, losses, learnt_from: learnt.len(), held })
+    let held: Vec<&VerifierItemMaps> = known.iter().filter(|item| item.held_out).collect();
+    let held = evaluate(&net, &held, &categories);
+    Ok(TrainedVerifier { net, losses, training_items: learnt.len(), held_out_scores: held })
 }
 
 /// Computes the maps of all items. Also returns the names of the categories.
-fn know(
-    items: &[Item],
-    maps: &Maps,
-    recipe: &Recipe,
+fn compute_maps(
+    items: &[VerifierExample],
+    maps: &SimilarityMapper,
+    recipe: &VerifierRecipe,
     progress: &dyn ProgressListener,
-) -> anyhow::Result<(Vec<Known>, Vec<String>)> {
+) -> anyhow::Result<(Vec<VerifierItemMaps>, Vec<String>)> {
     let mut pairs = Vec::new();
     let mut categories: Vec<String> = Vec::new();
     let mut known = Vec::new();
     for item in items {
         let (first, category) = match item {
-            Item::Triplet(triplet) => (&triplet.anchor, &triplet.category),
-            Item::Pair(pair) => (&pair.first, &pair.category),
+            VerifierExample::Triplet(triplet) => (&triplet.anchor, &triplet.category),
+            VerifierExample::Pair(pair) => (&pair.first, &pair.category),
         };
         let place = categories.iter().position(|found| found == category);
         let category = place.unwrap_or_else(|| {
@@ -142,20 +151,22 @@ fn know(
         });
         // Decided by a hash, so that adding items does not move others between the sets.
         let held_out = is_held_out(first, recipe);
-        known.push(Known { same: None, differs: None, category, held_out });
+        known.push(VerifierItemMaps { same: None, differs: None, category, held_out });
         let at = known.len() - 1;
         match item {
-            Item::Triplet(triplet) => {
+            VerifierExample::Triplet(triplet) => {
                 pairs.push((at, true, (first.as_str(), triplet.positive.as_str())));
                 let negative = triplet.negative.as_deref().unwrap_or_default();
                 pairs.push((at, false, (first.as_str(), negative)));
             }
-            Item::Pair(pair) => pairs.push((at, pair.same, (first.as_str(), pair.second.as_str()))),
+            VerifierExample::Pair(pair) => {
+                pairs.push((at, pair.same, (first.as_str(), pair.second.as_str())))
+            }
         }
     }
     let texts: Vec<_> = pairs.iter().map(|(_, _, texts)| *texts).collect();
     let work = progress.start("comparing tokens", texts.len());
-    let made = maps.each(&texts, &|n| work.advance(n), &|map| map)?;
+    let made = maps.map_each(&texts, &|n| work.advance(n), &|map| map)?;
     for ((at, same, _), map) in pairs.iter().zip(made) {
         let slot = if *same { &mut known[*at].same } else { &mut known[*at].differs };
         *slot = map;
@@ -164,7 +175,7 @@ fn know(
 }
 
 /// Whether an item is held out: decided by its first text, so that all items with that text are in the same set.
-fn is_held_out(first: &str, recipe: &Recipe) -> bool {
+fn is_held_out(first: &str, recipe: &VerifierRecipe) -> bool {
     let mut hash = blake3::Hasher::new();
     hash.update(&recipe.seed.to_le_bytes());
     hash.update(first.as_bytes());
@@ -174,17 +185,17 @@ fn is_held_out(first: &str, recipe: &Recipe) -> bool {
     f64::from(u32::from_le_bytes(head)) < recipe.held_out * f64::from(u32::MAX)
 }
 
-fn descend(
-    learnt: &[&Known],
-    shape: Shape,
-    recipe: &Recipe,
+fn optimize(
+    learnt: &[&VerifierItemMaps],
+    shape: MapNetworkShape,
+    recipe: &VerifierRecipe,
     progress: &dyn ProgressListener,
-) -> (Net, Vec<f32>) {
+) -> (MapNetwork, Vec<f32>) {
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
-    let mut net = Net { shape, weights: first_weights(shape, &mut rng) };
+    let mut net = MapNetwork { shape, weights: initial_weights(shape, &mut rng) };
     let count = net.weights.len();
-    let mut moments = Moments::new(count);
-    let pace = Pace {
+    let mut moments = AdamMoments::new(count);
+    let pace = AdamWSchedule {
         rate: f64::from(recipe.rate),
         decay: f64::from(recipe.decay),
         // A network this small needs no gradient clipping.
@@ -204,7 +215,7 @@ fn descend(
         let batch: Vec<usize> = order.drain(..recipe.batch).collect();
         // In parallel, but collected and summed in the order of the batch.
         let parts: Vec<(f32, Vec<f32>)> =
-            batch.par_iter().map(|&item| slope(&net, learnt[item])).collect();
+            batch.par_iter().map(|&item| item_gradient(&net, learnt[item])).collect();
         let mut gradient = vec![0.0; count];
         let mut loss = 0.0;
         let part_of = 1.0 / recipe.batch as f32;
@@ -220,8 +231,8 @@ fn descend(
 }
 
 /// He initialisation: uniform, so that a layer preserves the variance of its input; biases are zero.
-fn first_weights(shape: Shape, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let mut weights = Vec::with_capacity(shape.parameters());
+fn initial_weights(shape: MapNetworkShape, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let mut weights = Vec::with_capacity(shape.parameter_count());
     for (_, dims) in shape.tensors() {
         let count: usize = dims.iter().product();
         let inputs = count / dims[0];
@@ -238,7 +249,7 @@ fn first_weights(shape: Shape, rng: &mut ChaCha8Rng) -> Vec<f32> {
 
 /// The loss of an item and its gradient: the logistic loss of the label for each of its pairs, and for a triplet
 /// also that of the difference.
-fn slope(net: &Net, item: &Known) -> (f32, Vec<f32>) {
+fn item_gradient(net: &MapNetwork, item: &VerifierItemMaps) -> (f32, Vec<f32>) {
     let mut gradient = vec![0.0; net.weights.len()];
     let same = item.same.as_ref().map(|map| net.forward(map));
     let differs = item.differs.as_ref().map(|map| net.forward(map));
@@ -274,13 +285,17 @@ fn softplus(x: f32) -> f32 {
 
 /// An item's category, and the scores by verifier, cosine and MaxSim of the text that means the same and of the one
 /// that does not.
-type Scored = (usize, Option<[f32; 3]>, Option<[f32; 3]>);
+type ScoredVerifierItem = (usize, Option<[f32; 3]>, Option<[f32; 3]>);
 
 /// The evaluation of all items first, then of each category if there are several.
-fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
+fn evaluate(
+    net: &MapNetwork,
+    held: &[&VerifierItemMaps],
+    categories: &[String],
+) -> Vec<HeldOutScore> {
     // The network scores difference, the others similarity: hence the sign.
-    let score = |map: &Map| [-net.logit(map), map.base, map.max_sim()];
-    let scored: Vec<Scored> = held
+    let score = |map: &TokenSimilarityMap| [-net.logit(map), map.base, map.max_sim()];
+    let scored: Vec<ScoredVerifierItem> = held
         .par_iter()
         .map(|item| {
             (item.category, item.same.as_ref().map(score), item.differs.as_ref().map(score))
@@ -289,7 +304,7 @@ fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
     let one = |category: Option<usize>| {
         let chosen: Vec<_> =
             scored.iter().filter(|(c, ..)| category.is_none_or(|wanted| wanted == *c)).collect();
-        let right = |(_, same, differs): &&&Scored| match (same, differs) {
+        let right = |(_, same, differs): &&&ScoredVerifierItem| match (same, differs) {
             (Some(same), Some(differs)) => same[0] > differs[0],
             (Some(same), None) => same[0] > 0.0,
             (None, Some(differs)) => differs[0] < 0.0,
@@ -299,9 +314,9 @@ fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
             let side = |score: &Option<[f32; 3]>| score.map(|score| f64::from(score[which]));
             let same: Vec<f64> = chosen.iter().filter_map(|(_, same, _)| side(same)).collect();
             let differs: Vec<f64> = chosen.iter().filter_map(|(.., other)| side(other)).collect();
-            Some(Auc::new(&same, &differs).ok()?.area)
+            Some(AreaUnderRoc::new(&same, &differs).ok()?.area)
         };
-        Held {
+        HeldOutScore {
             category: category.map(|c| categories[c].clone()),
             items: chosen.len(),
             right: chosen.iter().filter(right).count() as f64 / chosen.len().max(1) as f64,
@@ -324,7 +339,7 @@ mod tests {
     use crate::progress::NoProgress;
 
     /// Pairs whose equal tokens are in the same order, and pairs in which two of them are swapped.
-    fn items() -> Vec<Known> {
+    fn items() -> Vec<VerifierItemMaps> {
         let one = |i: usize| {
             let size = 4 + i % 3;
             let map = |swapped: bool| {
@@ -336,9 +351,9 @@ mod tests {
                 let same: Vec<bool> =
                     (0..size * size).map(|c| partner(c / size) == c % size).collect();
                 let cosine = same.iter().map(|s| if *s { 0.9 } else { 0.1 }).collect();
-                Some(Map { rows: size, cols: size, cosine, same, base: 0.95 })
+                Some(TokenSimilarityMap { rows: size, cols: size, cosine, same, base: 0.95 })
             };
-            Known {
+            VerifierItemMaps {
                 same: map(false),
                 differs: map(true),
                 category: 0,
@@ -349,19 +364,25 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_is_learnt_that_cosines_do_not_see_and_threads_change_nothing() {
+    fn swaps_are_learnt_with_any_number_of_threads() {
         let items = items();
         let side = |held: bool| items.iter().filter(|i| i.held_out == held).collect::<Vec<_>>();
-        let recipe = Recipe { width: 4, layers: 2, steps: 60, batch: 8, ..Recipe::default() };
-        let shape = Shape { width: recipe.width, layers: recipe.layers };
+        let recipe = VerifierRecipe {
+            width: 4,
+            layers: 2,
+            steps: 60,
+            batch: 8,
+            ..VerifierRecipe::default()
+        };
+        let shape = MapNetworkShape { width: recipe.width, layers: recipe.layers };
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| descend(&side(false), shape, &recipe, &NoProgress))
+            pool.install(|| optimize(&side(false), shape, &recipe, &NoProgress))
         };
         let (net, losses) = on(1);
         assert_eq!((&net, &losses), (&on(3).0, &on(3).1));
         assert!(losses[59] < losses[0] / 2.0, "{losses:?}");
-        let held = &judge(&net, &side(true), &["swap".to_owned()])[0];
+        let held = &evaluate(&net, &side(true), &["swap".to_owned()])[0];
         assert_eq!((held.items, held.right, held.auc), (6, 1.0, Some(1.0)));
         assert_eq!((held.auc_cosine, held.auc_max_sim), (Some(0.5), Some(0.5)));
     }

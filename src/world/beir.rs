@@ -15,11 +15,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use super::grid::{Grid, Layout, Row};
+use super::csv_table::{CsvLayout, CsvRow, CsvTable};
+use super::data_lines::DataLines;
 use super::json_line;
 use super::json_object;
-use super::mistakes::Mistakes;
-use super::text::Lines;
+use super::mistakes::FileMistakes;
 use crate::progress::ProgressListener;
 
 /// The columns of the qrels, each with the alternative names that data sets use.
@@ -31,39 +31,39 @@ const COLUMNS: [(&str, &[&str]); 3] = [
 
 /// A retrieval test set.
 #[derive(Clone, Debug)]
-pub struct BeirSet {
+pub struct BeirDataset {
     /// The folder's name.
     pub name: String,
     pub passages: Vec<String>,
     /// In the order of `queries.jsonl`.
-    pub queries: Vec<Judged>,
+    pub queries: Vec<BeirJudgedQuery>,
 }
 
 /// A query with its relevance judgements.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct BeirJudgedQuery {
     pub text: String,
     /// Indices of the relevant passages with their gains, all above zero. Empty if every judgement of the query is 0.
     pub relevant: Vec<(u32, f64)>,
     /// The passage that has the same id as the query. It is excluded from the query's results.
-    pub own: Option<u32>,
+    pub own_passage: Option<u32>,
 }
 
-impl BeirSet {
+impl BeirDataset {
     /// Number of queries whose own passage is excluded from their results.
-    pub fn own_passages(&self) -> usize {
-        self.queries.iter().filter(|query| query.own.is_some()).count()
+    pub fn own_passage_count(&self) -> usize {
+        self.queries.iter().filter(|query| query.own_passage.is_some()).count()
     }
 }
 
-struct Entry {
+struct BeirEntry {
     id: String,
     title: String,
     text: String,
 }
 
 /// Reads a set. The error lists every mistake of the first file that has any.
-pub fn read(dir: &Path, progress: &dyn ProgressListener) -> anyhow::Result<BeirSet> {
+pub fn read(dir: &Path, progress: &dyn ProgressListener) -> anyhow::Result<BeirDataset> {
     let corpus = entries(&dir.join("corpus.jsonl"), progress)?;
     let queries = entries(&dir.join("queries.jsonl"), progress)?;
     let places: HashMap<&str, u32> = corpus.iter().map(|e| e.id.as_str()).zip(0..).collect();
@@ -71,7 +71,7 @@ pub fn read(dir: &Path, progress: &dyn ProgressListener) -> anyhow::Result<BeirS
         queries.iter().enumerate().map(|(at, e)| (e.id.as_str(), at)).collect();
     let judged = judgements(&dir.join("qrels/test.tsv"), &known, &places, progress)?;
     let name = dir.canonicalize().ok().and_then(|dir| Some(dir.file_name()?.display().to_string()));
-    let mut set = BeirSet {
+    let mut set = BeirDataset {
         name: name.unwrap_or_else(|| dir.display().to_string()),
         queries: Vec::new(),
         passages: corpus
@@ -84,15 +84,15 @@ pub fn read(dir: &Path, progress: &dyn ProgressListener) -> anyhow::Result<BeirS
         let mut relevant: Vec<(u32, f64)> = gains.into_iter().filter(|(_, g)| *g > 0.0).collect();
         relevant.sort_unstable_by_key(|(passage, _)| *passage);
         let own = places.get(query.id.as_str()).copied();
-        set.queries.push(Judged { text: query.text.clone(), relevant, own });
+        set.queries.push(BeirJudgedQuery { text: query.text.clone(), relevant, own_passage: own });
     }
     Ok(set)
 }
 
-fn entries(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Entry>> {
-    let mut mistakes = Mistakes::of_json(path);
-    let mut lines = Lines::open(path, progress)?;
-    let mut entries: Vec<Entry> = Vec::new();
+fn entries(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<BeirEntry>> {
+    let mut mistakes = FileMistakes::for_json_lines(path);
+    let mut lines = DataLines::open(path, progress)?;
+    let mut entries: Vec<BeirEntry> = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
     while let Some((number, line)) = lines.next(&mut mistakes)? {
         match json_object::parse(line) {
@@ -106,22 +106,27 @@ fn entries(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<E
             }
             Err(error) => {
                 let such_as = r#"{"_id": "d1", "title": "...", "text": "..."}"#;
-                let what = json_line::no_object("passage or query", such_as, line, &error);
+                let what =
+                    json_line::invalid_object_message("passage or query", such_as, line, &error);
                 mistakes.add(Some(number), None, what);
-                if entries.is_empty() && !json_line::is_object(line) {
+                if entries.is_empty() && !json_line::looks_like_object(line) {
                     // The file is of another kind: every line would be reported as a mistake.
                     break;
                 }
             }
         }
     }
-    mistakes.none()?;
+    mistakes.into_result()?;
     anyhow::ensure!(!entries.is_empty(), "{}: there is nothing in the file", path.display());
     Ok(entries)
 }
 
 /// Converts an object to a passage or a query; returns `None` after recording a mistake for each invalid field.
-fn entry(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) -> Option<Entry> {
+fn entry(
+    line: usize,
+    object: &Map<String, Json>,
+    mistakes: &mut FileMistakes,
+) -> Option<BeirEntry> {
     let before = mistakes.count();
     let mut text = |field: &str, needed: bool| match object.get(field) {
         Some(Json::String(text)) => text.clone(),
@@ -132,13 +137,13 @@ fn entry(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) -> Op
             String::new()
         }
         Some(other) => {
-            let what = format!("{} is not a text", json_line::found(&other.to_string()));
+            let what = format!("{} is not a text", json_line::quoted_excerpt(&other.to_string()));
             mistakes.add(Some(line), Some(field), what);
             String::new()
         }
     };
     let entry =
-        Entry { id: text("_id", true), title: text("title", false), text: text("text", true) };
+        BeirEntry { id: text("_id", true), title: text("title", false), text: text("text", true) };
     (mistakes.count() == before).then_some(entry)
 }
 
@@ -149,10 +154,10 @@ fn judgements(
     passages: &HashMap<&str, u32>,
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<Vec<Option<HashMap<u32, f64>>>> {
-    let mut mistakes = Mistakes::new(path);
+    let mut mistakes = FileMistakes::new(path);
     let header = COLUMNS.map(|(name, _)| name.to_owned());
-    let layout = Layout { header: &header, ..Layout::default() };
-    let grid = Grid::read(path, layout, progress, &mut mistakes)?;
+    let layout = CsvLayout { header: &header, ..CsvLayout::default() };
+    let grid = CsvTable::read(path, layout, progress, &mut mistakes)?;
     let mut judged: Vec<Option<HashMap<u32, f64>>> = vec![None; queries.len()];
     for (at, row) in grid.rows.iter().enumerate() {
         if at == 0 && is_header(row) {
@@ -183,7 +188,7 @@ fn judgements(
             }
         }
     }
-    mistakes.none()?;
+    mistakes.into_result()?;
     // Without a relevant passage every metric would be zero or undefined.
     let relevant = judged.iter().flatten().any(|gains| gains.values().any(|gain| *gain > 0.0));
     anyhow::ensure!(relevant, "{}: no query has a relevant passage", path.display());
@@ -191,7 +196,7 @@ fn judgements(
 }
 
 /// Whether a row holds the column names, ignoring case and separators between words.
-fn is_header(row: &Row) -> bool {
+fn is_header(row: &CsvRow) -> bool {
     row.cells.iter().zip(COLUMNS).all(|(cell, (name, others))| {
         let letters = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
         letters(cell) == letters(name) || others.contains(&letters(cell).as_str())
@@ -204,7 +209,7 @@ mod tests {
     use crate::progress::NoProgress;
 
     /// A set of two passages and two queries, of which one file is replaced.
-    fn read_with(file: &str, bytes: &[u8]) -> Result<BeirSet, String> {
+    fn read_with(file: &str, bytes: &[u8]) -> Result<BeirDataset, String> {
         let dir = tempfile::tempdir().unwrap();
         let passages = "{\"_id\": \"p1\", \"title\": \"T\", \"text\": \"a\"}\n{\"_id\": \"p2\", \"text\": \"b\"}\n";
         let queries = "{\"_id\": \"q1\", \"text\": \"a\"}\n{\"_id\": \"q2\", \"text\": \"b\"}\n";
@@ -284,7 +289,10 @@ mod tests {
     fn a_passage_with_the_id_of_a_query_is_its_own() {
         let queries = "{\"_id\": \"p2\", \"text\": \"b\"}\n{\"_id\": \"q1\", \"text\": \"a\"}\n";
         let set = read_with("queries.jsonl", queries.as_bytes()).unwrap();
-        assert_eq!((set.queries.len(), set.queries[0].own, set.own_passages()), (1, None, 0));
+        assert_eq!(
+            (set.queries.len(), set.queries[0].own_passage, set.own_passage_count()),
+            (1, None, 0)
+        );
         let qrels = "query-id\tcorpus-id\tscore\np2\tp1\t1\n";
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("qrels")).unwrap();
@@ -293,6 +301,6 @@ mod tests {
         std::fs::write(dir.path().join("queries.jsonl"), queries).unwrap();
         std::fs::write(dir.path().join("qrels/test.tsv"), qrels).unwrap();
         let set = read(dir.path(), &NoProgress).unwrap();
-        assert_eq!((set.queries[0].own, set.own_passages()), (Some(1), 1));
+        assert_eq!((set.queries[0].own_passage, set.own_passage_count()), (Some(1), 1));
     }
 }

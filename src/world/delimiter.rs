@@ -44,7 +44,7 @@ impl Delimiter {
     }
 
     /// The delimiter with this byte, if there is one.
-    pub fn of_byte(byte: u8) -> Option<Delimiter> {
+    pub fn from_byte(byte: u8) -> Option<Delimiter> {
         Delimiter::ALL.into_iter().find(|delimiter| delimiter.byte() == byte)
     }
 }

@@ -86,14 +86,14 @@ fn string_end(bytes: &[u8], open: usize) -> usize {
 }
 
 /// The digits of a string that replaces a number. The mark alone is no proof: texts taken from a PDF may start with it.
-pub(super) fn digits(text: &str) -> Option<&str> {
+pub(super) fn original_digits(text: &str) -> Option<&str> {
     text.strip_prefix(DIGITS_MARK).filter(|digits| is_rounded(digits))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Value;
+    use crate::value::TypedValue;
 
     #[test]
     fn long_numbers_are_kept_and_all_else_stays() {
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn a_text_that_begins_with_the_mark_is_no_number() {
-        assert_eq!(digits("\u{1}12345678901234567890"), Some("12345678901234567890"));
+        assert_eq!(original_digits("\u{1}12345678901234567890"), Some("12345678901234567890"));
         for text in ["\u{1} Notice of renewal", "\u{1}", "\u{1}7 days", "12345678901234567890"] {
-            assert_eq!(digits(text), None, "{text:?}");
+            assert_eq!(original_digits(text), None, "{text:?}");
         }
     }
 
@@ -125,12 +125,13 @@ mod tests {
     fn a_number_is_what_is_written_or_none() {
         let read = |digits: &str| {
             let line = format!(r#"{{"number": {digits}}}"#);
-            serde_json::from_str::<Value>(&keep_digits(&line)).map_err(|error| error.to_string())
+            serde_json::from_str::<TypedValue>(&keep_digits(&line))
+                .map_err(|error| error.to_string())
         };
         for digits in
             ["901.6103396217235", "117.63331139400017", "933.3663924504775", "12.5", "1e21", "-4"]
         {
-            assert_eq!(read(digits), Ok(Value::Number(digits.parse().unwrap())), "{digits}");
+            assert_eq!(read(digits), Ok(TypedValue::Number(digits.parse().unwrap())), "{digits}");
         }
         for digits in ["12345678901234567890", "99999999999999999999", "0.12345678901234567890"] {
             assert!(read(digits).unwrap_err().contains("digits"), "{digits}");

@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json};
 /// If the text is not a JSON object or has a repeated key.
 pub(super) fn parse(text: &str) -> serde_json::Result<Map<String, Json>> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let object = deserializer.deserialize_map(ObjectVisitor)?;
+    let object = deserializer.deserialize_map(JsonObjectVisitor)?;
     deserializer.end()?;
     Ok(object)
 }
@@ -26,16 +26,16 @@ pub(super) fn parse(text: &str) -> serde_json::Result<Map<String, Json>> {
 pub(super) fn unique<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, V>, D::Error> {
-    deserializer.deserialize_map(MapVisitor(PhantomData))
+    deserializer.deserialize_map(UniqueKeyMapVisitor(PhantomData))
 }
 
-fn twice<E: Error>(key: &str) -> E {
+fn repeated_key_error<E: Error>(key: &str) -> E {
     E::custom(format!("the key '{key}' is there twice"))
 }
 
-struct ObjectVisitor;
+struct JsonObjectVisitor;
 
-impl<'de> Visitor<'de> for ObjectVisitor {
+impl<'de> Visitor<'de> for JsonObjectVisitor {
     type Value = Map<String, Json>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -46,9 +46,9 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(twice(&key));
+                return Err(repeated_key_error(&key));
             }
-            let value = entries.next_value_seed(UniqueJson)?;
+            let value = entries.next_value_seed(UniqueKeyJson)?;
             object.insert(key, value);
         }
         Ok(object)
@@ -56,9 +56,9 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 }
 
 /// Deserializes any JSON value and rejects repeated keys in its objects.
-struct UniqueJson;
+struct UniqueKeyJson;
 
-impl<'de> DeserializeSeed<'de> for UniqueJson {
+impl<'de> DeserializeSeed<'de> for UniqueKeyJson {
     type Value = Json;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
@@ -66,7 +66,7 @@ impl<'de> DeserializeSeed<'de> for UniqueJson {
     }
 }
 
-impl<'de> Visitor<'de> for UniqueJson {
+impl<'de> Visitor<'de> for UniqueKeyJson {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -103,20 +103,20 @@ impl<'de> Visitor<'de> for UniqueJson {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(UniqueJson)? {
+        while let Some(item) = items.next_element_seed(UniqueKeyJson)? {
             list.push(item);
         }
         Ok(Json::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Json, A::Error> {
-        ObjectVisitor.visit_map(entries).map(Json::Object)
+        JsonObjectVisitor.visit_map(entries).map(Json::Object)
     }
 }
 
-struct MapVisitor<V>(PhantomData<V>);
+struct UniqueKeyMapVisitor<V>(PhantomData<V>);
 
-impl<'de, V: Deserialize<'de>> Visitor<'de> for MapVisitor<V> {
+impl<'de, V: Deserialize<'de>> Visitor<'de> for UniqueKeyMapVisitor<V> {
     type Value = BTreeMap<String, V>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -127,7 +127,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for MapVisitor<V> {
         let mut map = BTreeMap::new();
         while let Some(key) = entries.next_key::<String>()? {
             match map.entry(key) {
-                Entry::Occupied(known) => return Err(twice(known.key())),
+                Entry::Occupied(known) => return Err(repeated_key_error(known.key())),
                 Entry::Vacant(place) => {
                     place.insert(entries.next_value()?);
                 }

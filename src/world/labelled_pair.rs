@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::grid::{Grid, Layout};
-use super::mistakes::Mistakes;
+use super::csv_table::{CsvLayout, CsvTable};
+use super::mistakes::FileMistakes;
 use crate::progress::ProgressListener;
 
 const COLUMNS: [&str; 4] = ["first", "second", "same", "category"];
@@ -25,10 +25,11 @@ pub struct LabelledPair {
 /// Reads a CSV file with the columns `first`, `second` and `same` (true or false, 1 or 0), and optionally `category`.
 /// The error lists every mistake of the file.
 pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<LabelledPair>> {
-    let mut mistakes = Mistakes::new(path);
-    let grid = Grid::read(path, Layout::default(), progress, &mut mistakes)?;
-    let places =
-        grid.columns(&COLUMNS[..3], |name| name == COLUMNS[3], &mut mistakes).unwrap_or_default();
+    let mut mistakes = FileMistakes::new(path);
+    let grid = CsvTable::read(path, CsvLayout::default(), progress, &mut mistakes)?;
+    let places = grid
+        .find_columns(&COLUMNS[..3], |name| name == COLUMNS[3], &mut mistakes)
+        .unwrap_or_default();
     let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
     let mut pairs = Vec::with_capacity(grid.rows.len());
     for row in grid.rows.iter().filter(|_| !places.is_empty()) {
@@ -56,7 +57,7 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
             category: cell("category").to_owned(),
         });
     }
-    mistakes.none()?;
+    mistakes.into_result()?;
     Ok(pairs)
 }
 

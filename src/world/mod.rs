@@ -2,28 +2,28 @@
 //! search or draw random numbers, except that the generators in `synth` draw from a seed and write files.
 
 pub mod beir;
+mod csv_records;
+mod csv_table;
+mod data_lines;
 mod delimiter;
-mod grid;
 mod json_line;
 mod json_numbers;
 mod json_object;
 pub mod labelled_pair;
+mod lookup_table;
 mod mistakes;
 pub mod pair;
 mod passage;
 mod passage_table;
-mod records;
-mod table;
 mod task;
-mod text;
-pub mod texts;
+pub mod text_list;
 pub mod triplet;
 
 pub mod import;
 pub mod synth;
 
 pub use delimiter::Delimiter;
-pub use mistakes::Mistakes;
-pub use passage::{Corpus, Passage, VARIANTS, Variant};
-pub use table::Table;
-pub use task::{GOLD, Task, TaskSet};
+pub use lookup_table::LookupTable;
+pub use mistakes::FileMistakes;
+pub use passage::{Corpus, Passage, PassageVariant, VARIANTS};
+pub use task::{GOLD_PREFIX, Task, TaskSet};

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use super::data_lines::DataLines;
 use super::json_line;
 use super::json_object;
-use super::mistakes::Mistakes;
-use super::text::Lines;
-use super::triplet::{self, Triplet};
+use super::mistakes::FileMistakes;
+use super::triplet::{self, TextTriplet};
 use crate::progress::ProgressListener;
 
 const QUERY: &str = "query";
@@ -17,21 +17,21 @@ const SOURCE: &str = "source";
 
 /// Reads a file of pairs. A `.jsonl` file has an object per line with `query`, `passage` and optionally `source`;
 /// any other file is read as a CSV file of triplets. The error lists every mistake of the file.
-pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Triplet>> {
+pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<TextTriplet>> {
     if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
         return triplet::read(path, progress);
     }
-    let mut mistakes = Mistakes::of_json(path);
+    let mut mistakes = FileMistakes::for_json_lines(path);
     let mut pairs = Vec::new();
-    let mut lines = Lines::open(path, progress)?;
+    let mut lines = DataLines::open(path, progress)?;
     while let Some((number, line)) = lines.next(&mut mistakes)? {
         let object = match json_object::parse(line) {
             Ok(object) => object,
             Err(error) => {
                 let such_as = r#"{"query": "...", "passage": "..."}"#;
-                let what = json_line::no_object("pair", such_as, line, &error);
+                let what = json_line::invalid_object_message("pair", such_as, line, &error);
                 mistakes.add(Some(number), None, what);
-                if pairs.is_empty() && !json_line::is_object(line) {
+                if pairs.is_empty() && !json_line::looks_like_object(line) {
                     // The file is of another kind: every line would be reported as a mistake.
                     break;
                 }
@@ -45,21 +45,21 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
                     None => "a pair needs it, and it is not there".to_owned(),
                     Some(Json::String(_)) => "the text is empty".to_owned(),
                     Some(other) => {
-                        format!("{} is not a text", json_line::found(&other.to_string()))
+                        format!("{} is not a text", json_line::quoted_excerpt(&other.to_string()))
                     }
                 };
                 mistakes.add(Some(number), Some(field), what);
                 String::new()
             }
         };
-        pairs.push(Triplet {
+        pairs.push(TextTriplet {
             anchor: text(QUERY),
             positive: text(PASSAGE),
             negative: None,
             category: object.get(SOURCE).and_then(Json::as_str).unwrap_or_default().to_owned(),
         });
     }
-    mistakes.none()?;
+    mistakes.into_result()?;
     Ok(pairs)
 }
 

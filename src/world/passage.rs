@@ -6,25 +6,25 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::csv_table;
+use super::csv_table::did_you_mean;
+use super::data_lines::DataLines;
 use super::delimiter::Delimiter;
-use super::grid;
-use super::grid::meant;
 use super::json_line;
 use super::json_numbers;
 use super::json_object;
-use super::mistakes::Mistakes;
+use super::mistakes::FileMistakes;
 use super::passage_table;
-use super::task::LONGEST_ID;
-use super::text::Lines;
-use crate::extract::Found;
+use super::task::MAX_ID_CHARS;
+use crate::extract::ExtractedValue;
 use crate::progress::{NoProgress, ProgressListener};
-use crate::value::{Type, Value};
-use crate::visible::bad_name;
+use crate::value::{TypedValue, ValueType};
+use crate::visible_text::name_problem;
 
 /// How a near-miss differs from its original ([`Passage::of`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Variant {
+pub enum PassageVariant {
     Negation,
     RoleSwap,
     Number,
@@ -50,12 +50,12 @@ pub struct Passage {
         skip_serializing_if = "BTreeMap::is_empty",
         deserialize_with = "json_object::unique"
     )]
-    pub facts: BTreeMap<String, Value>,
+    pub facts: BTreeMap<String, TypedValue>,
     /// The id of the original if this passage is a variant of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<Variant>,
+    pub variant: Option<PassageVariant>,
 }
 
 /// The passages of one file, in file order and with distinct ids.
@@ -66,7 +66,7 @@ pub struct Corpus {
     /// Field -> for each passage the byte range of its text that states the field, if an extractor read it there.
     pub extracted: BTreeMap<String, Vec<Option<Range<usize>>>>,
     /// Field -> all values that it can have; only for fields whose extractor has a list of them.
-    pub choices: BTreeMap<String, Vec<Value>>,
+    pub choices: BTreeMap<String, Vec<TypedValue>>,
 }
 
 /// The names of the variants, in the order of [`Variant`].
@@ -86,8 +86,9 @@ impl Corpus {
         delimiter: Option<Delimiter>,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<Corpus> {
-        let table = grid::is_table(path);
-        let mut mistakes = if table { Mistakes::new(path) } else { Mistakes::of_json(path) };
+        let table = csv_table::is_table(path);
+        let mut mistakes =
+            if table { FileMistakes::new(path) } else { FileMistakes::for_json_lines(path) };
         let found = match table {
             true => passage_table::read(path, delimiter, progress, &mut mistakes)?,
             false => json_lines(path, progress, &mut mistakes)?,
@@ -95,7 +96,7 @@ impl Corpus {
         let unread = mistakes.count() > 0;
         let mut passages: Vec<Passage> = Vec::with_capacity(found.len());
         let mut numbers: Vec<usize> = Vec::with_capacity(found.len());
-        let mut types: BTreeMap<String, (Type, usize)> = BTreeMap::new();
+        let mut types: BTreeMap<String, (ValueType, usize)> = BTreeMap::new();
         for (number, passage) in found {
             if passage.of.is_some() != passage.variant.is_some() {
                 let what = "'of' and 'variant' go together: give both or neither";
@@ -121,7 +122,7 @@ impl Corpus {
         for (passage, &number) in passages.iter().zip(&numbers) {
             if passage.id.is_empty() {
                 mistakes.add(Some(number), Some("id"), "the id is empty");
-            } else if let Some((what, allowed)) = bad_name(&passage.id, LONGEST_ID) {
+            } else if let Some((what, allowed)) = name_problem(&passage.id, MAX_ID_CHARS) {
                 let what = format!("the id {what}; allowed: {allowed}");
                 mistakes.add(Some(number), Some("id"), what);
             } else if let Some(first) = seen.get(passage.id.as_str()) {
@@ -140,7 +141,7 @@ impl Corpus {
                 Some(&line) if line == number => "a passage is no variant of itself".to_owned(),
                 Some(_) => continue,
                 None => {
-                    let near = meant(of, seen.keys().copied());
+                    let near = did_you_mean(of, seen.keys().copied());
                     format!("the file has no passage '{of}'{near}")
                 }
             };
@@ -149,12 +150,12 @@ impl Corpus {
         if passages.is_empty() && mistakes.count() == 0 {
             mistakes.add(None, None, "no passage in the file");
         }
-        mistakes.none()?;
+        mistakes.into_result()?;
         Ok(Corpus { name: name.to_owned(), passages, ..Corpus::default() })
     }
 
     /// Adds extracted values to the facts, one per passage. Existing facts are kept.
-    pub fn add_extracted(&mut self, field: &str, found: Vec<Option<Found>>) {
+    pub fn add_extracted(&mut self, field: &str, found: Vec<Option<ExtractedValue>>) {
         let mut ranges = vec![None; self.passages.len()];
         for ((passage, range), found) in self.passages.iter_mut().zip(&mut ranges).zip(found) {
             if let (Some(found), false) = (found, passage.facts.contains_key(field)) {
@@ -171,14 +172,14 @@ impl Corpus {
     }
 
     /// The fields that any passage states, with their types.
-    pub fn fields(&self) -> BTreeMap<&str, Type> {
+    pub fn fields(&self) -> BTreeMap<&str, ValueType> {
         let facts = self.passages.iter().flat_map(|p| &p.facts);
         facts.map(|(field, value)| (field.as_str(), value.type_of())).collect()
     }
 }
 
 /// The first text field that was written as a number, with its digits.
-fn number_for_text(passage: &Passage) -> Option<(String, &str)> {
+fn text_written_as_number(passage: &Passage) -> Option<(String, &str)> {
     let texts = [
         ("id", Some(&passage.id)),
         ("text", Some(&passage.text)),
@@ -189,33 +190,33 @@ fn number_for_text(passage: &Passage) -> Option<(String, &str)> {
     let texts =
         texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.as_str())));
     let facts = passage.facts.iter().filter_map(|(name, value)| match value {
-        Value::Text(text) => Some((format!("facts.{name}"), text.as_str())),
+        TypedValue::Text(text) => Some((format!("facts.{name}"), text.as_str())),
         _ => None,
     });
-    texts.chain(facts).find_map(|(name, text)| Some((name, json_numbers::digits(text)?)))
+    texts.chain(facts).find_map(|(name, text)| Some((name, json_numbers::original_digits(text)?)))
 }
 
 /// The passages of a JSON Lines file, each with its line.
 fn json_lines(
     path: &Path,
     progress: &dyn ProgressListener,
-    mistakes: &mut Mistakes,
+    mistakes: &mut FileMistakes,
 ) -> anyhow::Result<Vec<(usize, Passage)>> {
     let mut passages = Vec::new();
-    let mut lines = Lines::open(path, progress)?;
+    let mut lines = DataLines::open(path, progress)?;
     while let Some((number, line)) = lines.next(mistakes)? {
         let read = &json_numbers::keep_digits(line);
         match serde_json::from_str(read) {
             Ok(passage) => {
-                if let Some((field, digits)) = number_for_text(&passage) {
+                if let Some((field, digits)) = text_written_as_number(&passage) {
                     let what = format!("'{digits}' is not a text; texts stand in quotes");
                     mistakes.add(Some(number), Some(&field), what);
                 }
                 passages.push((number, passage));
             }
             Err(error) => {
-                json_line::explain(number, line, read, &error, mistakes);
-                if passages.is_empty() && !json_line::is_object(line) {
+                json_line::report_passage_line(number, line, read, &error, mistakes);
+                if passages.is_empty() && !json_line::looks_like_object(line) {
                     // The file is of another kind: every line would be reported as a mistake.
                     break;
                 }

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use super::Passage;
+use super::csv_table::{CsvLayout, CsvTable, did_you_mean};
 use super::delimiter::Delimiter;
-use super::grid::{Grid, Layout, meant};
-use super::json_line::variant;
-use super::mistakes::Mistakes;
+use super::json_line::parse_variant;
+use super::mistakes::FileMistakes;
 use crate::progress::ProgressListener;
 
 const NEEDED: [&str; 2] = ["id", "text"];
@@ -18,10 +18,10 @@ pub(super) fn read(
     path: &Path,
     delimiter: Option<Delimiter>,
     progress: &dyn ProgressListener,
-    mistakes: &mut Mistakes,
+    mistakes: &mut FileMistakes,
 ) -> anyhow::Result<Vec<(usize, Passage)>> {
-    let grid = Grid::read(path, Layout::of_scenario(delimiter), progress, mistakes)?;
-    let Some(places) = grid.columns(&NEEDED, |name| OPTIONAL.contains(&name), mistakes) else {
+    let grid = CsvTable::read(path, CsvLayout::for_scenario(delimiter), progress, mistakes)?;
+    let Some(places) = grid.find_columns(&NEEDED, |name| OPTIONAL.contains(&name), mistakes) else {
         return Ok(Vec::new());
     };
     let known = || NEEDED.into_iter().chain(OPTIONAL);
@@ -29,7 +29,7 @@ pub(super) fn read(
         let allowed = known().collect::<Vec<_>>().join(", ");
         let what = format!(
             "passages have no such column; allowed: {allowed}{} (`knockon import csv` makes facts of columns)",
-            meant(name, known())
+            did_you_mean(name, known())
         );
         mistakes.add(Some(1), Some(name), what);
     }
@@ -39,7 +39,7 @@ pub(super) fn read(
             let place = places.iter().find(|(name, _)| *name == column)?.1;
             Some(&row.cells[place]).filter(|text| !text.is_empty()).map(str::to_owned)
         };
-        let of_variant = cell("variant").and_then(|text| match variant(&text) {
+        let of_variant = cell("variant").and_then(|text| match parse_variant(&text) {
             Ok(variant) => Some(variant),
             Err(what) => {
                 mistakes.add(Some(row.line), Some("variant"), what);

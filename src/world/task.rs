@@ -6,16 +6,16 @@ use std::path::Path;
 use anyhow::bail;
 use serde_json::Value as Json;
 
+use super::csv_table::{self, CsvLayout, CsvTable};
+use super::data_lines;
 use super::delimiter::Delimiter;
-use super::grid::{self, Grid, Layout};
 use super::json_line;
 use super::json_numbers;
 use super::json_object;
-use super::mistakes::Mistakes;
-use super::text;
+use super::mistakes::FileMistakes;
 use crate::progress::{NoProgress, ProgressListener};
-use crate::value::{Type, Value};
-use crate::visible::bad_name;
+use crate::value::{TypedValue, ValueType};
+use crate::visible_text::name_problem;
 
 /// A case to replay.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,9 +26,9 @@ pub struct Task {
     /// How often the case occurs relative to the others; above zero.
     pub weight: f64,
     /// Values of the declared fields; fields that are empty in the file are absent.
-    pub fields: BTreeMap<String, Value>,
+    pub fields: BTreeMap<String, TypedValue>,
     /// Gold passage ids listed in the file, by step id.
-    pub gold: Gold,
+    pub gold: GoldPassageIds,
     /// The outcomes that a person expects, by column; empty ones are absent.
     pub expected: BTreeMap<String, String>,
 }
@@ -40,16 +40,16 @@ pub struct TaskSet {
 }
 
 /// Maximum number of characters of the id of a task or passage.
-pub(super) const LONGEST_ID: usize = 1_000;
+pub(super) const MAX_ID_CHARS: usize = 1_000;
 
 /// The prefix of columns that list a step's gold passages.
-pub const GOLD: &str = "gold.";
+pub const GOLD_PREFIX: &str = "gold.";
 
 /// An example of gold in JSON Lines for messages.
 const GOLD_EXAMPLE: &str = r#"such as "gold": {"find": ["p1"]}"#;
 
 /// Listed passage ids, by step id.
-type Gold = BTreeMap<String, Vec<String>>;
+type GoldPassageIds = BTreeMap<String, Vec<String>>;
 
 impl TaskSet {
     /// Reads a `.csv`, `.tsv` or `.jsonl` file.
@@ -58,26 +58,26 @@ impl TaskSet {
     /// JSONL, `gold` is an object of lists, so ids may contain `;`. Columns in `fields` are read with the declared
     /// type, and all others are ignored. The error lists every mistake of the file with line, field, what was found
     /// and what is allowed.
-    pub fn read(path: &Path, fields: &BTreeMap<String, Type>) -> anyhow::Result<TaskSet> {
+    pub fn read(path: &Path, fields: &BTreeMap<String, ValueType>) -> anyhow::Result<TaskSet> {
         TaskSet::read_with_progress(path, fields, None, &NoProgress)
     }
 
     /// Like [`TaskSet::read`] with a delimiter for tables, and reports progress.
     pub fn read_with_progress(
         path: &Path,
-        fields: &BTreeMap<String, Type>,
+        fields: &BTreeMap<String, ValueType>,
         delimiter: Option<Delimiter>,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<TaskSet> {
-        let mut reading = Reading {
+        let mut reading = TaskFileReading {
             fields,
             mistakes: TaskSet::mistakes(path),
             seen: HashMap::new(),
             tasks: Vec::new(),
         };
-        if grid::is_table(path) {
-            reading.table(path, Layout::of_scenario(delimiter), progress)?;
-        } else if json_line::is_file(path) {
+        if csv_table::is_table(path) {
+            reading.table(path, CsvLayout::for_scenario(delimiter), progress)?;
+        } else if json_line::is_jsonl_file(path) {
             reading.jsonl(path, progress)?;
         } else {
             bail!("{}: tasks are read from .csv, .tsv or .jsonl", path.display());
@@ -86,35 +86,35 @@ impl TaskSet {
     }
 
     /// An empty list of mistakes for a file of tasks.
-    pub fn mistakes(path: &Path) -> Mistakes {
-        match json_line::is_file(path) {
-            true => Mistakes::of_json(path),
-            false => Mistakes::new(path),
+    pub fn mistakes(path: &Path) -> FileMistakes {
+        match json_line::is_jsonl_file(path) {
+            true => FileMistakes::for_json_lines(path),
+            false => FileMistakes::new(path),
         }
     }
 }
 
 /// The state while a file of tasks is read.
-struct Reading<'a> {
-    fields: &'a BTreeMap<String, Type>,
-    mistakes: Mistakes,
+struct TaskFileReading<'a> {
+    fields: &'a BTreeMap<String, ValueType>,
+    mistakes: FileMistakes,
     /// The line of each id.
     seen: HashMap<String, usize>,
     tasks: Vec<Task>,
 }
 
-impl Reading<'_> {
+impl TaskFileReading<'_> {
     fn table(
         &mut self,
         path: &Path,
-        layout: Layout,
+        layout: CsvLayout,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<()> {
-        let grid = Grid::read(path, layout, progress, &mut self.mistakes)?;
+        let grid = CsvTable::read(path, layout, progress, &mut self.mistakes)?;
         let needed: Vec<&str> =
             ["id"].into_iter().chain(self.fields.keys().map(String::as_str)).collect();
-        let known = |name: &str| name == "weight" || name.starts_with(GOLD);
-        let Some(columns) = grid.columns(&needed, known, &mut self.mistakes) else {
+        let known = |name: &str| name == "weight" || name.starts_with(GOLD_PREFIX);
+        let Some(columns) = grid.find_columns(&needed, known, &mut self.mistakes) else {
             return Ok(());
         };
         for row in &grid.rows {
@@ -122,30 +122,31 @@ impl Reading<'_> {
             let cells: Vec<(&str, &str)> = cells.collect();
             let gold = cells.iter().filter_map(|(name, ids)| {
                 let ids = ids.split(';').map(str::trim).filter(|id| !id.is_empty());
-                Some((name.strip_prefix(GOLD)?.to_owned(), ids.map(str::to_owned).collect()))
+                Some((name.strip_prefix(GOLD_PREFIX)?.to_owned(), ids.map(str::to_owned).collect()))
             });
             let gold = gold.collect();
-            self.row(row.line, &cells, gold);
+            self.add_task(row.line, &cells, gold);
         }
         Ok(())
     }
 
     fn jsonl(&mut self, path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<()> {
-        let mut lines = text::Lines::open(path, progress)?;
+        let mut lines = data_lines::DataLines::open(path, progress)?;
         while let Some((line, text)) = lines.next(&mut self.mistakes)? {
             match json_object::parse(&json_numbers::keep_digits(text)) {
                 Ok(object) => {
                     let (cells, gold) = self.cells(line, object);
                     let cells: Vec<(&str, &str)> =
                         cells.iter().map(|(name, text)| (&**name, &**text)).collect();
-                    self.row(line, &cells, gold);
+                    self.add_task(line, &cells, gold);
                 }
                 Err(error) => {
                     // Report the error of the text as written, so that columns are those that the user sees.
                     let error = json_object::parse(text).err().unwrap_or(error);
-                    let what = json_line::no_object("task", r#"{"id": "t1"}"#, text, &error);
+                    let what =
+                        json_line::invalid_object_message("task", r#"{"id": "t1"}"#, text, &error);
                     self.mistakes.add(Some(line), None, what);
-                    if self.tasks.is_empty() && !json_line::is_object(text) {
+                    if self.tasks.is_empty() && !json_line::looks_like_object(text) {
                         // The file is of another kind: every line would be reported as a mistake.
                         break;
                     }
@@ -160,8 +161,8 @@ impl Reading<'_> {
         &mut self,
         line: usize,
         object: serde_json::Map<String, Json>,
-    ) -> (Vec<(String, String)>, Gold) {
-        let (mut cells, mut gold) = (Vec::new(), Gold::new());
+    ) -> (Vec<(String, String)>, GoldPassageIds) {
+        let (mut cells, mut gold) = (Vec::new(), GoldPassageIds::new());
         let mut wrong = |name: &str, what: String| self.mistakes.add(Some(line), Some(name), what);
         // Only columns that are used must hold a single value.
         for (key, value) in object {
@@ -172,20 +173,20 @@ impl Reading<'_> {
                         match serde_json::from_value::<Vec<String>>(ids) {
                             Ok(ids) => _ = gold.insert(step, ids),
                             Err(_) => wrong(
-                                &format!("{GOLD}{step}"),
+                                &format!("{GOLD_PREFIX}{step}"),
                                 "this must be a list of passage ids".to_owned(),
                             ),
                         }
                     }
                 }
-                (name, _) if name.starts_with(GOLD) => {
+                (name, _) if name.starts_with(GOLD_PREFIX) => {
                     wrong(name, format!("JSON lines have an object of lists; {GOLD_EXAMPLE}"));
                 }
                 ("gold", other) => {
                     wrong(&key, format!("{other} is no object of lists; {GOLD_EXAMPLE}"))
                 }
                 (_, Json::Null) => {}
-                (_, Json::String(text)) => match json_numbers::digits(&text) {
+                (_, Json::String(text)) => match json_numbers::original_digits(&text) {
                     Some(digits) => cells.push((key, digits.to_owned())),
                     None => cells.push((key, text)),
                 },
@@ -199,7 +200,7 @@ impl Reading<'_> {
     }
 
     /// Adds the task of a row.
-    fn row(&mut self, line: usize, cells: &[(&str, &str)], gold: Gold) {
+    fn add_task(&mut self, line: usize, cells: &[(&str, &str)], gold: GoldPassageIds) {
         let cell = |wanted: &str| {
             let cell = cells.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
             cell.filter(|text| !text.is_empty())
@@ -208,7 +209,7 @@ impl Reading<'_> {
         let id = cell("id").unwrap_or_default();
         if id.is_empty() {
             wrong("id", "the id is empty".to_owned());
-        } else if let Some((what, allowed)) = bad_name(id, LONGEST_ID) {
+        } else if let Some((what, allowed)) = name_problem(id, MAX_ID_CHARS) {
             wrong("id", format!("the id {what}; allowed: {allowed}"));
         } else if let Some(first) = self.seen.get(id) {
             wrong("id", format!("the id '{id}' stands on line {first} already"));
@@ -230,7 +231,7 @@ impl Reading<'_> {
             let Some(text) = cell(field) else {
                 continue;
             };
-            match Value::parse(ty, text) {
+            match TypedValue::parse(ty, text) {
                 Ok(value) => _ = fields.insert(field.clone(), value),
                 Err(error) => wrong(field, error.to_string()),
             }
@@ -239,7 +240,7 @@ impl Reading<'_> {
         self.tasks.push(Task { id: id.to_owned(), line, weight, fields, gold, expected });
     }
 
-    fn finish(mut self) -> Result<TaskSet, Mistakes> {
+    fn finish(mut self) -> Result<TaskSet, FileMistakes> {
         if self.mistakes.count() == 0 {
             if self.tasks.is_empty() {
                 // Probably a misspelt or forgotten column; every step that uses the field would fail later.
@@ -253,7 +254,7 @@ impl Reading<'_> {
                 }
             }
         }
-        self.mistakes.none()?;
+        self.mistakes.into_result()?;
         Ok(TaskSet { tasks: self.tasks })
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::grid::{Grid, Layout};
-use super::mistakes::Mistakes;
+use super::csv_table::{CsvLayout, CsvTable};
+use super::mistakes::FileMistakes;
 use crate::progress::ProgressListener;
 
 const ANCHOR: &str = "anchor";
@@ -16,7 +16,7 @@ const CATEGORY: &str = "category";
 
 /// A text, one that means the same or answers it, and one that is only similar.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Triplet {
+pub struct TextTriplet {
     pub anchor: String,
     pub positive: String,
     /// `None` for a plain pair: then the texts of other pairs serve as negatives.
@@ -27,13 +27,13 @@ pub struct Triplet {
 
 /// Reads a CSV file with a header that has at least `anchor` and `positive`. The columns `negative` and `category`
 /// may be missing, and their cells may be empty. The error lists every mistake of the file.
-pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Triplet>> {
-    let mut mistakes = Mistakes::new(path);
-    let grid = Grid::read(path, Layout::default(), progress, &mut mistakes)?;
+pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<TextTriplet>> {
+    let mut mistakes = FileMistakes::new(path);
+    let grid = CsvTable::read(path, CsvLayout::default(), progress, &mut mistakes)?;
     let mut wanted = vec![ANCHOR, POSITIVE];
     let optional = [NEGATIVE, CATEGORY].into_iter();
     wanted.extend(optional.filter(|name| grid.header.iter().any(|found| found == name)));
-    let places = grid.columns(&wanted, |_| false, &mut mistakes).unwrap_or_default();
+    let places = grid.find_columns(&wanted, |_| false, &mut mistakes).unwrap_or_default();
     let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
     let mut triplets = Vec::with_capacity(grid.rows.len());
     for row in &grid.rows {
@@ -44,19 +44,19 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
             }
         }
         let negative = Some(cell(NEGATIVE)).filter(|text| !text.is_empty());
-        triplets.push(Triplet {
+        triplets.push(TextTriplet {
             anchor: cell(ANCHOR).to_owned(),
             positive: cell(POSITIVE).to_owned(),
             negative: negative.map(str::to_owned),
             category: cell(CATEGORY).to_owned(),
         });
     }
-    mistakes.none()?;
+    mistakes.into_result()?;
     Ok(triplets)
 }
 
 /// Writes the format that [`read`] accepts, starting with the header.
-pub fn to_csv(triplets: &[Triplet]) -> anyhow::Result<Vec<u8>> {
+pub fn to_csv(triplets: &[TextTriplet]) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record([ANCHOR, POSITIVE, NEGATIVE, CATEGORY])?;
     for triplet in triplets {
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let triplet = |negative: Option<&str>, category: &str| Triplet {
+        let triplet = |negative: Option<&str>, category: &str| TextTriplet {
             anchor: "A pays B".into(),
             positive: "B is paid\nby \"A\"".into(),
             negative: negative.map(str::to_owned),

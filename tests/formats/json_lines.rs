@@ -114,7 +114,7 @@ fn json_numbers_are_read_exactly() {
         desk.put("passages.jsonl", format!("{PASSAGES}{{\"id\": \"p9\", \"text\": \"a\", \"facts\": {{\"n\": {{\"number\": {number}}}}}}}\n"));
         let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
         let fact = scenario.corpora[0].passages[3].facts["n"].clone();
-        assert_eq!(fact, knockon::value::Value::Number(number.parse().unwrap()), "{number}");
+        assert_eq!(fact, knockon::value::TypedValue::Number(number.parse().unwrap()), "{number}");
     }
 }
 

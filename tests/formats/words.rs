@@ -1,7 +1,9 @@
 //! Words of a text, in every Unicode form.
 
 use knockon::Session;
-use knockon::retrieve::{Analyzer, Bm25Params, Bm25Retriever, Request, Retriever, Stem, StopWords};
+use knockon::retrieve::{
+    Analyzer, Bm25Params, Bm25Retriever, Retriever, SearchRequest, StemmerLanguage, StopWordList,
+};
 use knockon::scenario::EmbedderKind;
 
 use super::Desk;
@@ -9,8 +11,8 @@ use super::Desk;
 /// The best passage for each query, and the note about queries that find none.
 fn found_by_words(passages: &[&str], queries: &[&str]) -> (Vec<Vec<u32>>, Option<String>) {
     let index = Bm25Retriever::new(passages, Bm25Params::default()).unwrap();
-    let requests: Vec<Request> =
-        queries.iter().map(|query| Request { query, candidates: None }).collect();
+    let requests: Vec<SearchRequest> =
+        queries.iter().map(|query| SearchRequest { query, candidates: None }).collect();
     let found = index.search(&requests, 1, &|_| {}).unwrap();
     let found = found.iter().map(|ranking| ranking.iter().map(|hit| hit.passage).collect());
     (found.collect(), index.unmatched().note("bm25", "c"))
@@ -84,7 +86,7 @@ fn a_query_without_a_known_word_is_reported() {
     let desk = Desk::new();
     let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
     let session = Session::over(&scenario).with_cache(desk.dir.path());
-    let request = Request { query: "納品", candidates: None };
+    let request = SearchRequest { query: "納品", candidates: None };
     session.retriever(0, 0).unwrap().search(&[request], 9, &|_| {}).unwrap();
     let notes = session.notes();
     assert!(
@@ -101,7 +103,7 @@ fn the_analyzer_can_be_set() {
         ("kind: bm25, analyzer: {stem: none, stop_words: none}", Analyzer::PLAIN),
         (
             "kind: bm25, analyzer: {stem: german}",
-            Analyzer { stem: Stem::German, ..Analyzer::default() },
+            Analyzer { stem: StemmerLanguage::German, ..Analyzer::default() },
         ),
         ("kind: bm25, analyzer: {fold: true}", Analyzer { fold: true, ..Analyzer::default() }),
         (
@@ -111,7 +113,7 @@ fn the_analyzer_can_be_set() {
         ("kind: bm25, k1: 1.2", Analyzer::default()),
         (
             "kind: bm25, analyzer: {stop_words: lucene}",
-            Analyzer { stop_words: StopWords::Lucene, ..Analyzer::default() },
+            Analyzer { stop_words: StopWordList::Lucene, ..Analyzer::default() },
         ),
     ] {
         let scenario = desk.load("passages: passages.jsonl", "file: tasks.csv", settings).unwrap();

@@ -1,6 +1,9 @@
 //! Stops and silent failures have separate limits.
 
-use knockon::gate::{self, Allowed, Baseline, Check, Demand, Finding, Measure, Question, Verdict};
+use knockon::gate::{
+    self, AllowedIncrease, GateBaseline, GateCheck, GateCriterion, GateFinding, GateMeasure,
+    GateSettings, GateVerdict,
+};
 use knockon::scenario::Scenario;
 
 use super::{ASKED, limit, of, run, written};
@@ -42,45 +45,54 @@ fn desk(unfound: usize, reckless: bool) -> Scenario {
     one_arm::scenario(&passages, &format!("id,name\n{rows}"), reader, &steps, "{}")
 }
 
-fn check_ends(question: &Question, before: (usize, bool), now: (usize, bool)) -> Vec<Check> {
+fn check_ends(
+    question: &GateSettings,
+    before: (usize, bool),
+    now: (usize, bool),
+) -> Vec<GateCheck> {
     let (before, now) = (desk(before.0, before.1), desk(now.0, now.1));
     let dir = tempfile::tempdir().unwrap();
     written(&before, dir.path());
-    let baseline = Baseline::read(dir.path()).unwrap();
+    let baseline = GateBaseline::read(dir.path()).unwrap();
     let arms = [("only".to_owned(), "only".to_owned())];
     gate::assess(&now, &run(&now), &baseline, &arms, question).unwrap()
 }
 
 #[test]
 fn a_stop_that_becomes_a_silent_error_is_worse() {
-    let question = Question { allowed: Allowed { loss: None, ..ASKED.allowed }, ..ASKED };
-    let finding = |checks: &[Check], measure| limit(of(checks, measure)).unwrap().finding;
-    let value = |checks: &[Check], measure| match of(checks, measure).verdict {
-        Verdict::Assessed { before, now, .. } => [before, now].map(|v| (v * 1e6).round() / 1e6),
-        Verdict::Unknown(_) => panic!(),
+    let question =
+        GateSettings { allowed: AllowedIncrease { loss: None, ..ASKED.allowed }, ..ASKED };
+    let finding = |checks: &[GateCheck], measure| limit(of(checks, measure)).unwrap().finding;
+    let value = |checks: &[GateCheck], measure| match of(checks, measure).verdict {
+        GateVerdict::Assessed { before, now, .. } => [before, now].map(|v| (v * 1e6).round() / 1e6),
+        GateVerdict::NotAssessed(_) => panic!(),
     };
     let checks = check_ends(&question, (12, false), (12, true));
-    assert_eq!(value(&checks, Measure::Stopped), [1.0, 0.01]);
-    assert_eq!(value(&checks, Measure::WrongOrMissed), [0.0, 0.99]);
-    assert_eq!(value(&checks, Measure::Failure), [1.0, 1.0]);
-    let same = Finding::Identical { units: 12, needed: Some(368) };
-    assert_eq!(finding(&checks, Measure::Failure), same);
-    assert_eq!(finding(&checks, Measure::WrongOrMissed), Finding::Worse);
+    assert_eq!(value(&checks, GateMeasure::Stopped), [1.0, 0.01]);
+    assert_eq!(value(&checks, GateMeasure::WrongOrMissed), [0.0, 0.99]);
+    assert_eq!(value(&checks, GateMeasure::Failure), [1.0, 1.0]);
+    let same = GateFinding::Identical { units: 12, needed: Some(368) };
+    assert_eq!(finding(&checks, GateMeasure::Failure), same);
+    assert_eq!(finding(&checks, GateMeasure::WrongOrMissed), GateFinding::Worse);
     // Six changed units suffice for significance, among six unchanged ones.
     let checks = check_ends(&question, (6, false), (6, true));
-    assert_eq!(finding(&checks, Measure::WrongOrMissed), Finding::Worse);
+    assert_eq!(finding(&checks, GateMeasure::WrongOrMissed), GateFinding::Worse);
     // The other way round, silent errors become stops: the gate passes, however stops are weighted.
     let checks = check_ends(&question, (12, true), (12, false));
-    assert!(checks.iter().all(|check| check.passes(Demand::NotAbove)), "{checks:#?}");
+    assert!(checks.iter().all(|check| check.passes(GateCriterion::NotAbove)), "{checks:#?}");
     // Nothing is found any more, so all runs stop: these are failures if a stop counts as one, and otherwise not.
     for (stop_weight, worse) in [(1.0, true), (0.5, true), (0.0, false)] {
-        let checks = check_ends(&Question { stop_weight, ..question }, (0, false), (12, false));
-        assert_eq!(finding(&checks, Measure::Failure) == Finding::Worse, worse, "{stop_weight}");
-        assert_eq!(value(&checks, Measure::Failure), [0.0, stop_weight]);
-        assert_eq!(finding(&checks, Measure::WrongOrMissed), same);
-        assert_eq!(limit(of(&checks, Measure::Stopped)), None);
+        let checks = check_ends(&GateSettings { stop_weight, ..question }, (0, false), (12, false));
+        assert_eq!(
+            finding(&checks, GateMeasure::Failure) == GateFinding::Worse,
+            worse,
+            "{stop_weight}"
+        );
+        assert_eq!(value(&checks, GateMeasure::Failure), [0.0, stop_weight]);
+        assert_eq!(finding(&checks, GateMeasure::WrongOrMissed), same);
+        assert_eq!(limit(of(&checks, GateMeasure::Stopped)), None);
     }
-    let allowed = Allowed { stopped: Some(0.05), ..question.allowed };
-    let checks = check_ends(&Question { allowed, ..question }, (0, false), (12, false));
-    assert_eq!(finding(&checks, Measure::Stopped), Finding::Worse);
+    let allowed = AllowedIncrease { stopped: Some(0.05), ..question.allowed };
+    let checks = check_ends(&GateSettings { allowed, ..question }, (0, false), (12, false));
+    assert_eq!(finding(&checks, GateMeasure::Stopped), GateFinding::Worse);
 }

@@ -1,22 +1,22 @@
-use knockon::extract::Kind;
-use knockon::read::{Answer, Field, Finish, RawAnswer, Unit};
-use knockon::value::Type;
+use knockon::extract::ExtractorKind;
+use knockon::read::{DurationUnit, FinishReason, ParsedAnswer, RawModelAnswer, ReadField};
+use knockon::value::ValueType;
 
 /// `value`, `NOT STATED`, or `? reason`.
-fn read(field: &Field, text: &str) -> String {
-    let raw = RawAnswer { text: text.to_owned(), count: 1, finish: Finish::Stop };
-    shown(field.answer(&raw))
+fn read(field: &ReadField, text: &str) -> String {
+    let raw = RawModelAnswer { text: text.to_owned(), count: 1, finish: FinishReason::Stop };
+    shown(field.parse_answer(&raw))
 }
 
-fn shown(answer: Answer) -> String {
+fn shown(answer: ParsedAnswer) -> String {
     match answer {
-        Answer::Value(value) => value.to_string(),
-        Answer::NotStated => "NOT STATED".to_owned(),
-        Answer::Unparsable(why) => format!("? {why}"),
+        ParsedAnswer::Value(value) => value.to_string(),
+        ParsedAnswer::NotStated => "NOT STATED".to_owned(),
+        ParsedAnswer::Unparsable(why) => format!("? {why}"),
     }
 }
 
-fn check(field: &Field, cases: &[(&str, &str)]) {
+fn check(field: &ReadField, cases: &[(&str, &str)]) {
     for (text, expected) in cases {
         assert_eq!(read(field, text), *expected, "{text:?}");
     }
@@ -24,7 +24,7 @@ fn check(field: &Field, cases: &[(&str, &str)]) {
 
 #[test]
 fn durations_are_read() {
-    let mut field = Field::new("notice_period", Type::Duration, "q");
+    let mut field = ReadField::new("notice_period", ValueType::Duration, "q");
     check(
         &field,
         &[
@@ -57,14 +57,14 @@ fn durations_are_read() {
             ("I am not sure.", "? it names no length of time with its unit"),
         ],
     );
-    field.unit = Some(Unit::Days);
+    field.unit = Some(DurationUnit::Days);
     check(&field, &[("60", "60 days"), ("6 months", "6 months"), ("6 months.", "6 months")]);
 }
 
 #[test]
 fn not_stated_is_recognised_in_many_forms() {
-    for ty in Type::ALL {
-        let field = Field::new("field", ty, "q");
+    for ty in ValueType::ALL {
+        let field = ReadField::new("field", ty, "q");
         for text in [
             "NOT STATED",
             "Not stated.",
@@ -93,7 +93,7 @@ fn not_stated_is_recognised_in_many_forms() {
 #[test]
 fn dates_numbers_and_amounts_are_read() {
     check(
-        &Field::new("expiry", Type::Date, "q"),
+        &ReadField::new("expiry", ValueType::Date, "q"),
         &[
             ("2025-06-30", "2025-06-30"),
             ("June 30, 2025", "2025-06-30"),
@@ -106,7 +106,7 @@ fn dates_numbers_and_amounts_are_read() {
         ],
     );
     check(
-        &Field::new("count", Type::Number, "q"),
+        &ReadField::new("count", ValueType::Number, "q"),
         &[
             ("12", "12"),
             ("{\"answer\": 12.5}", "12.5"),
@@ -115,10 +115,10 @@ fn dates_numbers_and_amounts_are_read() {
         ],
     );
     check(
-        &Field::new("cap", Type::Percent, "q"),
+        &ReadField::new("cap", ValueType::Percent, "q"),
         &[("8.5%", "8.5%"), ("8.5", "8.5%"), ("8.5 percent", "8.5%")],
     );
-    let mut rent = Field::new("rent", Type::Money, "q");
+    let mut rent = ReadField::new("rent", ValueType::Money, "q");
     check(
         &rent,
         &[
@@ -127,14 +127,14 @@ fn dates_numbers_and_amounts_are_read() {
             ("1200", "? it names no amount of money with its currency"),
         ],
     );
-    rent.kind = Kind::Money { decimal: None, currency: Some("USD".into()) };
+    rent.kind = ExtractorKind::Money { decimal: None, currency: Some("USD".into()) };
     check(&rent, &[("$1,200", "USD 1200.00"), ("1200", "USD 1200.00"), ("1200.50", "USD 1200.50")]);
 }
 
 #[test]
 fn yes_and_no_are_read() {
     check(
-        &Field::new("auto_renewal", Type::YesNo, "q"),
+        &ReadField::new("auto_renewal", ValueType::YesNo, "q"),
         &[
             ("Yes", "yes"),
             ("no.", "no"),
@@ -150,7 +150,7 @@ fn yes_and_no_are_read() {
 #[test]
 fn texts_and_choices_are_read() {
     check(
-        &Field::new("vendor", Type::Text, "q"),
+        &ReadField::new("vendor", ValueType::Text, "q"),
         &[
             ("Acme Inc.", "Acme Inc."),
             ("\"Acme Inc.\"", "Acme Inc."),
@@ -161,10 +161,10 @@ fn texts_and_choices_are_read() {
         ],
     );
     check(
-        &Field::new("governing_law", Type::Text, "q"),
+        &ReadField::new("governing_law", ValueType::Text, "q"),
         &[("the laws of the State of Texas", "Texas"), ("Texas", "Texas")],
     );
-    let mut field = Field::new("payment", Type::Text, "q");
+    let mut field = ReadField::new("payment", ValueType::Text, "q");
     field.choices = ["net 30", "net 30 days eom", "net 60"].map(str::to_owned).to_vec();
     check(
         &field,
@@ -179,10 +179,10 @@ fn texts_and_choices_are_read() {
 
 #[test]
 fn a_truncated_answer_has_no_value() {
-    let field = Field::new("notice", Type::Duration, "q");
+    let field = ReadField::new("notice", ValueType::Duration, "q");
     let cut = |text: &str| {
-        let raw = RawAnswer { text: text.to_owned(), count: 1, finish: Finish::Length };
-        shown(field.answer(&raw))
+        let raw = RawModelAnswer { text: text.to_owned(), count: 1, finish: FinishReason::Length };
+        shown(field.parse_answer(&raw))
     };
     assert_eq!(cut("60 day"), "? the answer was cut off at max_tokens");
     assert_eq!(cut("60 days\n\nThis follows from the passage that"), "60 days");
@@ -201,8 +201,8 @@ proptest::proptest! {
         )
     ) {
         let text = pieces.concat();
-        for ty in Type::ALL {
-            read(&Field::new("field", ty, "q"), &text);
+        for ty in ValueType::ALL {
+            read(&ReadField::new("field", ty, "q"), &text);
         }
     }
 }

@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use knockon::embed::http::Supplied;
+use knockon::embed::http::SuppliedValue;
 use knockon::read::{
-    ChatEndpoint, ChatSpec, Finish, LanguageModel, Prices, Recording, Reply, SampleBy, Structured,
-    answers,
+    ChatEndpoint, ChatEndpointSpec, FinishReason, LanguageModel, ModelReply, Recording,
+    SamplingMode, StructuredOutput, TokenPrices, answer_prompts,
 };
 use serde_json::{Value, json};
 
@@ -11,12 +11,12 @@ use super::stand_in::{choices, completion, prompt, server, spec};
 use crate::support::endpoint::{Answer, Seen};
 
 /// The replies to these prompts, in order.
-fn ask(spec: ChatSpec, prompts: &[&str]) -> anyhow::Result<Vec<Reply>> {
+fn ask(spec: ChatEndpointSpec, prompts: &[&str]) -> anyhow::Result<Vec<ModelReply>> {
     let endpoint = ChatEndpoint::new(spec)?;
     let prompts: Vec<_> = prompts.iter().map(|text| prompt(text)).collect();
     let prompts: Vec<_> = prompts.iter().collect();
     let mut replies = vec![None; prompts.len()];
-    endpoint.ask(&prompts, &mut |at, reply| {
+    endpoint.complete(&prompts, &mut |at, reply| {
         assert!(replies[at].replace(reply).is_none(), "{at} came twice");
         Ok(())
     })?;
@@ -25,7 +25,7 @@ fn ask(spec: ChatSpec, prompts: &[&str]) -> anyhow::Result<Vec<Reply>> {
 
 /// The error message for a server that answers with `answer`; nothing may be recorded.
 fn message(
-    change: impl FnOnce(&mut ChatSpec),
+    change: impl FnOnce(&mut ChatEndpointSpec),
     answer: impl Fn(usize, &Value) -> Answer + Send + Sync + 'static,
 ) -> (String, Vec<Seen>) {
     let (address, seen) = server(answer);
@@ -35,7 +35,7 @@ fn message(
     let path = dir.path().join("r.jsonl");
     let mut recording = Recording::open(&path).unwrap();
     let endpoint = ChatEndpoint::new(spec).unwrap();
-    let error = answers(&endpoint, &mut recording, &[prompt("q")], &|_| {}).unwrap_err();
+    let error = answer_prompts(&endpoint, &mut recording, &[prompt("q")], &|_| {}).unwrap_err();
     assert_eq!(std::fs::read(&path).unwrap(), b"", "something wrong was recorded: {error:#}");
     let seen = seen.lock().unwrap().clone();
     (format!("{error:#}"), seen)
@@ -48,9 +48,9 @@ fn a_request_follows_the_api_and_a_reply_has_tokens_and_cost() {
         completion(&format!("answer to {prompt_text}"))
     });
     let mut spec = spec(&address);
-    spec.body = vec![("top_p".into(), Supplied::Written(json!(0.5)))];
-    spec.headers = vec![("x-team".into(), Supplied::Written(json!("legal")))];
-    spec.prices = Some(Prices { currency: "USD".into(), input: 0.5, output: 2.0 });
+    spec.body = vec![("top_p".into(), SuppliedValue::Written(json!(0.5)))];
+    spec.headers = vec![("x-team".into(), SuppliedValue::Written(json!("legal")))];
+    spec.prices = Some(TokenPrices { currency: "USD".into(), input: 0.5, output: 2.0 });
     spec.concurrency = 3;
     let replies = ask(spec, &["a", "b", "c", "d"]).unwrap();
     for (reply, text) in replies.iter().zip(["a", "b", "c", "d"]) {
@@ -101,15 +101,15 @@ fn samples_come_from_one_request_or_from_one_each() {
         None => completion(["a", "b", "a", "c", "c", "c"][n % 6]),
     });
     let mut spec = spec(&address);
-    (spec.samples, spec.temperature, spec.sample_by) = (3, 0.7, SampleBy::N);
-    let counts = |reply: &Reply| -> Vec<(String, u32)> {
+    (spec.samples, spec.temperature, spec.sample_by) = (3, 0.7, SamplingMode::N);
+    let counts = |reply: &ModelReply| -> Vec<(String, u32)> {
         reply.answers.iter().map(|a| (a.text.clone(), a.count)).collect()
     };
     let replies = ask(spec.clone(), &["q"]).unwrap();
     assert_eq!(counts(&replies[0]), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
     seen.lock().unwrap().clear();
 
-    (spec.sample_by, spec.seed) = (SampleBy::Seed, 11);
+    (spec.sample_by, spec.seed) = (SamplingMode::Seed, 11);
     let replies = ask(spec, &["q", "r"]).unwrap();
     assert_eq!(counts(&replies[0]), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
     assert_eq!(counts(&replies[1]), [("c".to_owned(), 3)]);
@@ -123,11 +123,11 @@ fn samples_come_from_one_request_or_from_one_each() {
 fn structured_output_sends_a_schema() {
     let (address, seen) = server(|_, _| completion("{\"answer\": \"x\"}"));
     let mut spec = spec(&address);
-    spec.structured = Structured::JsonSchema;
+    spec.structured = StructuredOutput::JsonSchema;
     let endpoint = ChatEndpoint::new(spec).unwrap();
     let mut question = prompt("q");
     question.schema = Some(json!({"type": "object"}));
-    endpoint.ask(&[&question], &mut |_, _| Ok(())).unwrap();
+    endpoint.complete(&[&question], &mut |_, _| Ok(())).unwrap();
     let format = seen.lock().unwrap()[0].body["response_format"].clone();
     assert_eq!(format["type"], "json_schema");
     assert_eq!(format["json_schema"]["schema"], json!({"type": "object"}));
@@ -230,7 +230,7 @@ fn every_fault_has_one_message_and_is_not_recorded() {
         assert_eq!(error.lines().count(), 2, "{error}");
     }
     let (error, _) = message(
-        |spec| (spec.samples, spec.temperature, spec.sample_by) = (3, 1.0, SampleBy::N),
+        |spec| (spec.samples, spec.temperature, spec.sample_by) = (3, 1.0, SamplingMode::N),
         |_, _| completion("a"),
     );
     assert!(
@@ -266,7 +266,7 @@ fn a_truncated_answer_is_kept_if_allowed() {
     let mut spec = spec(&address);
     spec.keep_cut = true;
     let replies = ask(spec, &["q", "r"]).unwrap();
-    assert_eq!(replies[0].answers[0].finish, Finish::Length);
+    assert_eq!(replies[0].answers[0].finish, FinishReason::Length);
     assert_eq!(
         (replies[0].answers[0].text.as_str(), replies[1].answers[0].text.as_str()),
         ("60 da", "")
@@ -277,7 +277,7 @@ fn a_truncated_answer_is_kept_if_allowed() {
 fn the_key_is_sent_to_the_endpoint_only() {
     // SAFETY: through std, which locks the environment; no other test names this variable.
     unsafe { std::env::set_var("KNOCKON_TEST_CHAT_KEY", "sk-very-secret") };
-    let with_key = |spec: &mut ChatSpec| {
+    let with_key = |spec: &mut ChatEndpointSpec| {
         spec.api_key_env = Some("KNOCKON_TEST_CHAT_KEY".into());
         spec.url += "?code=hidden-too";
     };
@@ -297,12 +297,12 @@ fn the_key_is_sent_to_the_endpoint_only() {
     let (address, _) = server(|_, _| completion("60 days"));
     let mut secret = spec(&address);
     with_key(&mut secret);
-    secret.body = vec![("token".into(), Supplied::Written(json!("written-secret")))];
+    secret.body = vec![("token".into(), SuppliedValue::Written(json!("written-secret")))];
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("r.jsonl");
     let mut recording = Recording::open(&path).unwrap();
     let endpoint = ChatEndpoint::new(secret).unwrap();
-    answers(&endpoint, &mut recording, &[prompt("q")], &|_| {}).unwrap();
+    answer_prompts(&endpoint, &mut recording, &[prompt("q")], &|_| {}).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("60 days"));
     for part in ["sk-very", "hidden-too", "written-secret", "127.0.0.1"] {
@@ -312,12 +312,12 @@ fn the_key_is_sent_to_the_endpoint_only() {
 
 #[test]
 fn impossible_settings_are_refused_before_anything_is_sent() {
-    let refused = |change: &dyn Fn(&mut ChatSpec)| {
-        let mut spec = ChatSpec::new("http://h/v1", "m");
+    let refused = |change: &dyn Fn(&mut ChatEndpointSpec)| {
+        let mut spec = ChatEndpointSpec::new("http://h/v1", "m");
         change(&mut spec);
         format!("{:#}", ChatEndpoint::new(spec).err().unwrap())
     };
-    let body = |name: &str| vec![(name.to_owned(), Supplied::Written(json!(1)))];
+    let body = |name: &str| vec![(name.to_owned(), SuppliedValue::Written(json!(1)))];
     for (error, expected) in [
         (refused(&|s| s.url = "localhost:1".into()), "not an http"),
         (refused(&|s| s.url = "http://me:secret@host/v1".into()), "api_key_env"),
@@ -357,7 +357,7 @@ fn an_interrupted_run_resumes_and_sends_each_question_once() {
     };
     let mut recording = Recording::open(&path).unwrap();
     let error =
-        answers(&endpoint, &mut recording, &prompts, &add_progress).unwrap_err().to_string();
+        answer_prompts(&endpoint, &mut recording, &prompts, &add_progress).unwrap_err().to_string();
     assert!(error.contains("question 3 of 4: HTTP 400 Bad Request: too long"), "{error}");
     assert!(error.contains("goes on from there"), "{error}");
     assert_eq!(done.load(std::sync::atomic::Ordering::Relaxed), 3, "a twice, b once");
@@ -365,7 +365,7 @@ fn an_interrupted_run_resumes_and_sends_each_question_once() {
 
     done.store(0, std::sync::atomic::Ordering::Relaxed);
     let mut recording = Recording::open(&path).unwrap();
-    let entries = answers(&endpoint, &mut recording, &prompts, &add_progress).unwrap();
+    let entries = answer_prompts(&endpoint, &mut recording, &prompts, &add_progress).unwrap();
     let texts: Vec<&str> = entries.iter().map(|entry| entry.answers[0].text.as_str()).collect();
     assert_eq!(texts, ["a", "b", "a", "c", "d", "c"]);
     assert_eq!(done.load(std::sync::atomic::Ordering::Relaxed), 6);

@@ -2,10 +2,13 @@ use std::path::{Path, PathBuf};
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
-use knockon::embed::locate::reader_file;
-use knockon::read::local::format::Format;
-use knockon::read::{Answer, Field, Finish, LocalModel, Message, Prompt, Role, Template};
-use knockon::value::Type;
+use knockon::embed::model_paths::reader_file;
+use knockon::read::local::number_format::GgufNumberFormat;
+use knockon::read::{
+    ChatMessage, ChatPrompt, ChatRole, FinishReason, LocalLanguageModel, ParsedAnswer,
+    PromptTemplate, ReadField,
+};
+use knockon::value::ValueType;
 use rand::{RngExt, SeedableRng};
 
 use super::stand_in::prompt;
@@ -16,17 +19,17 @@ fn weights_match_candle() {
     let numbers: Vec<f32> = (0..2048).map(|_| rng.random_range(-3.0..3.0)).collect();
     let tensor = Tensor::new(numbers.as_slice(), &Device::Cpu).unwrap();
     for (format, theirs) in [
-        (Format::F32, GgmlDType::F32),
-        (Format::F16, GgmlDType::F16),
-        (Format::Bf16, GgmlDType::BF16),
-        (Format::Q4_0, GgmlDType::Q4_0),
-        (Format::Q4_1, GgmlDType::Q4_1),
-        (Format::Q5_0, GgmlDType::Q5_0),
-        (Format::Q5_1, GgmlDType::Q5_1),
-        (Format::Q8_0, GgmlDType::Q8_0),
-        (Format::Q4K, GgmlDType::Q4K),
-        (Format::Q5K, GgmlDType::Q5K),
-        (Format::Q6K, GgmlDType::Q6K),
+        (GgufNumberFormat::F32, GgmlDType::F32),
+        (GgufNumberFormat::F16, GgmlDType::F16),
+        (GgufNumberFormat::Bf16, GgmlDType::BF16),
+        (GgufNumberFormat::Q4_0, GgmlDType::Q4_0),
+        (GgufNumberFormat::Q4_1, GgmlDType::Q4_1),
+        (GgufNumberFormat::Q5_0, GgmlDType::Q5_0),
+        (GgufNumberFormat::Q5_1, GgmlDType::Q5_1),
+        (GgufNumberFormat::Q8_0, GgmlDType::Q8_0),
+        (GgufNumberFormat::Q4K, GgmlDType::Q4K),
+        (GgufNumberFormat::Q5K, GgmlDType::Q5K),
+        (GgufNumberFormat::Q6K, GgmlDType::Q6K),
     ] {
         let quantized = QTensor::quantize(&tensor, theirs).unwrap();
         let bytes = quantized.data().unwrap();
@@ -38,8 +41,8 @@ fn weights_match_candle() {
             assert!((ours - right).abs() <= 1e-6, "{} at {place}: {ours} {right}", format.name());
         }
     }
-    assert_eq!(Format::Q4K.row_bytes(100), None);
-    assert_eq!(Format::F32.row_bytes(0), None);
+    assert_eq!(GgufNumberFormat::Q4K.row_bytes(100), None);
+    assert_eq!(GgufNumberFormat::F32.row_bytes(0), None);
 }
 
 /// A GGUF file, written by hand.
@@ -191,19 +194,20 @@ fn a_handmade_model_gives_the_expected_text() {
     let dir = tempfile::tempdir().unwrap();
     for family in ["llama", "qwen2", "gemma"] {
         let path = save(dir.path(), &speller(family, "q>yes").bytes());
-        let model = LocalModel::open(&path, 8).unwrap();
+        let model = LocalLanguageModel::open(&path, 8).unwrap();
         let answer = model.generate(&prompt(" q ")).unwrap();
-        assert_eq!((answer.text.as_str(), answer.finish), ("yes", Finish::Stop), "{family}");
+        assert_eq!((answer.text.as_str(), answer.finish), ("yes", FinishReason::Stop), "{family}");
         assert_eq!((answer.tokens_in, answer.tokens.as_slice()), (2, &[3, 4, 5][..]));
-        let cut = LocalModel::open(&path, 2).unwrap().generate(&prompt("q")).unwrap();
-        assert_eq!((cut.text.as_str(), cut.finish), ("ye", Finish::Length));
+        let cut = LocalLanguageModel::open(&path, 2).unwrap().generate(&prompt("q")).unwrap();
+        assert_eq!((cut.text.as_str(), cut.finish), ("ye", FinishReason::Length));
     }
 }
 
 #[test]
 fn a_prompt_that_is_too_long_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let model = LocalModel::open(&save(dir.path(), &speller("llama", "q>no").bytes()), 8).unwrap();
+    let model =
+        LocalLanguageModel::open(&save(dir.path(), &speller("llama", "q>no").bytes()), 8).unwrap();
     assert_eq!(model.generate(&prompt(&"q".repeat(55))).unwrap().text, "no");
     let error = model.generate(&prompt(&"q".repeat(56))).unwrap_err().to_string();
     assert!(
@@ -217,7 +221,7 @@ fn unsupported_models_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let refused = |bytes: &[u8]| {
         let path = save(dir.path(), bytes);
-        let error = format!("{:#}", LocalModel::open(&path, 8).err().unwrap());
+        let error = format!("{:#}", LocalLanguageModel::open(&path, 8).err().unwrap());
         assert!(error.starts_with(&format!("the model {}: ", path.display())), "{error}");
         error
     };
@@ -246,7 +250,7 @@ fn unsupported_models_are_reported() {
     for end in (0..whole.len()).step_by(7) {
         refused(&whole[..end]);
     }
-    assert!(LocalModel::open(dir.path(), 8).is_err());
+    assert!(LocalLanguageModel::open(dir.path(), 8).is_err());
 }
 
 #[test]
@@ -261,7 +265,7 @@ fn no_damage_causes_a_panic() {
             let at = rng.random_range(0..bytes.len().min(2500));
             bytes[at] = rng.random();
         }
-        if let Ok(model) = LocalModel::open(&save(dir.path(), &bytes), 4) {
+        if let Ok(model) = LocalLanguageModel::open(&save(dir.path(), &bytes), 4) {
             let _ = model.generate(&prompt("q"));
         }
     }
@@ -280,18 +284,18 @@ fn a_language_model_is_found_by_name_or_file() {
 }
 
 /// SmolLM2-135M-Instruct, if it was pulled: 98 MB that not every machine has.
-fn smol() -> Option<LocalModel> {
+fn smol() -> Option<LocalLanguageModel> {
     let path = reader_file("SmolLM2-135M-Instruct").ok()?;
-    Some(LocalModel::open(&path, 12).unwrap())
+    Some(LocalLanguageModel::open(&path, 12).unwrap())
 }
 
 #[test]
 fn a_small_model_answers_the_same_on_any_number_of_threads() {
     let Some(model) = smol() else { return };
-    let question = Prompt {
+    let question = ChatPrompt {
         messages: vec![
-            Message { role: Role::System, content: "Answer in one word.".into() },
-            Message { role: Role::User, content: "What is the capital of France?".into() },
+            ChatMessage { role: ChatRole::System, content: "Answer in one word.".into() },
+            ChatMessage { role: ChatRole::User, content: "What is the capital of France?".into() },
         ],
         schema: None,
     };
@@ -307,14 +311,21 @@ fn a_small_model_answers_the_same_on_any_number_of_threads() {
 #[test]
 fn a_small_model_reads_a_passage() {
     let Some(model) = smol() else { return };
-    let field = Field::new("notice_period", Type::Duration, "How long is the notice period?");
+    let field =
+        ReadField::new("notice_period", ValueType::Duration, "How long is the notice period?");
     let passage = "Either party may terminate this agreement with a notice period of 60 days.";
-    let prompt = Template::default().prompt(&field, &[passage]).unwrap();
+    let prompt = PromptTemplate::default().prompt(&field, &[passage]).unwrap();
     let answer = model.generate(&prompt).unwrap();
-    let raw =
-        knockon::read::RawAnswer { text: answer.text.clone(), count: 1, finish: answer.finish };
+    let raw = knockon::read::RawModelAnswer {
+        text: answer.text.clone(),
+        count: 1,
+        finish: answer.finish,
+    };
     assert!(
-        matches!(field.answer(&raw), Answer::Value(_) | Answer::Unparsable(_) | Answer::NotStated),
+        matches!(
+            field.parse_answer(&raw),
+            ParsedAnswer::Value(_) | ParsedAnswer::Unparsable(_) | ParsedAnswer::NotStated
+        ),
         "{}",
         answer.text
     );

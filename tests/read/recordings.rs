@@ -1,21 +1,24 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use knockon::output::Output;
-use knockon::read::{Entry, Finish, Identity, Prompt, Recording, Reply, merge, write};
+use knockon::output::OutputWriter;
+use knockon::read::{
+    ChatPrompt, FinishReason, ModelReply, ReaderModelIdentity, Recording, RecordingEntry, merge,
+    write,
+};
 use serde_json::json;
 
 use super::stand_in::prompt;
 
-fn identity(model: &str) -> Identity {
+fn identity(model: &str) -> ReaderModelIdentity {
     let settings = json!({"temperature": 0.0, "max_tokens": 64});
-    Identity { model: model.to_owned(), settings: settings.as_object().unwrap().clone() }
+    ReaderModelIdentity { model: model.to_owned(), settings: settings.as_object().unwrap().clone() }
 }
 
-fn entry(model: &str, question: &Prompt, text: &str) -> Entry {
-    let mut reply = Reply { tokens_in: Some(7), seconds: 1.2345, ..Reply::default() };
-    reply.add(text.to_owned(), Finish::Stop);
-    Entry::new(&identity(model), question, reply)
+fn entry(model: &str, question: &ChatPrompt, text: &str) -> RecordingEntry {
+    let mut reply = ModelReply { tokens_in: Some(7), seconds: 1.2345, ..ModelReply::default() };
+    reply.add(text.to_owned(), FinishReason::Stop);
+    RecordingEntry::new(&identity(model), question, reply)
 }
 
 /// A recording of these questions, with each question as its own answer.
@@ -174,11 +177,11 @@ fn only_one_process_can_record_at_a_time() {
 #[test]
 fn written_recordings_are_sorted_by_key_and_compressed_ones_are_read() {
     let dir = tempfile::tempdir().unwrap();
-    let entries: Vec<Entry> =
+    let entries: Vec<RecordingEntry> =
         ["a", "b", "c", "d"].iter().map(|q| entry("m", &prompt(q), q)).collect();
     let (one, two, packed) =
         (file(&dir, "1.jsonl"), file(&dir, "2.jsonl"), file(&dir, "3.jsonl.gz"));
-    let output = Output::default();
+    let output = OutputWriter::default();
     write(&one, entries.iter(), &output).unwrap();
     write(&two, entries.iter().rev(), &output).unwrap();
     write(&packed, entries.iter(), &output).unwrap();
@@ -230,7 +233,7 @@ fn a_missing_prompt_names_the_nearest_and_the_difference() {
         ))
     };
     let mut recording = Recording::default();
-    let missing = |recording: &Recording, model: &str, asked_prompt: &Prompt| {
+    let missing = |recording: &Recording, model: &str, asked_prompt: &ChatPrompt| {
         recording.find(&identity(model), asked_prompt).unwrap_err().to_string()
     };
     let asked_prompt = long("Notice is 60 days.", "When does it end?");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use knockon::read::{ChatSpec, Message, Prompt, Role};
+use knockon::read::{ChatEndpointSpec, ChatMessage, ChatPrompt, ChatRole};
 use serde_json::{Value, json};
 
 use crate::support::endpoint::{Answer, Seen, serve};
@@ -27,8 +27,8 @@ pub fn completion(text: &str) -> Answer {
 }
 
 /// One request at a time, with short retry delays.
-pub fn spec(address: &str) -> ChatSpec {
-    let mut spec = ChatSpec::new(address, "some-model");
+pub fn spec(address: &str) -> ChatEndpointSpec {
+    let mut spec = ChatEndpointSpec::new(address, "some-model");
     spec.concurrency = 1;
     spec.retries = 1;
     spec.timeout = Duration::from_millis(500);
@@ -36,7 +36,7 @@ pub fn spec(address: &str) -> ChatSpec {
     spec
 }
 
-pub fn prompt(text: &str) -> Prompt {
-    let message = Message { role: Role::User, content: text.to_owned() };
-    Prompt { messages: vec![message], schema: None }
+pub fn prompt(text: &str) -> ChatPrompt {
+    let message = ChatMessage { role: ChatRole::User, content: text.to_owned() };
+    ChatPrompt { messages: vec![message], schema: None }
 }

@@ -10,35 +10,37 @@
 //! - If an error cannot happen, the record says why ([`Why`]).
 //! - A run that stops does not reach later steps: their outputs count neither as wrong nor as missing.
 
-mod ask;
-mod fallout;
+mod error_effects;
+mod error_tracker;
+mod injected_task;
 mod record;
+mod request;
 mod summary;
-mod task;
-mod watcher;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Source;
-use crate::compile::{Question, compile};
+use super::OwnError;
+use crate::compile::{CompileQuestion, compile};
 use crate::session::Session;
-use crate::solve::{compiling, depth};
+use crate::solve::{compile_progress, search_depth};
 
-#[doc(hidden)]
-pub use ask::{AskError, ask, errors};
 pub use record::{
-    ActionRecord, EdgeRecord, Effect, InjectionRecord, Most, NotRecord, Record, Spread, StepRecord,
+    CountDistribution, InjectedErrorRecord, InjectionEdgeRecord, InjectionEffect,
+    InjectionObstacleRecord, InjectionReport, InjectionStepRecord, LikeliestItem,
+    WrongActionRecord,
 };
 #[doc(hidden)]
-pub use summary::flags;
+pub use request::{InjectionRequestError, possible_errors, requested_errors};
+#[doc(hidden)]
+pub use summary::is_flag;
 
-use task::{Task, Tried};
+use injected_task::{InjectedTask, InjectionAttempt};
 
 /// Reason why an error could not be injected into a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
+pub enum InjectionObstacle {
     /// The oracle stops before the step.
     NotReached,
     /// The oracle skips the step.
@@ -55,28 +57,28 @@ pub enum Why {
     NotSolved,
 }
 
-impl Why {
+impl InjectionObstacle {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Why; 7] = [
-        Why::NotReached,
-        Why::Skipped,
-        Why::NoGold,
-        Why::NoQuery,
-        Why::NoPassage,
-        Why::ReaderCannot,
-        Why::NotSolved,
+    pub const ALL: [InjectionObstacle; 7] = [
+        InjectionObstacle::NotReached,
+        InjectionObstacle::Skipped,
+        InjectionObstacle::NoGold,
+        InjectionObstacle::NoQuery,
+        InjectionObstacle::NoPassage,
+        InjectionObstacle::ReaderCannot,
+        InjectionObstacle::NotSolved,
     ];
 
     /// The name in files.
     pub fn name(self) -> &'static str {
         match self {
-            Why::NotReached => "not_reached",
-            Why::Skipped => "skipped",
-            Why::NoGold => "no_gold",
-            Why::NoQuery => "no_query",
-            Why::NoPassage => "no_passage",
-            Why::ReaderCannot => "reader_cannot",
-            Why::NotSolved => "not_solved",
+            InjectionObstacle::NotReached => "not_reached",
+            InjectionObstacle::Skipped => "skipped",
+            InjectionObstacle::NoGold => "no_gold",
+            InjectionObstacle::NoQuery => "no_query",
+            InjectionObstacle::NoPassage => "no_passage",
+            InjectionObstacle::ReaderCannot => "reader_cannot",
+            InjectionObstacle::NotSolved => "not_solved",
         }
     }
 }
@@ -89,40 +91,44 @@ impl Why {
 /// # Errors
 /// As [`crate::solve::solve`].
 #[doc(hidden)]
-pub fn inject(session: &Session, arm: usize, sources: &[Source]) -> anyhow::Result<Record> {
+pub fn inject(
+    session: &Session,
+    arm: usize,
+    sources: &[OwnError],
+) -> anyhow::Result<InjectionReport> {
     let (scenario, progress) = (session.scenario(), session.progress());
     let arm = &scenario.arms[arm];
-    let mut searches = session.searches(depth(&scenario.steps, std::slice::from_ref(arm)));
+    let mut searches = session.searches(search_depth(&scenario.steps, std::slice::from_ref(arm)));
     let mut misses: Vec<usize> = Vec::new();
     for source in sources.iter().filter(|s| s.event.miss().is_some()) {
         if !misses.contains(&source.step) {
             misses.push(source.step);
         }
     }
-    let question = Question::Misses(misses);
+    let question = CompileQuestion::Misses(misses);
     let compiled = {
-        let work = compiling(scenario, arm, progress);
+        let work = compile_progress(scenario, arm, progress);
         compile(scenario, arm, session.indices(), &mut searches, &question, &|| work.advance(1))?
     };
-    let tasks: Vec<Task> = scenario
+    let tasks: Vec<InjectedTask> = scenario
         .tasks
         .tasks
         .par_iter()
         .zip(&compiled)
-        .map(|(task, compiled)| Task::new(scenario, compiled, &task.id, task.weight))
+        .map(|(task, compiled)| InjectedTask::new(scenario, compiled, &task.id, task.weight))
         .collect();
     let label = format!("{}: solving tasks", arm.id);
     let work = progress.start(&label, sources.len() * tasks.len());
     let mut injections = Vec::new();
     for &source in sources {
-        let inject = |task: &Task| {
+        let inject = |task: &InjectedTask| {
             work.advance(1);
             task.inject(source)
         };
-        let tried: Vec<Tried> = tasks.par_iter().map(inject).collect();
+        let tried: Vec<InjectionAttempt> = tasks.par_iter().map(inject).collect();
         injections.push(summary::summary(scenario, source, &tasks, &tried));
     }
-    Ok(Record {
+    Ok(InjectionReport {
         scenario: scenario.name.clone(),
         arm: arm.id.clone(),
         tasks: tasks.len(),

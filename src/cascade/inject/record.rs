@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::Why;
+use super::InjectionObstacle;
 use crate::kernel::OUTCOMES;
-use crate::step::Outcome;
+use crate::step::RunOutcome;
 
 /// All injected errors, under one arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Record {
+pub struct InjectionReport {
     /// Name of the scenario.
     pub scenario: String,
     /// Id of the arm.
@@ -22,12 +22,12 @@ pub struct Record {
     /// Number of tasks that were tried.
     pub tasks: usize,
     /// In the order of the steps, then of the kinds.
-    pub injections: Vec<InjectionRecord>,
+    pub injections: Vec<InjectedErrorRecord>,
 }
 
 /// One error, injected into every task's otherwise clean run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct InjectionRecord {
+pub struct InjectedErrorRecord {
     /// Id of the step that errs.
     pub step: String,
     /// A kind of miss, `misread`, `distracted` or `fabricated`.
@@ -39,16 +39,16 @@ pub struct InjectionRecord {
     /// Share of runs, by task weight, in which it took effect; sums to one with those of `not`.
     pub share: f64,
     /// Reasons why it took no effect in the other runs.
-    pub not: Vec<NotRecord>,
+    pub not: Vec<InjectionObstacleRecord>,
     /// `None` if it took no effect in any run.
-    pub effect: Option<Effect>,
+    pub effect: Option<InjectionEffect>,
 }
 
 /// A reason why an error took no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct NotRecord {
+pub struct InjectionObstacleRecord {
     /// The reason.
-    pub why: Why,
+    pub why: InjectionObstacle,
     /// Number of tasks on which it took no effect at all.
     pub tasks: usize,
     /// Share of runs, by task weight.
@@ -57,7 +57,7 @@ pub struct NotRecord {
 
 /// Consequences of an error where it takes effect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Effect {
+pub struct InjectionEffect {
     /// P(outcome), in the order of [`Outcome::ALL`]; sums to one.
     #[serde(serialize_with = "by_name")]
     pub outcomes: [f64; OUTCOMES],
@@ -66,28 +66,28 @@ pub struct Effect {
     /// P(correct): the error is absorbed.
     pub absorbed: f64,
     /// The likeliest outcome other than correct.
-    pub likeliest_failure: Option<Most>,
+    pub likeliest_failure: Option<LikeliestItem>,
     /// P(the step that erred gives the right output all the same).
     pub right_there: f64,
     /// Labels that are not the oracle's, likeliest first.
-    pub actions: Vec<ActionRecord>,
+    pub actions: Vec<WrongActionRecord>,
     /// Length of the longest chain of outputs that are not right, in edges of the DAG.
-    pub depth: Spread,
+    pub depth: CountDistribution,
     /// Number of further outputs that are not right; its mean is the amplification of the error.
-    pub breadth: Spread,
+    pub breadth: CountDistribution,
     /// The step at which most runs are flagged, with the probability.
-    pub flags_most: Option<Most>,
+    pub flags_most: Option<LikeliestItem>,
     /// The step that most often gives a right output on an input that is not right, with the probability.
-    pub absorbs_most: Option<Most>,
+    pub absorbs_most: Option<LikeliestItem>,
     /// The steps downstream, in topological order.
-    pub steps: Vec<StepRecord>,
+    pub steps: Vec<InjectionStepRecord>,
     /// The edges downstream.
-    pub edges: Vec<EdgeRecord>,
+    pub edges: Vec<InjectionEdgeRecord>,
 }
 
 /// The likeliest of several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Most {
+pub struct LikeliestItem {
     /// Name of the item.
     pub name: String,
     /// Its probability.
@@ -96,7 +96,7 @@ pub struct Most {
 
 /// A wrong label in place of the right one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ActionRecord {
+pub struct WrongActionRecord {
     /// Id of the act step.
     pub step: String,
     /// The oracle's label; `stopped`, `skipped` or `missing` if it has none.
@@ -111,7 +111,7 @@ pub struct ActionRecord {
 
 /// The distribution of a whole number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Spread {
+pub struct CountDistribution {
     /// The mean.
     pub mean: f64,
     /// The largest value that occurs.
@@ -122,7 +122,7 @@ pub struct Spread {
 
 /// A step downstream. `wrong`, `missing`, `right` and `not_reached` add up to one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StepRecord {
+pub struct InjectionStepRecord {
     /// Id of the step.
     pub step: String,
     /// P(its output differs from the oracle's).
@@ -143,7 +143,7 @@ pub struct StepRecord {
 
 /// An edge downstream.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EdgeRecord {
+pub struct InjectionEdgeRecord {
     /// Id of the step that gives the output.
     pub parent: String,
     /// Id of the step that takes it as an input.
@@ -155,5 +155,5 @@ pub struct EdgeRecord {
 }
 
 fn by_name<S: Serializer>(outcomes: &[f64; OUTCOMES], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(Outcome::ALL.iter().map(|o| (o.name(), outcomes[*o as usize])))
+    serializer.collect_map(RunOutcome::ALL.iter().map(|o| (o.name(), outcomes[*o as usize])))
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::fallout::{EdgeFallout, Fallout, StepFallout};
+use super::error_effects::{EdgeErrorEffects, ErrorEffects, StepErrorEffects};
+use super::injected_task::{InjectedTask, InjectionAttempt};
 use super::record::{
-    ActionRecord, EdgeRecord, Effect, InjectionRecord, Most, NotRecord, Spread, StepRecord,
+    CountDistribution, InjectedErrorRecord, InjectionEdgeRecord, InjectionEffect,
+    InjectionObstacleRecord, InjectionStepRecord, LikeliestItem, WrongActionRecord,
 };
-use super::task::{Task, Tried};
-use super::{Source, Why};
-use crate::kernel::failing;
+use super::{InjectionObstacle, OwnError};
+use crate::kernel::failure_probability;
 use crate::scenario::Scenario;
-use crate::step::{Event, Outcome};
+use crate::step::{RunOutcome, StepEvent};
 
 /// Largest rounding error in a sum of probabilities.
 const ROUNDING: f64 = 1e-9;
@@ -18,29 +19,30 @@ const ROUNDING: f64 = 1e-9;
 /// The record of one error, over all tasks.
 pub(super) fn summary(
     scenario: &Scenario,
-    source: Source,
-    tasks: &[Task],
-    tried: &[Tried],
-) -> InjectionRecord {
+    source: OwnError,
+    tasks: &[InjectedTask],
+    tried: &[InjectionAttempt],
+) -> InjectedErrorRecord {
     let total: f64 = tasks.iter().map(|t| t.weight).sum();
-    let mut sum = Fallout::new(scenario);
-    let mut not = Why::ALL.map(|why| NotRecord { why, tasks: 0, share: 0.0 });
+    let mut sum = ErrorEffects::new(scenario);
+    let mut not =
+        InjectionObstacle::ALL.map(|why| InjectionObstacleRecord { why, tasks: 0, share: 0.0 });
     let (mut affected, mut sampled) = (0, 0);
     for (task, tried) in tasks.iter().zip(tried) {
         let weight = task.weight / total;
-        sum.add(&tried.fallout, weight);
-        let not = &mut not[tried.why as usize];
+        sum.add(&tried.effects, weight);
+        let not = &mut not[tried.obstacle as usize];
         // A reading error may be possible on some contexts of the reader and not on others.
-        let rest = 1.0 - tried.fallout.p;
+        let rest = 1.0 - tried.effects.p;
         not.share += if rest > ROUNDING { weight * rest } else { 0.0 };
-        if tried.fallout.p > 0.0 {
+        if tried.effects.p > 0.0 {
             affected += 1;
             sampled += usize::from(tried.sampled);
         } else {
             not.tasks += 1;
         }
     }
-    InjectionRecord {
+    InjectedErrorRecord {
         step: scenario.steps[source.step].id.clone(),
         kind: source.event.name(),
         tasks: affected,
@@ -52,44 +54,48 @@ pub(super) fn summary(
 }
 
 /// Whether an event makes the error visible to somebody.
-pub fn flags(event: Event) -> bool {
-    matches!(event, Event::Stopped | Event::Caught)
+pub fn is_flag(event: StepEvent) -> bool {
+    matches!(event, StepEvent::Stopped | StepEvent::Caught)
 }
 
 /// The name of an event to report; `None` for events in which nothing happens.
-fn noted(event: Event) -> Option<&'static str> {
+fn reported_name(event: StepEvent) -> Option<&'static str> {
     match event {
-        Event::Clean | Event::Hit | Event::NoGold | Event::Skipped => None,
-        Event::InducedMiss(_) => Some("induced_miss"),
-        Event::OwnMiss(_) => Some("own_miss"),
+        StepEvent::Clean | StepEvent::Hit | StepEvent::NoGold | StepEvent::Skipped => None,
+        StepEvent::InducedMiss(_) => Some("induced_miss"),
+        StepEvent::OwnMiss(_) => Some("own_miss"),
         other => Some(other.name()),
     }
 }
 
 /// The consequences of an error, from sums over all tasks; `None` if it took no effect.
-fn effect(scenario: &Scenario, source: Source, fallout: &Fallout) -> Option<Effect> {
+fn effect(
+    scenario: &Scenario,
+    source: OwnError,
+    fallout: &ErrorEffects,
+) -> Option<InjectionEffect> {
     let whole = fallout.p;
     if whole <= 0.0 {
         return None;
     }
     let downstream = downstream(scenario, source.step);
-    let steps: Vec<StepRecord> = (0..scenario.steps.len())
+    let steps: Vec<InjectionStepRecord> = (0..scenario.steps.len())
         .filter(|&at| downstream[at])
         .map(|at| step(&scenario.steps[at].id, &fallout.steps[at], whole))
         .collect();
     let outcomes = fallout.outcomes.map(|p| p / whole);
-    let failures = Outcome::ALL.iter().zip(outcomes).skip(1);
-    Some(Effect {
+    let failures = RunOutcome::ALL.iter().zip(outcomes).skip(1);
+    Some(InjectionEffect {
         outcomes,
-        failure: failing(&outcomes),
-        absorbed: outcomes[Outcome::Correct as usize],
-        likeliest_failure: highest(failures.map(|(outcome, p)| (outcome.name(), p))),
-        right_there: fallout.right_there / whole,
+        failure: failure_probability(&outcomes),
+        absorbed: outcomes[RunOutcome::Correct as usize],
+        likeliest_failure: likeliest(failures.map(|(outcome, p)| (outcome.name(), p))),
+        right_there: fallout.right_at_source / whole,
         actions: actions(scenario, fallout),
-        depth: spread(&fallout.depths, whole),
-        breadth: spread(&fallout.breadths, whole),
-        flags_most: highest(steps.iter().map(|s| (s.step.as_str(), s.flags))),
-        absorbs_most: highest(steps.iter().map(|s| (s.step.as_str(), s.absorbs))),
+        depth: distribution(&fallout.depths, whole),
+        breadth: distribution(&fallout.breadths, whole),
+        flags_most: likeliest(steps.iter().map(|s| (s.step.as_str(), s.flags))),
+        absorbs_most: likeliest(steps.iter().map(|s| (s.step.as_str(), s.absorbs))),
         edges: edges(scenario, source.step, &downstream, fallout),
         steps,
     })
@@ -99,23 +105,23 @@ fn effect(scenario: &Scenario, source: Source, fallout: &Fallout) -> Option<Effe
 fn downstream(scenario: &Scenario, root: usize) -> Vec<bool> {
     let mut reached = vec![false; scenario.steps.len()];
     for (at, step) in scenario.steps.iter().enumerate() {
-        reached[at] = step.needs.iter().any(|&parent| parent == root || reached[parent]);
+        reached[at] = step.required_parents.iter().any(|&parent| parent == root || reached[parent]);
     }
     reached
 }
 
-fn step(id: &str, of: &StepFallout, whole: f64) -> StepRecord {
+fn step(id: &str, of: &StepErrorEffects, whole: f64) -> InjectionStepRecord {
     let mut events = BTreeMap::new();
     let mut flagged = 0.0;
-    for (event, &p) in Event::all().into_iter().zip(&of.events).filter(|(_, p)| **p > 0.0) {
-        if flags(event) {
+    for (event, &p) in StepEvent::all().into_iter().zip(&of.events).filter(|(_, p)| **p > 0.0) {
+        if is_flag(event) {
             flagged += p / whole;
         }
-        if let Some(name) = noted(event) {
+        if let Some(name) = reported_name(event) {
             *events.entry(name).or_default() += p / whole;
         }
     }
-    StepRecord {
+    InjectionStepRecord {
         step: id.to_owned(),
         wrong: of.wrong / whole,
         missing: of.missing / whole,
@@ -132,10 +138,10 @@ fn edges(
     scenario: &Scenario,
     root: usize,
     downstream: &[bool],
-    fallout: &Fallout,
-) -> Vec<EdgeRecord> {
+    fallout: &ErrorEffects,
+) -> Vec<InjectionEdgeRecord> {
     let edges = fallout.edges.iter().filter(|e| e.parent == root || downstream[e.parent]);
-    let edge = |edge: &EdgeFallout| EdgeRecord {
+    let edge = |edge: &EdgeErrorEffects| InjectionEdgeRecord {
         parent: scenario.steps[edge.parent].id.clone(),
         child: scenario.steps[edge.child].id.clone(),
         alone: edge.alone / fallout.p,
@@ -144,10 +150,11 @@ fn edges(
     edges.map(edge).collect()
 }
 
-fn actions(scenario: &Scenario, fallout: &Fallout) -> Vec<ActionRecord> {
+fn actions(scenario: &Scenario, fallout: &ErrorEffects) -> Vec<WrongActionRecord> {
     let action = |((step, right, instead), p): (&(usize, String, String), &f64)| {
-        let due = fallout.due.get(&(*step, right.clone())).copied().unwrap_or(fallout.p);
-        ActionRecord {
+        let due =
+            fallout.expected_labels.get(&(*step, right.clone())).copied().unwrap_or(fallout.p);
+        WrongActionRecord {
             step: scenario.steps[*step].id.clone(),
             right: right.clone(),
             instead: instead.clone(),
@@ -155,15 +162,15 @@ fn actions(scenario: &Scenario, fallout: &Fallout) -> Vec<ActionRecord> {
             p_given_right: p / due,
         }
     };
-    let mut actions: Vec<ActionRecord> = fallout.labels.iter().map(action).collect();
+    let mut actions: Vec<WrongActionRecord> = fallout.wrong_labels.iter().map(action).collect();
     // The sort is stable: equal ones stay in the order of step and name.
     actions.sort_by(|a, b| b.p.total_cmp(&a.p));
     actions
 }
 
-fn spread(sums: &[f64], whole: f64) -> Spread {
+fn distribution(sums: &[f64], whole: f64) -> CountDistribution {
     let shares: Vec<f64> = sums.iter().map(|p| p / whole).collect();
-    Spread {
+    CountDistribution {
         mean: shares.iter().enumerate().map(|(n, p)| n as f64 * p).sum(),
         max: shares.iter().rposition(|p| *p > 0.0).unwrap_or(0),
         shares,
@@ -171,8 +178,8 @@ fn spread(sums: &[f64], whole: f64) -> Spread {
 }
 
 /// The entry of the highest positive probability; of equal ones the first.
-fn highest<'a>(entries: impl Iterator<Item = (&'a str, f64)>) -> Option<Most> {
+fn likeliest<'a>(entries: impl Iterator<Item = (&'a str, f64)>) -> Option<LikeliestItem> {
     let positive = entries.filter(|(_, p)| *p > 0.0);
     let (name, p) = positive.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
-    Some(Most { name: name.to_owned(), p })
+    Some(LikeliestItem { name: name.to_owned(), p })
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// The non-linearity between the two layers of the feed-forward block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
+pub enum BertActivation {
     /// The exact GELU, with erf.
     Gelu,
     Relu,
@@ -13,7 +13,7 @@ pub enum Activation {
 
 /// The model family, which determines tensor names and extra parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub enum BertFamily {
     /// BERT and RoBERTa.
     Bert,
     /// MPNet: no token types, but a relative position bias with this many buckets.
@@ -22,8 +22,8 @@ pub enum Family {
 
 /// The configuration of a BERT-family encoder.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    pub family: Family,
+pub struct BertConfig {
+    pub family: BertFamily,
     pub vocabulary: usize,
     pub hidden: usize,
     pub layers: usize,
@@ -31,7 +31,7 @@ pub struct Config {
     pub intermediate: usize,
     pub positions: usize,
     pub token_types: usize,
-    pub activation: Activation,
+    pub activation: BertActivation,
     pub norm_eps: f32,
     /// The position of the first token: RoBERTa and MPNet start after the padding id.
     pub first_position: usize,
@@ -43,18 +43,18 @@ pub fn model_type(json: &Value) -> &str {
 }
 
 /// The maximum of sizes and counts, more than any model has.
-const MOST: u64 = 1 << 24;
+const MAX_NUMBER: u64 = 1 << 24;
 /// The maximum number of positions, because tables of this length are allocated in advance.
-const MOST_POSITIONS: u64 = 1 << 17;
+const MAX_POSITIONS: u64 = 1 << 17;
 /// The maximum number of layers, and of heads per layer.
-const MOST_LAYERS: u64 = 1 << 12;
+const MAX_LAYERS: u64 = 1 << 12;
 
 /// A whole number from 1 to the maximum for its key.
-pub(super) fn number(json: &Value, key: &str) -> anyhow::Result<usize> {
+pub(super) fn bounded_number(json: &Value, key: &str) -> anyhow::Result<usize> {
     let most = match key {
-        "max_position_embeddings" => MOST_POSITIONS,
-        "num_hidden_layers" | "num_attention_heads" => MOST_LAYERS,
-        _ => MOST,
+        "max_position_embeddings" => MAX_POSITIONS,
+        "num_hidden_layers" | "num_attention_heads" => MAX_LAYERS,
+        _ => MAX_NUMBER,
     };
     let found = json.get(key);
     match found.and_then(Value::as_u64).filter(|n| (1..=most).contains(n)) {
@@ -66,22 +66,22 @@ pub(super) fn number(json: &Value, key: &str) -> anyhow::Result<usize> {
     }
 }
 
-impl Config {
+impl BertConfig {
     /// # Errors
     /// An unsupported architecture, or a field that is missing or out of range.
     pub fn parse(json: &Value) -> anyhow::Result<Self> {
-        let number = |key: &str| number(json, key);
+        let number = |key: &str| bounded_number(json, key);
         let text = |key: &str, default: &'static str| match json.get(key).and_then(Value::as_str) {
             Some(s) => s.to_owned(),
             None => default.to_owned(),
         };
         let behind_padding = || {
             let padding = json.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1);
-            padding.min(MOST) as usize + 1
+            padding.min(MAX_NUMBER) as usize + 1
         };
         let (family, first_position) = match model_type(json) {
-            "bert" => (Family::Bert, 0),
-            "roberta" | "xlm-roberta" | "camembert" => (Family::Bert, behind_padding()),
+            "bert" => (BertFamily::Bert, 0),
+            "roberta" | "xlm-roberta" | "camembert" => (BertFamily::Bert, behind_padding()),
             "mpnet" => {
                 let buckets = number("relative_attention_num_buckets")?;
                 // A quarter of the buckets are for exact distances in each direction.
@@ -90,7 +90,7 @@ impl Config {
                     "config.json: relative_attention_num_buckets is {buckets}, not a multiple of 4"
                 );
                 // Independent of pad_token_id: transformers hard-codes the padding id 1 for MPNet.
-                (Family::Mpnet { buckets }, 2)
+                (BertFamily::Mpnet { buckets }, 2)
             }
             other => bail!(
                 "config.json: model_type is `{other}`; bert, roberta, xlm-roberta, camembert, mpnet and \
@@ -103,8 +103,8 @@ impl Config {
             "config.json: position_embedding_type is `{positional}`; only `absolute` can be run"
         );
         let activation = match text("hidden_act", "gelu").as_str() {
-            "gelu" => Activation::Gelu,
-            "relu" => Activation::Relu,
+            "gelu" => BertActivation::Gelu,
+            "relu" => BertActivation::Relu,
             other => bail!("config.json: hidden_act is `{other}`; gelu and relu can be run"),
         };
         let config = Self {
@@ -116,8 +116,8 @@ impl Config {
             intermediate: number("intermediate_size")?,
             positions: number("max_position_embeddings")?,
             token_types: match family {
-                Family::Bert => number("type_vocab_size")?,
-                Family::Mpnet { .. } => 0,
+                BertFamily::Bert => number("type_vocab_size")?,
+                BertFamily::Mpnet { .. } => 0,
             },
             activation,
             norm_eps: json.get("layer_norm_eps").and_then(Value::as_f64).unwrap_or(1e-12) as f32,
@@ -138,7 +138,7 @@ impl Config {
     }
 
     /// The maximum number of tokens of a text, limited by the position table.
-    pub fn longest(&self) -> usize {
+    pub fn max_text_tokens(&self) -> usize {
         self.positions - self.first_position
     }
 }

@@ -5,54 +5,54 @@ use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::layers::Norm;
-use super::packed::{Scratch, Texts};
+use super::layers::LayerNormWeights;
+use super::packed::{ForwardScratch, TokenizedGroup};
 use super::pooling::pool;
-use super::{Architecture, Forward, math};
-use crate::embed::files::{ModelFiles, Purpose};
-use crate::embed::pairs::{Pair, PairLimit, PairScorer};
-use crate::embed::tokens::Tokens;
-use crate::embed::weights::Weights;
-use crate::embed::{CrossEncoderSpec, Pooling, Precision};
+use super::{ModelArchitecture, PackedForward, math};
+use crate::embed::files::{LoadPurpose, ModelFiles};
+use crate::embed::model_tokenizer::ModelTokenizer;
+use crate::embed::pair_scorer::{PairLimit, PairScorer, TextPair};
+use crate::embed::weights::ModelWeights;
+use crate::embed::{CrossEncoderSpec, ModelPrecision, TokenPooling};
 
 /// A model as saved by Hugging Face's `BertForSequenceClassification` or its RoBERTa or ModernBERT counterpart. With
 /// one label the score is its logit, with two it is the second logit minus the first.
 pub struct CrossEncoder {
-    tokens: Tokens,
+    tokens: ModelTokenizer,
     /// The template that joins query and passage; `None`: they are passed as two segments.
-    pair: Option<String>,
+    template: Option<String>,
     segments: bool,
-    forward: Forward,
-    head: Head,
+    forward: PackedForward,
+    head: ClassifierHead,
     hidden: usize,
     fingerprint: String,
 }
 
 /// The classification head, applied to the vector of the first token or to the mean: `out(tanh(dense(x)))`, for
 /// ModernBERT `out(norm(gelu(dense(x))))`.
-struct Head {
+struct ClassifierHead {
     /// Whether the mean over the tokens is used instead of the first token.
-    mean: bool,
-    dense: Affine,
+    pools_mean: bool,
+    dense: AffineLayer,
     /// ModernBERT's layer norm and its epsilon.
-    norm: Option<(Norm, f32)>,
-    out: Affine,
+    norm: Option<(LayerNormWeights, f32)>,
+    out: AffineLayer,
 }
 
 /// `y = W x + b`, row-major.
-struct Affine {
+struct AffineLayer {
     weight: Vec<f32>,
     bias: Vec<f32>,
 }
 
-impl Affine {
+impl AffineLayer {
     fn load(
-        weights: &Weights,
+        weights: &ModelWeights,
         name: &str,
         outputs: usize,
         inputs: usize,
-    ) -> anyhow::Result<Affine> {
-        let weight = weights.rows(&format!("{name}.weight"), outputs, inputs)?;
+    ) -> anyhow::Result<AffineLayer> {
+        let weight = weights.matrix(&format!("{name}.weight"), outputs, inputs)?;
         let bias = format!("{name}.bias");
         let bias = match weights.has(&bias) {
             true => weights.vector(&bias, weight.len())?,
@@ -60,7 +60,7 @@ impl Affine {
             false if name == "head.dense" => vec![0.0; weight.len()],
             false => bail!("model.safetensors has no tensor `{bias}`"),
         };
-        Ok(Affine { weight: weight.into_f32(), bias })
+        Ok(AffineLayer { weight: weight.into_f32(), bias })
     }
 
     fn forward(&self, x: &[f32]) -> Vec<f32> {
@@ -70,7 +70,7 @@ impl Affine {
 }
 
 /// The names of the two layers of the classification head, in order; `None` if there is no head.
-pub fn head_of(weights: &Weights) -> Option<[&'static str; 2]> {
+pub fn classifier_layers(weights: &ModelWeights) -> Option<[&'static str; 2]> {
     let heads = [
         ["classifier.dense", "classifier.out_proj"],
         ["head.dense", "classifier"],
@@ -87,14 +87,14 @@ fn stated_labels(config: &Value) -> Option<(&'static str, usize)> {
     number("num_labels").or_else(|| number("_num_labels")).or_else(listed)
 }
 
-impl Head {
+impl ClassifierHead {
     fn load(
-        weights: &Weights,
+        weights: &ModelWeights,
         hidden: usize,
         config: &Value,
         modern: Option<f32>,
-    ) -> anyhow::Result<Head> {
-        let Some([dense, out]) = head_of(weights) else {
+    ) -> anyhow::Result<ClassifierHead> {
+        let Some([dense, out]) = classifier_layers(weights) else {
             bail!(
                 "model.safetensors has no classification head (`classifier.weight`): this model \
                  embeds texts, it does not score pairs"
@@ -129,11 +129,14 @@ impl Head {
                     true => weights.vector("head.norm.bias", hidden)?,
                     false => vec![0.0; hidden],
                 };
-                Some((Norm { scale: weights.vector("head.norm.weight", hidden)?, shift }, eps))
+                Some((
+                    LayerNormWeights { scale: weights.vector("head.norm.weight", hidden)?, shift },
+                    eps,
+                ))
             }
         };
-        let dense = Affine::load(weights, dense, hidden, hidden)?;
-        let out = Affine::load(weights, out, 0, hidden)?;
+        let dense = AffineLayer::load(weights, dense, hidden, hidden)?;
+        let out = AffineLayer::load(weights, out, 0, hidden)?;
         let labels = out.bias.len();
         if let Some((key, stated)) = stated_labels(config) {
             ensure!(
@@ -142,13 +145,13 @@ impl Head {
             );
         }
         ensure!(labels <= 2, "the model tells {labels} labels apart; a reranker has 1 or 2");
-        Ok(Head { mean: modern.is_some() && pooling == "mean", dense, norm, out })
+        Ok(ClassifierHead { pools_mean: modern.is_some() && pooling == "mean", dense, norm, out })
     }
 
     /// The score of a pair from its token vectors.
     fn score(&self, states: &[f32]) -> f32 {
         let hidden = self.dense.bias.len();
-        let mode = if self.mean { Pooling::Mean } else { Pooling::Cls };
+        let mode = if self.pools_mean { TokenPooling::Mean } else { TokenPooling::Cls };
         let mut pooled = self.dense.forward(&pool(states, hidden, &[mode], 0));
         match &self.norm {
             None => pooled.iter_mut().for_each(|x| *x = x.tanh()),
@@ -171,45 +174,46 @@ impl CrossEncoder {
     /// Files that do not match, an unsupported architecture, a missing classification head, or precision f32 with int8
     /// weights.
     pub fn load(files: &ModelFiles, spec: &CrossEncoderSpec) -> anyhow::Result<CrossEncoder> {
-        let weights = Weights::parse(&files.weights)?;
+        let weights = ModelWeights::parse(&files.weights)?;
         ensure!(
-            spec.precision == Precision::Int8 || !weights.is_int8(),
+            spec.precision == ModelPrecision::Int8 || !weights.is_int8(),
             "the weights there are int8, and precision f32 was asked for"
         );
-        let architecture = Architecture::load(files, &weights)?;
+        let architecture = ModelArchitecture::load(files, &weights)?;
         let hidden = architecture.hidden();
         let (modern, segments) = match &architecture {
-            Architecture::Bert(config, _) => (None, config.token_types > 1),
-            Architecture::Modern(config, _) => (Some(config.norm_eps), false),
+            ModelArchitecture::Bert(config, _) => (None, config.token_types > 1),
+            ModelArchitecture::Modern(config, _) => (Some(config.norm_eps), false),
         };
-        let head = Head::load(&weights, hidden, &files.config, modern).context("the head")?;
-        weights.check_all_read(Purpose::Scores)?;
+        let head =
+            ClassifierHead::load(&weights, hidden, &files.config, modern).context("the head")?;
+        weights.check_all_read(LoadPurpose::Scores)?;
         let (vocabulary, longest) = architecture.limits();
         let max_tokens = spec.max_tokens.or(files.max_tokens()).unwrap_or(longest).min(longest);
         ensure!(max_tokens > 4, "max_tokens is {max_tokens}; at least 5 are needed");
-        let tokens = Tokens::load(&files.tokenizer, max_tokens, true, vocabulary)?;
-        let tokens = tokens.lowering(files.lower_case);
+        let tokens = ModelTokenizer::load(&files.tokenizer, max_tokens, true, vocabulary)?;
+        let tokens = tokens.with_lower_case(files.lower_case);
         let pair = match &spec.pair {
             Some(pair) => Some(pair.clone()),
-            None => own_pair(&files.config)?,
+            None => config_template(&files.config)?,
         };
         let fingerprint = files
             .fingerprint(&format!("cross_encoder 1 {:?} {max_tokens} {pair:?}", spec.precision));
         Ok(CrossEncoder {
             tokens,
-            pair,
+            template: pair,
             segments,
             hidden,
-            forward: Forward::new(architecture, spec.precision, max_tokens),
+            forward: PackedForward::new(architecture, spec.precision, max_tokens),
             head,
             fingerprint,
         })
     }
 
     /// The ids of each pair, and the number of ids in the first segment.
-    fn encode(&self, pairs: &[Pair]) -> anyhow::Result<(Vec<Vec<u32>>, Vec<usize>)> {
-        if let Some(template) = &self.pair {
-            let text = |(query, passage): &Pair| filled(template, query, passage);
+    fn encode(&self, pairs: &[TextPair]) -> anyhow::Result<(Vec<Vec<u32>>, Vec<usize>)> {
+        if let Some(template) = &self.template {
+            let text = |(query, passage): &TextPair| fill_template(template, query, passage);
             let texts: Vec<String> = pairs.iter().map(text).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let ids = self.tokens.encode("", &texts)?;
@@ -226,19 +230,19 @@ impl CrossEncoder {
 }
 
 /// The placeholders that a template must contain.
-pub const HOLES: [&str; 2] = ["{query}", "{passage}"];
+pub const PLACEHOLDERS: [&str; 2] = ["{query}", "{passage}"];
 
 /// The template in the model's own config.json, under `pair`. This key is an extension of knockon that other libraries
 /// ignore.
-fn own_pair(config: &Value) -> anyhow::Result<Option<String>> {
+fn config_template(config: &Value) -> anyhow::Result<Option<String>> {
     let Some(pair) = config.get("pair") else { return Ok(None) };
-    let pair = pair.as_str().filter(|pair| HOLES.iter().all(|hole| pair.contains(hole)));
+    let pair = pair.as_str().filter(|pair| PLACEHOLDERS.iter().all(|hole| pair.contains(hole)));
     let pair = pair.context("config.json: `pair` must be a text with {query} and {passage}")?;
     Ok(Some(pair.to_owned()))
 }
 
 /// Fills in `{query}` and `{passage}`. Placeholders inside the inserted texts are not replaced.
-fn filled(template: &str, query: &str, passage: &str) -> String {
+fn fill_template(template: &str, query: &str, passage: &str) -> String {
     let mut text = String::with_capacity(template.len() + query.len() + passage.len());
     let mut rest = template;
     while let Some(at) = rest.find('{') {
@@ -264,17 +268,17 @@ impl PairScorer for CrossEncoder {
         Some(PairLimit::Together(self.tokens.max_tokens()))
     }
 
-    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
-        let Some(template) = &self.pair else { return self.tokens.pairs_are_cut(pairs) };
+    fn are_truncated(&self, pairs: &[TextPair]) -> anyhow::Result<Vec<bool>> {
+        let Some(template) = &self.template else { return self.tokens.pairs_are_truncated(pairs) };
         let texts: Vec<String> =
-            pairs.iter().map(|(query, passage)| filled(template, query, passage)).collect();
-        self.tokens.are_cut("", &texts.iter().map(String::as_str).collect::<Vec<_>>())
+            pairs.iter().map(|(query, passage)| fill_template(template, query, passage)).collect();
+        self.tokens.are_truncated("", &texts.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
+    fn score(&self, pairs: &[TextPair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
         let (ids, firsts) = self.encode(pairs)?;
         let mut firsts = firsts.as_slice();
-        let groups = super::groups(&ids).into_iter().map(|group| {
+        let groups = super::token_groups(&ids).into_iter().map(|group| {
             let (here, rest) = firsts.split_at(group.len());
             firsts = rest;
             (group, here)
@@ -282,8 +286,12 @@ impl PairScorer for CrossEncoder {
         let groups: Vec<(&[Vec<u32>], &[usize])> = groups.collect();
         let scores: Vec<Vec<f32>> = groups
             .into_par_iter()
-            .map_init(Scratch::default, |scratch, (group, firsts)| {
-                let texts = Texts { ids: group, firsts, seen: &[] };
+            .map_init(ForwardScratch::default, |scratch, (group, firsts)| {
+                let texts = TokenizedGroup {
+                    ids: group,
+                    second_segment_starts: firsts,
+                    visible_tokens: &[],
+                };
                 let mut states = self.forward.run(texts, scratch)?;
                 let score = |ids: &Vec<u32>| {
                     let (here, rest) = states.split_at(ids.len() * self.hidden);
@@ -303,7 +311,7 @@ impl PairScorer for CrossEncoder {
 mod tests {
     #[test]
     fn a_template_is_filled_in_once() {
-        let filled = super::filled("Q: {query} {x} P: {passage}", "{passage}", "b {query}");
+        let filled = super::fill_template("Q: {query} {x} P: {passage}", "{passage}", "b {query}");
         assert_eq!(filled, "Q: {passage} {x} P: b {query}");
     }
 }

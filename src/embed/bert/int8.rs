@@ -5,16 +5,16 @@
 //! `x[k] / smooth[k] = step * (a[k] - zero)`. The sums are integers, so AVX-512 VNNI, AVX2 and the portable loop give
 //! identical results to the last bit.
 
-use super::math::{ROUND, range, sum, wide};
+use super::math::{ROUNDING_OFFSET, range, sum, wide};
 
 /// Output channels per panel of the packed weights: the 32-bit lanes of a 512-bit register.
 const LANES: usize = 16;
 /// Number of consecutive inputs that one VNNI lane multiplies and adds.
 const QUAD: usize = 4;
 /// Rows of activations per kernel call; the accumulator of each row and panel stays in a register.
-const ROWS: usize = 8;
+const TILE_ROWS: usize = 8;
 /// Panels of `LANES` channels per kernel call: 24 accumulators and 3 registers of weights, out of 32.
-const PANELS: usize = 3;
+const TILE_PANELS: usize = 3;
 
 /// A linear layer with int8 weights.
 pub struct Int8Linear {
@@ -22,19 +22,19 @@ pub struct Int8Linear {
     /// Number of quads of inputs, the last one padded.
     quads: usize,
     outputs: usize,
-    weights: Packed,
+    weights: Int8Weights,
     /// 1 / smooth for each input, or empty.
     unsmooth: Vec<f32>,
     /// The scale of each channel, padded to whole panels.
     scale: Vec<f32>,
     bias: Vec<f32>,
     /// The sum of each channel's weights, for the zero point.
-    sums: Vec<i32>,
+    weight_sums: Vec<i32>,
 }
 
 /// Weights in the layout of a kernel, padded with 0 to whole panels of channels and whole quads of inputs. A kernel's
 /// variant is only created after its instructions were detected on this processor, which makes calling it safe.
-enum Packed {
+enum Int8Weights {
     /// `[panel][quad][lane][4]`.
     Portable(Vec<i8>),
     /// The layout of the portable loop.
@@ -47,17 +47,17 @@ enum Packed {
 
 /// A reusable buffer for rounded activations.
 #[derive(Default)]
-pub struct Rounded {
+pub struct RoundedActivations {
     /// `[row][input]`, padded to whole tiles of rows.
     bytes: Vec<u8>,
     /// The same in 16 bits, for the AVX2 kernel.
     #[cfg(target_arch = "x86_64")]
-    wide: Vec<i16>,
+    widened: Vec<i16>,
 }
 
 /// How a row of activations was rounded.
 #[derive(Clone, Copy, Default)]
-struct Rounding {
+struct RowRounding {
     step: f32,
     zero: i32,
 }
@@ -65,11 +65,11 @@ struct Rounding {
 impl Int8Linear {
     /// `rows` is (outputs, inputs); `smooth` has one divisor per input, or is empty.
     pub fn new(rows: &[i8], inputs: usize, scale: &[f32], smooth: &[f32], bias: &[f32]) -> Self {
-        Self::new_for(Kernel::best(), rows, inputs, [scale, smooth, bias])
+        Self::new_for(Int8Kernel::best(), rows, inputs, [scale, smooth, bias])
     }
 
     fn new_for(
-        kernel: Kernel,
+        kernel: Int8Kernel,
         rows: &[i8],
         inputs: usize,
         [scale, smooth, bias]: [&[f32]; 3],
@@ -77,8 +77,8 @@ impl Int8Linear {
         let outputs = scale.len();
         let quads = inputs.div_ceil(QUAD);
         let panels = outputs.div_ceil(LANES);
-        let mut sums = vec![0; panels * LANES];
-        for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(inputs)) {
+        let mut weight_sums = vec![0; panels * LANES];
+        for (sum, row) in weight_sums.iter_mut().zip(rows.chunks_exact(inputs)) {
             *sum = row.iter().map(|&w| i32::from(w)).sum();
         }
         let padded = |v: &[f32]| {
@@ -90,11 +90,11 @@ impl Int8Linear {
             inputs,
             quads,
             outputs,
-            weights: Packed::new(kernel, rows, inputs, panels),
+            weights: Int8Weights::new(kernel, rows, inputs, panels),
             unsmooth: smooth.iter().map(|s| 1.0 / s).collect(),
             scale: padded(scale),
             bias: padded(bias),
-            sums,
+            weight_sums,
         }
     }
 
@@ -103,13 +103,19 @@ impl Int8Linear {
     }
 
     /// See [`super::linear::Linear::forward`].
-    pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, rounded: &mut Rounded) {
+    pub fn forward(
+        &self,
+        x: &[f32],
+        out: &mut [f32],
+        rows: usize,
+        rounded: &mut RoundedActivations,
+    ) {
         assert!(x.len() >= rows * self.inputs && out.len() >= rows * self.outputs);
         let stride = self.quads * QUAD;
         let bytes = &mut rounded.bytes;
         bytes.clear();
-        bytes.resize(rows.next_multiple_of(ROWS) * stride, 0);
-        let mut rounding = vec![Rounding::default(); rows.next_multiple_of(ROWS)];
+        bytes.resize(rows.next_multiple_of(TILE_ROWS) * stride, 0);
+        let mut rounding = vec![RowRounding::default(); rows.next_multiple_of(TILE_ROWS)];
         let x = &x[..rows * self.inputs];
         if self.unsmooth.is_empty() {
             round_rows(x, self.inputs, bytes, stride, &mut rounding);
@@ -122,43 +128,43 @@ impl Int8Linear {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        if matches!(self.weights, Packed::Avx2(_)) {
-            rounded.wide.resize(bytes.len(), 0);
-            widen(bytes, &mut rounded.wide);
+        if matches!(self.weights, Int8Weights::Avx2(_)) {
+            rounded.widened.resize(bytes.len(), 0);
+            widen(bytes, &mut rounded.widened);
         }
         let panels = self.scale.len() / LANES;
-        let mut sums = [[[0_i32; LANES]; PANELS]; ROWS];
-        for panel in (0..panels).step_by(PANELS) {
-            let count = PANELS.min(panels - panel);
+        let mut sums = [[[0_i32; LANES]; TILE_PANELS]; TILE_ROWS];
+        for panel in (0..panels).step_by(TILE_PANELS) {
+            let count = TILE_PANELS.min(panels - panel);
             let weights = panel * stride * LANES..(panel + count) * stride * LANES;
-            for row in (0..rows).step_by(ROWS) {
-                let a = row * stride..(row + ROWS) * stride;
+            for row in (0..rows).step_by(TILE_ROWS) {
+                let a = row * stride..(row + TILE_ROWS) * stride;
                 match &self.weights {
-                    Packed::Portable(quads) => {
+                    Int8Weights::Portable(quads) => {
                         let weights = &quads[weights.clone()];
                         tile(&bytes[a], weights, self.quads, count, &mut sums);
                     }
                     // SAFETY: these weights exist only if the processor has the instructions.
                     #[cfg(target_arch = "x86_64")]
-                    Packed::Vnni(quads) => unsafe {
+                    Int8Weights::Vnni(quads) => unsafe {
                         let weights = &quads[weights.clone()];
                         vnni::tile(&bytes[a], weights, self.quads, count, &mut sums);
                     },
                     // SAFETY: as above.
                     #[cfg(target_arch = "x86_64")]
-                    Packed::Avx2(pairs) => unsafe {
+                    Int8Weights::Avx2(pairs) => unsafe {
                         let weights = &pairs[weights.clone()];
-                        avx2::tile(&rounded.wide[a], weights, stride, count, &mut sums);
+                        avx2::tile(&rounded.widened[a], weights, stride, count, &mut sums);
                     },
                 }
                 let from = panel * LANES;
                 let to = (from + count * LANES).min(self.outputs);
-                let columns = Columns {
+                let columns = PanelColumns {
                     scale: &self.scale[from..to],
                     bias: &self.bias[from..to],
-                    sums: &self.sums[from..to],
+                    weight_sums: &self.weight_sums[from..to],
                 };
-                let end = (row + ROWS).min(rows);
+                let end = (row + TILE_ROWS).min(rows);
                 let out = &mut out[row * self.outputs..end * self.outputs];
                 write(&sums, &rounding[row..end], columns, out, self.outputs, from);
             }
@@ -166,15 +172,15 @@ impl Int8Linear {
     }
 }
 
-impl Packed {
+impl Int8Weights {
     /// `rows` is (outputs, inputs).
-    fn new(kernel: Kernel, rows: &[i8], inputs: usize, panels: usize) -> Packed {
+    fn new(kernel: Int8Kernel, rows: &[i8], inputs: usize, panels: usize) -> Int8Weights {
         match kernel {
             #[cfg(target_arch = "x86_64")]
-            Kernel::Vnni => Packed::Vnni(packed(rows, inputs, panels, QUAD)),
+            Int8Kernel::Vnni => Int8Weights::Vnni(packed(rows, inputs, panels, QUAD)),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => Packed::Avx2(packed(rows, inputs, panels, 2)),
-            Kernel::Portable => Packed::Portable(packed(rows, inputs, panels, QUAD)),
+            Int8Kernel::Avx2 => Int8Weights::Avx2(packed(rows, inputs, panels, 2)),
+            Int8Kernel::Portable => Int8Weights::Portable(packed(rows, inputs, panels, QUAD)),
         }
     }
 }
@@ -199,23 +205,23 @@ fn packed<T: Copy + Default + From<i8>>(
 
 /// The parameters of the output channels of some panels.
 #[derive(Clone, Copy)]
-struct Columns<'a> {
+struct PanelColumns<'a> {
     scale: &'a [f32],
     bias: &'a [f32],
-    sums: &'a [i32],
+    weight_sums: &'a [i32],
 }
 
 wide! {
     /// Converts integer sums to outputs, for the channels from `from` on of each row of `out`.
     fn write(
-        sums: &Sums,
-        rounding: &[Rounding],
-        columns: Columns,
+        sums: &TileSums,
+        rounding: &[RowRounding],
+        columns: PanelColumns,
         out: &mut [f32],
         outputs: usize,
         from: usize,
     ) {
-        let Columns { scale, bias, sums: weight_sums } = columns;
+        let PanelColumns { scale, bias, weight_sums: weight_sums } = columns;
         for ((out, sums), how) in out.chunks_exact_mut(outputs).zip(sums).zip(rounding) {
             let out = &mut out[from..from + scale.len()];
             let columns = scale.iter().zip(bias).zip(weight_sums);
@@ -230,7 +236,7 @@ wide! {
 
 /// The instruction set that multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kernel {
+enum Int8Kernel {
     #[cfg(target_arch = "x86_64")]
     Vnni,
     #[cfg(target_arch = "x86_64")]
@@ -238,25 +244,26 @@ enum Kernel {
     Portable,
 }
 
-impl Kernel {
+impl Int8Kernel {
     /// The kernels that this processor can run, fastest first.
-    fn here() -> Vec<Kernel> {
+    fn available() -> Vec<Int8Kernel> {
         let mut here = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-                here.push(Kernel::Vnni);
+                here.push(Int8Kernel::Vnni);
             }
             if is_x86_feature_detected!("avx2") {
-                here.push(Kernel::Avx2);
+                here.push(Int8Kernel::Avx2);
             }
         }
-        here.push(Kernel::Portable);
+        here.push(Int8Kernel::Portable);
         here
     }
 
-    fn best() -> Kernel {
-        static BEST: std::sync::LazyLock<Kernel> = std::sync::LazyLock::new(|| Kernel::here()[0]);
+    fn best() -> Int8Kernel {
+        static BEST: std::sync::LazyLock<Int8Kernel> =
+            std::sync::LazyLock::new(|| Int8Kernel::available()[0]);
         *BEST
     }
 }
@@ -280,7 +287,7 @@ wide! {
 
 wide! {
     /// Rounds each row of `cols` numbers to 0..=255. The range always includes 0, so that 0 is represented exactly.
-    fn round_rows(x: &[f32], cols: usize, out: &mut [u8], stride: usize, how: &mut [Rounding]) {
+    fn round_rows(x: &[f32], cols: usize, out: &mut [u8], stride: usize, how: &mut [RowRounding]) {
         let rows = x.chunks_exact(cols).zip(out.chunks_exact_mut(stride)).zip(how);
         for ((row, out), how) in rows {
             let (low, high) = range(row);
@@ -288,31 +295,31 @@ wide! {
             let step = (high - low) / 255.0;
             if step > 0.0 && step.is_finite() {
                 let inverse = 1.0 / step;
-                let zero = (-low * inverse + ROUND) - ROUND;
+                let zero = (-low * inverse + ROUNDING_OFFSET) - ROUNDING_OFFSET;
                 for (o, &v) in out.iter_mut().zip(row) {
                     let a = v * inverse + zero;
                     let a = if a < 0.0 { 0.0 } else { a };
                     let a = if a > 255.0 { 255.0 } else { a };
                     // The low byte of a + ROUND is a, rounded.
-                    *o = (a + ROUND).to_bits() as u8;
+                    *o = (a + ROUNDING_OFFSET).to_bits() as u8;
                 }
-                *how = Rounding { step, zero: zero as i32 };
+                *how = RowRounding { step, zero: zero as i32 };
             }
             // Comparisons skip NaN, and infinite numbers leave no valid range. Neither may become a plausible 0, and
             // x * 0 is NaN exactly for these.
             if sum(row, |x| x * 0.0) != 0.0 {
-                *how = Rounding { step: f32::NAN, zero: 0 };
+                *how = RowRounding { step: f32::NAN, zero: 0 };
             }
         }
     }
 }
 
 /// The integer sums of one tile, `[row][panel][lane]`.
-type Sums = [[[i32; LANES]; PANELS]; ROWS];
+type TileSums = [[[i32; LANES]; TILE_PANELS]; TILE_ROWS];
 
 wide! {
     /// `sums[row][panel][lane] = sum_k a[row][k] w[panel][lane][k]`, in portable code.
-    fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut Sums) {
+    fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut TileSums) {
         let stride = quads * QUAD;
         for (row, sums) in a.chunks_exact(stride).zip(sums) {
             for (weights, sums) in weights.chunks_exact(stride * LANES).zip(&mut sums[..panels]) {
@@ -334,7 +341,7 @@ wide! {
 mod vnni {
     use std::arch::x86_64::*;
 
-    use super::{LANES, PANELS, QUAD, ROWS, Sums};
+    use super::{LANES, QUAD, TILE_PANELS, TILE_ROWS, TileSums};
 
     /// Like [`super::tile`], with `vpdpbusd`: 64 products per instruction, without saturation.
     ///
@@ -342,8 +349,8 @@ mod vnni {
     /// The processor has AVX-512 F and VNNI; `a` holds `ROWS` rows of `quads` quads, and `weights` `panels` (at most
     /// `PANELS`) panels of `quads` quads for each lane.
     #[target_feature(enable = "avx512f,avx512vnni")]
-    pub unsafe fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut Sums) {
-        assert!(a.len() >= ROWS * quads * QUAD);
+    pub unsafe fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut TileSums) {
+        assert!(a.len() >= TILE_ROWS * quads * QUAD);
         assert!(weights.len() >= panels * quads * QUAD * LANES);
         match panels {
             // SAFETY: the lengths were checked above.
@@ -352,14 +359,14 @@ mod vnni {
             2 => unsafe { run::<2>(a, weights, quads, sums) },
             // SAFETY: as above.
             1 => unsafe { run::<1>(a, weights, quads, sums) },
-            n => unreachable!("{n} panels of {PANELS}"),
+            n => unreachable!("{n} panels of {TILE_PANELS}"),
         }
     }
 
     #[target_feature(enable = "avx512f,avx512vnni")]
     #[inline]
-    unsafe fn run<const N: usize>(a: &[u8], weights: &[i8], quads: usize, sums: &mut Sums) {
-        let mut acc = [[_mm512_setzero_si512(); N]; ROWS];
+    unsafe fn run<const N: usize>(a: &[u8], weights: &[i8], quads: usize, sums: &mut TileSums) {
+        let mut acc = [[_mm512_setzero_si512(); N]; TILE_ROWS];
         let (a, w) = (a.as_ptr(), weights.as_ptr());
         for quad in 0..quads {
             let mut panel = [_mm512_setzero_si512(); N];
@@ -390,11 +397,11 @@ mod vnni {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{LANES, ROWS, Sums};
+    use super::{LANES, TILE_ROWS, TileSums};
 
     /// Rows per pass: eight accumulators, two registers of weights and one of activations fit into sixteen registers.
-    const PASS: usize = 4;
-    const _: () = assert!(ROWS.is_multiple_of(PASS));
+    const PASS_ROWS: usize = 4;
+    const _: () = assert!(TILE_ROWS.is_multiple_of(PASS_ROWS));
 
     /// Like [`super::tile`], with `vpmaddwd` on 16-bit numbers: 16 products per instruction, without saturation
     /// (`vpmaddubsw` would saturate: 255 x 127 twice exceeds 16 bits).
@@ -403,16 +410,22 @@ mod avx2 {
     /// The processor has AVX2; `a` holds `ROWS` rows of `stride` numbers, and `weights` `panels` panels of `stride`
     /// numbers for each lane, pair by pair.
     #[target_feature(enable = "avx2")]
-    pub unsafe fn tile(a: &[i16], weights: &[i16], stride: usize, panels: usize, sums: &mut Sums) {
-        assert!(stride.is_multiple_of(2) && a.len() >= ROWS * stride);
+    pub unsafe fn tile(
+        a: &[i16],
+        weights: &[i16],
+        stride: usize,
+        panels: usize,
+        sums: &mut TileSums,
+    ) {
+        assert!(stride.is_multiple_of(2) && a.len() >= TILE_ROWS * stride);
         assert!(weights.len() >= panels * stride * LANES);
-        for row in (0..ROWS).step_by(PASS) {
+        for row in (0..TILE_ROWS).step_by(PASS_ROWS) {
             for panel in 0..panels {
                 let a = &a[row * stride..];
                 let weights = &weights[panel * stride * LANES..];
                 // SAFETY: both are long enough, by the lengths checked above.
                 let pass = unsafe { pass(a, weights, stride) };
-                for (sums, pass) in sums[row..row + PASS].iter_mut().zip(pass) {
+                for (sums, pass) in sums[row..row + PASS_ROWS].iter_mut().zip(pass) {
                     sums[panel] = pass;
                 }
             }
@@ -422,8 +435,8 @@ mod avx2 {
     /// The sums over all inputs, for each of `PASS` rows and each lane of one panel.
     #[target_feature(enable = "avx2")]
     #[inline]
-    unsafe fn pass(a: &[i16], weights: &[i16], stride: usize) -> [[i32; LANES]; PASS] {
-        let mut acc = [[_mm256_setzero_si256(); 2]; PASS];
+    unsafe fn pass(a: &[i16], weights: &[i16], stride: usize) -> [[i32; LANES]; PASS_ROWS] {
+        let mut acc = [[_mm256_setzero_si256(); 2]; PASS_ROWS];
         let (a, w) = (a.as_ptr(), weights.as_ptr());
         for k in (0..stride).step_by(2) {
             // SAFETY: within `weights`, by the caller's check; the reads need not be aligned.
@@ -440,7 +453,7 @@ mod avx2 {
                 }
             }
         }
-        let mut sums = [[0; LANES]; PASS];
+        let mut sums = [[0; LANES]; PASS_ROWS];
         for (acc, sums) in acc.iter().zip(&mut sums) {
             for (acc, sums) in acc.iter().zip(sums.chunks_exact_mut(8)) {
                 // SAFETY: `sums` is 8 32-bit numbers, as many as the register holds.
@@ -473,18 +486,19 @@ mod tests {
         let w: Vec<i8> = noise(outputs * inputs, 2).iter().map(|v| (v * 127.0) as i8).collect();
         let (scale, bias) = (noise(outputs, 3), noise(outputs, 4));
         let smooth: Vec<f32> = noise(inputs, 5).iter().map(|v| 1.0 + v.abs()).collect();
-        let forward = |kernel: Kernel| {
+        let forward = |kernel: Int8Kernel| {
             let layer = Int8Linear::new_for(kernel, &w, inputs, [&scale, &smooth, &bias]);
             let mut out = vec![0.0; rows * outputs];
             // Leftovers of a larger layer in the buffer must not be read.
-            let mut rounded = Rounded { bytes: vec![77; 4096], ..Rounded::default() };
+            let mut rounded =
+                RoundedActivations { bytes: vec![77; 4096], ..RoundedActivations::default() };
             #[cfg(target_arch = "x86_64")]
-            rounded.wide.resize(4096, 77);
+            rounded.widened.resize(4096, 77);
             layer.forward(&x, &mut out, rows, &mut rounded);
             out
         };
-        let portable = forward(Kernel::Portable);
-        for kernel in Kernel::here() {
+        let portable = forward(Int8Kernel::Portable);
+        for kernel in Int8Kernel::available() {
             println!("{kernel:?} against the portable loop");
             let fast = forward(kernel);
             assert_eq!(portable, fast, "{kernel:?}");

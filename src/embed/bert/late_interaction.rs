@@ -6,40 +6,40 @@ use std::collections::HashSet;
 use anyhow::{Context, ensure};
 
 use crate::embed::files::{LateInteraction, ModelFiles};
-use crate::embed::tokens::Tokens;
-use crate::embed::{ModelSpec, Role};
+use crate::embed::model_tokenizer::ModelTokenizer;
+use crate::embed::{ModelSpec, TextRole};
 
 /// The token ids of one text.
-pub struct Marked {
+pub struct MarkedText {
     pub ids: Vec<u32>,
     /// The number of leading tokens that are attended to.
-    pub seen: usize,
+    pub visible_tokens: usize,
 }
 
 /// The tokenizer of a late-interaction model for queries and passages.
-pub struct Marking {
-    query: Side,
-    passage: Side,
-    expands: bool,
+pub struct LateInteractionTokenizer {
+    query: MarkedSide,
+    passage: MarkedSide,
+    expands_queries: bool,
     attends_to_expansion: bool,
     mask: u32,
-    skipped: HashSet<u32>,
+    skipped_ids: HashSet<u32>,
 }
 
 /// The settings for queries or for passages.
-struct Side {
-    tokens: Tokens,
+struct MarkedSide {
+    tokens: ModelTokenizer,
     marker: Option<u32>,
     length: usize,
     prefix: String,
 }
 
 /// The maximum number of tokens of a text of a late-interaction model; 0 for other models.
-pub fn longest(files: &ModelFiles) -> usize {
-    files.late.as_ref().map_or(0, |late| late.query_length.max(late.passage_length))
+pub fn max_text_tokens(files: &ModelFiles) -> usize {
+    files.late_interaction.as_ref().map_or(0, |late| late.query_length.max(late.passage_length))
 }
 
-impl Marking {
+impl LateInteractionTokenizer {
     /// Loads the tokenizer of a model with vectors for `vocabulary` tokens and texts of at most `longest` tokens, each
     /// of which attends to tokens at a distance of at most `window`; `None`: to all.
     ///
@@ -51,23 +51,26 @@ impl Marking {
         spec: &ModelSpec,
         (vocabulary, longest): (usize, usize),
         window: Option<usize>,
-    ) -> anyhow::Result<Marking> {
-        let side = |marker: &str, length: usize, prefix: &Option<String>| -> anyhow::Result<Side> {
+    ) -> anyhow::Result<LateInteractionTokenizer> {
+        let side = |marker: &str,
+                    length: usize,
+                    prefix: &Option<String>|
+         -> anyhow::Result<MarkedSide> {
             ensure!(
                 (4..=longest).contains(&length),
                 "texts of {length} tokens are asked for; the model takes 4 to {longest}"
             );
             // Reserve one token for the marker, which is inserted after tokenization.
             let cut = length - usize::from(!marker.is_empty());
-            let tokens = Tokens::load(&files.tokenizer, cut, true, vocabulary)?;
-            let tokens = tokens.lowering(files.lower_case);
+            let tokens = ModelTokenizer::load(&files.tokenizer, cut, true, vocabulary)?;
+            let tokens = tokens.with_lower_case(files.lower_case);
             let marker = match marker {
                 "" => None,
                 marker => Some(tokens.id(marker).with_context(|| {
                     format!("the marker `{marker}` is not a token of tokenizer.json, so it has no vector")
                 })?),
             };
-            Ok(Side { tokens, marker, length, prefix: prefix.clone().unwrap_or_default() })
+            Ok(MarkedSide { tokens, marker, length, prefix: prefix.clone().unwrap_or_default() })
         };
         let passage_length = late.passage_length.min(spec.max_tokens.unwrap_or(usize::MAX));
         let query = side(&late.query_marker, late.query_length, &spec.query_prefix)?;
@@ -88,35 +91,35 @@ impl Marking {
         // PyLate maps a word that is not a token to the unknown token.
         let unknown = files.tokenizer.unknown_id(tokens);
         let skipped = late.skipped.iter().filter_map(|word| tokens.id(word).or(unknown)).collect();
-        Ok(Marking {
-            expands: late.expands,
+        Ok(LateInteractionTokenizer {
+            expands_queries: late.expands,
             attends_to_expansion: late.attends_to_expansion,
             mask: mask.unwrap_or(0),
-            skipped,
+            skipped_ids: skipped,
             query,
             passage,
         })
     }
 
-    fn side(&self, role: Role) -> &Side {
+    fn side(&self, role: TextRole) -> &MarkedSide {
         match role {
-            Role::Query => &self.query,
-            Role::Passage => &self.passage,
+            TextRole::Query => &self.query,
+            TextRole::Passage => &self.passage,
         }
     }
 
     /// The maximum number of tokens of a text, including the marker.
-    pub fn length(&self, role: Role) -> usize {
+    pub fn length(&self, role: TextRole) -> usize {
         self.side(role).length
     }
 
     /// For each text, whether it has more tokens and is therefore truncated.
-    pub fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+    pub fn are_cut(&self, role: TextRole, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
         let side = self.side(role);
-        side.tokens.are_cut(&side.prefix, texts)
+        side.tokens.are_truncated(&side.prefix, texts)
     }
 
-    pub fn encode(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Marked>> {
+    pub fn encode(&self, role: TextRole, texts: &[&str]) -> anyhow::Result<Vec<MarkedText>> {
         let side = self.side(role);
         let ids = side.tokens.encode(&side.prefix, texts)?;
         let marked = ids.into_iter().map(|mut ids| {
@@ -124,19 +127,19 @@ impl Marking {
                 ids.insert(ids.len().min(1), marker);
             }
             let mut seen = ids.len();
-            if self.expands && role == Role::Query {
+            if self.expands_queries && role == TextRole::Query {
                 ids.resize(ids.len().max(side.length), self.mask);
                 if self.attends_to_expansion {
                     seen = ids.len();
                 }
             }
-            Marked { ids, seen }
+            MarkedText { ids, visible_tokens: seen }
         });
         Ok(marked.collect())
     }
 
     /// Whether a token takes part in the comparison.
-    pub fn counts(&self, role: Role, id: u32) -> bool {
-        role == Role::Query || !self.skipped.contains(&id)
+    pub fn is_compared(&self, role: TextRole, id: u32) -> bool {
+        role == TextRole::Query || !self.skipped_ids.contains(&id)
     }
 }

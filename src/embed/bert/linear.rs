@@ -1,59 +1,65 @@
 //! A linear layer over all tokens of a group, in f32 or int8.
 
-use super::int8::{Int8Linear, Rounded};
-use super::layers::Dense;
-use crate::embed::Precision;
-use crate::embed::weights::Rows;
+use super::int8::{Int8Linear, RoundedActivations};
+use super::layers::DenseWeights;
+use crate::embed::ModelPrecision;
+use crate::embed::weights::WeightMatrix;
 
 /// `y = x W + b`, with the weights in the layout of the fast kernels.
-pub enum Linear {
+pub enum PackedLinear {
     F32(F32Linear),
     Int8(Int8Linear),
 }
 
-impl Linear {
+impl PackedLinear {
     /// Concatenates the outputs of `parts`, which share their input and its smoothing, into one layer.
-    pub fn new(parts: Vec<Dense>, precision: Precision) -> Self {
+    pub fn new(parts: Vec<DenseWeights>, precision: ModelPrecision) -> Self {
         let inputs = parts[0].weight.cols();
         let mut bias = Vec::new();
         match precision {
-            Precision::F32 => {
+            ModelPrecision::F32 => {
                 let mut rows = Vec::new();
                 for part in parts {
                     bias.extend(part.bias);
                     rows.extend(part.weight.into_f32());
                 }
-                Linear::F32(F32Linear::new(&rows, inputs, bias))
+                PackedLinear::F32(F32Linear::new(&rows, inputs, bias))
             }
-            Precision::Int8 => {
+            ModelPrecision::Int8 => {
                 let (mut rows, mut scales) = (Vec::new(), Vec::new());
-                let smooth = parts[0].weight.smooth().to_vec();
+                let smooth = parts[0].weight.smoothing_divisors().to_vec();
                 for part in parts {
                     bias.extend(part.bias);
-                    if let Rows::Int8 { data, scale, .. } = part.weight.into_int8() {
+                    if let WeightMatrix::Int8 { data, scale, .. } = part.weight.into_int8() {
                         rows.extend(data);
                         scales.extend(scale);
                     }
                 }
-                Linear::Int8(Int8Linear::new(&rows, inputs, &scales, &smooth, &bias))
+                PackedLinear::Int8(Int8Linear::new(&rows, inputs, &scales, &smooth, &bias))
             }
         }
     }
 
     pub fn outputs(&self) -> usize {
         match self {
-            Linear::F32(l) => l.bias.len(),
-            Linear::Int8(l) => l.outputs(),
+            PackedLinear::F32(l) => l.bias.len(),
+            PackedLinear::Int8(l) => l.outputs(),
         }
     }
 
     /// `x` is (rows, inputs), `out` (rows, outputs); `rounded` is a buffer.
     ///
     /// A row's result does not depend on the other rows.
-    pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, rounded: &mut Rounded) {
+    pub fn forward(
+        &self,
+        x: &[f32],
+        out: &mut [f32],
+        rows: usize,
+        rounded: &mut RoundedActivations,
+    ) {
         match self {
-            Linear::F32(l) => l.forward(x, out, rows),
-            Linear::Int8(l) => l.forward(x, out, rows, rounded),
+            PackedLinear::F32(l) => l.forward(x, out, rows),
+            PackedLinear::Int8(l) => l.forward(x, out, rows, rounded),
         }
     }
 }
@@ -68,10 +74,10 @@ pub struct F32Linear {
 
 /// `gemm` splits sums longer than this depending on the shape of the call. They are split here instead, so that the
 /// order of summation, and with it the last bit, does not depend on the number of rows.
-const DEPTH: usize = 512;
+const GEMM_DEPTH: usize = 512;
 
 /// With fewer rows than this, `gemm` uses other kernels with another order of summation.
-pub const LEAST_ROWS: usize = 8;
+pub const MIN_GEMM_ROWS: usize = 8;
 
 impl F32Linear {
     fn new(rows: &[f32], inputs: usize, bias: Vec<f32>) -> Self {
@@ -87,12 +93,12 @@ impl F32Linear {
 
     fn forward(&self, x: &[f32], out: &mut [f32], rows: usize) {
         let outputs = self.bias.len();
-        assert!(rows >= LEAST_ROWS && x.len() >= rows * self.inputs);
+        assert!(rows >= MIN_GEMM_ROWS && x.len() >= rows * self.inputs);
         for row in out[..rows * outputs].chunks_exact_mut(outputs) {
             row.copy_from_slice(&self.bias);
         }
-        for start in (0..self.inputs).step_by(DEPTH) {
-            let depth = DEPTH.min(self.inputs - start);
+        for start in (0..self.inputs).step_by(GEMM_DEPTH) {
+            let depth = GEMM_DEPTH.min(self.inputs - start);
             // SAFETY: the strides span `rows` x `outputs` of `out`, `rows` x `inputs` of `x` and
             // `inputs` x `outputs` of `weight`, all checked above or by construction.
             unsafe {

@@ -8,47 +8,51 @@
 
 use rayon::prelude::*;
 
-use super::Bert;
-use super::late_interaction::Marking;
+use super::TransformerEmbedder;
+use super::late_interaction::LateInteractionTokenizer;
 use super::math::max_dots;
 use super::token_vectors::{distinct, either_is_cut};
 use crate::embed::files::ModelFiles;
-use crate::embed::pairs::{Pair, PairLimit, PairScorer};
-use crate::embed::{ModelSpec, Role};
+use crate::embed::pair_scorer::{PairLimit, PairScorer, TextPair};
+use crate::embed::{ModelSpec, TextRole};
 
 /// Number of passages whose token vectors are in memory at once: 128 of 256 tokens and 384 numbers are 50 MB.
-const PASSAGES: usize = 128;
+const PASSAGES_PER_BLOCK: usize = 128;
 
 /// A pair scorer by MaxSim, with a model trained for late interaction or for one vector per text.
-pub struct MaxSim {
-    bert: Bert,
+pub struct MaxSimScorer {
+    bert: TransformerEmbedder,
     /// The tokenizer of a model made for late interaction; `None` for other models.
-    marking: Option<Marking>,
+    late_interaction: Option<LateInteractionTokenizer>,
     fingerprint: String,
 }
 
-impl MaxSim {
+impl MaxSimScorer {
     /// # Errors
     /// As [`Bert::load`].
-    pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<MaxSim> {
-        let bert = Bert::load(files, spec)?;
-        let marking = match &files.late {
+    pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<MaxSimScorer> {
+        let bert = TransformerEmbedder::load(files, spec)?;
+        let marking = match &files.late_interaction {
             None => None,
-            Some(late) => {
-                Some(Marking::load(late, files, spec, bert.limits, bert.forward.window())?)
-            }
+            Some(late) => Some(LateInteractionTokenizer::load(
+                late,
+                files,
+                spec,
+                bert.limits,
+                bert.forward.window(),
+            )?),
         };
         // Version 1 compared tokens before the projection; models without one are unchanged.
-        let version = if bert.on_tokens.is_empty() { 1 } else { 2 };
+        let version = if bert.token_modules.is_empty() { 1 } else { 2 };
         let fingerprint = format!("max_sim {version} {}", bert.fingerprint);
         let fingerprint = blake3::hash(fingerprint.as_bytes()).to_hex().to_string();
-        Ok(MaxSim { bert, marking, fingerprint })
+        Ok(MaxSimScorer { bert, late_interaction: marking, fingerprint })
     }
 
     /// The token vectors of each text that are compared.
-    fn vectors(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Vec<f32>>> {
-        match &self.marking {
-            Some(marking) => self.bert.marked_vectors(marking, role, texts),
+    fn vectors(&self, role: TextRole, texts: &[&str]) -> anyhow::Result<Vec<Vec<f32>>> {
+        match &self.late_interaction {
+            Some(marking) => self.bert.late_interaction_vectors(marking, role, texts),
             None => {
                 let vectors = self.bert.token_vectors(role, texts)?;
                 Ok(vectors.into_iter().map(|text| text.rows).collect())
@@ -57,7 +61,7 @@ impl MaxSim {
     }
 
     fn max_sim(&self, query: &[f32], passage: &[f32]) -> f32 {
-        let dim = self.bert.on_tokens.dim();
+        let dim = self.bert.token_modules.dim();
         let count = query.len() / dim;
         if count == 0 {
             return 0.0;
@@ -68,36 +72,36 @@ impl MaxSim {
     }
 }
 
-impl PairScorer for MaxSim {
+impl PairScorer for MaxSimScorer {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
     fn pair_limit(&self) -> Option<PairLimit> {
-        Some(match &self.marking {
+        Some(match &self.late_interaction {
             Some(marking) => PairLimit::Apart {
-                query: marking.length(Role::Query),
-                passage: marking.length(Role::Passage),
+                query: marking.length(TextRole::Query),
+                passage: marking.length(TextRole::Passage),
             },
             None => self.bert.text.pair_limit(),
         })
     }
 
-    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
-        either_is_cut(pairs, |role, texts| match &self.marking {
+    fn are_truncated(&self, pairs: &[TextPair]) -> anyhow::Result<Vec<bool>> {
+        either_is_cut(pairs, |role, texts| match &self.late_interaction {
             Some(marking) => marking.are_cut(role, texts),
-            None => self.bert.text.are_cut(role, texts),
+            None => self.bert.text.are_truncated(role, texts),
         })
     }
 
-    fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
+    fn score(&self, pairs: &[TextPair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
         let (queries, query_of) = distinct(pairs.iter().map(|pair| pair.0));
         let (passages, passage_of) = distinct(pairs.iter().map(|pair| pair.1));
-        let queries = self.vectors(Role::Query, &queries)?;
+        let queries = self.vectors(TextRole::Query, &queries)?;
         let mut scores = vec![0.0; pairs.len()];
-        for (block, texts) in passages.chunks(PASSAGES).enumerate() {
-            let passages = self.vectors(Role::Passage, texts)?;
-            let first = block * PASSAGES;
+        for (block, texts) in passages.chunks(PASSAGES_PER_BLOCK).enumerate() {
+            let passages = self.vectors(TextRole::Passage, texts)?;
+            let first = block * PASSAGES_PER_BLOCK;
             let here = first..first + texts.len();
             let asked: Vec<usize> =
                 (0..pairs.len()).filter(|&pair| here.contains(&passage_of[pair])).collect();

@@ -1,7 +1,7 @@
 //! Transformer encoders: the BERT family, and ModernBERT. BERT has two forward passes, [`mod@reference`] in candle
 //! tensors and [`packed`], the one in use; their results must never diverge. ModernBERT has a packed one only.
 
-pub(crate) mod attend;
+pub(crate) mod attention;
 pub mod config;
 mod cross_encoder;
 mod int8;
@@ -10,14 +10,14 @@ pub(crate) mod layers;
 mod linear;
 pub(crate) mod math;
 mod max_sim;
-pub mod modern;
+pub mod modern_bert;
 pub mod packed;
 mod pooling;
 mod post_pooling;
 pub mod reference;
-pub(crate) mod relative;
-mod similarity;
-pub(crate) mod text;
+pub(crate) mod relative_bias;
+mod similarity_maps;
+pub(crate) mod text_input;
 mod token_vectors;
 pub(crate) mod tunable;
 
@@ -27,45 +27,47 @@ use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::adapter::Adapter;
-use super::files::{ModelFiles, Purpose};
-use super::locate;
-use super::weights::Weights;
-use super::{Embedder, ModelSpec, Pooling, Precision, Role, Similarity, Vectors};
-pub use config::Config;
-pub use cross_encoder::{CrossEncoder, head_of};
-pub(super) use layers::{Encoder, Parts};
-pub use max_sim::MaxSim;
-use packed::{GROUP_TOKENS, Packed, Scratch, Texts};
-use post_pooling::Modules;
-use reference::Reference;
-pub use similarity::Maps;
-use text::TextSide;
+use super::adapter::PeftAdapter;
+use super::files::{LoadPurpose, ModelFiles};
+use super::model_paths;
+use super::weights::ModelWeights;
+use super::{
+    Embedder, EmbeddingVectors, ModelPrecision, ModelSpec, TextRole, TokenPooling, VectorSimilarity,
+};
+pub use config::BertConfig;
+pub use cross_encoder::{CrossEncoder, classifier_layers};
+pub(super) use layers::{BertEncoder, NamedWeights};
+pub use max_sim::MaxSimScorer;
+use packed::{ForwardScratch, GROUP_TOKENS, PackedBert, TokenizedGroup};
+use post_pooling::ModuleChain;
+use reference::ReferenceEncoder;
+pub use similarity_maps::SimilarityMapper;
+use text_input::TransformerTextInput;
 
 pub(super) use math::normalize;
 
 /// The configuration and weights of a transformer, by the architecture in its config.json.
 #[expect(clippy::large_enum_variant, reason = "there is one, and only while a model is loaded")]
-pub(super) enum Architecture {
-    Bert(Config, Encoder),
-    Modern(modern::Config, modern::Encoder),
+pub(super) enum ModelArchitecture {
+    Bert(BertConfig, BertEncoder),
+    Modern(modern_bert::ModernBertConfig, modern_bert::ModernBertEncoder),
 }
 
-impl Architecture {
+impl ModelArchitecture {
     /// # Errors
     /// An unsupported architecture, or weights that do not match config.json.
-    pub fn load(files: &ModelFiles, weights: &Weights) -> anyhow::Result<Self> {
+    pub fn load(files: &ModelFiles, weights: &ModelWeights) -> anyhow::Result<Self> {
         let config = &files.config;
         Ok(match config::model_type(config) {
             "modernbert" => {
-                let config = modern::Config::parse(config)?;
-                let encoder = modern::Encoder::load(weights, &config)?;
+                let config = modern_bert::ModernBertConfig::parse(config)?;
+                let encoder = modern_bert::ModernBertEncoder::load(weights, &config)?;
                 Self::Modern(config, encoder)
             }
             "model2vec" => bail!("config.json is that of a static table (kind: static)"),
             _ => {
-                let config = Config::parse(config)?;
-                let encoder = Encoder::load(weights, &config)?;
+                let config = BertConfig::parse(config)?;
+                let encoder = BertEncoder::load(weights, &config)?;
                 Self::Bert(config, encoder)
             }
         })
@@ -78,17 +80,17 @@ impl Architecture {
         }
     }
 
-    pub fn parts(&self) -> Parts<'_> {
+    pub fn named_weights(&self) -> NamedWeights<'_> {
         match self {
-            Self::Bert(_, encoder) => encoder.parts(),
-            Self::Modern(_, encoder) => encoder.parts(),
+            Self::Bert(_, encoder) => encoder.named_weights(),
+            Self::Modern(_, encoder) => encoder.named_weights(),
         }
     }
 
     /// The size of the vocabulary and the maximum number of tokens of a text.
     fn limits(&self) -> (usize, usize) {
         match self {
-            Self::Bert(config, _) => (config.vocabulary, config.longest()),
+            Self::Bert(config, _) => (config.vocabulary, config.max_text_tokens()),
             Self::Modern(config, _) => (config.vocabulary, config.positions),
         }
     }
@@ -102,21 +104,21 @@ impl Architecture {
 }
 
 /// A forward pass from token ids to token vectors.
-enum Forward {
-    Bert(Packed),
-    Modern(modern::packed::Packed),
+enum PackedForward {
+    Bert(PackedBert),
+    Modern(modern_bert::packed::PackedModernBert),
 }
 
-impl Forward {
+impl PackedForward {
     /// Arranges the weights for texts of at most `longest` tokens.
-    fn new(architecture: Architecture, precision: Precision, longest: usize) -> Self {
+    fn new(architecture: ModelArchitecture, precision: ModelPrecision, longest: usize) -> Self {
         match architecture {
-            Architecture::Bert(config, encoder) => {
-                Self::Bert(Packed::new(config, encoder, precision))
+            ModelArchitecture::Bert(config, encoder) => {
+                Self::Bert(PackedBert::new(config, encoder, precision))
             }
-            Architecture::Modern(config, encoder) => {
-                Self::Modern(modern::packed::Packed::new(config, encoder, precision, longest))
-            }
+            ModelArchitecture::Modern(config, encoder) => Self::Modern(
+                modern_bert::packed::PackedModernBert::new(config, encoder, precision, longest),
+            ),
         }
     }
 
@@ -132,7 +134,11 @@ impl Forward {
     ///
     /// # Errors
     /// Numbers that are not finite, which rounding or a maximum later on could hide.
-    fn run<'s>(&self, texts: Texts, scratch: &'s mut Scratch) -> anyhow::Result<&'s [f32]> {
+    fn run<'s>(
+        &self,
+        texts: TokenizedGroup,
+        scratch: &'s mut ForwardScratch,
+    ) -> anyhow::Result<&'s [f32]> {
         let states = match self {
             Self::Bert(packed) => packed.forward(texts, scratch),
             Self::Modern(packed) => packed.forward(texts, scratch),
@@ -146,19 +152,19 @@ impl Forward {
 }
 
 /// A loaded transformer on the CPU.
-pub struct Bert {
-    text: TextSide,
-    forward: Forward,
-    on_tokens: Modules,
-    on_text: Modules,
-    similarity: Similarity,
+pub struct TransformerEmbedder {
+    text: TransformerTextInput,
+    forward: PackedForward,
+    token_modules: ModuleChain,
+    text_modules: ModuleChain,
+    similarity: VectorSimilarity,
     fingerprint: String,
     hidden: usize,
     /// The size of the vocabulary and the maximum number of tokens of a text.
     limits: (usize, usize),
 }
 
-impl Bert {
+impl TransformerEmbedder {
     /// Like [`Bert::load`], for a model that returns one vector per text.
     ///
     /// # Errors
@@ -176,14 +182,14 @@ impl Bert {
     /// int8 weights.
     pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
         let adapter = read_adapter(spec)?;
-        let weights = Weights::parse(&files.weights)?.with_adapter(adapter.as_ref());
+        let weights = ModelWeights::parse(&files.weights)?.with_adapter(adapter.as_ref());
         ensure!(
-            spec.precision == Precision::Int8 || !weights.is_int8(),
+            spec.precision == ModelPrecision::Int8 || !weights.is_int8(),
             "the weights there are int8, and precision f32 was asked for"
         );
-        let architecture = Architecture::load(files, &weights)?;
+        let architecture = ModelArchitecture::load(files, &weights)?;
         let (vocabulary, longest_text) = architecture.limits();
-        let text = TextSide::load(files, spec, vocabulary, longest_text)?;
+        let text = TransformerTextInput::load(files, spec, vocabulary, longest_text)?;
         // A single pooling enters the fingerprint by its bare name, as before there were several, so that caches
         // stay valid.
         let pooling = match text.pooling.as_slice() {
@@ -201,16 +207,16 @@ impl Bert {
             adapter.check_all_used()?;
             settings.push_str(&adapter.hash());
         }
-        for role in [Role::Query, Role::Passage] {
+        for role in [TextRole::Query, TextRole::Passage] {
             if text.unpooled(role) > 0 {
                 let _ = write!(settings, " {role:?} without {}", text.unpooled(role));
             }
         }
         let fingerprint = files.fingerprint(&settings);
         let hidden = architecture.hidden();
-        let on_tokens = match files.late.as_ref().is_some_and(|late| late.stanford) {
-            true => Modules::projection(&weights, "linear.weight", hidden)?,
-            false => Modules::load(&files.on_tokens, hidden)?,
+        let on_tokens = match files.late_interaction.as_ref().is_some_and(|late| late.stanford) {
+            true => ModuleChain::projection(&weights, "linear.weight", hidden)?,
+            false => ModuleChain::load(&files.token_modules, hidden)?,
         };
         if let Some(inputs) = files.pooling.as_ref().and_then(|pooling| pooling.inputs) {
             let found = on_tokens.dim();
@@ -219,81 +225,92 @@ impl Bert {
                 "the pooling takes vectors of {inputs} numbers, and tokens have {found}"
             );
         }
-        let on_text = Modules::load(&files.on_text, text.pooling.len() * on_tokens.dim())?;
-        weights.check_all_read(Purpose::Vectors)?;
-        let longest = text.tokens.max_tokens().max(late_interaction::longest(files));
-        let forward = Forward::new(architecture, spec.precision, longest);
+        let on_text = ModuleChain::load(&files.text_modules, text.pooling.len() * on_tokens.dim())?;
+        weights.check_all_read(LoadPurpose::Vectors)?;
+        let longest = text.tokens.max_tokens().max(late_interaction::max_text_tokens(files));
+        let forward = PackedForward::new(architecture, spec.precision, longest);
         let similarity = files.similarity;
         let limits = (vocabulary, longest_text);
-        Ok(Self { text, forward, on_tokens, on_text, similarity, fingerprint, hidden, limits })
+        Ok(Self {
+            text,
+            forward,
+            token_modules: on_tokens,
+            text_modules: on_text,
+            similarity,
+            fingerprint,
+            hidden,
+            limits,
+        })
     }
 }
 
-impl Bert {
+impl TransformerEmbedder {
     /// The vector of a text, pooled from the token vectors of the last layer.
-    fn pool(&self, role: Role, states: &[f32]) -> Vec<f32> {
+    fn pool(&self, role: TextRole, states: &[f32]) -> Vec<f32> {
         let projected;
-        let (states, hidden) = match self.on_tokens.is_empty() {
+        let (states, hidden) = match self.token_modules.is_empty() {
             true => (states, self.hidden),
             false => {
-                projected = self.project(states);
-                (projected.as_slice(), self.on_tokens.dim())
+                projected = self.apply_token_modules(states);
+                (projected.as_slice(), self.token_modules.dim())
             }
         };
         let prompt = self.text.unpooled(role);
-        let direction_only = self.on_text.is_empty() && self.similarity == Similarity::Cosine;
+        let direction_only =
+            self.text_modules.is_empty() && self.similarity == VectorSimilarity::Cosine;
         let mut pooled = match self.text.pooling.as_slice() {
             // The normalisation makes the division by the number of tokens unnecessary.
-            [Pooling::Mean | Pooling::MeanSqrtLength] if direction_only => {
+            [TokenPooling::Mean | TokenPooling::MeanSqrtLength] if direction_only => {
                 let rows = states.chunks_exact(hidden).skip(prompt);
                 pooling::sum(rows, vec![0.0; hidden])
             }
             modes => pooling::pool(states, hidden, modes, prompt),
         };
-        pooled = self.on_text.apply(pooled);
-        if self.similarity == Similarity::Cosine {
+        pooled = self.text_modules.apply(pooled);
+        if self.similarity == VectorSimilarity::Cosine {
             normalize(&mut pooled);
         }
         pooled
     }
 
     /// Applies the token modules to each row of `states`.
-    fn project(&self, states: &[f32]) -> Vec<f32> {
+    fn apply_token_modules(&self, states: &[f32]) -> Vec<f32> {
         let rows = states.chunks_exact(self.hidden);
-        rows.flat_map(|row| self.on_tokens.apply(row.to_vec())).collect()
+        rows.flat_map(|row| self.token_modules.apply(row.to_vec())).collect()
     }
 }
 
-fn read_adapter(spec: &ModelSpec) -> anyhow::Result<Option<Adapter>> {
-    let read =
-        |name: &String| Adapter::read(&locate::adapter_dir(name).unwrap_or_else(|| name.into()));
+fn read_adapter(spec: &ModelSpec) -> anyhow::Result<Option<PeftAdapter>> {
+    let read = |name: &String| {
+        PeftAdapter::read(&model_paths::adapter_dir(name).unwrap_or_else(|| name.into()))
+    };
     spec.adapter.as_ref().map(read).transpose()
 }
 
-impl Embedder for Bert {
+impl Embedder for TransformerEmbedder {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
     fn dim(&self) -> usize {
-        self.on_text.dim()
+        self.text_modules.dim()
     }
 
-    fn similarity(&self) -> Similarity {
+    fn similarity(&self) -> VectorSimilarity {
         self.similarity
     }
 
     fn embed(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors> {
+    ) -> anyhow::Result<EmbeddingVectors> {
         let ids = self.text.encode(role, texts)?;
-        let data: Vec<Vec<f32>> = groups(&ids)
+        let data: Vec<Vec<f32>> = token_groups(&ids)
             .into_par_iter()
-            .map_init(Scratch::default, |scratch, group| {
-                let states = self.forward.run(Texts::whole(group), scratch)?;
+            .map_init(ForwardScratch::default, |scratch, group| {
+                let states = self.forward.run(TokenizedGroup::unsegmented(group), scratch)?;
                 let mut out = Vec::with_capacity(group.len() * self.dim());
                 let mut start = 0;
                 for text in group {
@@ -305,20 +322,20 @@ impl Embedder for Bert {
                 Ok(out)
             })
             .collect::<anyhow::Result<_>>()?;
-        Ok(Vectors { dim: self.dim(), data: data.concat() })
+        Ok(EmbeddingVectors { dim: self.dim(), data: data.concat() })
     }
 
     fn token_limit(&self) -> Option<usize> {
         Some(self.text.tokens.max_tokens())
     }
 
-    fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
-        self.text.are_cut(role, texts)
+    fn are_truncated(&self, role: TextRole, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        self.text.are_truncated(role, texts)
     }
 }
 
 /// Splits texts into runs of at most [`GROUP_TOKENS`] tokens; a longer text is a group of its own.
-fn groups(ids: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
+fn token_groups(ids: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
     let mut groups = Vec::new();
     let (mut start, mut tokens) = (0, 0);
     for (i, text) in ids.iter().enumerate() {
@@ -336,25 +353,26 @@ fn groups(ids: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
 
 /// The reference forward pass with the same text handling, against which [`Bert`] is checked.
 pub struct ReferenceBert {
-    text: TextSide,
-    pub model: Reference,
+    text: TransformerTextInput,
+    pub model: ReferenceEncoder,
 }
 
 impl ReferenceBert {
     /// Loads the directory of a BERT or MPNet model onto the CPU.
     pub fn load(dir: &std::path::Path, spec: &ModelSpec) -> anyhow::Result<Self> {
         let files = ModelFiles::read(dir)?;
-        let config = Config::parse(&files.config)?;
-        let text = TextSide::load(&files, spec, config.vocabulary, config.longest())?;
+        let config = BertConfig::parse(&files.config)?;
+        let text =
+            TransformerTextInput::load(&files, spec, config.vocabulary, config.max_text_tokens())?;
         let adapter = read_adapter(spec)?;
-        let weights = Weights::parse(&files.weights)?.with_adapter(adapter.as_ref());
-        let encoder = Encoder::load(&weights, &config)?;
-        let model = Reference::new(config, encoder, &Device::Cpu).context("the weights")?;
+        let weights = ModelWeights::parse(&files.weights)?.with_adapter(adapter.as_ref());
+        let encoder = BertEncoder::load(&weights, &config)?;
+        let model = ReferenceEncoder::new(config, encoder, &Device::Cpu).context("the weights")?;
         Ok(Self { text, model })
     }
 
     /// Embeds the texts one by one, without padding.
-    pub fn embed(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vectors> {
+    pub fn embed(&self, role: TextRole, texts: &[&str]) -> anyhow::Result<EmbeddingVectors> {
         let hidden = self.model.config.hidden;
         let mut data = Vec::new();
         for ids in self.text.encode(role, texts)? {
@@ -366,6 +384,6 @@ impl ReferenceBert {
             normalize(&mut pooled);
             data.extend(pooled);
         }
-        Ok(Vectors { dim: hidden, data })
+        Ok(EmbeddingVectors { dim: hidden, data })
     }
 }

@@ -1,122 +1,135 @@
 //! The BERT forward pass for the CPU, without padding: the tokens of a group of texts are concatenated; linear layers
 //! run over all tokens of the group at once, attention per text and head.
 
-use super::attend::Attention;
-use super::config::{Activation, Config};
-use super::int8::Rounded;
-use super::layers::{Dense, Encoder, Norm};
-use super::linear::{LEAST_ROWS, Linear};
+use super::attention::TextAttention;
+use super::config::{BertActivation, BertConfig};
+use super::int8::RoundedActivations;
+use super::layers::{BertEncoder, DenseWeights, LayerNormWeights};
+use super::linear::{MIN_GEMM_ROWS, PackedLinear};
 use super::math;
-use super::relative::Bias;
-use crate::embed::Precision;
-use crate::embed::weights::Rows;
+use super::relative_bias::RelativeBias;
+use crate::embed::ModelPrecision;
+use crate::embed::weights::WeightMatrix;
 
 /// Maximum tokens per group: enough to keep the matrix kernels busy, few enough for the L2 cache.
 pub const GROUP_TOKENS: usize = 256;
 
 /// The weights of a BERT-family encoder in the layout of the CPU forward pass.
-pub struct Packed {
-    config: Config,
-    words: Rows,
+pub struct PackedBert {
+    config: BertConfig,
+    word_embeddings: WeightMatrix,
     /// The sum of position embedding and embedding of token type 0, (positions, hidden).
-    places: Vec<f32>,
+    position_table: Vec<f32>,
     /// The same for token type 1; empty for a model without a second segment.
-    second_places: Vec<f32>,
-    bias: Option<Bias>,
-    norm: Norm,
-    layers: Vec<PackedLayer>,
+    second_position_table: Vec<f32>,
+    bias: Option<RelativeBias>,
+    norm: LayerNormWeights,
+    layers: Vec<PackedBertLayer>,
 }
 
-struct PackedLayer {
+struct PackedBertLayer {
     /// The query, key and value projections, concatenated.
-    qkv: Linear,
-    attended: Linear,
-    attended_norm: Norm,
-    wide: Linear,
-    narrow: Linear,
-    narrow_norm: Norm,
+    qkv: PackedLinear,
+    attention_out: PackedLinear,
+    attention_out_norm: LayerNormWeights,
+    ffn_in: PackedLinear,
+    ffn_out: PackedLinear,
+    ffn_out_norm: LayerNormWeights,
 }
 
 /// A group of texts for one forward pass.
 #[derive(Clone, Copy)]
-pub struct Texts<'a> {
+pub struct TokenizedGroup<'a> {
     /// The token ids of each text, all within the vocabulary; no text exceeds the model's maximum length.
     pub ids: &'a [Vec<u32>],
     /// The start of each text's second segment; empty if every text has one segment.
-    pub firsts: &'a [usize],
+    pub second_segment_starts: &'a [usize],
     /// The number of leading tokens of each text that are attended to; empty if all are.
-    pub seen: &'a [usize],
+    pub visible_tokens: &'a [usize],
 }
 
-impl<'a> Texts<'a> {
+impl<'a> TokenizedGroup<'a> {
     /// Texts of one segment whose tokens are all attended to.
-    pub fn whole(ids: &'a [Vec<u32>]) -> Self {
-        Self { ids, firsts: &[], seen: &[] }
+    pub fn unsegmented(ids: &'a [Vec<u32>]) -> Self {
+        Self { ids, second_segment_starts: &[], visible_tokens: &[] }
     }
 
     /// The number of leading tokens of that text that are attended to.
-    pub fn seen(&self, text: usize) -> usize {
-        self.seen.get(text).copied().unwrap_or(usize::MAX)
+    pub fn visible_tokens(&self, text: usize) -> usize {
+        self.visible_tokens.get(text).copied().unwrap_or(usize::MAX)
     }
 }
 
 /// Buffers that a thread reuses from group to group.
 #[derive(Default)]
-pub struct Scratch {
+pub struct ForwardScratch {
     pub(super) x: Vec<f32>,
     pub(super) y: Vec<f32>,
     pub(super) qkv: Vec<f32>,
-    pub(super) wide: Vec<f32>,
+    pub(super) ffn: Vec<f32>,
     pub(super) gated: Vec<f32>,
     pub(super) scores: Vec<f32>,
-    pub(super) rounded: Rounded,
+    pub(super) rounded: RoundedActivations,
 }
 
-impl Packed {
-    pub fn new(config: Config, encoder: Encoder, precision: Precision) -> Self {
+impl PackedBert {
+    pub fn new(config: BertConfig, encoder: BertEncoder, precision: ModelPrecision) -> Self {
         let h = config.hidden;
         let encoder = match precision {
-            Precision::F32 => encoder,
-            Precision::Int8 => encoder.into_int8(),
+            ModelPrecision::F32 => encoder,
+            ModelPrecision::Int8 => encoder.into_int8(),
         };
         let positions = encoder.positions.into_f32();
         let placed = |token_type: usize| {
             let mut places = positions.clone();
-            places.chunks_exact_mut(h).for_each(|place| encoder.types.add_row(token_type, place));
+            places
+                .chunks_exact_mut(h)
+                .for_each(|place| encoder.token_types.add_row(token_type, place));
             places
         };
-        let second_places = if config.token_types > 1 { placed(1) } else { Vec::new() };
-        let places = placed(0);
-        let relative = encoder.relative.map(Rows::into_f32);
-        let bias = relative.map(|learnt| Bias::new(&learnt, config.heads, config.longest()));
-        let words = match precision {
-            Precision::F32 => Rows::F32 { data: encoder.words.into_f32(), cols: h },
-            Precision::Int8 => encoder.words,
+        let second_position_table = if config.token_types > 1 { placed(1) } else { Vec::new() };
+        let position_table = placed(0);
+        let relative = encoder.relative_bias.map(WeightMatrix::into_f32);
+        let bias = relative
+            .map(|learnt| RelativeBias::new(&learnt, config.heads, config.max_text_tokens()));
+        let word_embeddings = match precision {
+            ModelPrecision::F32 => {
+                WeightMatrix::F32 { data: encoder.word_embeddings.into_f32(), cols: h }
+            }
+            ModelPrecision::Int8 => encoder.word_embeddings,
         };
-        let linear = |parts: Vec<Dense>| Linear::new(parts, precision);
+        let linear = |parts: Vec<DenseWeights>| PackedLinear::new(parts, precision);
         let layers = encoder
             .layers
             .into_iter()
-            .map(|l| PackedLayer {
+            .map(|l| PackedBertLayer {
                 qkv: linear(vec![l.query, l.key, l.value]),
-                attended: linear(vec![l.attended]),
-                attended_norm: l.attended_norm,
-                wide: linear(vec![l.wide]),
-                narrow: linear(vec![l.narrow]),
-                narrow_norm: l.narrow_norm,
+                attention_out: linear(vec![l.attention_out]),
+                attention_out_norm: l.attention_out_norm,
+                ffn_in: linear(vec![l.ffn_in]),
+                ffn_out: linear(vec![l.ffn_out]),
+                ffn_out_norm: l.ffn_out_norm,
             })
             .collect();
-        Self { config, words, places, second_places, bias, norm: encoder.norm, layers }
+        Self {
+            config,
+            word_embeddings,
+            position_table,
+            second_position_table,
+            bias,
+            norm: encoder.norm,
+            layers,
+        }
     }
 
     /// The token vectors of the last layer, (tokens, hidden), concatenated over the texts. If
     /// [`Config::token_types`] is at most 1, every text must have one segment.
-    pub fn forward<'s>(&self, texts: Texts, s: &'s mut Scratch) -> &'s [f32] {
-        let (group, firsts) = (texts.ids, texts.firsts);
+    pub fn forward<'s>(&self, texts: TokenizedGroup, s: &'s mut ForwardScratch) -> &'s [f32] {
+        let (group, firsts) = (texts.ids, texts.second_segment_starts);
         let h = self.config.hidden;
         let tokens: usize = group.iter().map(Vec::len).sum();
         // Small groups are padded with rows of zeros, so that the f32 sums keep their order.
-        let rows = tokens.max(LEAST_ROWS);
+        let rows = tokens.max(MIN_GEMM_ROWS);
         let eps = self.config.norm_eps;
 
         s.x.clear();
@@ -128,25 +141,25 @@ impl Packed {
         });
         for (row, (i, id, second)) in s.x.chunks_exact_mut(h).zip(places) {
             let place = self.config.first_position + i;
-            let places = if second { &self.second_places } else { &self.places };
+            let places = if second { &self.second_position_table } else { &self.position_table };
             row.copy_from_slice(&places[place * h..(place + 1) * h]);
-            self.words.add_row(id as usize, row);
+            self.word_embeddings.add_row(id as usize, row);
         }
         math::norm_rows(&mut s.x, &self.norm.scale, &self.norm.shift, eps);
 
         s.y.resize(rows * h, 0.0);
         s.qkv.resize(rows * 3 * h, 0.0);
-        s.wide.resize(rows * self.config.intermediate, 0.0);
+        s.ffn.resize(rows * self.config.intermediate, 0.0);
         for layer in &self.layers {
             layer.qkv.forward(&s.x, &mut s.qkv, rows, &mut s.rounded);
             let mut start = 0;
             for (text, ids) in group.iter().enumerate() {
-                let attention = Attention {
+                let attention = TextAttention {
                     hidden: h,
                     heads: self.config.heads,
                     bias: self.bias.as_ref(),
                     window: None,
-                    seen: texts.seen(text),
+                    visible_tokens: texts.visible_tokens(text),
                 };
                 let (from, to) = (start, start + ids.len());
                 let qkv = &s.qkv[from * 3 * h..to * 3 * h];
@@ -157,18 +170,18 @@ impl Packed {
             s.y[tokens * h..].fill(0.0);
             // Query, key and value are no longer needed, so their buffer takes the projection.
             let out = &mut s.qkv[..rows * h];
-            layer.attended.forward(&s.y, out, rows, &mut s.rounded);
-            let norm = &layer.attended_norm;
+            layer.attention_out.forward(&s.y, out, rows, &mut s.rounded);
+            let norm = &layer.attention_out_norm;
             math::add_norm_rows(&mut s.x, out, &norm.scale, &norm.shift, eps);
 
-            let wide = &mut s.wide[..rows * layer.wide.outputs()];
-            layer.wide.forward(&s.x, wide, rows, &mut s.rounded);
+            let wide = &mut s.ffn[..rows * layer.ffn_in.outputs()];
+            layer.ffn_in.forward(&s.x, wide, rows, &mut s.rounded);
             match self.config.activation {
-                Activation::Gelu => math::gelu(wide),
-                Activation::Relu => math::relu(wide),
+                BertActivation::Gelu => math::gelu(wide),
+                BertActivation::Relu => math::relu(wide),
             }
-            layer.narrow.forward(wide, &mut s.y, rows, &mut s.rounded);
-            let norm = &layer.narrow_norm;
+            layer.ffn_out.forward(wide, &mut s.y, rows, &mut s.rounded);
+            let norm = &layer.ffn_out_norm;
             math::add_norm_rows(&mut s.x, &s.y, &norm.scale, &norm.shift, eps);
         }
         &s.x[..tokens * h]

@@ -1,10 +1,10 @@
 //! Pooling: combines the token vectors of a text into one vector.
 
-use crate::embed::Pooling;
+use crate::embed::TokenPooling;
 
 /// Pools the (tokens, `hidden`) rows of one text by each of `modes` and concatenates the results. The first `prompt`
 /// tokens are excluded. Returns zeros for a text without any other token.
-pub fn pool(tokens: &[f32], hidden: usize, modes: &[Pooling], prompt: usize) -> Vec<f32> {
+pub fn pool(tokens: &[f32], hidden: usize, modes: &[TokenPooling], prompt: usize) -> Vec<f32> {
     let mut out = Vec::with_capacity(modes.len() * hidden);
     for mode in modes {
         out.extend(pool_by(tokens, hidden, *mode, prompt));
@@ -12,31 +12,31 @@ pub fn pool(tokens: &[f32], hidden: usize, modes: &[Pooling], prompt: usize) -> 
     out
 }
 
-fn pool_by(tokens: &[f32], hidden: usize, mode: Pooling, prompt: usize) -> Vec<f32> {
+fn pool_by(tokens: &[f32], hidden: usize, mode: TokenPooling, prompt: usize) -> Vec<f32> {
     let count = tokens.len() / hidden;
     let rows = || tokens.chunks_exact(hidden).skip(prompt);
     let mut out = vec![0.0; hidden];
     if count <= prompt {
         // As in sentence-transformers, only Cls falls back, to the very first token.
-        if mode == Pooling::Cls && count > 0 {
+        if mode == TokenPooling::Cls && count > 0 {
             out.copy_from_slice(&tokens[..hidden]);
         }
         return out;
     }
     let divide = |out: &mut [f32], by: f32| out.iter_mut().for_each(|v| *v /= by);
     match mode {
-        Pooling::Cls => out.copy_from_slice(&tokens[prompt * hidden..(prompt + 1) * hidden]),
-        Pooling::Last => out.copy_from_slice(&tokens[(count - 1) * hidden..]),
-        Pooling::Max => {
+        TokenPooling::Cls => out.copy_from_slice(&tokens[prompt * hidden..(prompt + 1) * hidden]),
+        TokenPooling::Last => out.copy_from_slice(&tokens[(count - 1) * hidden..]),
+        TokenPooling::Max => {
             out.fill(f32::NEG_INFINITY);
             rows().for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o = o.max(*v)));
         }
-        Pooling::Mean | Pooling::MeanSqrtLength => {
+        TokenPooling::Mean | TokenPooling::MeanSqrtLength => {
             out = sum(rows(), out);
             let n = (count - prompt) as f32;
-            divide(&mut out, if mode == Pooling::Mean { n } else { n.sqrt() });
+            divide(&mut out, if mode == TokenPooling::Mean { n } else { n.sqrt() });
         }
-        Pooling::WeightedMean => {
+        TokenPooling::WeightedMean => {
             // Positions are counted from the first token of the text, even if it is excluded.
             let mut total = 0.0;
             for (place, row) in (prompt + 1..).zip(rows()) {
@@ -64,15 +64,15 @@ mod tests {
 
     /// Expected values from sentence-transformers 6.2.
     #[test]
-    fn modes_stand_one_after_another() {
+    fn modes_are_concatenated() {
         let tokens = [1.0, -2.0, 3.0, 0.5, 5.0, 1.0];
         let modes = [
-            Pooling::Cls,
-            Pooling::Max,
-            Pooling::Mean,
-            Pooling::MeanSqrtLength,
-            Pooling::WeightedMean,
-            Pooling::Last,
+            TokenPooling::Cls,
+            TokenPooling::Max,
+            TokenPooling::Mean,
+            TokenPooling::MeanSqrtLength,
+            TokenPooling::WeightedMean,
+            TokenPooling::Last,
         ];
         let all = pool(&tokens, 2, &modes, 0);
         let root = 3.0_f32.sqrt();
@@ -84,9 +84,14 @@ mod tests {
         }
         assert_eq!(all.len(), 12);
         // Without the first token, the positions still start with it.
-        let rest = pool(&tokens, 2, &[Pooling::Mean, Pooling::WeightedMean, Pooling::Cls], 1);
+        let rest = pool(
+            &tokens,
+            2,
+            &[TokenPooling::Mean, TokenPooling::WeightedMean, TokenPooling::Cls],
+            1,
+        );
         assert_eq!(rest, [4.0, 0.75, 21.0 / 5.0, 4.0 / 5.0, 3.0, 0.5]);
-        assert_eq!(pool(&tokens, 2, &[Pooling::Mean], 3), [0.0, 0.0]);
-        assert_eq!(pool(&[], 2, &[Pooling::Max, Pooling::Cls], 0), [0.0; 4]);
+        assert_eq!(pool(&tokens, 2, &[TokenPooling::Mean], 3), [0.0, 0.0]);
+        assert_eq!(pool(&[], 2, &[TokenPooling::Max, TokenPooling::Cls], 0), [0.0; 4]);
     }
 }

@@ -4,68 +4,68 @@
 use anyhow::{Context, ensure};
 
 use super::math::{self, normalize, row_dots};
-use crate::embed::files::{DenseActivation, DenseSettings, Module, Purpose};
-use crate::embed::weights::Weights;
+use crate::embed::files::{DenseActivation, DenseSettings, LoadPurpose, SentenceModule};
+use crate::embed::weights::ModelWeights;
 
 /// PyTorch's default, which sentence-transformers does not change.
 const NORM_EPS: f32 = 1e-5;
 
 /// The modules of one stage, in order; most models have none.
-pub struct Modules {
-    steps: Vec<Step>,
+pub struct ModuleChain {
+    steps: Vec<ChainedModule>,
     dim: usize,
 }
 
-enum Step {
+enum ChainedModule {
     Normalize,
-    Dense(Box<Dense>),
+    Dense(Box<DenseModule>),
     LayerNorm { scale: Vec<f32>, shift: Vec<f32> },
 }
 
 /// `y = activation(W x + b)`, plus `x` or a linear map of it if there is a residual.
-struct Dense {
+struct DenseModule {
     activation: DenseActivation,
     /// (outputs, inputs).
     weight: Vec<f32>,
     bias: Vec<f32>,
-    residual: Residual,
+    residual: DenseResidual,
 }
 
-enum Residual {
+enum DenseResidual {
     None,
     Input,
-    Mapped(Vec<f32>),
+    Projected(Vec<f32>),
 }
 
-impl Modules {
+impl ModuleChain {
     /// Loads modules whose input has `dim` numbers.
     ///
     /// # Errors
     /// Layers whose sizes do not match, or tensors that contradict the settings.
-    pub fn load(modules: &[Module], dim: usize) -> anyhow::Result<Self> {
+    pub fn load(modules: &[SentenceModule], dim: usize) -> anyhow::Result<Self> {
         let mut dim = dim;
         let mut steps = Vec::with_capacity(modules.len());
         for module in modules {
             steps.push(match module {
-                Module::Normalize => Step::Normalize,
-                Module::Dense { path, dense, weights } => {
-                    let dense = Dense::load(dense, weights, dim).with_context(|| path.clone())?;
+                SentenceModule::Normalize => ChainedModule::Normalize,
+                SentenceModule::Dense { path, dense, weights } => {
+                    let dense = DenseModule::load(dense, weights, dim).with_context(|| path.clone())?;
                     dim = dense.bias.len();
-                    Step::Dense(Box::new(dense))
+                    ChainedModule::Dense(Box::new(dense))
                 }
-                Module::LayerNorm { path, dimension, weights } => {
-                    let load = || -> anyhow::Result<Step> {
+                SentenceModule::LayerNorm { path, dimension, weights } => {
+                    let load = || -> anyhow::Result<ChainedModule> {
                         ensure!(
                             dimension.is_none_or(|stated| stated == dim),
                             "its config.json says `dimension`: {}, and {dim} numbers come out before it",
                             dimension.unwrap_or(0)
                         );
-                        let weights = Weights::parse(weights)?;
-                        let norm = Step::LayerNorm {
+                        let weights = ModelWeights::parse(weights)?;
+                        let norm = ChainedModule::LayerNorm {
                             scale: weights.vector("norm.weight", dim)?,
                             shift: weights.vector("norm.bias", dim)?,
                         };
-                        weights.check_all_read(Purpose::Vectors)?;
+                        weights.check_all_read(LoadPurpose::Vectors)?;
                         Ok(norm)
                     };
                     load().with_context(|| path.clone())?
@@ -79,15 +79,15 @@ impl Modules {
     ///
     /// # Errors
     /// A tensor that is missing or of another shape.
-    pub fn projection(weights: &Weights, name: &str, dim: usize) -> anyhow::Result<Self> {
-        let rows = weights.rows(name, 0, dim)?;
-        let dense = Dense {
+    pub fn projection(weights: &ModelWeights, name: &str, dim: usize) -> anyhow::Result<Self> {
+        let rows = weights.matrix(name, 0, dim)?;
+        let dense = DenseModule {
             activation: DenseActivation::Identity,
             bias: vec![0.0; rows.len()],
             weight: rows.into_f32(),
-            residual: Residual::None,
+            residual: DenseResidual::None,
         };
-        Ok(Self { dim: dense.bias.len(), steps: vec![Step::Dense(Box::new(dense))] })
+        Ok(Self { dim: dense.bias.len(), steps: vec![ChainedModule::Dense(Box::new(dense))] })
     }
 
     /// The number of dimensions of the output.
@@ -102,16 +102,18 @@ impl Modules {
     pub fn apply(&self, mut x: Vec<f32>) -> Vec<f32> {
         for step in &self.steps {
             match step {
-                Step::Normalize => normalize(&mut x),
-                Step::Dense(dense) => x = dense.apply(&x),
-                Step::LayerNorm { scale, shift } => math::norm_rows(&mut x, scale, shift, NORM_EPS),
+                ChainedModule::Normalize => normalize(&mut x),
+                ChainedModule::Dense(dense) => x = dense.apply(&x),
+                ChainedModule::LayerNorm { scale, shift } => {
+                    math::norm_rows(&mut x, scale, shift, NORM_EPS)
+                }
             }
         }
         x
     }
 }
 
-impl Dense {
+impl DenseModule {
     fn load(settings: &DenseSettings, weights: &[u8], inputs: usize) -> anyhow::Result<Self> {
         ensure!(
             settings.inputs == inputs,
@@ -119,8 +121,8 @@ impl Dense {
             settings.inputs
         );
         let outputs = settings.outputs;
-        let weights = Weights::parse(weights)?;
-        let weight = weights.rows("linear.weight", outputs, inputs)?.into_f32();
+        let weights = ModelWeights::parse(weights)?;
+        let weight = weights.matrix("linear.weight", outputs, inputs)?.into_f32();
         ensure!(
             weights.has("linear.bias") == settings.bias,
             "its config.json says bias: {}, its weights say otherwise",
@@ -131,11 +133,13 @@ impl Dense {
             false => vec![0.0; outputs],
         };
         let residual = match settings.residual {
-            false => Residual::None,
-            true if inputs == outputs => Residual::Input,
-            true => Residual::Mapped(weights.rows("residual.weight", outputs, inputs)?.into_f32()),
+            false => DenseResidual::None,
+            true if inputs == outputs => DenseResidual::Input,
+            true => DenseResidual::Projected(
+                weights.matrix("residual.weight", outputs, inputs)?.into_f32(),
+            ),
         };
-        weights.check_all_read(Purpose::Vectors)?;
+        weights.check_all_read(LoadPurpose::Vectors)?;
         Ok(Self { activation: settings.activation, weight, bias, residual })
     }
 
@@ -154,9 +158,9 @@ impl Dense {
             out.iter_mut().zip(more).for_each(|(y, x)| *y += x);
         };
         match &self.residual {
-            Residual::None => {}
-            Residual::Input => add(&mut out, x),
-            Residual::Mapped(map) => {
+            DenseResidual::None => {}
+            DenseResidual::Input => add(&mut out, x),
+            DenseResidual::Projected(map) => {
                 let mut mapped = vec![0.0; out.len()];
                 row_dots(map, x, &mut mapped);
                 add(&mut out, &mapped);

@@ -3,25 +3,25 @@
 
 use candle_core::{D, Device, Module, Result, Tensor};
 
-use super::config::{Activation, Config};
-use super::layers::{Dense, Encoder, Norm};
-use super::relative::bucket;
-use crate::embed::weights::Rows;
+use super::config::{BertActivation, BertConfig};
+use super::layers::{BertEncoder, DenseWeights, LayerNormWeights};
+use super::relative_bias::bucket;
+use crate::embed::weights::WeightMatrix;
 
 /// The encoder's weights as tensors. The fields are public so that training can replace them by variables.
-pub struct Reference {
-    pub config: Config,
-    pub words: Tensor,
+pub struct ReferenceEncoder {
+    pub config: BertConfig,
+    pub word_embeddings: Tensor,
     pub positions: Tensor,
-    pub types: Tensor,
+    pub token_types: Tensor,
     /// MPNet's relative position bias, (buckets, heads).
-    pub relative: Option<Tensor>,
-    pub norm: TensorNorm,
+    pub relative_bias: Option<Tensor>,
+    pub norm: TensorLayerNorm,
     pub layers: Vec<TensorLayer>,
 }
 
 /// The scale and shift of a layer norm.
-pub struct TensorNorm {
+pub struct TensorLayerNorm {
     pub scale: Tensor,
     pub shift: Tensor,
 }
@@ -37,17 +37,17 @@ pub struct TensorLayer {
     pub query: TensorDense,
     pub key: TensorDense,
     pub value: TensorDense,
-    pub attended: TensorDense,
-    pub attended_norm: TensorNorm,
-    pub wide: TensorDense,
-    pub narrow: TensorDense,
-    pub narrow_norm: TensorNorm,
+    pub attention_out: TensorDense,
+    pub attention_out_norm: TensorLayerNorm,
+    pub ffn_in: TensorDense,
+    pub ffn_out: TensorDense,
+    pub ffn_out_norm: TensorLayerNorm,
 }
 
-impl Reference {
+impl ReferenceEncoder {
     /// Moves the weights to `device`, int8 ones as the f32 numbers that they represent.
-    pub fn new(config: Config, encoder: Encoder, device: &Device) -> Result<Self> {
-        let matrix = |rows: Rows| {
+    pub fn new(config: BertConfig, encoder: BertEncoder, device: &Device) -> Result<Self> {
+        let matrix = |rows: WeightMatrix| {
             let shape = (rows.len(), rows.cols());
             Tensor::from_vec(rows.into_f32(), shape, device)
         };
@@ -55,10 +55,10 @@ impl Reference {
             let n = v.len();
             Tensor::from_vec(v, n, device)
         };
-        let norm = |n: Norm| -> Result<TensorNorm> {
-            Ok(TensorNorm { scale: vector(n.scale)?, shift: vector(n.shift)? })
+        let norm = |n: LayerNormWeights| -> Result<TensorLayerNorm> {
+            Ok(TensorLayerNorm { scale: vector(n.scale)?, shift: vector(n.shift)? })
         };
-        let dense = |d: Dense| -> Result<TensorDense> {
+        let dense = |d: DenseWeights| -> Result<TensorDense> {
             Ok(TensorDense { weight: matrix(d.weight)?, bias: vector(d.bias)? })
         };
         let layers = encoder
@@ -69,19 +69,19 @@ impl Reference {
                     query: dense(l.query)?,
                     key: dense(l.key)?,
                     value: dense(l.value)?,
-                    attended: dense(l.attended)?,
-                    attended_norm: norm(l.attended_norm)?,
-                    wide: dense(l.wide)?,
-                    narrow: dense(l.narrow)?,
-                    narrow_norm: norm(l.narrow_norm)?,
+                    attention_out: dense(l.attention_out)?,
+                    attention_out_norm: norm(l.attention_out_norm)?,
+                    ffn_in: dense(l.ffn_in)?,
+                    ffn_out: dense(l.ffn_out)?,
+                    ffn_out_norm: norm(l.ffn_out_norm)?,
                 })
             })
             .collect::<Result<_>>()?;
         Ok(Self {
-            words: matrix(encoder.words)?,
+            word_embeddings: matrix(encoder.word_embeddings)?,
             positions: matrix(encoder.positions)?,
-            types: matrix(encoder.types)?,
-            relative: encoder.relative.map(matrix).transpose()?,
+            token_types: matrix(encoder.token_types)?,
+            relative_bias: encoder.relative_bias.map(matrix).transpose()?,
             norm: norm(encoder.norm)?,
             layers,
             config,
@@ -95,25 +95,31 @@ impl Reference {
     pub fn forward(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
         let (texts, tokens) = ids.dims2()?;
         let (h, eps) = (self.config.hidden, f64::from(self.config.norm_eps));
-        let words = self.words.index_select(&ids.flatten_all()?, 0)?.reshape((texts, tokens, h))?;
+        let words = self
+            .word_embeddings
+            .index_select(&ids.flatten_all()?, 0)?
+            .reshape((texts, tokens, h))?;
         let positions = self.positions.narrow(0, self.config.first_position, tokens)?;
-        let x = words.broadcast_add(&positions)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?;
+        let x =
+            words.broadcast_add(&positions)?.broadcast_add(&self.token_types.narrow(0, 0, 1)?)?;
         let mut x = self.norm.forward(&x, eps)?;
         // 0 for tokens, and a large negative number for padding, which must not be attended to.
         let closed = ((mask - 1.0)? * 1e9)?.reshape((texts, 1, 1, tokens))?;
-        let added = match &self.relative {
+        let added = match &self.relative_bias {
             None => closed,
             Some(learnt) => closed.broadcast_add(&bias(learnt, tokens)?)?,
         };
         for layer in &self.layers {
             let attended = layer.attend(&x, &added, self.config.heads)?;
-            x = layer.attended_norm.forward(&(x + layer.attended.forward(&attended)?)?, eps)?;
-            let wide = layer.wide.forward(&x)?;
+            x = layer
+                .attention_out_norm
+                .forward(&(x + layer.attention_out.forward(&attended)?)?, eps)?;
+            let wide = layer.ffn_in.forward(&x)?;
             let wide = match self.config.activation {
-                Activation::Gelu => wide.gelu_erf()?,
-                Activation::Relu => wide.relu()?,
+                BertActivation::Gelu => wide.gelu_erf()?,
+                BertActivation::Relu => wide.relu()?,
             };
-            x = layer.narrow_norm.forward(&(x + layer.narrow.forward(&wide)?)?, eps)?;
+            x = layer.ffn_out_norm.forward(&(x + layer.ffn_out.forward(&wide)?)?, eps)?;
         }
         Ok(x)
     }
@@ -121,12 +127,12 @@ impl Reference {
     /// [`Self::forward`], then the mean over the tokens of each text, scaled to unit length: (texts, hidden).
     pub fn mean_pooled(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
         let sum = self.forward(ids, mask)?.broadcast_mul(&mask.unsqueeze(D::Minus1)?)?.sum(1)?;
-        unit(&sum)
+        normalized(&sum)
     }
 
     /// [`Self::forward`], then the vector of the first token, scaled to unit length: (texts, hidden).
     pub fn cls_pooled(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        unit(&self.forward(ids, mask)?.narrow(1, 0, 1)?.squeeze(1)?)
+        normalized(&self.forward(ids, mask)?.narrow(1, 0, 1)?.squeeze(1)?)
     }
 }
 
@@ -143,11 +149,11 @@ fn bias(learnt: &Tensor, tokens: usize) -> Result<Tensor> {
 }
 
 /// Scales each row to unit length.
-fn unit(x: &Tensor) -> Result<Tensor> {
+fn normalized(x: &Tensor) -> Result<Tensor> {
     x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
 }
 
-impl TensorNorm {
+impl TensorLayerNorm {
     fn forward(&self, x: &Tensor, eps: f64) -> Result<Tensor> {
         let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let deviation = (x.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;

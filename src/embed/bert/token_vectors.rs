@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::late_interaction::Marking;
+use super::late_interaction::LateInteractionTokenizer;
 use super::math::normalize;
-use super::packed::{Scratch, Texts};
-use super::{Bert, groups};
-use crate::embed::{Pair, Role};
+use super::packed::{ForwardScratch, TokenizedGroup};
+use super::{TransformerEmbedder, token_groups};
+use crate::embed::{TextPair, TextRole};
 
 /// The token vectors of one text, without those of special tokens and of the prefix, which the model does read.
 pub struct TokenVectors {
@@ -16,14 +16,14 @@ pub struct TokenVectors {
     /// The vectors, token after token, each of unit length.
     pub rows: Vec<f32>,
     /// The pooled vector of the text, as an embedder returns it.
-    pub whole: Vec<f32>,
+    pub text_vector: Vec<f32>,
 }
 
-impl Bert {
+impl TransformerEmbedder {
     /// The token vectors of each text.
     pub(super) fn token_vectors(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
     ) -> anyhow::Result<Vec<TokenVectors>> {
         let text = &self.text;
@@ -32,18 +32,18 @@ impl Bert {
         let special = text.tokens.encode("", &[""])?.remove(0);
         let prefix = text.encode(role, &[""])?.remove(0);
         let prefix = prefix.iter().filter(|id| !special.contains(id)).count();
-        let tokens: Vec<Vec<TokenVectors>> = groups(&ids)
+        let tokens: Vec<Vec<TokenVectors>> = token_groups(&ids)
             .into_par_iter()
-            .map_init(Scratch::default, |scratch, group| {
-                let mut states = self.forward.run(Texts::whole(group), scratch)?;
+            .map_init(ForwardScratch::default, |scratch, group| {
+                let mut states = self.forward.run(TokenizedGroup::unsegmented(group), scratch)?;
                 let one = |ids: &Vec<u32>| {
                     let (here, rest) = states.split_at(ids.len() * self.hidden);
                     states = rest;
                     let plain = ids.iter().zip(here.chunks_exact(self.hidden));
                     let plain = plain.filter(|(id, _)| !special.contains(id)).skip(prefix);
                     let (ids, rows): (Vec<u32>, Vec<&[f32]>) = plain.unzip();
-                    let rows = self.compared(&rows);
-                    TokenVectors { ids, rows, whole: self.pool(role, here) }
+                    let rows = self.comparison_rows(&rows);
+                    TokenVectors { ids, rows, text_vector: self.pool(role, here) }
                 };
                 Ok(group.iter().map(one).collect())
             })
@@ -52,17 +52,17 @@ impl Bert {
     }
 
     /// The token vectors of each text that a late-interaction model compares, scaled to unit length.
-    pub(super) fn marked_vectors(
+    pub(super) fn late_interaction_vectors(
         &self,
-        marking: &Marking,
-        role: Role,
+        marking: &LateInteractionTokenizer,
+        role: TextRole,
         texts: &[&str],
     ) -> anyhow::Result<Vec<Vec<f32>>> {
         let marked = marking.encode(role, texts)?;
         let (ids, seen): (Vec<Vec<u32>>, Vec<usize>) =
-            marked.into_iter().map(|text| (text.ids, text.seen)).unzip();
+            marked.into_iter().map(|text| (text.ids, text.visible_tokens)).unzip();
         let mut seen = seen.as_slice();
-        let groups: Vec<(&[Vec<u32>], &[usize])> = groups(&ids)
+        let groups: Vec<(&[Vec<u32>], &[usize])> = token_groups(&ids)
             .into_iter()
             .map(|group| {
                 let (here, rest) = seen.split_at(group.len());
@@ -72,15 +72,16 @@ impl Bert {
             .collect();
         let vectors: Vec<Vec<Vec<f32>>> = groups
             .into_par_iter()
-            .map_init(Scratch::default, |scratch, (group, seen)| {
-                let texts = Texts { ids: group, firsts: &[], seen };
+            .map_init(ForwardScratch::default, |scratch, (group, seen)| {
+                let texts =
+                    TokenizedGroup { ids: group, second_segment_starts: &[], visible_tokens: seen };
                 let mut states = self.forward.run(texts, scratch)?;
                 let one = |ids: &Vec<u32>| {
                     let (here, rest) = states.split_at(ids.len() * self.hidden);
                     states = rest;
                     let rows = ids.iter().zip(here.chunks_exact(self.hidden));
-                    let rows = rows.filter(|(id, _)| marking.counts(role, **id));
-                    self.compared(&rows.map(|(_, row)| row).collect::<Vec<_>>())
+                    let rows = rows.filter(|(id, _)| marking.is_compared(role, **id));
+                    self.comparison_rows(&rows.map(|(_, row)| row).collect::<Vec<_>>())
                 };
                 Ok(group.iter().map(one).collect())
             })
@@ -89,24 +90,25 @@ impl Bert {
     }
 
     /// Applies the token modules to rows of the last layer and scales the results to unit length.
-    fn compared(&self, rows: &[&[f32]]) -> Vec<f32> {
+    fn comparison_rows(&self, rows: &[&[f32]]) -> Vec<f32> {
         let mut rows = rows.concat();
-        if !self.on_tokens.is_empty() {
-            rows = self.project(&rows);
+        if !self.token_modules.is_empty() {
+            rows = self.apply_token_modules(&rows);
         }
-        rows.chunks_exact_mut(self.on_tokens.dim()).for_each(normalize);
+        rows.chunks_exact_mut(self.token_modules.dim()).for_each(normalize);
         rows
     }
 }
 
 /// For each pair, whether at least one of its texts is truncated; `are_cut` decides this for texts.
 pub fn either_is_cut(
-    pairs: &[Pair],
-    are_cut: impl Fn(Role, &[&str]) -> anyhow::Result<Vec<bool>>,
+    pairs: &[TextPair],
+    are_cut: impl Fn(TextRole, &[&str]) -> anyhow::Result<Vec<bool>>,
 ) -> anyhow::Result<Vec<bool>> {
     let (queries, query_of) = distinct(pairs.iter().map(|pair| pair.0));
     let (passages, passage_of) = distinct(pairs.iter().map(|pair| pair.1));
-    let (queries, passages) = (are_cut(Role::Query, &queries)?, are_cut(Role::Passage, &passages)?);
+    let (queries, passages) =
+        (are_cut(TextRole::Query, &queries)?, are_cut(TextRole::Passage, &passages)?);
     let places = query_of.into_iter().zip(passage_of);
     Ok(places.map(|(query, passage)| queries[query] || passages[passage]).collect())
 }

@@ -5,29 +5,29 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use super::config::{Config, model_type};
-use super::layers::Encoder;
-use super::text::TextSide;
-use crate::embed::files::{ModelFiles, Purpose};
-use crate::embed::weights::Weights;
-use crate::embed::{ModelKind, ModelSpec, Pooling, locate};
+use super::config::{BertConfig, model_type};
+use super::layers::BertEncoder;
+use super::text_input::TransformerTextInput;
+use crate::embed::files::{LoadPurpose, ModelFiles};
+use crate::embed::weights::ModelWeights;
+use crate::embed::{ModelKind, ModelSpec, TokenPooling, model_paths};
 
 /// The architectures that can be tuned, for messages.
-pub const FAMILIES: &str = "BERT, RoBERTa and MPNet";
+pub const TUNABLE_FAMILIES: &str = "BERT, RoBERTa and MPNet";
 
 /// A base model to tune.
-pub struct Tunable {
+pub struct TunableModel {
     pub dir: PathBuf,
-    pub config: Config,
-    pub encoder: Encoder,
-    pub text: TextSide,
+    pub config: BertConfig,
+    pub encoder: BertEncoder,
+    pub text: TransformerTextInput,
     /// Whether the weights were dequantised from int8 because no f32 weights were found.
     pub from_int8: bool,
     /// The fingerprint of weights, tokenizer and configuration.
     pub hash: String,
-    pub pooling: Pooling,
+    pub pooling: TokenPooling,
     /// The content of config.json.
-    pub settings: Value,
+    pub config_json: Value,
     /// Whether texts are lowercased first.
     pub lower_case: bool,
     /// The maximum number of tokens per text in the model's own files, if stated.
@@ -36,20 +36,20 @@ pub struct Tunable {
     pub pooler: Vec<(String, Vec<usize>, Vec<f32>)>,
 }
 
-impl Tunable {
+impl TunableModel {
     /// Opens the model `base`, a name or a directory, with texts truncated to `max_tokens`.
     ///
     /// # Errors
     /// A model that is missing or whose architecture cannot be tuned.
     pub fn open(base: &str, max_tokens: usize) -> anyhow::Result<Self> {
         // Prefer the original weights to the bundled int8 form. A path is always taken as a directory.
-        let found = match locate::pulled(base) {
-            None => locate::bundled(base)?,
+        let found = match model_paths::pulled_model_dir(base) {
+            None => model_paths::int8_model_dir(base)?,
             found => found,
         };
         let dir = match found {
             Some(dir) if Path::new(base).components().count() == 1 => dir,
-            _ => locate::model_dir(base, crate::embed::Precision::F32)?,
+            _ => model_paths::model_dir(base, crate::embed::ModelPrecision::F32)?,
         };
         Self::read(&dir, max_tokens)
             .with_context(|| format!("cannot tune the model {base} from {}", dir.display()))
@@ -58,29 +58,36 @@ impl Tunable {
     fn read(dir: &Path, max_tokens: usize) -> anyhow::Result<Self> {
         let files = ModelFiles::read(dir)?;
         match model_type(&files.config) {
-            "model2vec" => bail!("it is a static table; {FAMILIES} can be tuned"),
-            "modernbert" => bail!("its architecture is ModernBERT; {FAMILIES} can be tuned"),
+            "model2vec" => bail!("it is a static table; {TUNABLE_FAMILIES} can be tuned"),
+            "modernbert" => {
+                bail!("its architecture is ModernBERT; {TUNABLE_FAMILIES} can be tuned")
+            }
             _ => {}
         }
         ensure!(
-            files.is_plain(),
+            files.has_single_plain_pooling(),
             "it has modules around its pooling, several poolings, or vectors compared by dot product; only a \
              transformer with one pooling can be tuned"
         );
-        let pooling = files.pooling.as_ref().map_or(Pooling::Mean, |pooling| pooling.modes[0]);
-        let config = Config::parse(&files.config)?;
-        let weights = Weights::parse(&files.weights)?;
+        let pooling = files.pooling.as_ref().map_or(TokenPooling::Mean, |pooling| pooling.modes[0]);
+        let config = BertConfig::parse(&files.config)?;
+        let weights = ModelWeights::parse(&files.weights)?;
         let mut spec = ModelSpec::new(ModelKind::Transformer, "");
         ensure!(
-            (3..=config.longest()).contains(&max_tokens),
+            (3..=config.max_text_tokens()).contains(&max_tokens),
             "--length is {max_tokens}; the model takes 3 to {} tokens",
-            config.longest()
+            config.max_text_tokens()
         );
         spec.max_tokens = Some(max_tokens);
-        let encoder = Encoder::load(&weights, &config)?;
-        weights.check_all_read(Purpose::Vectors)?;
+        let encoder = BertEncoder::load(&weights, &config)?;
+        weights.check_all_read(LoadPurpose::Vectors)?;
         Ok(Self {
-            text: TextSide::load(&files, &spec, config.vocabulary, config.longest())?,
+            text: TransformerTextInput::load(
+                &files,
+                &spec,
+                config.vocabulary,
+                config.max_text_tokens(),
+            )?,
             encoder,
             from_int8: weights.is_int8(),
             hash: files.fingerprint("tune"),
@@ -89,15 +96,15 @@ impl Tunable {
             max_tokens: files.max_tokens(),
             pooler: pooler(&weights, config.hidden),
             dir: dir.to_owned(),
-            settings: files.config,
+            config_json: files.config,
             config,
         })
     }
 }
 
-fn pooler(weights: &Weights, hidden: usize) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+fn pooler(weights: &ModelWeights, hidden: usize) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let (weight, bias) = ("pooler.dense.weight", "pooler.dense.bias");
-    match (weights.rows(weight, hidden, hidden), weights.vector(bias, hidden)) {
+    match (weights.matrix(weight, hidden, hidden), weights.vector(bias, hidden)) {
         (Ok(rows), Ok(vector)) => vec![
             (weight.to_owned(), vec![hidden, hidden], rows.into_f32()),
             (bias.to_owned(), vec![hidden], vector),

@@ -4,14 +4,14 @@ use std::path::{Component, Path};
 
 use serde_json::Value;
 
-use super::known;
-use super::settings::{self, Faults, Reader};
-use super::source::Source;
-use crate::embed::Pooling;
+use super::known_settings;
+use super::model_directory::ModelDirectory;
+use super::settings::{self, DirectoryFaults, SettingReader};
+use crate::embed::TokenPooling;
 
 /// A module that follows the transformer.
 #[derive(Debug)]
-pub enum Module {
+pub enum SentenceModule {
     Normalize,
     Dense { path: String, dense: DenseSettings, weights: Vec<u8> },
     LayerNorm { path: String, dimension: Option<usize>, weights: Vec<u8> },
@@ -39,7 +39,7 @@ pub enum DenseActivation {
 /// How token vectors are pooled: the concatenated results of all modes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolingSettings {
-    pub modes: Vec<Pooling>,
+    pub modes: Vec<TokenPooling>,
     /// Whether the tokens of a prefix take part in the pooling.
     pub include_prompt: bool,
     /// The number of dimensions of a token vector, if the file states it.
@@ -48,28 +48,31 @@ pub struct PoolingSettings {
 
 /// The modules of a model, in order.
 #[derive(Debug, Default)]
-pub struct Pipeline {
+pub struct ModulePipeline {
     /// The folder of the transformer or the table; empty for the directory itself.
-    pub first: String,
+    pub transformer_folder: String,
     /// The modules applied to each token's vector.
-    pub on_tokens: Vec<Module>,
+    pub token_modules: Vec<SentenceModule>,
     /// `None` for a model that returns token vectors.
     pub pooling: Option<PoolingSettings>,
     /// The modules applied to the pooled vector.
-    pub on_text: Vec<Module>,
+    pub text_modules: Vec<SentenceModule>,
 }
 
 /// What a module is applied to.
 #[derive(Clone, Copy, PartialEq)]
-enum Stage {
+enum ModuleStage {
     Tokens,
     Text,
 }
 
-impl Pipeline {
+impl ModulePipeline {
     /// Reads modules.json. Without one, the directory is a transformer followed by a pooling, which is the mean unless
     /// 1_Pooling/config.json says otherwise.
-    pub fn read(source: &mut Source, faults: &mut Faults) -> anyhow::Result<Pipeline> {
+    pub fn read(
+        source: &mut ModelDirectory,
+        faults: &mut DirectoryFaults,
+    ) -> anyhow::Result<ModulePipeline> {
         let Some(modules) = source.json("modules.json")? else {
             for folder in source.folders() {
                 if folder != "1_Pooling" && is_module_folder(&folder) {
@@ -77,25 +80,25 @@ impl Pipeline {
                 }
             }
             let pooling = match source.json("1_Pooling/config.json")? {
-                Some(json) => pooling("1_Pooling/config.json", &json, faults),
+                Some(json) => read_pooling("1_Pooling/config.json", &json, faults),
                 None => PoolingSettings {
-                    modes: vec![Pooling::Mean],
+                    modes: vec![TokenPooling::Mean],
                     include_prompt: true,
                     inputs: None,
                 },
             };
-            return Ok(Pipeline { pooling: Some(pooling), ..Pipeline::default() });
+            return Ok(ModulePipeline { pooling: Some(pooling), ..ModulePipeline::default() });
         };
         let Some(modules) = modules.as_array().filter(|modules| !modules.is_empty()) else {
             faults.add("modules.json is not a list of modules");
-            return Ok(Pipeline::default());
+            return Ok(ModulePipeline::default());
         };
-        let mut pipeline = Pipeline::default();
+        let mut pipeline = ModulePipeline::default();
         for (place, module) in modules.iter().enumerate() {
-            settings::check("modules.json", module, &[known::MODULE], faults);
+            settings::check("modules.json", module, &[known_settings::MODULE], faults);
             let class = module.get("type").and_then(Value::as_str).unwrap_or_default();
             let path = module.get("path").and_then(Value::as_str).unwrap_or_default();
-            let Some(path) = inside(path) else {
+            let Some(path) = path_inside(path) else {
                 faults.add(format!(
                     "modules.json: the path `{path}` of {class} leads out of the model's directory"
                 ));
@@ -111,10 +114,10 @@ impl Pipeline {
         place: usize,
         class: &str,
         path: String,
-        source: &mut Source,
-        faults: &mut Faults,
+        source: &mut ModelDirectory,
+        faults: &mut DirectoryFaults,
     ) -> anyhow::Result<()> {
-        let name = match known_class(class) {
+        let name = match supported_class(class) {
             Some(name) if (place == 0) == matches!(name, "Transformer" | "StaticEmbedding") => name,
             Some(_) if place == 0 => {
                 faults.add(format!("modules.json: the first module is {class}; a model begins with Transformer or StaticEmbedding"));
@@ -128,25 +131,25 @@ impl Pipeline {
                 return Ok(());
             }
         };
-        let stage = if self.pooling.is_none() { Stage::Tokens } else { Stage::Text };
+        let stage = if self.pooling.is_none() { ModuleStage::Tokens } else { ModuleStage::Text };
         let config = format!("{path}/config.json");
         let weights = format!("{path}/model.safetensors");
         match name {
             "Transformer" | "StaticEmbedding" => {
                 // A static table returns one vector per text, as if already pooled.
                 if name == "StaticEmbedding" {
-                    let modes = vec![Pooling::Mean];
+                    let modes = vec![TokenPooling::Mean];
                     self.pooling =
                         Some(PoolingSettings { modes, include_prompt: true, inputs: None });
                 }
-                self.first = path;
+                self.transformer_folder = path;
             }
-            "Pooling" if stage == Stage::Text => {
+            "Pooling" if stage == ModuleStage::Text => {
                 faults.add(format!("modules.json: module {place} ({path}) pools a second time"))
             }
             "Pooling" => {
                 self.pooling = Some(match source.json(&config)? {
-                    Some(json) => pooling(&config, &json, faults),
+                    Some(json) => read_pooling(&config, &json, faults),
                     None => {
                         faults.add(format!("{config} is missing"));
                         return Ok(());
@@ -155,30 +158,31 @@ impl Pipeline {
             }
             "Dropout" => {
                 if let Some(json) = source.json(&config)? {
-                    settings::check(&config, &json, &[known::DROPOUT], faults);
+                    settings::check(&config, &json, &[known_settings::DROPOUT], faults);
                 }
             }
             "Normalize" => {
                 let json = source.json(&config)?;
                 if let Some(json) = &json {
-                    settings::check(&config, json, &[known::NORMALIZE], faults);
+                    settings::check(&config, json, &[known_settings::NORMALIZE], faults);
                 }
-                input_is(stage, &config, json.as_ref(), Stage::Text, faults);
-                self.push(stage, Module::Normalize);
+                check_module_input(stage, &config, json.as_ref(), ModuleStage::Text, faults);
+                self.push(stage, SentenceModule::Normalize);
             }
             "LayerNorm" => {
                 let json = source.json(&config)?;
                 if let Some(json) = &json {
-                    settings::check(&config, json, &[known::LAYER_NORM], faults);
+                    settings::check(&config, json, &[known_settings::LAYER_NORM], faults);
                 }
-                if stage == Stage::Tokens {
+                if stage == ModuleStage::Tokens {
                     faults.add(format!(
                         "modules.json: module {place} ({path}) norms before the pooling"
                     ));
                 }
-                let dimension = Reader::new(&config, json.as_ref(), faults).count("dimension");
-                let weights = source.bytes(&weights)?;
-                self.push(stage, Module::LayerNorm { path, dimension, weights });
+                let dimension =
+                    SettingReader::new(&config, json.as_ref(), faults).count("dimension");
+                let weights = source.read_bytes(&weights)?;
+                self.push(stage, SentenceModule::LayerNorm { path, dimension, weights });
             }
             _ => {
                 let Some(json) = source.json(&config)? else {
@@ -186,35 +190,36 @@ impl Pipeline {
                     return Ok(());
                 };
                 let of_tokens = match class.starts_with("pylate.") {
-                    true => Stage::Tokens,
-                    false => Stage::Text,
+                    true => ModuleStage::Tokens,
+                    false => ModuleStage::Text,
                 };
                 // In a model without a pooling, a dense layer applies to tokens, as in PyLate.
-                let usual = if stage == Stage::Tokens { Stage::Tokens } else { of_tokens };
-                input_is(stage, &config, Some(&json), usual, faults);
-                let dense = dense(&config, &json, faults);
-                let weights = source.bytes(&weights)?;
-                self.push(stage, Module::Dense { path, dense, weights });
+                let usual =
+                    if stage == ModuleStage::Tokens { ModuleStage::Tokens } else { of_tokens };
+                check_module_input(stage, &config, Some(&json), usual, faults);
+                let dense = read_dense(&config, &json, faults);
+                let weights = source.read_bytes(&weights)?;
+                self.push(stage, SentenceModule::Dense { path, dense, weights });
             }
         }
         Ok(())
     }
 
-    fn push(&mut self, stage: Stage, module: Module) {
+    fn push(&mut self, stage: ModuleStage, module: SentenceModule) {
         match stage {
-            Stage::Tokens => self.on_tokens.push(module),
-            Stage::Text => self.on_text.push(module),
+            ModuleStage::Tokens => self.token_modules.push(module),
+            ModuleStage::Text => self.text_modules.push(module),
         }
     }
 
     /// Whether the last module normalises the vectors.
     pub fn ends_normalized(&self) -> bool {
-        matches!(self.on_text.last(), Some(Module::Normalize))
+        matches!(self.text_modules.last(), Some(SentenceModule::Normalize))
     }
 }
 
 /// The last part of a class's name; `None` for a class that is not supported.
-fn known_class(class: &str) -> Option<&str> {
+fn supported_class(class: &str) -> Option<&str> {
     let name = class.rsplit('.').next()?;
     let dense_of_pylate = class.starts_with("pylate.models.") && name == "Dense";
     // Compare whole paths: sparse and multi-vector encoders have modules of the same names.
@@ -228,7 +233,7 @@ fn known_class(class: &str) -> Option<&str> {
 
 /// Normalises a relative path to parts separated by `/`, empty for the directory itself; `None` if it leaves the
 /// directory.
-pub fn inside(path: &str) -> Option<String> {
+pub fn path_inside(path: &str) -> Option<String> {
     let mut parts = Vec::new();
     for part in Path::new(path).components() {
         match part {
@@ -248,12 +253,18 @@ fn is_module_folder(name: &str) -> bool {
 }
 
 /// Reports a module whose declared input or output does not match its position.
-fn input_is(at: Stage, file: &str, json: Option<&Value>, usual: Stage, faults: &mut Faults) {
+fn check_module_input(
+    at: ModuleStage,
+    file: &str,
+    json: Option<&Value>,
+    usual: ModuleStage,
+    faults: &mut DirectoryFaults,
+) {
     let name = |stage| match stage {
-        Stage::Tokens => "token_embeddings",
-        Stage::Text => "sentence_embedding",
+        ModuleStage::Tokens => "token_embeddings",
+        ModuleStage::Text => "sentence_embedding",
     };
-    let mut reader = Reader::new(file, json, faults);
+    let mut reader = SettingReader::new(file, json, faults);
     let input = reader.text("module_input_name").unwrap_or(name(usual));
     let output = reader.text("module_output_name").unwrap_or(input);
     for (key, found) in [("module_input_name", input), ("module_output_name", output)] {
@@ -266,20 +277,20 @@ fn input_is(at: Stage, file: &str, json: Option<&Value>, usual: Stage, faults: &
     }
 }
 
-fn pooling(file: &str, json: &Value, faults: &mut Faults) -> PoolingSettings {
-    settings::check(file, json, &[known::POOLING], faults);
-    let mut reader = Reader::new(file, Some(json), faults);
+fn read_pooling(file: &str, json: &Value, faults: &mut DirectoryFaults) -> PoolingSettings {
+    settings::check(file, json, &[known_settings::POOLING], faults);
+    let mut reader = SettingReader::new(file, Some(json), faults);
     let inputs = reader.count("embedding_dimension");
     let inputs = inputs.or(reader.count("word_embedding_dimension"));
     let include_prompt = reader.flag("include_prompt").unwrap_or(true);
     let words: Vec<String> = match json.get("pooling_mode") {
-        None | Some(Value::Null) => flags(&mut reader),
+        None | Some(Value::Null) => pooling_flags(&mut reader),
         Some(Value::String(word)) => vec![word.to_lowercase()],
         Some(Value::Array(list)) => {
             list.iter().map(|word| word.as_str().unwrap_or("?").to_lowercase()).collect()
         }
         Some(other) => {
-            let other = settings::shown(other);
+            let other = settings::abbreviated(other);
             reader.fault(format!("`pooling_mode` is {other}, not a word or a list of words"));
             Vec::new()
         }
@@ -287,12 +298,12 @@ fn pooling(file: &str, json: &Value, faults: &mut Faults) -> PoolingSettings {
     let mut modes = Vec::new();
     for word in &words {
         match word.as_str() {
-            "mean" => modes.push(Pooling::Mean),
-            "cls" => modes.push(Pooling::Cls),
-            "max" => modes.push(Pooling::Max),
-            "lasttoken" => modes.push(Pooling::Last),
-            "mean_sqrt_len_tokens" => modes.push(Pooling::MeanSqrtLength),
-            "weightedmean" => modes.push(Pooling::WeightedMean),
+            "mean" => modes.push(TokenPooling::Mean),
+            "cls" => modes.push(TokenPooling::Cls),
+            "max" => modes.push(TokenPooling::Max),
+            "lasttoken" => modes.push(TokenPooling::Last),
+            "mean_sqrt_len_tokens" => modes.push(TokenPooling::MeanSqrtLength),
+            "weightedmean" => modes.push(TokenPooling::WeightedMean),
             other => reader.fault(format!(
                 "`pooling_mode` is `{other}`; mean, cls, max, lasttoken, mean_sqrt_len_tokens and weightedmean are \
                  carried out"
@@ -300,13 +311,13 @@ fn pooling(file: &str, json: &Value, faults: &mut Faults) -> PoolingSettings {
         }
     }
     if modes.is_empty() {
-        modes.push(Pooling::Mean);
+        modes.push(TokenPooling::Mean);
     }
     PoolingSettings { modes, include_prompt, inputs }
 }
 
 /// The modes as stored before sentence-transformers 6, in the order in which that release reads them.
-fn flags(reader: &mut Reader) -> Vec<String> {
+fn pooling_flags(reader: &mut SettingReader) -> Vec<String> {
     let flags = [
         ("pooling_mode_cls_token", "cls"),
         ("pooling_mode_max_tokens", "max"),
@@ -319,9 +330,9 @@ fn flags(reader: &mut Reader) -> Vec<String> {
     on.map(|(_, word)| word.to_owned()).collect()
 }
 
-fn dense(file: &str, json: &Value, faults: &mut Faults) -> DenseSettings {
-    settings::check(file, json, &[known::DENSE], faults);
-    let mut reader = Reader::new(file, Some(json), faults);
+fn read_dense(file: &str, json: &Value, faults: &mut DirectoryFaults) -> DenseSettings {
+    settings::check(file, json, &[known_settings::DENSE], faults);
+    let mut reader = SettingReader::new(file, Some(json), faults);
     // Models older than this setting use tanh.
     let class = reader.text("activation_function").unwrap_or("torch.nn.modules.activation.Tanh");
     let activation = match class {
@@ -365,7 +376,7 @@ mod tests {
             ("a/../../b", None),
             ("/etc", None),
         ] {
-            assert_eq!(inside(path).as_deref(), expected, "{path}");
+            assert_eq!(path_inside(path).as_deref(), expected, "{path}");
         }
     }
 
@@ -381,14 +392,14 @@ mod tests {
             "Pooling",
             "",
         ] {
-            assert_eq!(known_class(class), None, "{class}");
+            assert_eq!(supported_class(class), None, "{class}");
         }
         for class in [
             "sentence_transformers.models.Transformer",
             "sentence_transformers.base.modules.transformer.Transformer",
         ] {
-            assert_eq!(known_class(class), Some("Transformer"), "{class}");
+            assert_eq!(supported_class(class), Some("Transformer"), "{class}");
         }
-        assert_eq!(known_class("pylate.models.Dense.Dense"), Some("Dense"));
+        assert_eq!(supported_class("pylate.models.Dense.Dense"), Some("Dense"));
     }
 }

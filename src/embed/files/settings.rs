@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 
 /// How a known setting is handled.
 #[derive(Clone, Copy, Debug)]
-pub enum Handling {
+pub enum SettingHandling {
     /// Applied when the model is loaded.
     Applied,
     /// Applied when the model is loaded; the value must have this type.
-    Typed(Type),
+    Typed(SettingType),
     /// Without effect on vectors: it concerns training, generation, saving or speed.
     WithoutEffect,
     /// Would change vectors but is not supported: only null, false and empty texts, lists or objects are accepted.
@@ -25,47 +25,49 @@ pub enum Handling {
 
 /// The type of a setting's value; null always counts as not set.
 #[derive(Clone, Copy, Debug)]
-pub enum Type {
+pub enum SettingType {
     Flag,
     Text,
-    Texts,
+    TextList,
     /// A JSON object.
-    Values,
+    Object,
     /// A whole number above 0, including 1e30, which transformers writes for "no limit".
     Count,
     /// A whole number from 0 on, such as an index.
-    Place,
+    Index,
     /// A number above 0 and at most this one.
     UpTo(f64),
     /// A number from the first to the second, both included.
     Within(f64, f64),
 }
 
-impl Type {
+impl SettingType {
     fn fits(self, value: &Value) -> bool {
         let number = value.as_f64();
         match self {
-            Type::Flag => value.is_boolean(),
-            Type::Text => value.is_string(),
-            Type::Texts => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
-            Type::Values => value.is_object(),
-            Type::Count => count(value).is_some(),
-            Type::Place => value.is_u64(),
-            Type::UpTo(most) => number.is_some_and(|n| n > 0.0 && n <= most),
-            Type::Within(least, most) => number.is_some_and(|n| n >= least && n <= most),
+            SettingType::Flag => value.is_boolean(),
+            SettingType::Text => value.is_string(),
+            SettingType::TextList => {
+                value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
+            }
+            SettingType::Object => value.is_object(),
+            SettingType::Count => count(value).is_some(),
+            SettingType::Index => value.is_u64(),
+            SettingType::UpTo(most) => number.is_some_and(|n| n > 0.0 && n <= most),
+            SettingType::Within(least, most) => number.is_some_and(|n| n >= least && n <= most),
         }
     }
 
     fn name(self) -> String {
         match self {
-            Type::Flag => "true or false".to_owned(),
-            Type::Text => "a text".to_owned(),
-            Type::Texts => "a list of texts".to_owned(),
-            Type::Values => "values by name".to_owned(),
-            Type::Count => "a whole number above 0".to_owned(),
-            Type::Place => "a whole number from 0".to_owned(),
-            Type::UpTo(most) => format!("a number above 0, up to {most}"),
-            Type::Within(least, most) => format!("a number from {least} to {most}"),
+            SettingType::Flag => "true or false".to_owned(),
+            SettingType::Text => "a text".to_owned(),
+            SettingType::TextList => "a list of texts".to_owned(),
+            SettingType::Object => "values by name".to_owned(),
+            SettingType::Count => "a whole number above 0".to_owned(),
+            SettingType::Index => "a whole number from 0".to_owned(),
+            SettingType::UpTo(most) => format!("a number above 0, up to {most}"),
+            SettingType::Within(least, most) => format!("a number from {least} to {most}"),
         }
     }
 }
@@ -76,18 +78,18 @@ fn count(value: &Value) -> Option<usize> {
     n.filter(|n| *n > 0)
 }
 
-fn of_another_type(file: &str, key: &str, value: &Value, wanted: Type) -> String {
-    format!("{file}: `{key}` is {}, not {}", shown(value), wanted.name())
+fn wrong_type_message(file: &str, key: &str, value: &Value, wanted: SettingType) -> String {
+    format!("{file}: `{key}` is {}, not {}", abbreviated(value), wanted.name())
 }
 
 /// The known settings of a file: keys and their handling.
-pub type Known = &'static [(&'static [&'static str], Handling)];
+pub type KnownSettings = &'static [(&'static [&'static str], SettingHandling)];
 
 /// The faults found in a directory.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<String>);
+pub struct DirectoryFaults(Vec<String>);
 
-impl Faults {
+impl DirectoryFaults {
     /// Adds a fault, unless it was added before.
     pub fn add(&mut self, fault: impl Into<String>) {
         let fault = fault.into();
@@ -113,7 +115,7 @@ impl Faults {
 
 /// Reports the settings of `json`, the content of `file`, that are in none of the lists `known` or have an unsupported
 /// value. Later lists override earlier ones.
-pub fn check(file: &str, json: &Value, known: &[Known], faults: &mut Faults) {
+pub fn check(file: &str, json: &Value, known: &[KnownSettings], faults: &mut DirectoryFaults) {
     let Some(settings) = json.as_object() else {
         return faults.add(format!("{file} is not a JSON object"));
     };
@@ -125,22 +127,22 @@ pub fn check(file: &str, json: &Value, known: &[Known], faults: &mut Faults) {
     for (key, value) in settings {
         match handling(key) {
             None => unknown.push(format!("`{key}`")),
-            Some(Handling::Applied | Handling::WithoutEffect) => {}
-            Some(Handling::Typed(wanted)) => {
+            Some(SettingHandling::Applied | SettingHandling::WithoutEffect) => {}
+            Some(SettingHandling::Typed(wanted)) => {
                 if !value.is_null() && !wanted.fits(value) {
-                    faults.add(of_another_type(file, key, value, wanted));
+                    faults.add(wrong_type_message(file, key, value, wanted));
                 }
             }
-            Some(Handling::MustBeUnset) => {
+            Some(SettingHandling::MustBeUnset) => {
                 if !is_unset(value) {
-                    let value = shown(value);
+                    let value = abbreviated(value);
                     faults.add(format!("{file}: `{key}` is {value}; that is not carried out here"));
                 }
             }
-            Some(Handling::OneOf(words)) => {
+            Some(SettingHandling::OneOf(words)) => {
                 let allowed = value.is_null() || value.as_str().is_some_and(|v| words.contains(&v));
                 if !allowed {
-                    let (value, words) = (shown(value), words.join(" or "));
+                    let (value, words) = (abbreviated(value), words.join(" or "));
                     faults.add(format!("{file}: `{key}` is {value}; only {words} is carried out"));
                 }
             }
@@ -172,7 +174,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// A value as shown in messages, abbreviated to 60 characters.
-pub fn shown(value: &Value) -> String {
+pub fn abbreviated(value: &Value) -> String {
     const MOST: usize = 60;
     let text = match value {
         Value::String(text) => format!("`{text}`"),
@@ -185,47 +187,49 @@ pub fn shown(value: &Value) -> String {
 }
 
 /// Reads single settings and reports values of a wrong type.
-pub struct Reader<'a> {
+pub struct SettingReader<'a> {
     file: &'a str,
     settings: Option<&'a Map<String, Value>>,
-    faults: &'a mut Faults,
+    faults: &'a mut DirectoryFaults,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> SettingReader<'a> {
     /// A missing file (`None`) has no settings.
-    pub fn new(file: &'a str, json: Option<&'a Value>, faults: &'a mut Faults) -> Self {
+    pub fn new(file: &'a str, json: Option<&'a Value>, faults: &'a mut DirectoryFaults) -> Self {
         Self { file, settings: json.and_then(Value::as_object), faults }
     }
 
     fn get<T>(
         &mut self,
         key: &str,
-        wanted: Type,
+        wanted: SettingType,
         read: impl Fn(&'a Value) -> Option<T>,
     ) -> Option<T> {
         let value = self.settings?.get(key).filter(|value| !value.is_null())?;
         let found = read(value);
         if found.is_none() {
-            self.faults.add(of_another_type(self.file, key, value, wanted));
+            self.faults.add(wrong_type_message(self.file, key, value, wanted));
         }
         found
     }
 
     pub fn flag(&mut self, key: &str) -> Option<bool> {
-        self.get(key, Type::Flag, Value::as_bool)
+        self.get(key, SettingType::Flag, Value::as_bool)
     }
 
     pub fn text(&mut self, key: &str) -> Option<&'a str> {
-        self.get(key, Type::Text, Value::as_str)
+        self.get(key, SettingType::Text, Value::as_str)
     }
 
     /// A whole number above 0.
     pub fn count(&mut self, key: &str) -> Option<usize> {
-        self.get(key, Type::Count, count)
+        self.get(key, SettingType::Count, count)
     }
 
     pub fn texts(&mut self, key: &str) -> Option<Vec<&'a str>> {
-        self.get(key, Type::Texts, |value| value.as_array()?.iter().map(Value::as_str).collect())
+        self.get(key, SettingType::TextList, |value| {
+            value.as_array()?.iter().map(Value::as_str).collect()
+        })
     }
 
     pub fn is_set(&self, key: &str) -> bool {
@@ -243,29 +247,29 @@ mod tests {
 
     use super::*;
 
-    const KNOWN: Known = &[
-        (&["size"], Handling::Applied),
-        (&["seed"], Handling::WithoutEffect),
-        (&["pruned"], Handling::MustBeUnset),
-        (&["kind"], Handling::OneOf(&["plain"])),
-        (&["eps"], Handling::Typed(Type::UpTo(0.1))),
-        (&["theta"], Handling::Typed(Type::Within(1.0, 1e9))),
-        (&["layers"], Handling::Typed(Type::Count)),
-        (&["padding"], Handling::Typed(Type::Place)),
-        (&["bias"], Handling::Typed(Type::Flag)),
-        (&["act"], Handling::Typed(Type::Text)),
-        (&["types"], Handling::Typed(Type::Texts)),
-        (&["by_name"], Handling::Typed(Type::Values)),
+    const KNOWN: KnownSettings = &[
+        (&["size"], SettingHandling::Applied),
+        (&["seed"], SettingHandling::WithoutEffect),
+        (&["pruned"], SettingHandling::MustBeUnset),
+        (&["kind"], SettingHandling::OneOf(&["plain"])),
+        (&["eps"], SettingHandling::Typed(SettingType::UpTo(0.1))),
+        (&["theta"], SettingHandling::Typed(SettingType::Within(1.0, 1e9))),
+        (&["layers"], SettingHandling::Typed(SettingType::Count)),
+        (&["padding"], SettingHandling::Typed(SettingType::Index)),
+        (&["bias"], SettingHandling::Typed(SettingType::Flag)),
+        (&["act"], SettingHandling::Typed(SettingType::Text)),
+        (&["types"], SettingHandling::Typed(SettingType::TextList)),
+        (&["by_name"], SettingHandling::Typed(SettingType::Object)),
     ];
 
     fn faults(json: Value) -> String {
-        let mut faults = Faults::default();
+        let mut faults = DirectoryFaults::default();
         check("config.json", &json, &[KNOWN], &mut faults);
         faults.check().map_or_else(|error| error.to_string(), |()| String::new())
     }
 
     #[test]
-    fn what_is_not_known_is_named_with_its_file() {
+    fn unknown_settings_are_named_with_their_file() {
         assert_eq!(faults(json!({"size": 3, "seed": 1, "pruned": {"0": []}, "kind": "plain"})), "");
         assert_eq!(faults(json!({"pruned": null, "kind": null})), "");
         assert_eq!(
@@ -307,7 +311,7 @@ mod tests {
             ("types", json!([1]), "a list of texts"),
             ("by_name", json!([]), "values by name"),
         ] {
-            let expected = format!("config.json: `{key}` is {}, not {wanted}", shown(&value));
+            let expected = format!("config.json: `{key}` is {}, not {wanted}", abbreviated(&value));
             assert_eq!(faults(json!({ key: value })), expected);
             assert_eq!(faults(json!({ key: null })), "", "null stands for none");
         }
@@ -316,8 +320,8 @@ mod tests {
     #[test]
     fn a_setting_of_another_type_is_a_fault() {
         let json = json!({"flag": "yes", "count": 0, "unlimited": 1e30, "negative": -3});
-        let mut found = Faults::default();
-        let mut reader = Reader::new("a.json", Some(&json), &mut found);
+        let mut found = DirectoryFaults::default();
+        let mut reader = SettingReader::new("a.json", Some(&json), &mut found);
         assert_eq!(reader.flag("flag"), None);
         assert_eq!(reader.count("count"), None);
         assert_eq!(reader.count("unlimited"), Some(usize::MAX));

@@ -4,9 +4,9 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::known;
-use super::settings::{self, Faults, Reader};
-use super::source::{LARGEST_JSON, Source};
+use super::known_settings;
+use super::model_directory::{MAX_JSON_BYTES, ModelDirectory};
+use super::settings::{self, DirectoryFaults, SettingReader};
 
 const CONFIG: &str = "tokenizer_config.json";
 
@@ -18,18 +18,18 @@ pub struct TokenizerFiles {
     /// The maximum number of tokens per text, including special tokens.
     pub max_tokens: Option<usize>,
     /// Whether a text that is too long is truncated at its beginning.
-    pub keeps_end: bool,
+    pub truncates_start: bool,
     /// The mask token, if the files name one.
     pub mask: Option<String>,
     /// Tokens that the tokenizer must have under these ids.
-    pub expected: Vec<(String, u32)>,
+    pub expected_ids: Vec<(String, u32)>,
     /// The token for words outside the vocabulary.
-    pub unknown: Unknown,
+    pub unknown: UnknownToken,
 }
 
 /// The unknown token, by its text or its id.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Unknown {
+pub enum UnknownToken {
     #[default]
     None,
     Token(String),
@@ -38,37 +38,48 @@ pub enum Unknown {
 
 impl TokenizerFiles {
     /// `at` is the folder of the model's first module: empty, or with a trailing `/`.
-    pub fn read(source: &mut Source, at: &str, faults: &mut Faults) -> anyhow::Result<Self> {
-        let bytes =
-            super::source::read(&source.path(&format!("{at}tokenizer.json")), LARGEST_JSON)?;
+    pub fn read(
+        source: &mut ModelDirectory,
+        at: &str,
+        faults: &mut DirectoryFaults,
+    ) -> anyhow::Result<Self> {
+        let bytes = super::model_directory::read(
+            &source.path(&format!("{at}tokenizer.json")),
+            MAX_JSON_BYTES,
+        )?;
         let bytes = bytes.with_context(|| format!("{at}tokenizer.json is missing"))?;
-        let mut tokenizer = super::source::parse(&format!("{at}tokenizer.json"), &bytes)?;
-        settings::check("tokenizer.json", &tokenizer, &[known::TOKENIZER_PARTS], faults);
+        let mut tokenizer = super::model_directory::parse(&format!("{at}tokenizer.json"), &bytes)?;
+        settings::check("tokenizer.json", &tokenizer, &[known_settings::TOKENIZER_PARTS], faults);
         let config = source.json(&format!("{at}{CONFIG}"))?;
         let special = source.json(&format!("{at}special_tokens_map.json"))?;
         if let Some(json) = &config {
-            settings::check(CONFIG, json, &[known::TOKENIZER], faults);
+            settings::check(CONFIG, json, &[known_settings::TOKENIZER], faults);
         }
         if let Some(json) = &special {
-            settings::check("special_tokens_map.json", json, &[known::SPECIAL_TOKENS_MAP], faults);
+            settings::check(
+                "special_tokens_map.json",
+                json,
+                &[known_settings::SPECIAL_TOKENS_MAP],
+                faults,
+            );
         }
-        let mut files = Self { unknown: unknown(&tokenizer), ..Self::default() };
+        let mut files = Self { unknown: unknown_token(&tokenizer), ..Self::default() };
         let direction = tokenizer["truncation"]["direction"].as_str().unwrap_or("Right");
-        files.keeps_end = direction == "Left";
+        files.truncates_start = direction == "Left";
         files.mask = [&config, &special].into_iter().flatten().find_map(|json| {
             let token = json.get("mask_token")?;
             token.as_str().or_else(|| token.get("content")?.as_str()).map(str::to_owned)
         });
 
-        let mut reader = Reader::new(CONFIG, config.as_ref(), faults);
+        let mut reader = SettingReader::new(CONFIG, config.as_ref(), faults);
         files.max_tokens = reader.count("model_max_length");
         match reader.text("truncation_side") {
             None => {}
-            Some("left") => files.keeps_end = true,
-            Some("right") => files.keeps_end = false,
+            Some("left") => files.truncates_start = true,
+            Some("right") => files.truncates_start = false,
             Some(other) => reader.fault(format!("`truncation_side` is {other}, not left or right")),
         }
-        let changed = normalize_as_told(&mut tokenizer, config.as_ref(), &mut reader);
+        let changed = apply_normalizer_settings(&mut tokenizer, config.as_ref(), &mut reader);
         if let Some(asked) = reader.flag("add_prefix_space")
             && let Some(found) = byte_level_prefix(&tokenizer["pre_tokenizer"])
             && asked != found
@@ -78,7 +89,7 @@ impl TokenizerFiles {
         if let Some(added) = config.as_ref().and_then(|c| c.get("added_tokens_decoder")) {
             for (id, token) in added.as_object().into_iter().flatten() {
                 match (id.parse(), token.get("content").and_then(Value::as_str)) {
-                    (Ok(id), Some(content)) => files.expected.push((content.to_owned(), id)),
+                    (Ok(id), Some(content)) => files.expected_ids.push((content.to_owned(), id)),
                     _ => reader.fault(format!("`added_tokens_decoder` cannot be read at `{id}`")),
                 }
             }
@@ -86,7 +97,7 @@ impl TokenizerFiles {
         if let Some(added) = source.json(&format!("{at}added_tokens.json"))? {
             for (token, id) in added.as_object().into_iter().flatten() {
                 match id.as_u64().and_then(|id| u32::try_from(id).ok()) {
-                    Some(id) => files.expected.push((token.clone(), id)),
+                    Some(id) => files.expected_ids.push((token.clone(), id)),
                     None => faults.add(format!("added_tokens.json: the id of `{token}` is {id}")),
                 }
             }
@@ -98,7 +109,11 @@ impl TokenizerFiles {
 
 /// Applies `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` to the normalizer of tokenizer.json, as BERT's
 /// tokenizer classes do. Returns whether anything changed.
-fn normalize_as_told(tokenizer: &mut Value, config: Option<&Value>, reader: &mut Reader) -> bool {
+fn apply_normalizer_settings(
+    tokenizer: &mut Value,
+    config: Option<&Value>,
+    reader: &mut SettingReader,
+) -> bool {
     const SETTINGS: [(&str, &str); 3] = [
         ("do_lower_case", "lowercase"),
         ("strip_accents", "strip_accents"),
@@ -141,24 +156,27 @@ fn byte_level_prefix(pre_tokenizer: &Value) -> Option<bool> {
     pre_tokenizer["pretokenizers"].as_array()?.iter().find_map(byte_level_prefix)
 }
 
-fn unknown(tokenizer: &Value) -> Unknown {
+fn unknown_token(tokenizer: &Value) -> UnknownToken {
     let model = &tokenizer["model"];
     if let Some(id) = model["unk_id"].as_u64().and_then(|id| u32::try_from(id).ok()) {
-        return Unknown::Id(id);
+        return UnknownToken::Id(id);
     }
     match model["unk_token"].as_str() {
-        Some(token) => Unknown::Token(token.to_owned()),
-        None => Unknown::None,
+        Some(token) => UnknownToken::Token(token.to_owned()),
+        None => UnknownToken::None,
     }
 }
 
 impl TokenizerFiles {
     /// The id of the unknown token, if there is one.
-    pub fn unknown_id(&self, tokens: &crate::embed::tokens::Tokens) -> Option<u32> {
+    pub fn unknown_id(
+        &self,
+        tokens: &crate::embed::model_tokenizer::ModelTokenizer,
+    ) -> Option<u32> {
         match &self.unknown {
-            Unknown::None => None,
-            Unknown::Token(token) => tokens.id(token),
-            Unknown::Id(id) => Some(*id),
+            UnknownToken::None => None,
+            UnknownToken::Token(token) => tokens.id(token),
+            UnknownToken::Id(id) => Some(*id),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! before any of its vectors is used, and each batch is passed on as soon as it arrives. The API key is read when the
 //! first request needs it.
 
-pub(crate) mod sent;
+pub(crate) mod request_additions;
 mod wire;
 
 use std::fmt::Write as _;
@@ -14,14 +14,16 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
-use super::same_vectors::SameVectors;
-use super::{Embedder, Role, Vectors};
-use crate::remote::{self, Endpoint, FIRST_WAIT, Refused};
-pub use sent::{Additions, OWN_HEADERS, OWN_KEYS, Supplied};
+use super::constant_vectors::ConstantVectorDetector;
+use super::{Embedder, EmbeddingVectors, TextRole};
+use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, JsonRequestError};
+pub use request_additions::{
+    RESERVED_BODY_KEYS, RESERVED_HEADERS, RequestAdditions, SuppliedValue,
+};
 
 /// The settings of an embedding endpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub struct HttpSpec {
+pub struct HttpEmbedderSpec {
     /// The address; `/embeddings` is appended if it is missing, see [`endpoint`].
     pub url: String,
     /// The model's name at the endpoint.
@@ -45,14 +47,14 @@ pub struct HttpSpec {
     pub query_prefix: String,
     pub passage_prefix: String,
     /// Headers sent with each request.
-    pub headers: Additions,
+    pub headers: RequestAdditions,
     /// Extra keys of the body of each request, and of requests for queries or for passages only.
-    pub body: Additions,
-    pub query_body: Additions,
-    pub passage_body: Additions,
+    pub body: RequestAdditions,
+    pub query_body: RequestAdditions,
+    pub passage_body: RequestAdditions,
 }
 
-impl HttpSpec {
+impl HttpEmbedderSpec {
     /// Settings with the defaults of a scenario.
     pub fn new(url: impl Into<String>, model: impl Into<String>, dim: usize) -> Self {
         Self {
@@ -65,20 +67,20 @@ impl HttpSpec {
             concurrency: 4,
             timeout: Duration::from_secs(60),
             retries: 5,
-            first_wait: FIRST_WAIT,
+            first_wait: FIRST_RETRY_WAIT,
             query_prefix: String::new(),
             passage_prefix: String::new(),
-            headers: Additions::new(),
-            body: Additions::new(),
-            query_body: Additions::new(),
-            passage_body: Additions::new(),
+            headers: RequestAdditions::new(),
+            body: RequestAdditions::new(),
+            query_body: RequestAdditions::new(),
+            passage_body: RequestAdditions::new(),
         }
     }
 
-    fn body_of(&self, role: Role) -> &Additions {
+    fn role_body(&self, role: TextRole) -> &RequestAdditions {
         match role {
-            Role::Query => &self.query_body,
-            Role::Passage => &self.passage_body,
+            TextRole::Query => &self.query_body,
+            TextRole::Passage => &self.passage_body,
         }
     }
 }
@@ -88,8 +90,8 @@ impl HttpSpec {
 ///
 /// # Errors
 /// Not an http or https address, or one that contains a password.
-pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
-    let mut url = remote::address(url)?;
+pub fn embeddings_url(url: &str) -> anyhow::Result<reqwest::Url> {
+    let mut url = http_client::parse_address(url)?;
     let path = url.path().trim_end_matches('/').to_owned();
     if !path.ends_with("/embeddings") && !path.ends_with("/embed") {
         url.set_path(&format!("{path}/embeddings"));
@@ -99,25 +101,25 @@ pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
 
 /// An embedder that sends texts to an HTTP endpoint.
 pub struct HttpEmbedder {
-    spec: HttpSpec,
+    spec: HttpEmbedderSpec,
     endpoint: reqwest::Url,
     fingerprint: String,
-    same: Mutex<SameVectors>,
+    constant_detector: Mutex<ConstantVectorDetector>,
 }
 
 /// An endpoint that returns the same vector for this many different texts, and no other vector, is rejected.
-const TOLD_APART: usize = 3;
+const MIN_DISTINCT_TEXTS: usize = 3;
 
 impl HttpEmbedder {
     /// Sends no request yet.
     ///
     /// # Errors
     /// An invalid address, or a size of 0.
-    pub fn new(spec: HttpSpec) -> anyhow::Result<Self> {
-        let endpoint = endpoint(&spec.url).with_context(|| {
+    pub fn new(spec: HttpEmbedderSpec) -> anyhow::Result<Self> {
+        let endpoint = embeddings_url(&spec.url).with_context(|| {
             // The query part of a URL may hold secrets, so the message omits it as well as any password.
             let shown = spec.url.split('?').next().unwrap_or_default();
-            format!("url {:?}", remote::without_passwords(shown))
+            format!("url {:?}", http_client::without_passwords(shown))
         })?;
         ensure!(spec.dim > 0 && spec.batch_size > 0 && spec.concurrency > 0, "a setting is 0");
         let mut settings = format!(
@@ -127,7 +129,7 @@ impl HttpEmbedder {
         // Secrets enter the fingerprint by the names of their variables. Optional settings enter only if they are
         // set, so that the fingerprints of specs without them stay as they were, and in their Debug form, so that
         // renaming a variant of `Supplied` changes fingerprints.
-        let HttpSpec { headers, body, query_body, passage_body, .. } = &spec;
+        let HttpEmbedderSpec { headers, body, query_body, passage_body, .. } = &spec;
         for (what, additions) in
             [("headers", headers), ("body", body), ("query", query_body), ("passage", passage_body)]
         {
@@ -136,20 +138,21 @@ impl HttpEmbedder {
             }
         }
         let fingerprint = blake3::hash(settings.as_bytes()).to_hex().to_string();
-        let same = Mutex::new(SameVectors::new(TOLD_APART));
-        Ok(Self { spec, endpoint, fingerprint, same })
+        let same = Mutex::new(ConstantVectorDetector::new(MIN_DISTINCT_TEXTS));
+        Ok(Self { spec, endpoint, fingerprint, constant_detector: same })
     }
 
     /// The connection settings for one role, with the API key and other secrets read from the environment.
-    fn line(&self, role: Role) -> anyhow::Result<Endpoint> {
-        let HttpSpec { timeout, retries, first_wait, concurrency, .. } = self.spec;
-        let longest_reply = wire::longest_reply(self.spec.batch_size, self.spec.dim);
-        let key = self.spec.api_key_env.as_deref().map(remote::key).transpose()?;
-        let bodies = [&self.spec.body, self.spec.body_of(role)].into_iter();
-        let secrets = sent::secrets(key.as_deref(), &self.spec.headers, bodies)?;
-        let headers = remote::headers(&sent::headers(&self.spec.headers)?, key.as_deref())?;
+    fn remote_endpoint(&self, role: TextRole) -> anyhow::Result<JsonEndpoint> {
+        let HttpEmbedderSpec { timeout, retries, first_wait, concurrency, .. } = self.spec;
+        let longest_reply = wire::max_reply_bytes(self.spec.batch_size, self.spec.dim);
+        let key = self.spec.api_key_env.as_deref().map(http_client::api_key).transpose()?;
+        let bodies = [&self.spec.body, self.spec.role_body(role)].into_iter();
+        let secrets = request_additions::secrets(key.as_deref(), &self.spec.headers, bodies)?;
+        let headers =
+            http_client::headers(&request_additions::headers(&self.spec.headers)?, key.as_deref())?;
         let url = self.endpoint.clone();
-        Ok(Endpoint {
+        Ok(JsonEndpoint {
             url,
             timeout,
             retries,
@@ -157,7 +160,7 @@ impl HttpEmbedder {
             concurrency,
             headers,
             secrets,
-            longest_reply,
+            max_reply_bytes: longest_reply,
         })
     }
 }
@@ -173,84 +176,84 @@ impl Embedder for HttpEmbedder {
 
     fn embed(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vectors> {
+    ) -> anyhow::Result<EmbeddingVectors> {
         let dim = self.spec.dim;
         let mut data = vec![0.0; texts.len() * dim];
         self.embed_in_parts(role, texts, done, &mut |first, part| {
             data[first * dim..][..part.data.len()].copy_from_slice(&part.data);
             Ok(())
         })?;
-        Ok(Vectors { dim, data })
+        Ok(EmbeddingVectors { dim, data })
     }
 
     fn embed_in_parts(
         &self,
-        role: Role,
+        role: TextRole,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
-        keep: &mut dyn FnMut(usize, &Vectors) -> anyhow::Result<()>,
+        keep: &mut dyn FnMut(usize, &EmbeddingVectors) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         if texts.is_empty() {
             return Ok(());
         }
-        let line = self.line(role)?;
-        let further = sent::body(&self.spec.body, self.spec.body_of(role))?;
+        let line = self.remote_endpoint(role)?;
+        let further = request_additions::body(&self.spec.body, self.spec.role_body(role))?;
         let prefix = match role {
-            Role::Query => &self.spec.query_prefix,
-            Role::Passage => &self.spec.passage_prefix,
+            TextRole::Query => &self.spec.query_prefix,
+            TextRole::Passage => &self.spec.passage_prefix,
         };
-        let HttpSpec { dim, batch_size, .. } = self.spec;
-        let batches: Vec<Batch> = texts
+        let HttpEmbedderSpec { dim, batch_size, .. } = self.spec;
+        let batches: Vec<EmbeddingBatch> = texts
             .chunks(batch_size)
             .enumerate()
             .map(|(i, texts)| {
                 let full = (0..texts.len()).filter(|&i| !texts[i].trim().is_empty()).collect();
-                Batch { first: i * batch_size, texts: texts.len(), full }
+                EmbeddingBatch { first: i * batch_size, len: texts.len(), non_blank: full }
             })
             .collect();
-        let body = |batch: &Batch| {
+        let body = |batch: &EmbeddingBatch| {
             let prefixed = |&i: &usize| format!("{prefix}{}", texts[batch.first + i]);
-            let input: Vec<String> = batch.full.iter().map(prefixed).collect();
-            wire::request(&self.spec, self.endpoint.path(), &input, &further)
+            let input: Vec<String> = batch.non_blank.iter().map(prefixed).collect();
+            wire::request_body(&self.spec, self.endpoint.path(), &input, &further)
         };
         // Batches that contain only blank texts need no request.
-        let (asked, blank): (Vec<&Batch>, Vec<&Batch>) =
-            batches.iter().partition(|batch| !batch.full.is_empty());
+        let (asked, blank): (Vec<&EmbeddingBatch>, Vec<&EmbeddingBatch>) =
+            batches.iter().partition(|batch| !batch.non_blank.is_empty());
         let bodies = asked.iter().map(|batch| body(batch));
         // `post_all` passes errors on as text; `broken` keeps the original of an error that is not about a request.
         let mut broken = None;
         // Vectors are cached only after two of them have differed, so that a constant vector never enters the cache.
-        let mut held_back: Vec<(usize, Vectors)> = Vec::new();
-        let mut take = |batch: &Batch, rows: Vec<Vec<f32>>| {
-            let mut data = vec![0.0; batch.texts * dim];
-            let mut same = self.same.lock().unwrap_or_else(|e| e.into_inner());
-            for (&i, row) in batch.full.iter().zip(rows) {
-                same.see(texts[batch.first + i], &row);
+        let mut held_back: Vec<(usize, EmbeddingVectors)> = Vec::new();
+        let mut take = |batch: &EmbeddingBatch, rows: Vec<Vec<f32>>| {
+            let mut data = vec![0.0; batch.len * dim];
+            let mut same = self.constant_detector.lock().unwrap_or_else(|e| e.into_inner());
+            for (&i, row) in batch.non_blank.iter().zip(rows) {
+                same.observe(texts[batch.first + i], &row);
                 data[i * dim..][..dim].copy_from_slice(&row);
             }
-            if let Some(count) = same.verdict() {
+            if let Some(count) = same.constant_text_count() {
                 bail!(
                     "{}: the same vector came for {count} different texts, and for all others so far: the endpoint \
                      does not read what is sent (is it one for embeddings, and of the model {:?}?)",
-                    line.shown(),
+                    line.display_address(),
                     self.spec.model
                 );
             }
-            held_back.push((batch.first, Vectors { dim, data }));
-            if !same.are_all_the_same() {
+            held_back.push((batch.first, EmbeddingVectors { dim, data }));
+            if !same.is_constant_so_far() {
                 held_back.drain(..).try_for_each(|(first, vectors)| keep(first, &vectors))?;
             }
-            done(batch.texts);
+            done(batch.len);
             anyhow::Ok(())
         };
         for batch in blank {
             take(batch, Vec::new())?;
         }
         let sent = line.post_all(bodies, |at, reply| {
-            let rows = wire::vectors(reply, asked[at].full.len(), dim)?;
+            let rows = wire::parse_vectors(reply, asked[at].non_blank.len(), dim)?;
             take(asked[at], rows).map_err(|error| {
                 let what = error.to_string();
                 broken.get_or_insert(error);
@@ -262,13 +265,13 @@ impl Embedder for HttpEmbedder {
         }
         // No two vectors differed, but there were too few texts to reject the endpoint.
         held_back.iter().try_for_each(|(first, vectors)| keep(*first, vectors))?;
-        if let Err(Refused { at, what }) = sent {
-            let Batch { first, texts: count, .. } = *asked[at];
+        if let Err(JsonRequestError { index: at, reason: what }) = sent {
+            let EmbeddingBatch { first, len: count, .. } = *asked[at];
             let (number, from, to) = (first / batch_size + 1, first + 1, first + count);
             bail!(
                 "{}, batch {number} (texts {from} to {to} of {}): {what}\nThe vectors of other batches are \
                  kept: the same command goes on from there.",
-                line.shown(),
+                line.display_address(),
                 texts.len()
             );
         }
@@ -277,10 +280,10 @@ impl Embedder for HttpEmbedder {
 }
 
 /// The texts of one request.
-struct Batch {
+struct EmbeddingBatch {
     /// The index of the first text.
     first: usize,
-    texts: usize,
+    len: usize,
     /// The texts that are not blank, by index relative to `first`.
-    full: Vec<usize>,
+    non_blank: Vec<usize>,
 }

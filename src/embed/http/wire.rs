@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::HttpSpec;
+use super::HttpEmbedderSpec;
 use crate::embed::bert::normalize;
-use crate::remote::excerpt;
+use crate::http_client::excerpt;
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct EmbeddingRequest<'a> {
     model: &'a str,
     input: &'a [String],
     /// The name of `input` on Text Embeddings Inference's native route, `/embed`.
@@ -22,24 +22,24 @@ struct Request<'a> {
 
 /// A reply with OpenAI's `data`, or with the plain lists that other servers send under `embeddings`.
 #[derive(Deserialize)]
-struct Reply {
-    data: Option<Vec<Item>>,
-    embeddings: Option<Vec<Numbers>>,
+struct EmbeddingReply {
+    data: Option<Vec<EmbeddingItem>>,
+    embeddings: Option<Vec<NullableNumbers>>,
     error: Option<Value>,
 }
 
 /// A vector as received: some servers write null for NaN.
-type Numbers = Vec<Option<f32>>;
+type NullableNumbers = Vec<Option<f32>>;
 
 #[derive(Deserialize)]
-struct Item {
+struct EmbeddingItem {
     index: Option<usize>,
-    embedding: Numbers,
+    embedding: NullableNumbers,
 }
 
 /// The JSON body of a request for the vectors of `input`.
-pub fn request(
-    spec: &HttpSpec,
+pub fn request_body(
+    spec: &HttpEmbedderSpec,
     path: &str,
     input: &[String],
     further: &Map<String, Value>,
@@ -49,33 +49,34 @@ pub fn request(
     // Ollama's route `/api/embed` takes `input`, so only Text Embeddings Inference's own route needs `inputs`.
     let native = path.ends_with("/embed") && !path.ends_with("/api/embed");
     let inputs = native.then_some(input);
-    let request = Request { model: &spec.model, input, inputs, dimensions, further };
+    let request = EmbeddingRequest { model: &spec.model, input, inputs, dimensions, further };
     serde_json::to_vec(&request).expect("strings and numbers become JSON")
 }
 
 /// The maximum size of a reply in bytes: 40 per number, plus a margin for the rest.
-pub fn longest_reply(texts: usize, dim: usize) -> usize {
+pub fn max_reply_bytes(texts: usize, dim: usize) -> usize {
     // Leave space for vectors of a wrong dimension, so that the error names the dimension and not the size.
     (texts * dim.max(8192)).saturating_mul(40).saturating_add(1 << 20)
 }
 
 /// The vectors in the order of the reply. In a plain list, a vector's position is the index of its text.
-fn items(reply: &[u8]) -> Result<Vec<Item>, String> {
+fn parse_items(reply: &[u8]) -> Result<Vec<EmbeddingItem>, String> {
     let not_one = |why: String| {
         format!("the body is not a list of embeddings ({why}); it starts: {}", excerpt(reply, 80))
     };
-    let numbered = |rows: Vec<Numbers>| {
-        let item = |(index, embedding)| Item { index: Some(index), embedding };
+    let numbered = |rows: Vec<NullableNumbers>| {
+        let item = |(index, embedding)| EmbeddingItem { index: Some(index), embedding };
         rows.into_iter().enumerate().map(item).collect()
     };
     if reply.trim_ascii_start().starts_with(b"[") {
         return serde_json::from_slice(reply).map(numbered).map_err(|e| not_one(e.to_string()));
     }
-    let found: Reply = serde_json::from_slice(reply).map_err(|e| not_one(e.to_string()))?;
+    let found: EmbeddingReply =
+        serde_json::from_slice(reply).map_err(|e| not_one(e.to_string()))?;
     match found {
-        Reply { data: Some(data), .. } => Ok(data),
-        Reply { embeddings: Some(rows), .. } => Ok(numbered(rows)),
-        Reply { error: Some(error), .. } => {
+        EmbeddingReply { data: Some(data), .. } => Ok(data),
+        EmbeddingReply { embeddings: Some(rows), .. } => Ok(numbered(rows)),
+        EmbeddingReply { error: Some(error), .. } => {
             let said = error.get("message").unwrap_or(&error);
             let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
             Err(format!("the body is an error: {}", excerpt(said.as_bytes(), 300)))
@@ -88,8 +89,8 @@ fn items(reply: &[u8]) -> Result<Vec<Item>, String> {
 ///
 /// # Errors
 /// A message that says what is wrong with the reply.
-pub fn vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f32>>, String> {
-    let items = items(reply)?;
+pub fn parse_vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f32>>, String> {
+    let items = parse_items(reply)?;
     let n = items.len();
     if n != texts {
         return Err(format!("{n} vectors came for {texts} texts"));

@@ -7,7 +7,7 @@ pub const SUMMARY: usize = 8;
 
 /// One row per token of the first text and one column per token of the second, at least one of each.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Map {
+pub struct TokenSimilarityMap {
     pub rows: usize,
     pub cols: usize,
     /// The cosines of the token vectors, row-major.
@@ -18,7 +18,7 @@ pub struct Map {
     pub base: f32,
 }
 
-impl Map {
+impl TokenSimilarityMap {
     /// The largest cosine of each row, and of each column.
     fn largest(&self) -> (Vec<f32>, Vec<f32>) {
         let mut by_col = vec![-1.0_f32; self.cols];

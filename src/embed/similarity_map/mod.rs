@@ -6,7 +6,7 @@
 //! `model.safetensors`; `knockon verifier` writes it.
 
 mod map;
-mod net;
+mod network;
 
 use std::path::Path;
 
@@ -15,14 +15,14 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
-pub use map::Map;
-pub use net::{Net, Pass, Shape};
+pub use map::TokenSimilarityMap;
+pub use network::{MapForwardPass, MapNetwork, MapNetworkShape};
 
-use super::files::{self, Purpose};
-use super::pairs::{Pair, PairLimit, PairScorer};
-use super::weights::Weights;
-use super::{ModelKind, ModelSpec, Precision, bert, spec};
-use crate::output::Output;
+use super::files::{self, LoadPurpose};
+use super::pair_scorer::{PairLimit, PairScorer, TextPair};
+use super::weights::ModelWeights;
+use super::{ModelKind, ModelPrecision, ModelSpec, bert, spec};
+use crate::output::OutputWriter;
 
 /// The files that [`save`] writes.
 pub const FILES: [&str; 2] = [CONFIG, WEIGHTS];
@@ -33,9 +33,9 @@ const WEIGHTS: &str = "model.safetensors";
 const MODEL_TYPE: &str = "similarity_map";
 const VERSION: u32 = 1;
 /// The default number of tokens of either text in a map, which bounds the cost of a pair.
-pub const TOKENS: usize = 128;
+pub const DEFAULT_TOKENS: usize = 128;
 /// The maximum of each number in config.json.
-const MOST: usize = 1024;
+const MAX_SETTING: usize = 1024;
 
 /// A verifier's directory and how the output of its network becomes a score.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,10 +62,10 @@ impl Default for Penalty {
 /// `config.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub struct SimilarityMapConfig {
     model_type: String,
     version: u32,
-    pub base: Base,
+    pub base: SimilarityMapBase,
     /// Number of tokens of either text in a map; later tokens are ignored.
     pub tokens: usize,
     width: usize,
@@ -75,28 +75,39 @@ pub struct Config {
 /// The model that makes the maps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Base {
+pub struct SimilarityMapBase {
     /// A name listed by `knockon models list`, or a directory.
     pub model: String,
-    pub precision: Precision,
+    pub precision: ModelPrecision,
     /// The fingerprint of the model's weights and settings. Maps of another model would be meaningless to the network.
     pub fingerprint: String,
 }
 
-impl Config {
-    pub fn new(base: Base, tokens: usize, shape: Shape) -> Config {
-        let Shape { width, layers } = shape;
-        Config { model_type: MODEL_TYPE.to_owned(), version: VERSION, base, tokens, width, layers }
+impl SimilarityMapConfig {
+    pub fn new(
+        base: SimilarityMapBase,
+        tokens: usize,
+        shape: MapNetworkShape,
+    ) -> SimilarityMapConfig {
+        let MapNetworkShape { width, layers } = shape;
+        SimilarityMapConfig {
+            model_type: MODEL_TYPE.to_owned(),
+            version: VERSION,
+            base,
+            tokens,
+            width,
+            layers,
+        }
     }
 
-    fn parse(bytes: &[u8]) -> anyhow::Result<Config> {
+    fn parse(bytes: &[u8]) -> anyhow::Result<SimilarityMapConfig> {
         let json: serde_json::Value = serde_json::from_slice(bytes).context("config.json")?;
         let found = json.get("model_type").and_then(|found| found.as_str()).unwrap_or("nothing");
         ensure!(
             found == MODEL_TYPE,
             "config.json: model_type is {found}, not {MODEL_TYPE}; `knockon verifier` makes such directories"
         );
-        let config: Config = serde_json::from_value(json).context("config.json")?;
+        let config: SimilarityMapConfig = serde_json::from_value(json).context("config.json")?;
         ensure!(
             config.version == VERSION,
             "config.json: version {} is not known here, only {VERSION}",
@@ -106,21 +117,22 @@ impl Config {
             [("tokens", config.tokens), ("width", config.width), ("layers", config.layers)]
         {
             ensure!(
-                (1..=MOST).contains(&number),
-                "config.json: `{what}` is {number}, not 1 to {MOST}"
+                (1..=MAX_SETTING).contains(&number),
+                "config.json: `{what}` is {number}, not 1 to {MAX_SETTING}"
             );
         }
         Ok(config)
     }
 
-    fn shape(&self) -> Shape {
-        Shape { width: self.width, layers: self.layers }
+    fn shape(&self) -> MapNetworkShape {
+        MapNetworkShape { width: self.width, layers: self.layers }
     }
 }
 
 /// Whether a directory's config.json is that of a similarity-map network.
 pub fn is_similarity_map(dir: &Path) -> bool {
-    files::read_settings(&dir.join(CONFIG)).is_ok_and(|bytes| Config::parse(&bytes).is_ok())
+    files::read_settings(&dir.join(CONFIG))
+        .is_ok_and(|bytes| SimilarityMapConfig::parse(&bytes).is_ok())
 }
 
 /// Writes the network's files, and the additional files `further`, to a directory.
@@ -128,10 +140,10 @@ pub fn is_similarity_map(dir: &Path) -> bool {
 /// # Errors
 /// A directory that cannot be written.
 pub fn save(
-    output: &Output,
+    output: &OutputWriter,
     dir: &Path,
-    config: &Config,
-    net: &Net,
+    config: &SimilarityMapConfig,
+    net: &MapNetwork,
     further: &[(&str, Vec<u8>)],
 ) -> anyhow::Result<()> {
     let mut bytes = Vec::new();
@@ -154,19 +166,19 @@ pub fn save(
 }
 
 /// A pair scorer: a network and the model that makes its maps.
-pub struct SimilarityMap {
-    maps: bert::Maps,
-    net: Net,
+pub struct SimilarityMapScorer {
+    maps: bert::SimilarityMapper,
+    net: MapNetwork,
     penalty: Option<Penalty>,
     fingerprint: String,
 }
 
-impl SimilarityMap {
-    pub(super) fn open(asked: &SimilarityMapSpec) -> anyhow::Result<SimilarityMap> {
+impl SimilarityMapScorer {
+    pub(super) fn open(asked: &SimilarityMapSpec) -> anyhow::Result<SimilarityMapScorer> {
         let dir = Path::new(&asked.dir);
         let config_bytes = files::read_settings(&dir.join(CONFIG))?;
         let bytes = files::read_weights(&dir.join(WEIGHTS))?;
-        let config = Config::parse(&config_bytes)?;
+        let config = SimilarityMapConfig::parse(&config_bytes)?;
         let net = load_net(config.shape(), &bytes)?;
         let base = &config.base;
         let model = ModelSpec::new(ModelKind::Transformer, base.model.as_str())
@@ -188,11 +200,11 @@ impl SimilarityMap {
             hash.update(part);
         }
         let fingerprint = hash.finalize().to_hex().to_string();
-        Ok(SimilarityMap { maps, net, penalty, fingerprint })
+        Ok(SimilarityMapScorer { maps, net, penalty, fingerprint })
     }
 
     /// The score of a pair. A pair without a map, because a text has no token, counts as different.
-    fn score_map(&self, map: Option<&Map>) -> f32 {
+    fn score_map(&self, map: Option<&TokenSimilarityMap>) -> f32 {
         let differs = map.map_or(1.0, |map| probability(self.net.logit(map)));
         match self.penalty {
             None => 1.0 - differs,
@@ -207,14 +219,14 @@ impl SimilarityMap {
     }
 }
 
-fn load_net(shape: Shape, bytes: &[u8]) -> anyhow::Result<Net> {
-    let weights = Weights::parse(bytes)?;
-    let mut all = Vec::with_capacity(shape.parameters());
+fn load_net(shape: MapNetworkShape, bytes: &[u8]) -> anyhow::Result<MapNetwork> {
+    let weights = ModelWeights::parse(bytes)?;
+    let mut all = Vec::with_capacity(shape.parameter_count());
     for (name, shape) in shape.tensors() {
         all.extend(weights.vector(&name, shape.iter().product())?);
     }
-    weights.check_all_read(Purpose::Vectors)?;
-    Ok(Net { shape, weights: all })
+    weights.check_all_read(LoadPurpose::Vectors)?;
+    Ok(MapNetwork { shape, weights: all })
 }
 
 /// The logistic function.
@@ -222,7 +234,7 @@ pub fn probability(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-impl PairScorer for SimilarityMap {
+impl PairScorer for SimilarityMapScorer {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -231,11 +243,11 @@ impl PairScorer for SimilarityMap {
         Some(self.maps.pair_limit())
     }
 
-    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+    fn are_truncated(&self, pairs: &[TextPair]) -> anyhow::Result<Vec<bool>> {
         self.maps.are_cut(pairs)
     }
 
-    fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
-        self.maps.each(pairs, done, &|map| self.score_map(map.as_ref()))
+    fn score(&self, pairs: &[TextPair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
+        self.maps.map_each(pairs, done, &|map| self.score_map(map.as_ref()))
     }
 }

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Value, json};
 
-use super::model::{Identity, LanguageModel, Prices, Reply};
-use super::prompt::Prompt;
-use crate::embed::http::sent;
-use crate::embed::http::{Additions, Supplied};
-use crate::remote::{self, Endpoint, FIRST_WAIT, Refused};
+use super::language_model::{LanguageModel, ModelReply, ReaderModelIdentity, TokenPrices};
+use super::prompt::ChatPrompt;
+use crate::embed::http::request_additions;
+use crate::embed::http::{RequestAdditions, SuppliedValue};
+use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, JsonRequestError};
 
 /// Keys of the body that have a setting of their own, or would change the form of the reply.
-pub const OWN_KEYS: [&str; 10] = [
+pub const RESERVED_KEYS: [&str; 10] = [
     "model",
     "messages",
     "temperature",
@@ -34,25 +34,25 @@ pub const OWN_KEYS: [&str; 10] = [
 
 /// Whether the server is asked for answers in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Structured {
+pub enum StructuredOutput {
     /// With `response_format` and the JSON schema of the field.
     JsonSchema,
     #[default]
     None,
 }
 
-impl Structured {
+impl StructuredOutput {
     pub fn name(self) -> &'static str {
         match self {
-            Structured::JsonSchema => "json_schema",
-            Structured::None => "none",
+            StructuredOutput::JsonSchema => "json_schema",
+            StructuredOutput::None => "none",
         }
     }
 }
 
 /// How several samples of one prompt are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SampleBy {
+pub enum SamplingMode {
     /// One request for all samples.
     N,
     /// One request for each sample, with consecutive seeds: few local servers support `n`.
@@ -62,7 +62,7 @@ pub enum SampleBy {
 
 /// The settings of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ChatSpec {
+pub struct ChatEndpointSpec {
     /// The address; `/chat/completions` is appended unless it ends so.
     pub url: String,
     /// The endpoint's name of the model.
@@ -70,9 +70,9 @@ pub struct ChatSpec {
     /// The environment variable that holds the API key; `None` sends no key.
     pub api_key_env: Option<String>,
     /// Headers of each request.
-    pub headers: Additions,
+    pub headers: RequestAdditions,
     /// Additional keys in the body of each request.
-    pub body: Additions,
+    pub body: RequestAdditions,
     pub temperature: f64,
     /// The maximum number of tokens in an answer.
     pub max_tokens: u32,
@@ -80,9 +80,9 @@ pub struct ChatSpec {
     pub max_tokens_key: &'static str,
     /// Samples drawn for each prompt.
     pub samples: u32,
-    pub sample_by: SampleBy,
+    pub sample_by: SamplingMode,
     pub seed: u64,
-    pub structured: Structured,
+    pub structured: StructuredOutput,
     /// Whether an answer that was truncated at `max_tokens` is accepted; otherwise it is an error.
     pub keep_cut: bool,
     /// For one request, from its start to the last byte of the reply.
@@ -93,29 +93,29 @@ pub struct ChatSpec {
     pub first_wait: Duration,
     /// The maximum number of simultaneous requests.
     pub concurrency: usize,
-    pub prices: Option<Prices>,
+    pub prices: Option<TokenPrices>,
 }
 
-impl ChatSpec {
+impl ChatEndpointSpec {
     /// The defaults of a scenario.
-    pub fn new(url: impl Into<String>, model: impl Into<String>) -> ChatSpec {
-        ChatSpec {
+    pub fn new(url: impl Into<String>, model: impl Into<String>) -> ChatEndpointSpec {
+        ChatEndpointSpec {
             url: url.into(),
             model: model.into(),
             api_key_env: None,
-            headers: Additions::new(),
-            body: Additions::new(),
+            headers: RequestAdditions::new(),
+            body: RequestAdditions::new(),
             temperature: 0.0,
             max_tokens: 256,
             max_tokens_key: "max_tokens",
             samples: 1,
-            sample_by: SampleBy::default(),
+            sample_by: SamplingMode::default(),
             seed: 1,
-            structured: Structured::default(),
+            structured: StructuredOutput::default(),
             keep_cut: false,
             timeout: Duration::from_secs(120),
             retries: 5,
-            first_wait: FIRST_WAIT,
+            first_wait: FIRST_RETRY_WAIT,
             concurrency: 4,
             prices: None,
         }
@@ -123,7 +123,7 @@ impl ChatSpec {
 
     /// Everything besides the prompt that determines an answer. The address is excluded, because a model is the same
     /// wherever it runs. Secrets are represented by the names of their variables.
-    fn identity(&self) -> Identity {
+    fn identity(&self) -> ReaderModelIdentity {
         let mut settings = Map::new();
         settings.insert("temperature".into(), json!(self.temperature));
         settings.insert("max_tokens".into(), json!(self.max_tokens));
@@ -133,17 +133,19 @@ impl ChatSpec {
             settings.insert("seed".into(), json!(self.seed));
         }
         settings.insert("structured".into(), json!(self.structured.name()));
-        let mut additions: Vec<&(String, Supplied)> = self.body.iter().collect();
+        let mut additions: Vec<&(String, SuppliedValue)> = self.body.iter().collect();
         additions.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, supplied) in additions {
             let value = match supplied {
-                Supplied::Written(value) if !remote::names_a_secret(name) => value.clone(),
-                Supplied::Written(_) => json!("(secret)"),
-                Supplied::Variable(variable) => json!(format!("${variable}")),
+                SuppliedValue::Written(value) if !http_client::names_a_secret(name) => {
+                    value.clone()
+                }
+                SuppliedValue::Written(_) => json!("(secret)"),
+                SuppliedValue::Variable(variable) => json!(format!("${variable}")),
             };
             settings.insert(format!("body.{name}"), value);
         }
-        Identity { model: self.model.clone(), settings }
+        ReaderModelIdentity { model: self.model.clone(), settings }
     }
 }
 
@@ -151,8 +153,8 @@ impl ChatSpec {
 ///
 /// # Errors
 /// A URL that is not http or https, or one that contains a password.
-pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
-    let mut url = remote::address(url)?;
+pub fn completions_url(url: &str) -> anyhow::Result<reqwest::Url> {
+    let mut url = http_client::parse_address(url)?;
     let path = url.path().trim_end_matches('/').to_owned();
     if !path.ends_with("/chat/completions") {
         url.set_path(&format!("{path}/chat/completions"));
@@ -162,9 +164,9 @@ pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
 
 /// A model at a chat endpoint.
 pub struct ChatEndpoint {
-    spec: ChatSpec,
+    spec: ChatEndpointSpec,
     endpoint: reqwest::Url,
-    identity: Identity,
+    identity: ReaderModelIdentity,
 }
 
 impl ChatEndpoint {
@@ -172,11 +174,11 @@ impl ChatEndpoint {
     ///
     /// # Errors
     /// A setting that is not allowed.
-    pub fn new(spec: ChatSpec) -> anyhow::Result<ChatEndpoint> {
-        let endpoint = endpoint(&spec.url).with_context(|| {
+    pub fn new(spec: ChatEndpointSpec) -> anyhow::Result<ChatEndpoint> {
+        let endpoint = completions_url(&spec.url).with_context(|| {
             // The query may be secret, and a password always is.
             let shown = spec.url.split('?').next().unwrap_or_default();
-            format!("url {:?}", remote::without_passwords(shown))
+            format!("url {:?}", http_client::without_passwords(shown))
         })?;
         ensure!(
             !spec.model.trim().is_empty(),
@@ -201,12 +203,12 @@ impl ChatEndpoint {
             spec.samples
         );
         if let Some((name, _)) =
-            spec.body.iter().find(|(name, _)| OWN_KEYS.contains(&name.as_str()))
+            spec.body.iter().find(|(name, _)| RESERVED_KEYS.contains(&name.as_str()))
         {
-            bail!("body.{name} is not allowed: {}", instead(name));
+            bail!("body.{name} is not allowed: {}", reserved_key_hint(name));
         }
         if let Some((name, _)) = (spec.headers.iter()).find(|(name, _)| {
-            crate::embed::http::OWN_HEADERS.contains(&name.to_lowercase().as_str())
+            crate::embed::http::RESERVED_HEADERS.contains(&name.to_lowercase().as_str())
         }) {
             bail!("headers.{name} is not allowed: it follows from the request");
         }
@@ -215,12 +217,14 @@ impl ChatEndpoint {
     }
 
     /// The HTTP endpoint, and the additional keys of each body.
-    fn line(&self) -> anyhow::Result<(Endpoint, Map<String, Value>)> {
+    fn json_endpoint(&self) -> anyhow::Result<(JsonEndpoint, Map<String, Value>)> {
         let spec = &self.spec;
-        let key = spec.api_key_env.as_deref().map(remote::key).transpose()?;
-        let secrets = sent::secrets(key.as_deref(), &spec.headers, std::iter::once(&spec.body))?;
-        let headers = remote::headers(&sent::headers(&spec.headers)?, key.as_deref())?;
-        let line = Endpoint {
+        let key = spec.api_key_env.as_deref().map(http_client::api_key).transpose()?;
+        let secrets =
+            request_additions::secrets(key.as_deref(), &spec.headers, std::iter::once(&spec.body))?;
+        let headers =
+            http_client::headers(&request_additions::headers(&spec.headers)?, key.as_deref())?;
+        let line = JsonEndpoint {
             url: self.endpoint.clone(),
             timeout: spec.timeout,
             retries: spec.retries,
@@ -228,13 +232,13 @@ impl ChatEndpoint {
             concurrency: spec.concurrency,
             headers,
             secrets,
-            longest_reply: wire::longest_reply(spec),
+            max_reply_bytes: wire::max_reply_bytes(spec),
         };
-        Ok((line, sent::body(&spec.body, &Additions::new())?))
+        Ok((line, request_additions::body(&spec.body, &RequestAdditions::new())?))
     }
 }
 
-fn instead(name: &str) -> &'static str {
+fn reserved_key_hint(name: &str) -> &'static str {
     match name {
         "messages" => "it is made of the template",
         "stream" => "replies come in one piece",
@@ -246,36 +250,36 @@ fn instead(name: &str) -> &'static str {
 }
 
 impl LanguageModel for ChatEndpoint {
-    fn identity(&self) -> &Identity {
+    fn identity(&self) -> &ReaderModelIdentity {
         &self.identity
     }
 
-    fn ask(
+    fn complete(
         &self,
-        prompts: &[&Prompt],
-        take: &mut dyn FnMut(usize, Reply) -> anyhow::Result<()>,
+        prompts: &[&ChatPrompt],
+        take: &mut dyn FnMut(usize, ModelReply) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let (line, further) = self.line()?;
+        let (line, further) = self.json_endpoint()?;
         let spec = &self.spec;
         let requests = match spec.sample_by {
-            SampleBy::N => 1,
-            SampleBy::Seed => spec.samples as usize,
+            SamplingMode::N => 1,
+            SamplingMode::Seed => spec.samples as usize,
         };
         // Bodies are produced when their request starts, so the clock starts here.
         let starts = RefCell::new(HashMap::new());
         let bodies = (0..prompts.len() * requests).map(|at| {
             starts.borrow_mut().insert(at, Instant::now());
             let seed = spec.seed.wrapping_add((at % requests) as u64);
-            wire::request(spec, prompts[at / requests], seed, &further)
+            wire::request_body(spec, prompts[at / requests], seed, &further)
         });
         // Samples of prompts that are still incomplete, with the index of their request.
-        let mut parts: HashMap<usize, Vec<(usize, Reply)>> = HashMap::new();
+        let mut parts: HashMap<usize, Vec<(usize, ModelReply)>> = HashMap::new();
         let mut broken = None;
         // The secrets of the URL's query too: an answer that repeats one must not be recorded.
-        let secrets = line.secrets.clone().and_query_of(&line.url);
+        let secrets = line.secrets.clone().with_query_of(&line.url);
         let sent = line.post_all(bodies, |at, body| {
-            let mut reply = wire::reply(spec, body)?;
-            let repeats = |text: &str| secrets.shown(text, text.len()) != text;
+            let mut reply = wire::parse_reply(spec, body)?;
+            let repeats = |text: &str| secrets.redact_or_withhold(text, text.len()) != text;
             if reply.answers.iter().any(|answer| repeats(&answer.text)) {
                 return Err(
                     "the answer repeats a secret of the request, so it is not kept".to_owned()
@@ -289,11 +293,11 @@ impl LanguageModel for ChatEndpoint {
             if there.len() < requests {
                 return Ok(());
             }
-            let mut whole = joined(parts.remove(&prompt).unwrap_or_default());
+            let mut whole = merge_replies(parts.remove(&prompt).unwrap_or_default());
             if let (Some(prices), Some(tokens_in), Some(tokens_out)) =
                 (&spec.prices, whole.tokens_in, whole.tokens_out)
             {
-                whole.cost = Some(prices.of(tokens_in, tokens_out));
+                whole.cost = Some(prices.cost(tokens_in, tokens_out));
             }
             // `take` can fail for reasons of this machine, such as a full disk: its error is returned unchanged.
             take(prompt, whole).map_err(|error| {
@@ -305,11 +309,11 @@ impl LanguageModel for ChatEndpoint {
         if let Some(error) = broken {
             return Err(error);
         }
-        if let Err(Refused { at, what }) = sent {
+        if let Err(JsonRequestError { index: at, reason: what }) = sent {
             bail!(
                 "{}, model {:?}, question {} of {}: {what}\nThe answers to other questions are kept: the same command \
                  goes on from there.",
-                line.shown(),
+                line.display_address(),
                 spec.model,
                 at / requests + 1,
                 prompts.len()
@@ -320,9 +324,9 @@ impl LanguageModel for ChatEndpoint {
 }
 
 /// Merges the samples of several requests, in the order of the requests.
-fn joined(mut parts: Vec<(usize, Reply)>) -> Reply {
+fn merge_replies(mut parts: Vec<(usize, ModelReply)>) -> ModelReply {
     parts.sort_by_key(|(at, _)| *at);
-    let mut all = Reply { tokens_in: Some(0), tokens_out: Some(0), ..Reply::default() };
+    let mut all = ModelReply { tokens_in: Some(0), tokens_out: Some(0), ..ModelReply::default() };
     for (_, part) in parts {
         let sum = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
         all.tokens_in = sum(all.tokens_in, part.tokens_in);

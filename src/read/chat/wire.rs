@@ -3,43 +3,43 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{ChatSpec, SampleBy, Structured};
-use crate::read::model::{Finish, Reply};
-use crate::read::prompt::Prompt;
-use crate::remote::excerpt;
+use super::{ChatEndpointSpec, SamplingMode, StructuredOutput};
+use crate::http_client::excerpt;
+use crate::read::language_model::{FinishReason, ModelReply};
+use crate::read::prompt::ChatPrompt;
 
 /// The maximum number of characters of a reply that an error message shows.
-const SHOWN: usize = 300;
+const MAX_SHOWN_CHARS: usize = 300;
 
 #[derive(Deserialize)]
-struct Body {
-    choices: Option<Vec<Choice>>,
-    usage: Option<Usage>,
+struct ChatReplyBody {
+    choices: Option<Vec<ChatReplyChoice>>,
+    usage: Option<ChatTokenUsage>,
     error: Option<Value>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
-    message: Option<Message>,
+struct ChatReplyChoice {
+    message: Option<ChatReplyMessage>,
     finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Message {
+struct ChatReplyMessage {
     content: Option<Value>,
     refusal: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Usage {
+struct ChatTokenUsage {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
 }
 
 /// The body of a request.
-pub fn request(
-    spec: &ChatSpec,
-    prompt: &Prompt,
+pub fn request_body(
+    spec: &ChatEndpointSpec,
+    prompt: &ChatPrompt,
     seed: u64,
     further: &Map<String, Value>,
 ) -> Vec<u8> {
@@ -52,10 +52,10 @@ pub fn request(
     if spec.temperature > 0.0 {
         body["seed"] = json!(seed);
     }
-    if spec.sample_by == SampleBy::N && spec.samples > 1 {
+    if spec.sample_by == SamplingMode::N && spec.samples > 1 {
         body["n"] = json!(spec.samples);
     }
-    if let (Structured::JsonSchema, Some(schema)) = (spec.structured, &prompt.schema) {
+    if let (StructuredOutput::JsonSchema, Some(schema)) = (spec.structured, &prompt.schema) {
         body["response_format"] = json!({
             "type": "json_schema",
             "json_schema": {"name": "answer", "strict": true, "schema": schema},
@@ -69,7 +69,7 @@ pub fn request(
 }
 
 /// The maximum size of a reply in bytes: tokens of 64 bytes, with room for their probabilities and for reasoning.
-pub fn longest_reply(spec: &ChatSpec) -> usize {
+pub fn max_reply_bytes(spec: &ChatEndpointSpec) -> usize {
     let tokens = spec.max_tokens as usize * spec.samples as usize;
     tokens.saturating_mul(1024).saturating_add(4 << 20)
 }
@@ -78,34 +78,40 @@ pub fn longest_reply(spec: &ChatSpec) -> usize {
 ///
 /// # Errors
 /// A description of what the reply is instead; then no part of it may be used.
-pub fn reply(spec: &ChatSpec, body: &[u8]) -> Result<Reply, String> {
-    let parsed: Body = serde_json::from_slice(body).map_err(|error| {
-        format!("the body is not a chat completion ({error}); it starts: {}", excerpt(body, SHOWN))
+pub fn parse_reply(spec: &ChatEndpointSpec, body: &[u8]) -> Result<ModelReply, String> {
+    let parsed: ChatReplyBody = serde_json::from_slice(body).map_err(|error| {
+        format!(
+            "the body is not a chat completion ({error}); it starts: {}",
+            excerpt(body, MAX_SHOWN_CHARS)
+        )
     })?;
     if let Some(error) = parsed.error.filter(|error| !error.is_null()) {
         let said = error.get("message").unwrap_or(&error);
         let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
-        return Err(format!("the body is an error: {}", excerpt(said.as_bytes(), SHOWN)));
+        return Err(format!("the body is an error: {}", excerpt(said.as_bytes(), MAX_SHOWN_CHARS)));
     }
     let Some(choices) = parsed.choices else {
-        return Err(format!("the body has no `choices`; it starts: {}", excerpt(body, SHOWN)));
+        return Err(format!(
+            "the body has no `choices`; it starts: {}",
+            excerpt(body, MAX_SHOWN_CHARS)
+        ));
     };
-    let wanted = if spec.sample_by == SampleBy::N { spec.samples as usize } else { 1 };
+    let wanted = if spec.sample_by == SamplingMode::N { spec.samples as usize } else { 1 };
     if choices.is_empty() {
         return Err("`choices` is empty: the model answered nothing".to_owned());
     }
     if choices.len() != wanted {
         let help = match spec.sample_by {
-            SampleBy::N => {
+            SamplingMode::N => {
                 "; where a server does not know `n`, each sample can have a request of its own (sample_by: seed)"
             }
-            SampleBy::Seed => "",
+            SamplingMode::Seed => "",
         };
         return Err(format!("{} answers came where {wanted} were asked for{help}", choices.len()));
     }
-    let mut reply = Reply::default();
+    let mut reply = ModelReply::default();
     for choice in choices {
-        let (text, finish) = text_of(spec, choice)?;
+        let (text, finish) = choice_text(spec, choice)?;
         reply.add(text, finish);
     }
     reply.tokens_in = parsed.usage.as_ref().and_then(|usage| usage.prompt_tokens);
@@ -113,16 +119,22 @@ pub fn reply(spec: &ChatSpec, body: &[u8]) -> Result<Reply, String> {
     Ok(reply)
 }
 
-fn text_of(spec: &ChatSpec, choice: Choice) -> Result<(String, Finish), String> {
+fn choice_text(
+    spec: &ChatEndpointSpec,
+    choice: ChatReplyChoice,
+) -> Result<(String, FinishReason), String> {
     let Some(message) = choice.message else {
         return Err("a choice has no `message`".to_owned());
     };
     if let Some(refusal) = message.refusal.filter(|refusal| !refusal.trim().is_empty()) {
-        return Err(format!("the model refused to answer: {}", excerpt(refusal.as_bytes(), SHOWN)));
+        return Err(format!(
+            "the model refused to answer: {}",
+            excerpt(refusal.as_bytes(), MAX_SHOWN_CHARS)
+        ));
     }
     let finish = match choice.finish_reason.as_deref() {
-        None | Some("stop" | "eos" | "end_turn") => Finish::Stop,
-        Some("length") if spec.keep_cut => Finish::Length,
+        None | Some("stop" | "eos" | "end_turn") => FinishReason::Stop,
+        Some("length") if spec.keep_cut => FinishReason::Length,
         Some("length") => {
             return Err(format!(
                 "the answer was cut off at max_tokens ({}); raise it, or set keep_cut to keep such answers as what \
@@ -147,11 +159,14 @@ fn text_of(spec: &ChatSpec, choice: Choice) -> Result<(String, Finish), String> 
             parts.iter().filter_map(|part| part["text"].as_str()).collect()
         }
         // All tokens may have been used for reasoning.
-        None | Some(Value::Null) if finish == Finish::Length => String::new(),
+        None | Some(Value::Null) if finish == FinishReason::Length => String::new(),
         None | Some(Value::Null) => return Err("the answer has no content".to_owned()),
         Some(other) => {
             let other = other.to_string();
-            return Err(format!("the content is not text: {}", excerpt(other.as_bytes(), SHOWN)));
+            return Err(format!(
+                "the content is not text: {}",
+                excerpt(other.as_bytes(), MAX_SHOWN_CHARS)
+            ));
         }
     };
     Ok((text, finish))

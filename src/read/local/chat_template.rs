@@ -4,20 +4,20 @@ use anyhow::{Context, anyhow};
 use minijinja::value::Kwargs;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
 
-use super::tokens::Tokens;
-use crate::read::prompt::{Message, Role};
-use crate::read::template::{environment, explain};
+use super::tokenizer::GgufTokenizer;
+use crate::read::prompt::{ChatMessage, ChatRole};
+use crate::read::prompt_template::{environment, explain};
 
 /// Renders a chat as one text.
-pub struct ChatTemplate {
+pub struct GgufChatTemplate {
     environment: Environment<'static>,
     source: String,
 }
 
-impl ChatTemplate {
+impl GgufChatTemplate {
     /// # Errors
     /// A missing template, or one that cannot be parsed.
-    pub fn new(source: Option<&str>) -> anyhow::Result<ChatTemplate> {
+    pub fn new(source: Option<&str>) -> anyhow::Result<GgufChatTemplate> {
         let source = source
             .context(
                 "it has no chat template (tokenizer.chat_template): it was not trained to answer",
@@ -39,15 +39,19 @@ impl ChatTemplate {
         environment
             .template_from_str(&source)
             .map_err(|e| anyhow!("its chat template, {}", explain(&e)))?;
-        Ok(ChatTemplate { environment, source })
+        Ok(GgufChatTemplate { environment, source })
     }
 
     /// The text that the model continues.
     ///
     /// # Errors
     /// A template that rejects these messages.
-    pub fn render(&self, messages: &[Message], tokens: &Tokens) -> anyhow::Result<String> {
-        let render = |messages: &[Message]| {
+    pub fn render(
+        &self,
+        messages: &[ChatMessage],
+        tokens: &GgufTokenizer,
+    ) -> anyhow::Result<String> {
+        let render = |messages: &[ChatMessage]| {
             self.environment.render_str(
                 &self.source,
                 context! {
@@ -67,18 +71,18 @@ impl ChatTemplate {
     }
 }
 
-fn chat_message(message: &Message) -> Value {
+fn chat_message(message: &ChatMessage) -> Value {
     context! { role => message.role.name(), content => message.content.as_str() }
 }
 
-fn without_system(messages: &[Message]) -> Option<Vec<Message>> {
+fn without_system(messages: &[ChatMessage]) -> Option<Vec<ChatMessage>> {
     let (system, others) = messages.split_first()?;
     let (first, others) = others.split_first()?;
-    if system.role != Role::System || first.role != Role::User {
+    if system.role != ChatRole::System || first.role != ChatRole::User {
         return None;
     }
     let content = format!("{}\n\n{}", system.content, first.content);
-    let mut merged = vec![Message { role: Role::User, content }];
+    let mut merged = vec![ChatMessage { role: ChatRole::User, content }];
     merged.extend_from_slice(others);
     Some(merged)
 }

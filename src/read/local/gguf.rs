@@ -7,22 +7,22 @@ use std::ops::Range;
 
 use anyhow::{Context, bail, ensure};
 
-use super::format::Format;
+use super::number_format::GgufNumberFormat;
 
 /// The value of a metadata key.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Meta {
-    Whole(i128),
-    Real(f64),
-    YesNo(bool),
+pub enum GgufMetaValue {
+    Integer(i128),
+    Float(f64),
+    Bool(bool),
     Text(String),
-    List(Vec<Meta>),
+    List(Vec<GgufMetaValue>),
 }
 
 /// A tensor of at most two dimensions in the file: `rows` of `cols` numbers. Further dimensions are part of `rows`.
 #[derive(Clone, Debug)]
-pub struct TensorInfo {
-    pub format: Format,
+pub struct GgufTensorInfo {
+    pub format: GgufNumberFormat,
     pub rows: usize,
     pub cols: usize,
     pub range: Range<usize>,
@@ -30,24 +30,24 @@ pub struct TensorInfo {
 
 /// The parsed header.
 #[derive(Debug)]
-pub struct Header {
-    pub metadata: HashMap<String, Meta>,
-    pub tensors: HashMap<String, TensorInfo>,
+pub struct GgufHeader {
+    pub metadata: HashMap<String, GgufMetaValue>,
+    pub tensors: HashMap<String, GgufTensorInfo>,
 }
 
 /// The maximum number of values in a list: ten times the largest vocabularies.
-const LONGEST: u64 = 1 << 22;
+const MAX_LIST_LENGTH: u64 = 1 << 22;
 /// The maximum depth of nested lists.
-const DEEPEST: usize = 4;
+const MAX_LIST_DEPTH: usize = 4;
 /// The default alignment of tensors, in bytes.
 const ALIGNMENT: i128 = 32;
 
-struct Cursor<'b> {
+struct GgufCursor<'b> {
     bytes: &'b [u8],
     at: usize,
 }
 
-impl<'b> Cursor<'b> {
+impl<'b> GgufCursor<'b> {
     fn take(&mut self, count: u64) -> anyhow::Result<&'b [u8]> {
         let left = self.bytes.len() - self.at;
         let count = usize::try_from(count).ok().filter(|count| *count <= left);
@@ -77,50 +77,50 @@ impl<'b> Cursor<'b> {
         Ok(String::from_utf8_lossy(self.take(length)?).into_owned())
     }
 
-    fn meta(&mut self, kind: u32, depth: usize) -> anyhow::Result<Meta> {
+    fn meta(&mut self, kind: u32, depth: usize) -> anyhow::Result<GgufMetaValue> {
         Ok(match kind {
-            0 => Meta::Whole(u8::from_le_bytes(self.array()?).into()),
-            1 => Meta::Whole(i8::from_le_bytes(self.array()?).into()),
-            2 => Meta::Whole(u16::from_le_bytes(self.array()?).into()),
-            3 => Meta::Whole(i16::from_le_bytes(self.array()?).into()),
-            4 => Meta::Whole(self.u32()?.into()),
-            5 => Meta::Whole(i32::from_le_bytes(self.array()?).into()),
-            6 => Meta::Real(f32::from_le_bytes(self.array()?).into()),
-            7 => Meta::YesNo(self.array::<1>()? != [0]),
-            8 => Meta::Text(self.text()?),
+            0 => GgufMetaValue::Integer(u8::from_le_bytes(self.array()?).into()),
+            1 => GgufMetaValue::Integer(i8::from_le_bytes(self.array()?).into()),
+            2 => GgufMetaValue::Integer(u16::from_le_bytes(self.array()?).into()),
+            3 => GgufMetaValue::Integer(i16::from_le_bytes(self.array()?).into()),
+            4 => GgufMetaValue::Integer(self.u32()?.into()),
+            5 => GgufMetaValue::Integer(i32::from_le_bytes(self.array()?).into()),
+            6 => GgufMetaValue::Float(f32::from_le_bytes(self.array()?).into()),
+            7 => GgufMetaValue::Bool(self.array::<1>()? != [0]),
+            8 => GgufMetaValue::Text(self.text()?),
             9 => {
                 ensure!(
-                    depth < DEEPEST,
-                    "the metadata has lists in lists more than {DEEPEST} deep"
+                    depth < MAX_LIST_DEPTH,
+                    "the metadata has lists in lists more than {MAX_LIST_DEPTH} deep"
                 );
                 let (kind, count) = (self.u32()?, self.u64()?);
                 let left = (self.bytes.len() - self.at) as u64;
                 // Each value takes at least one byte, so a longer list cannot be genuine.
                 ensure!(
-                    count <= left.min(LONGEST),
-                    "a list of {count} values is longer than the file, or than the {LONGEST} that are read"
+                    count <= left.min(MAX_LIST_LENGTH),
+                    "a list of {count} values is longer than the file, or than the {MAX_LIST_LENGTH} that are read"
                 );
                 let mut list = Vec::new();
                 for _ in 0..count {
                     list.push(self.meta(kind, depth + 1)?);
                 }
-                Meta::List(list)
+                GgufMetaValue::List(list)
             }
-            10 => Meta::Whole(self.u64()?.into()),
-            11 => Meta::Whole(i64::from_le_bytes(self.array()?).into()),
-            12 => Meta::Real(f64::from_le_bytes(self.array()?)),
+            10 => GgufMetaValue::Integer(self.u64()?.into()),
+            11 => GgufMetaValue::Integer(i64::from_le_bytes(self.array()?).into()),
+            12 => GgufMetaValue::Float(f64::from_le_bytes(self.array()?)),
             other => bail!("the metadata has a value of the unknown type {other}"),
         })
     }
 }
 
-impl Header {
+impl GgufHeader {
     /// Parses the header at the start of a file.
     ///
     /// # Errors
     /// A file of another kind, or a damaged one; the message says where.
-    pub fn read(bytes: &[u8]) -> anyhow::Result<Header> {
-        let mut cursor = Cursor { bytes, at: 0 };
+    pub fn read(bytes: &[u8]) -> anyhow::Result<GgufHeader> {
+        let mut cursor = GgufCursor { bytes, at: 0 };
         ensure!(bytes.starts_with(b"GGUF"), "it is not a GGUF file: it does not begin with GGUF");
         cursor.take(4)?;
         let version = cursor.u32()?;
@@ -149,7 +149,7 @@ impl Header {
             places.push((name, sizes, format, offset));
         }
         let alignment = match metadata.get("general.alignment") {
-            Some(Meta::Whole(n)) if (1..=1 << 20).contains(n) => *n,
+            Some(GgufMetaValue::Integer(n)) if (1..=1 << 20).contains(n) => *n,
             None => ALIGNMENT,
             Some(other) => bail!("general.alignment is {other:?}; a number from 1 on is allowed"),
         };
@@ -157,45 +157,45 @@ impl Header {
         let start = cursor.at.next_multiple_of(alignment as usize);
         let mut tensors = HashMap::new();
         for (name, sizes, format, offset) in places {
-            let info = tensor(bytes.len(), start, &sizes, format, offset)
+            let info = locate_tensor(bytes.len(), start, &sizes, format, offset)
                 .with_context(|| format!("the tensor {name:?}"))?;
             tensors.insert(name, info);
         }
-        Ok(Header { metadata, tensors })
+        Ok(GgufHeader { metadata, tensors })
     }
 
     pub fn text(&self, key: &str) -> Option<&str> {
         match self.metadata.get(key)? {
-            Meta::Text(text) => Some(text),
+            GgufMetaValue::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub fn yes_no(&self, key: &str) -> Option<bool> {
+    pub fn boolean(&self, key: &str) -> Option<bool> {
         match self.metadata.get(key)? {
-            Meta::YesNo(yes) => Some(*yes),
+            GgufMetaValue::Bool(yes) => Some(*yes),
             _ => None,
         }
     }
 
     pub fn count(&self, key: &str) -> Option<usize> {
         match self.metadata.get(key)? {
-            Meta::Whole(n) => usize::try_from(*n).ok(),
+            GgufMetaValue::Integer(n) => usize::try_from(*n).ok(),
             _ => None,
         }
     }
 
-    pub fn real(&self, key: &str) -> Option<f64> {
+    pub fn float(&self, key: &str) -> Option<f64> {
         match self.metadata.get(key)? {
-            Meta::Real(x) => Some(*x).filter(|x| x.is_finite()),
-            Meta::Whole(n) => Some(*n as f64),
+            GgufMetaValue::Float(x) => Some(*x).filter(|x| x.is_finite()),
+            GgufMetaValue::Integer(n) => Some(*n as f64),
             _ => None,
         }
     }
 
-    pub fn list(&self, key: &str) -> Option<&[Meta]> {
+    pub fn list(&self, key: &str) -> Option<&[GgufMetaValue]> {
         match self.metadata.get(key)? {
-            Meta::List(list) => Some(list),
+            GgufMetaValue::List(list) => Some(list),
             _ => None,
         }
     }
@@ -209,7 +209,7 @@ impl Header {
         let texts: Option<Vec<&str>> = list
             .iter()
             .map(|meta| match meta {
-                Meta::Text(text) => Some(text.as_str()),
+                GgufMetaValue::Text(text) => Some(text.as_str()),
                 _ => None,
             })
             .collect();
@@ -217,14 +217,14 @@ impl Header {
     }
 }
 
-fn tensor(
+fn locate_tensor(
     file: usize,
     start: usize,
     sizes: &[usize],
     format: u32,
     offset: u64,
-) -> anyhow::Result<TensorInfo> {
-    let format = Format::of_id(format)?;
+) -> anyhow::Result<GgufTensorInfo> {
+    let format = GgufNumberFormat::from_id(format)?;
     let cols = sizes[0];
     let rows = sizes[1..].iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
     let bytes = rows.and_then(|rows| format.row_bytes(cols)?.checked_mul(rows));
@@ -235,5 +235,5 @@ fn tensor(
     let range = begin.and_then(|begin| Some(begin..begin.checked_add(bytes)?));
     let range = range.filter(|range| range.end <= file);
     let range = range.context("it lies beyond the end of the file, which is cut off or damaged")?;
-    Ok(TensorInfo { format, rows, cols, range })
+    Ok(GgufTensorInfo { format, rows, cols, range })
 }

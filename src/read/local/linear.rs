@@ -6,27 +6,27 @@
 
 use rayon::prelude::*;
 
-use super::format::Format;
+use super::number_format::GgufNumberFormat;
 
 /// The approximate number of weights in a band, as f32: one mebibyte.
-const BAND: usize = 1 << 18;
+const BAND_WEIGHTS: usize = 1 << 18;
 /// The number of tokens from which `gemm` is faster despite its preparations.
-const MANY: usize = 8;
+const MIN_GEMM_TOKENS: usize = 8;
 /// Rows that a thread processes at a time if there are few tokens.
-const ROWS: usize = 32;
+const ROWS_PER_TASK: usize = 32;
 /// The number of parallel sums.
 const LANES: usize = 16;
 
 /// A weight matrix in the file: `rows` outputs of `cols` inputs.
 #[derive(Clone, Copy)]
-pub struct Matrix<'f> {
-    pub format: Format,
+pub struct GgufMatrix<'f> {
+    pub format: GgufNumberFormat,
     pub rows: usize,
     pub cols: usize,
     pub bytes: &'f [u8],
 }
 
-impl Matrix<'_> {
+impl GgufMatrix<'_> {
     fn row_bytes(&self) -> usize {
         self.bytes.len() / self.rows
     }
@@ -44,20 +44,24 @@ impl Matrix<'_> {
         let mut out = vec![0.0; tokens * self.rows];
         if tokens == 1 {
             // One token: outputs are contiguous, so rows are written in place.
-            out.par_chunks_mut(ROWS).enumerate().for_each(|(band, out)| {
-                self.dots(band * ROWS, x, 1, out);
+            out.par_chunks_mut(ROWS_PER_TASK).enumerate().for_each(|(band, out)| {
+                self.forward_by_dots(band * ROWS_PER_TASK, x, 1, out);
             });
         } else {
-            let height = if tokens < MANY { ROWS } else { (BAND / self.cols).clamp(16, 256) };
+            let height = if tokens < MIN_GEMM_TOKENS {
+                ROWS_PER_TASK
+            } else {
+                (BAND_WEIGHTS / self.cols).clamp(16, 256)
+            };
             let bands: Vec<Vec<f32>> = (0..self.rows.div_ceil(height))
                 .into_par_iter()
                 .map(|band| {
                     let first = band * height;
                     let rows = height.min(self.rows - first);
                     let mut part = vec![0.0; tokens * rows];
-                    match tokens < MANY {
-                        true => self.dots(first, x, tokens, &mut part),
-                        false => self.band(first, rows, x, tokens, &mut part),
+                    match tokens < MIN_GEMM_TOKENS {
+                        true => self.forward_by_dots(first, x, tokens, &mut part),
+                        false => self.forward_by_gemm(first, rows, x, tokens, &mut part),
                     }
                     part
                 })
@@ -78,7 +82,7 @@ impl Matrix<'_> {
     }
 
     /// Computes the rows from `first` on by dot products; `out` is (tokens, rows of this band).
-    fn dots(&self, first: usize, x: &[f32], tokens: usize, out: &mut [f32]) {
+    fn forward_by_dots(&self, first: usize, x: &[f32], tokens: usize, out: &mut [f32]) {
         let rows = out.len() / tokens;
         let size = self.row_bytes();
         let mut weights = vec![0.0; self.cols];
@@ -96,7 +100,14 @@ impl Matrix<'_> {
     }
 
     /// Computes the rows from `first` on with `gemm`; `out` is (tokens, rows).
-    fn band(&self, first: usize, rows: usize, x: &[f32], tokens: usize, out: &mut [f32]) {
+    fn forward_by_gemm(
+        &self,
+        first: usize,
+        rows: usize,
+        x: &[f32],
+        tokens: usize,
+        out: &mut [f32],
+    ) {
         let mut weights = vec![0.0; rows * self.cols];
         for (row, weights) in weights.chunks_exact_mut(self.cols).enumerate() {
             self.row(first + row, weights);
@@ -157,7 +168,7 @@ macro_rules! for_this_processor {
 
 for_this_processor! {
     /// Converts one row to f32.
-    pub fn read(format: Format, bytes: &[u8], out: &mut [f32]) {
+    pub fn read(format: GgufNumberFormat, bytes: &[u8], out: &mut [f32]) {
         format.read(bytes, out);
     }
 }
@@ -171,7 +182,7 @@ for_this_processor! {
 
 for_this_processor! {
     /// Converts a row into `weights` and returns its dot product with `x`.
-    fn read_and_dot(format: Format, bytes: &[u8], weights: &mut [f32], x: &[f32]) -> f32 {
+    fn read_and_dot(format: GgufNumberFormat, bytes: &[u8], weights: &mut [f32], x: &[f32]) -> f32 {
         format.read(bytes, weights);
         sum_of_products(weights, x)
     }

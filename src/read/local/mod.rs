@@ -5,11 +5,11 @@
 //! than the size of the file. Decoding is greedy: the token with the highest score is chosen.
 
 mod chat_template;
-pub mod format;
 mod gguf;
 mod linear;
-mod network;
-mod tokens;
+pub mod number_format;
+mod tokenizer;
+mod transformer;
 
 use std::path::Path;
 use std::time::Instant;
@@ -18,32 +18,32 @@ use anyhow::{Context, ensure};
 use memmap2::Mmap;
 use serde_json::{Map, json};
 
-use super::model::{Finish, Identity, LanguageModel, Reply};
-use super::prompt::Prompt;
+use super::language_model::{FinishReason, LanguageModel, ModelReply, ReaderModelIdentity};
+use super::prompt::ChatPrompt;
 use crate::input_file;
-use chat_template::ChatTemplate;
-use gguf::Header;
-use network::Network;
-use tokens::Tokens;
+use chat_template::GgufChatTemplate;
+use gguf::GgufHeader;
+use tokenizer::GgufTokenizer;
+use transformer::GgufTransformer;
 
 /// The version of the arithmetic: another version may choose another token if two scores are almost equal.
 const ENGINE: u32 = 1;
 
 /// A model in a file.
-pub struct LocalModel {
+pub struct LocalLanguageModel {
     file: Mmap,
-    network: Network,
-    tokens: Tokens,
-    template: ChatTemplate,
+    network: GgufTransformer,
+    tokens: GgufTokenizer,
+    template: GgufChatTemplate,
     max_tokens: usize,
-    identity: Identity,
+    identity: ReaderModelIdentity,
 }
 
 /// A generated text with its token counts and times.
 #[derive(Clone, Debug)]
-pub struct Generated {
+pub struct GeneratedText {
     pub text: String,
-    pub finish: Finish,
+    pub finish: FinishReason,
     pub tokens_in: usize,
     /// The tokens of the text, without the end token.
     pub tokens: Vec<u32>,
@@ -51,30 +51,31 @@ pub struct Generated {
     pub answer_seconds: f64,
 }
 
-impl LocalModel {
+impl LocalLanguageModel {
     /// Opens a GGUF file. A `tokenizer.json` in the same directory takes precedence over the file's own tokenizer.
     ///
     /// # Errors
     /// A file that is not a supported model, is damaged, or needs an operation that is not implemented.
-    pub fn open(path: &Path, max_tokens: usize) -> anyhow::Result<LocalModel> {
+    pub fn open(path: &Path, max_tokens: usize) -> anyhow::Result<LocalLanguageModel> {
         ensure!(max_tokens > 0, "max_tokens is 0; at least 1 is allowed");
-        let open = || -> anyhow::Result<LocalModel> {
+        let open = || -> anyhow::Result<LocalLanguageModel> {
             let file = input_file::open(path)?;
             // SAFETY: a model file is not written to while it is in use; if it is truncated meanwhile, the process
             // ends, as with any program that maps it.
             let file = unsafe { Mmap::map(&file)? };
-            let header = Header::read(&file)?;
-            let tokens = Tokens::of(&header, path)?;
-            let template = ChatTemplate::new(header.text("tokenizer.chat_template"))?;
-            let network = Network::new(&header, &file, tokens.vocabulary)?;
+            let header = GgufHeader::read(&file)?;
+            let tokens = GgufTokenizer::of(&header, path)?;
+            let template = GgufChatTemplate::new(header.text("tokenizer.chat_template"))?;
+            let network = GgufTransformer::new(&header, &file, tokens.vocabulary)?;
             let hash = blake3::hash(&file).to_hex();
             let name = header.text("general.name").unwrap_or("model").trim();
             let mut settings = Map::new();
             settings.insert("engine".into(), json!(format!("knockon {ENGINE}")));
             settings.insert("temperature".into(), json!(0.0));
             settings.insert("max_tokens".into(), json!(max_tokens));
-            let identity = Identity { model: format!("{name} (blake3 {})", &hash[..16]), settings };
-            Ok(LocalModel { file, network, tokens, template, max_tokens, identity })
+            let identity =
+                ReaderModelIdentity { model: format!("{name} (blake3 {})", &hash[..16]), settings };
+            Ok(LocalLanguageModel { file, network, tokens, template, max_tokens, identity })
         };
         open().with_context(|| format!("the model {}", path.display()))
     }
@@ -83,7 +84,7 @@ impl LocalModel {
     ///
     /// # Errors
     /// A prompt that is too long for the model, or that its template rejects.
-    pub fn generate(&self, prompt: &Prompt) -> anyhow::Result<Generated> {
+    pub fn generate(&self, prompt: &ChatPrompt) -> anyhow::Result<GeneratedText> {
         let text = self.template.render(&prompt.messages, &self.tokens)?;
         let mut input = self.tokens.encode(&text)?;
         ensure!(!input.is_empty(), "the prompt is empty");
@@ -94,26 +95,26 @@ impl LocalModel {
             self.max_tokens
         );
         let start = Instant::now();
-        let mut memory = self.network.memory();
+        let mut memory = self.network.new_cache();
         let mut scores = self.network.forward(&self.file, &input, &mut memory);
         let prompt_seconds = start.elapsed().as_secs_f64();
         let mut tokens = Vec::new();
         let finish = loop {
-            let next = best(&scores)
+            let next = argmax(&scores)
                 .context("the scores of the next token are not finite: the file is damaged")?;
-            if self.tokens.ends.contains(&next) {
-                break Finish::Stop;
+            if self.tokens.end_tokens.contains(&next) {
+                break FinishReason::Stop;
             }
             tokens.push(next);
             if tokens.len() == self.max_tokens {
-                break Finish::Length;
+                break FinishReason::Length;
             }
             // Only the new token is passed: earlier ones are in the cache.
             input.clear();
             input.push(next);
             scores = self.network.forward(&self.file, &input, &mut memory);
         };
-        Ok(Generated {
+        Ok(GeneratedText {
             text: self.tokens.decode(&tokens)?,
             finish,
             tokens_in,
@@ -125,7 +126,7 @@ impl LocalModel {
 }
 
 /// The index of the highest score, the first among equals; `None` if a score is not finite.
-fn best(scores: &[f32]) -> Option<u32> {
+fn argmax(scores: &[f32]) -> Option<u32> {
     let mut best = 0;
     for (place, score) in scores.iter().enumerate() {
         if !score.is_finite() {
@@ -138,25 +139,25 @@ fn best(scores: &[f32]) -> Option<u32> {
     u32::try_from(best).ok().filter(|_| !scores.is_empty())
 }
 
-impl LanguageModel for LocalModel {
-    fn identity(&self) -> &Identity {
+impl LanguageModel for LocalLanguageModel {
+    fn identity(&self) -> &ReaderModelIdentity {
         &self.identity
     }
 
-    fn ask(
+    fn complete(
         &self,
-        prompts: &[&Prompt],
-        take: &mut dyn FnMut(usize, Reply) -> anyhow::Result<()>,
+        prompts: &[&ChatPrompt],
+        take: &mut dyn FnMut(usize, ModelReply) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         for (at, prompt) in prompts.iter().enumerate() {
             let answer = self.generate(prompt).with_context(|| {
                 format!("{}, question {} of {}", self.identity.model, at + 1, prompts.len())
             })?;
-            let mut reply = Reply {
+            let mut reply = ModelReply {
                 tokens_in: Some(answer.tokens_in as u64),
                 tokens_out: Some(answer.tokens.len() as u64),
                 seconds: answer.prompt_seconds + answer.answer_seconds,
-                ..Reply::default()
+                ..ModelReply::default()
             };
             reply.add(answer.text, answer.finish);
             take(at, reply)?;

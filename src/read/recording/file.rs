@@ -7,33 +7,33 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 
-use super::{Entry, FORMAT};
-use crate::input_file::encoding::{self, Encoding};
-use crate::input_file::{self, LineReader};
-use crate::output::{Known, Output};
+use super::{FORMAT, RecordingEntry};
+use crate::input_file::encoding::{self, TextEncoding};
+use crate::input_file::{self, TextLineReader};
+use crate::output::{OutputWriter, OwnershipProof};
 
 /// The maximum size of an unpacked file, in bytes.
 const LARGEST_UNPACKED: u64 = 1 << 30;
 /// The text by which a file is recognised as a recording.
-const MARK: &str = "\"knockon_recording\":";
+const FILE_MARK: &str = "\"knockon_recording\":";
 /// The compression level: the best, since files are written once and kept.
-const LEVEL: u32 = 9;
+const COMPRESSION_LEVEL: u32 = 9;
 
 /// The content of a file.
-pub struct Read {
-    pub entries: BTreeMap<String, Entry>,
+pub struct RecordingFileContent {
+    pub entries: BTreeMap<String, RecordingEntry>,
     pub dropped: Option<String>,
     /// The end of the complete lines, in bytes.
     pub end: u64,
     /// Whether the last of them ends with a newline.
-    pub ended: bool,
+    pub ends_with_newline: bool,
 }
 
 fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
 
-pub fn read(path: &Path) -> anyhow::Result<Read> {
+pub fn read(path: &Path) -> anyhow::Result<RecordingFileContent> {
     let cannot = || format!("cannot read {}", path.display());
     let mut lines = if is_compressed(path) {
         let file = input_file::open(path).with_context(cannot)?;
@@ -48,13 +48,18 @@ pub fn read(path: &Path) -> anyhow::Result<Read> {
             cannot(),
             LARGEST_UNPACKED >> 20
         );
-        LineReader::of_bytes(bytes).with_context(cannot)?
+        TextLineReader::from_bytes(bytes).with_context(cannot)?
     } else {
-        LineReader::open(path).with_context(cannot)?
+        TextLineReader::open(path).with_context(cannot)?
     };
-    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut entries: BTreeMap<String, RecordingEntry> = BTreeMap::new();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-    let mut read = Read { entries: BTreeMap::new(), dropped: None, end: 0, ended: true };
+    let mut read = RecordingFileContent {
+        entries: BTreeMap::new(),
+        dropped: None,
+        end: 0,
+        ends_with_newline: true,
+    };
     while let Some((number, line, bytes)) = lines.next_line().with_context(cannot)? {
         let ended = bytes > line.len();
         if line.trim_ascii().is_empty() {
@@ -75,7 +80,7 @@ pub fn read(path: &Path) -> anyhow::Result<Read> {
             Err(error) => return Err(error.context(format!("{}, line {number}", path.display()))),
         };
         read.end += bytes as u64;
-        read.ended = ended;
+        read.ends_with_newline = ended;
         if let Some(there) = entries.get(&entry.key) {
             ensure!(
                 there.agrees_with(&entry),
@@ -88,10 +93,10 @@ pub fn read(path: &Path) -> anyhow::Result<Read> {
         numbers.insert(entry.key.clone(), number);
         entries.insert(entry.key.clone(), entry);
     }
-    Ok(Read { entries, ..read })
+    Ok(RecordingFileContent { entries, ..read })
 }
 
-fn entry(line: &[u8]) -> anyhow::Result<Entry> {
+fn entry(line: &[u8]) -> anyhow::Result<RecordingEntry> {
     let json: serde_json::Value =
         serde_json::from_slice(line).map_err(|e| anyhow::anyhow!("invalid JSON: {e}"))?;
     ensure!(json.is_object(), "a recording has one JSON object a line");
@@ -102,13 +107,13 @@ fn entry(line: &[u8]) -> anyhow::Result<Entry> {
         }
         _ => bail!("`knockon_recording` is missing or not a known version; {FORMAT} is allowed"),
     }
-    let entry: Entry = serde_json::from_value(json)?;
+    let entry: RecordingEntry = serde_json::from_value(json)?;
     entry.check()?;
     Ok(entry)
 }
 
 /// Opens a file for appending and locks it until it is closed; an incomplete last line is removed.
-pub fn open(path: &Path) -> anyhow::Result<(Read, File)> {
+pub fn open(path: &Path) -> anyhow::Result<(RecordingFileContent, File)> {
     ensure!(
         !is_compressed(path),
         "cannot record into {}: it is compressed; unpack it (gunzip) or name another file",
@@ -141,19 +146,19 @@ pub fn open(path: &Path) -> anyhow::Result<(Read, File)> {
     let mut start = [0; 4];
     let known = (&file).read(&mut start).with_context(cannot)?;
     let (encoding, mark) = encoding::detect(&start[..known]);
-    ensure!(encoding == Encoding::Utf8, "{}: it is not UTF-8", cannot());
+    ensure!(encoding == TextEncoding::Utf8, "{}: it is not UTF-8", cannot());
     let read = read(path)?;
     let end = mark as u64 + read.end;
     file.set_len(end).with_context(cannot)?;
     file.seek(SeekFrom::Start(end)).with_context(cannot)?;
-    if !read.ended {
+    if !read.ends_with_newline {
         file.write_all(b"\n").with_context(cannot)?;
     }
     Ok((read, file))
 }
 
 /// Appends a line with a single write, so that a reader sees all of it or a part without its newline.
-pub fn append(file: &mut File, entry: &Entry) -> anyhow::Result<()> {
+pub fn append(file: &mut File, entry: &RecordingEntry) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(entry)?;
     line.push(b'\n');
     file.write_all(&line)?;
@@ -166,10 +171,10 @@ pub fn append(file: &mut File, entry: &Entry) -> anyhow::Result<()> {
 /// An existing file that `output` refuses to replace, or a file that cannot be written.
 pub fn write<'e>(
     path: &Path,
-    entries: impl Iterator<Item = &'e Entry>,
-    output: &Output,
+    entries: impl Iterator<Item = &'e RecordingEntry>,
+    output: &OutputWriter,
 ) -> anyhow::Result<()> {
-    let mut sorted: Vec<&Entry> = entries.collect();
+    let mut sorted: Vec<&RecordingEntry> = entries.collect();
     sorted.sort_by(|a, b| a.key.cmp(&b.key));
     let mut text = Vec::new();
     for entry in sorted {
@@ -178,9 +183,9 @@ pub fn write<'e>(
     }
     if is_compressed(path) {
         let mut packed =
-            flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(LEVEL));
+            flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(COMPRESSION_LEVEL));
         packed.write_all(&text)?;
         text = packed.finish()?;
     }
-    output.write_file(path, &text, Known::Marked(MARK))
+    output.write_file(path, &text, OwnershipProof::Marked(FILE_MARK))
 }

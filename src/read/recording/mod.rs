@@ -6,7 +6,7 @@
 //! one line without its newline, which the next process drops.
 
 mod file;
-mod nearest;
+mod nearest_prompt;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,12 +17,12 @@ use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::model::{Identity, RawAnswer, Reply};
-use super::prompt::{Message, Prompt};
-use crate::value::Money;
+use super::language_model::{ModelReply, RawModelAnswer, ReaderModelIdentity};
+use super::prompt::{ChatMessage, ChatPrompt};
+use crate::value::MoneyAmount;
 
 pub use file::write;
-pub use nearest::Missing;
+pub use nearest_prompt::UnrecordedPromptError;
 
 /// The version of the format.
 pub const FORMAT: u32 = 1;
@@ -30,7 +30,7 @@ pub const FORMAT: u32 = 1;
 /// One prompt with the answers of one model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct RecordingEntry {
     /// The version of the format.
     #[serde(rename = "knockon_recording")]
     pub format: u32,
@@ -38,10 +38,10 @@ pub struct Entry {
     pub key: String,
     pub model: String,
     pub settings: serde_json::Map<String, Value>,
-    pub messages: Vec<Message>,
+    pub messages: Vec<ChatMessage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
-    pub answers: Vec<RawAnswer>,
+    pub answers: Vec<RawModelAnswer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_in: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,17 +49,21 @@ pub struct Entry {
     /// The time that the answer took.
     pub seconds: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost: Option<Money>,
+    pub cost: Option<MoneyAmount>,
     /// The time of the answer, in UTC.
     pub date: String,
 }
 
-impl Entry {
+impl RecordingEntry {
     /// An entry for a reply that has just arrived.
-    pub fn new(identity: &Identity, prompt: &Prompt, reply: Reply) -> Entry {
+    pub fn new(
+        identity: &ReaderModelIdentity,
+        prompt: &ChatPrompt,
+        reply: ModelReply,
+    ) -> RecordingEntry {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let date = chrono::DateTime::from_timestamp(now.cast_signed(), 0).unwrap_or_default();
-        Entry {
+        RecordingEntry {
             format: FORMAT,
             key: key(identity, prompt),
             model: identity.model.clone(),
@@ -76,16 +80,16 @@ impl Entry {
         }
     }
 
-    pub fn identity(&self) -> Identity {
-        Identity { model: self.model.clone(), settings: self.settings.clone() }
+    pub fn identity(&self) -> ReaderModelIdentity {
+        ReaderModelIdentity { model: self.model.clone(), settings: self.settings.clone() }
     }
 
-    pub fn prompt(&self) -> Prompt {
-        Prompt { messages: self.messages.clone(), schema: self.schema.clone() }
+    pub fn prompt(&self) -> ChatPrompt {
+        ChatPrompt { messages: self.messages.clone(), schema: self.schema.clone() }
     }
 
     /// Whether both have the same answers, whatever their time and cost.
-    fn agrees_with(&self, other: &Entry) -> bool {
+    fn agrees_with(&self, other: &RecordingEntry) -> bool {
         self.answers == other.answers
     }
 
@@ -114,7 +118,7 @@ impl Entry {
 
 /// The key of an entry: the blake3 hash, in hex, of the JSON list of the format's name, the model, the settings sorted
 /// by name, the messages and the schema.
-pub fn key(identity: &Identity, prompt: &Prompt) -> String {
+pub fn key(identity: &ReaderModelIdentity, prompt: &ChatPrompt) -> String {
     let settings: BTreeMap<&String, &Value> = identity.settings.iter().collect();
     let parts = (
         "knockon recording 1",
@@ -144,8 +148,8 @@ fn canonical(value: &Value) -> Value {
 /// Entries by key, and the file to which new ones are appended.
 #[derive(Debug, Default)]
 pub struct Recording {
-    entries: BTreeMap<String, Entry>,
-    to: Option<(PathBuf, File)>,
+    entries: BTreeMap<String, RecordingEntry>,
+    append_to: Option<(PathBuf, File)>,
     /// A note about an incomplete last line that was dropped.
     dropped: Option<String>,
 }
@@ -156,8 +160,8 @@ impl Recording {
     /// # Errors
     /// A file that cannot be read, or a damaged line, which the message names.
     pub fn replay(path: &Path) -> anyhow::Result<Recording> {
-        let file::Read { entries, dropped, .. } = file::read(path)?;
-        Ok(Recording { entries, to: None, dropped })
+        let file::RecordingFileContent { entries, dropped, .. } = file::read(path)?;
+        Ok(Recording { entries, append_to: None, dropped })
     }
 
     /// Opens a recording for appending, and creates it if needed. No other process can append to it at the same time.
@@ -165,8 +169,8 @@ impl Recording {
     /// # Errors
     /// As [`Recording::replay`], and a file that is compressed or locked by another process.
     pub fn open(path: &Path) -> anyhow::Result<Recording> {
-        let (file::Read { entries, dropped, .. }, file) = file::open(path)?;
-        Ok(Recording { entries, to: Some((path.to_owned(), file)), dropped })
+        let (file::RecordingFileContent { entries, dropped, .. }, file) = file::open(path)?;
+        Ok(Recording { entries, append_to: Some((path.to_owned(), file)), dropped })
     }
 
     /// A note for the user: an incomplete last line, left by a process that was killed, was dropped.
@@ -175,11 +179,11 @@ impl Recording {
     }
 
     /// All entries, sorted by key.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &RecordingEntry> {
         self.entries.values()
     }
 
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str) -> Option<&RecordingEntry> {
         self.entries.get(key)
     }
 
@@ -187,16 +191,21 @@ impl Recording {
     ///
     /// # Errors
     /// The prompt is not recorded; the message names the nearest recorded prompt and the differences.
-    pub fn find(&self, identity: &Identity, prompt: &Prompt) -> Result<&Entry, Missing> {
+    pub fn find(
+        &self,
+        identity: &ReaderModelIdentity,
+        prompt: &ChatPrompt,
+    ) -> Result<&RecordingEntry, UnrecordedPromptError> {
         let key = key(identity, prompt);
-        self.get(&key).ok_or_else(|| nearest::missing(self.entries(), identity, prompt))
+        self.get(&key)
+            .ok_or_else(|| nearest_prompt::describe_missing(self.entries(), identity, prompt))
     }
 
     /// Adds an entry, and appends it to the file if there is one.
     ///
     /// # Errors
     /// An entry with the same key and other answers exists, or the file cannot be written.
-    pub fn append(&mut self, entry: Entry) -> anyhow::Result<()> {
+    pub fn append(&mut self, entry: RecordingEntry) -> anyhow::Result<()> {
         entry.check()?;
         if let Some(there) = self.entries.get(&entry.key) {
             ensure!(
@@ -206,7 +215,7 @@ impl Recording {
             );
             return Ok(());
         }
-        if let Some((path, file)) = &mut self.to {
+        if let Some((path, file)) = &mut self.append_to {
             file::append(file, &entry)
                 .with_context(|| format!("cannot record into {}", path.display()))?;
         }

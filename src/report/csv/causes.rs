@@ -1,23 +1,24 @@
 //! Writes the files on causes of failure: `causes.csv`, `edges.csv`, `paths.csv` and `cuts.csv`.
 
-use super::{number, outcomes, p, table, text};
-use crate::run::record::{PathEvent, Record};
-use crate::step::{Event, Outcome};
+use super::{csv_bytes, float_cell, number_cell, outcomes, text_cell};
+use crate::run::record::{FailurePathEvent, RunRecord};
+use crate::step::{RunOutcome, StepEvent};
 
 /// The name of an event; induced misses have the prefix `induced_`, own misses none.
-pub fn event(event: Event) -> String {
+pub fn event_name(event: StepEvent) -> String {
     match event {
-        Event::InducedMiss(kind) => format!("induced_{}", kind.name()),
+        StepEvent::InducedMiss(kind) => format!("induced_{}", kind.name()),
         other => other.name().to_owned(),
     }
 }
 
-fn chain<'a>(events: impl Iterator<Item = &'a PathEvent>, between: &str) -> String {
-    let events: Vec<String> = events.map(|e| format!("{}:{}", e.step, event(e.event))).collect();
-    text(&events.join(between))
+fn joined_events<'a>(events: impl Iterator<Item = &'a FailurePathEvent>, between: &str) -> String {
+    let events: Vec<String> =
+        events.map(|e| format!("{}:{}", e.step, event_name(e.event))).collect();
+    text_cell(&events.join(between))
 }
 
-pub fn causes(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn causes(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "step",
@@ -35,23 +36,23 @@ pub fn causes(record: &Record) -> anyhow::Result<Vec<u8>> {
     for arm in &record.arms {
         for cause in &arm.causes {
             let mut row = vec![
-                text(&arm.id),
-                text(&cause.step),
-                event(cause.event),
-                p(cause.failure.estimate),
-                p(cause.failure.low),
-                p(cause.failure.high),
-                p(cause.share),
+                text_cell(&arm.id),
+                text_cell(&cause.step),
+                event_name(cause.event),
+                float_cell(cause.failure.estimate),
+                float_cell(cause.failure.low),
+                float_cell(cause.failure.high),
+                float_cell(cause.share),
             ];
             // `Correct` comes first and has no column: causes are causes of failures.
             row.extend(outcomes(&cause.outcomes).skip(1));
             rows.push(row);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
-pub fn edges(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn edges(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "parent",
@@ -65,20 +66,20 @@ pub fn edges(record: &Record) -> anyhow::Result<Vec<u8>> {
     for arm in &record.arms {
         for edge in &arm.edges {
             rows.push(vec![
-                text(&arm.id),
-                text(&edge.parent),
-                text(&edge.child),
-                p(edge.p_parent_off_alone),
-                number(edge.p_child_wrong_given),
-                number(edge.p_child_missing_given),
-                number(edge.p_absorbed_given),
+                text_cell(&arm.id),
+                text_cell(&edge.parent),
+                text_cell(&edge.child),
+                float_cell(edge.p_only_parent_off),
+                number_cell(edge.p_child_wrong_given),
+                number_cell(edge.p_child_missing_given),
+                number_cell(edge.p_absorbed_given),
             ]);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
-pub fn paths(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn paths(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "rank",
@@ -98,24 +99,28 @@ pub fn paths(record: &Record) -> anyhow::Result<Vec<u8>> {
             // The last row sums up the paths that are too rare to be listed: it has no outcome.
             let rest = path.outcome.is_none();
             rows.push(vec![
-                text(&arm.id),
+                text_cell(&arm.id),
                 if rest { String::new() } else { (at + 1).to_string() },
-                p(path.p),
-                p(path.share),
-                chain(path.events.iter().filter(|e| e.own), " & "),
-                if rest { "all others".to_owned() } else { chain(path.events.iter(), " > ") },
-                path.outcome.map_or("", Outcome::name).to_owned(),
-                text(&path.action),
-                text(&path.right_action),
+                float_cell(path.p),
+                float_cell(path.share),
+                joined_events(path.events.iter().filter(|e| e.own), " & "),
+                if rest {
+                    "all others".to_owned()
+                } else {
+                    joined_events(path.events.iter(), " > ")
+                },
+                path.outcome.map_or("", RunOutcome::name).to_owned(),
+                text_cell(&path.action),
+                text_cell(&path.right_action),
                 if rest { String::new() } else { path.tasks.to_string() },
-                path.example.as_deref().map_or_else(String::new, text),
+                path.example.as_deref().map_or_else(String::new, text_cell),
             ]);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
-pub fn cuts(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn cuts(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "task",
@@ -133,16 +138,16 @@ pub fn cuts(record: &Record) -> anyhow::Result<Vec<u8>> {
     for arm in &record.arms {
         for cut in &arm.cuts {
             let mut row = vec![
-                text(&arm.id),
-                text(&cut.task),
+                text_cell(&arm.id),
+                text_cell(&cut.task),
                 cut.errors.len().to_string(),
-                chain(cut.errors.iter(), " & "),
-                p(cut.forced[1..].iter().sum()),
+                joined_events(cut.errors.iter(), " & "),
+                float_cell(cut.forced[1..].iter().sum()),
             ];
             row.extend(outcomes(&cut.forced).skip(1));
-            row.extend([p(cut.p), p(cut.share)]);
+            row.extend([float_cell(cut.p), float_cell(cut.share)]);
             rows.push(row);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }

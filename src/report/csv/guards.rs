@@ -1,11 +1,12 @@
 //! Writes `guards.csv` and `guard_curves.csv`.
 
-use super::{number, outcomes, p, table, text};
-use crate::run::record::{Counts, Record};
+use super::{csv_bytes, float_cell, number_cell, outcomes, text_cell};
+use crate::run::record::{GuardCounts, RunRecord};
 
-const COUNTS: [&str; 6] = ["looks", "caught", "missed", "false_alarms", "retries", "escalations"];
+const COUNT_COLUMNS: [&str; 6] =
+    ["looks", "caught", "missed", "false_alarms", "retries", "escalations"];
 
-fn counts(counts: &Counts) -> [String; 6] {
+fn counts(counts: &GuardCounts) -> [String; 6] {
     [
         counts.looks,
         counts.caught,
@@ -14,13 +15,13 @@ fn counts(counts: &Counts) -> [String; 6] {
         counts.retries,
         counts.escalations,
     ]
-    .map(p)
+    .map(float_cell)
 }
 
 /// `guards.csv`, one row per arm and guard.
-pub fn guards(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn guards(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let mut header = vec!["arm", "step", "guard", "threshold"];
-    header.extend(COUNTS);
+    header.extend(COUNT_COLUMNS);
     header.extend([
         "cost_usd_per_run",
         "seconds_per_run",
@@ -38,10 +39,10 @@ pub fn guards(record: &Record) -> anyhow::Result<Vec<u8>> {
     for arm in &record.arms {
         for guard in &arm.guards {
             let mut row = vec![
-                text(&arm.id),
-                text(&guard.step),
+                text_cell(&arm.id),
+                text_cell(&guard.step),
                 guard.guard.clone(),
-                number(guard.threshold),
+                number_cell(guard.threshold),
             ];
             row.extend(counts(&guard.counts));
             let failure = arm.summary.failure.estimate;
@@ -59,20 +60,20 @@ pub fn guards(record: &Record) -> anyhow::Result<Vec<u8>> {
                     unstopped.estimate,
                     unstopped.low,
                     unstopped.high,
-                    guard.outcomes_if_off[crate::step::Outcome::Stopped as usize],
+                    guard.outcomes_if_off[crate::step::RunOutcome::Stopped as usize],
                 ]
-                .map(p),
+                .map(float_cell),
             );
             rows.push(row);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
 /// `guard_curves.csv`, one row per arm, guard and threshold.
-pub fn curves(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn curves(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let mut header = vec!["arm", "step", "guard", "threshold", "declared"];
-    header.extend(COUNTS);
+    header.extend(COUNT_COLUMNS);
     header.extend([
         "cost_usd_per_run",
         "p_correct",
@@ -88,18 +89,18 @@ pub fn curves(record: &Record) -> anyhow::Result<Vec<u8>> {
                 // Exact, since the curve has the declared threshold itself as one of its points.
                 let declared = guard.threshold == Some(point.threshold);
                 let mut row = vec![
-                    text(&arm.id),
-                    text(&guard.step),
+                    text_cell(&arm.id),
+                    text_cell(&guard.step),
                     guard.guard.clone(),
-                    p(point.threshold),
+                    float_cell(point.threshold),
                     if declared { "yes" } else { "no" }.to_owned(),
                 ];
                 row.extend(counts(&point.counts));
-                row.push(p(point.cost));
+                row.push(float_cell(point.cost));
                 row.extend(outcomes(&point.outcomes));
                 rows.push(row);
             }
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }

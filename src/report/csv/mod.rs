@@ -8,13 +8,13 @@ mod money;
 mod sensitivity;
 mod transfer;
 
-use crate::run::Ran;
-use crate::run::record::{ArmRecord, Importance, Quality, Record};
-use crate::step::Outcome;
-use crate::visible::visible;
+use crate::run::SolveMethod;
+use crate::run::record::{ArmRecord, RetrievalQualityRecord, RunRecord, StepImportance};
+use crate::step::RunOutcome;
+use crate::visible_text::visible;
 
 /// The files that every run writes.
-pub const ALWAYS: [&str; 11] = [
+pub const ALWAYS_WRITTEN: [&str; 11] = [
     "summary.csv",
     "steps.csv",
     "misses.csv",
@@ -29,7 +29,7 @@ pub const ALWAYS: [&str; 11] = [
 ];
 
 /// The names and contents of all files of a run.
-pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
+pub fn files(record: &RunRecord) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     let mut files = vec![
         ("summary.csv", summary(record)?),
         ("steps.csv", steps(record)?),
@@ -64,47 +64,47 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
 }
 
 /// A numeric cell, empty for `None`.
-pub(crate) fn number(value: Option<f64>) -> String {
+pub(crate) fn number_cell(value: Option<f64>) -> String {
     // Six decimals are finer than any interval here; `+ 0.0` drops the sign of a negative zero. Infinity prints
     // as `inf`, which spreadsheets keep as text and data frames read as a number.
     value.map_or_else(String::new, |v| format!("{:.6}", (v * 1e6).round() / 1e6 + 0.0))
 }
 
-pub(crate) fn p(value: f64) -> String {
-    number(Some(value))
+pub(crate) fn float_cell(value: f64) -> String {
+    number_cell(Some(value))
 }
 
-pub(crate) fn word(yes: bool) -> String {
+pub(crate) fn yes_no_cell(yes: bool) -> String {
     if yes { "yes" } else { "no" }.to_owned()
 }
 
 /// An amount of money rounded to two decimals.
-pub(crate) fn cents(value: f64) -> String {
+pub(crate) fn cents_cell(value: f64) -> String {
     format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
 }
 
 /// A text cell, safe for spreadsheets: a text that would be read as a formula gets a leading `'` (OWASP, "CSV
 /// injection"). A text that looks quoted already gets another one, so that different texts have different cells;
 /// [`plain`] removes it again.
-pub(crate) fn text(value: &str) -> String {
-    match quotes(value) {
+pub(crate) fn text_cell(value: &str) -> String {
+    match needs_quote(value) {
         true => format!("'{value}"),
         false => value.to_owned(),
     }
 }
 
 /// The inverse of [`text`].
-pub(crate) fn plain(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|value| quotes(value)).unwrap_or(cell)
+pub(crate) fn cell_text(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|value| needs_quote(value)).unwrap_or(cell)
 }
 
 /// Whether [`text`] puts a quote before a value.
-fn quotes(value: &str) -> bool {
+fn needs_quote(value: &str) -> bool {
     value.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 /// The bytes of a CSV file. Control characters in the user's data are replaced by visible ones ([`visible`]).
-pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn csv_bytes(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
@@ -113,19 +113,19 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<V
     Ok(writer.into_inner()?)
 }
 
-fn quality(quality: Option<Quality>) -> [String; 3] {
+fn quality(quality: Option<RetrievalQualityRecord>) -> [String; 3] {
     [
-        number(quality.map(|q| q.recall_at_k)),
-        number(quality.map(|q| q.ndcg_at_10)),
-        number(quality.map(|q| q.mrr_at_10)),
+        number_cell(quality.map(|q| q.recall_at_k)),
+        number_cell(quality.map(|q| q.ndcg_at_10)),
+        number_cell(quality.map(|q| q.mrr_at_10)),
     ]
 }
 
-fn outcomes(shares: &[f64; Outcome::ALL.len()]) -> impl Iterator<Item = String> {
-    shares.iter().map(|&share| p(share))
+fn outcomes(shares: &[f64; RunOutcome::ALL.len()]) -> impl Iterator<Item = String> {
+    shares.iter().map(|&share| float_cell(share))
 }
 
-fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
+fn summary(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "baseline",
@@ -168,46 +168,48 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
         let s = &arm.summary;
         let d = s.difference.as_ref();
         let mut row = vec![
-            text(&arm.id),
+            text_cell(&arm.id),
             if record.baseline == Some(at) { "yes" } else { "no" }.to_owned(),
             s.tasks.to_string(),
             record.units.to_string(),
             s.exact_tasks.to_string(),
-            p(s.failure.estimate),
-            p(s.failure.low),
-            p(s.failure.high),
-            number(d.map(|d| d.interval.estimate)),
-            number(d.map(|d| d.interval.low)),
-            number(d.map(|d| d.interval.high)),
-            number(d.map(|d| d.p_value)),
-            number(d.map(|d| d.p_holm)),
-            number(d.map(|d| d.holm_interval.low)),
-            number(d.map(|d| d.holm_interval.high)),
-            d.map_or_else(String::new, |d| word(d.identical)),
+            float_cell(s.failure.estimate),
+            float_cell(s.failure.low),
+            float_cell(s.failure.high),
+            number_cell(d.map(|d| d.interval.estimate)),
+            number_cell(d.map(|d| d.interval.low)),
+            number_cell(d.map(|d| d.interval.high)),
+            number_cell(d.map(|d| d.p_value)),
+            number_cell(d.map(|d| d.p_holm)),
+            number_cell(d.map(|d| d.holm_interval.low)),
+            number_cell(d.map(|d| d.holm_interval.high)),
+            d.map_or_else(String::new, |d| yes_no_cell(d.identical)),
         ];
         row.extend(outcomes(&s.outcomes));
-        row.extend([p(s.silent), number(s.silent_share)]);
+        row.extend([float_cell(s.silent), number_cell(s.silent_share)]);
         row.extend([
-            p(s.independent_success),
-            p(s.failure_with_own_miss),
-            p(s.failure_with_induced_miss),
+            float_cell(s.independent_success),
+            float_cell(s.failure_with_own_miss),
+            float_cell(s.failure_with_induced_miss),
         ]);
         row.extend(quality(s.quality));
         row.extend([
-            s.worst_step.as_ref().map_or_else(String::new, |(step, _)| text(step)),
-            number(s.worst_step.as_ref().map(|(_, p)| *p)),
+            s.worst_step.as_ref().map_or_else(String::new, |(step, _)| text_cell(step)),
+            number_cell(s.worst_step.as_ref().map(|(_, p)| *p)),
             s.commonest_miss.map_or_else(String::new, |(kind, _)| kind.name().to_owned()),
-            number(s.commonest_miss.map(|(_, p)| p)),
-            s.main_cause.as_ref().map_or_else(String::new, |(step, ..)| text(step)),
-            s.main_cause.as_ref().map_or_else(String::new, |(_, event, _)| causes::event(*event)),
-            number(s.main_cause.as_ref().map(|(.., share)| *share)),
+            number_cell(s.commonest_miss.map(|(_, p)| p)),
+            s.main_cause.as_ref().map_or_else(String::new, |(step, ..)| text_cell(step)),
+            s.main_cause
+                .as_ref()
+                .map_or_else(String::new, |(_, event, _)| causes::event_name(*event)),
+            number_cell(s.main_cause.as_ref().map(|(.., share)| *share)),
         ]);
         row
     };
-    table(&header, record.arms.iter().enumerate().map(row).collect())
+    csv_bytes(&header, record.arms.iter().enumerate().map(row).collect())
 }
 
-fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
+fn steps(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "step",
@@ -255,13 +257,13 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
         for s in &arm.steps {
             let (embedder, top_k, filter) = match &s.retrieval {
                 Some((embedder, k, filter)) => {
-                    (text(embedder), k.to_string(), if *filter { "yes" } else { "no" })
+                    (text_cell(embedder), k.to_string(), if *filter { "yes" } else { "no" })
                 }
                 None => Default::default(),
             };
             let mut row = vec![
-                text(&arm.id),
-                text(&s.step),
+                text_cell(&arm.id),
+                text_cell(&s.step),
                 s.kind.to_owned(),
                 embedder,
                 top_k,
@@ -289,12 +291,14 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
                     s.p_recovered,
                     s.p_false_alarm,
                 ]
-                .map(p),
+                .map(float_cell),
             );
             row.extend(
-                [s.p_fail_given_hit, s.p_fail_given_miss, s.p_absorbed_given_wrong].map(number),
+                [s.p_fail_given_hit, s.p_fail_given_miss, s.p_absorbed_given_wrong]
+                    .map(number_cell),
             );
-            let importance = |of: fn(&Importance) -> f64| number(s.importance.as_ref().map(of));
+            let importance =
+                |of: fn(&StepImportance) -> f64| number_cell(s.importance.as_ref().map(of));
             row.extend([
                 importance(|i| i.p_err),
                 importance(|i| i.p_fail_if_right),
@@ -310,10 +314,10 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
             rows.push(row);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
-fn misses(record: &Record) -> anyhow::Result<Vec<u8>> {
+fn misses(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "step",
@@ -333,21 +337,21 @@ fn misses(record: &Record) -> anyhow::Result<Vec<u8>> {
         for miss in &arm.misses {
             let cause = if miss.induced { "induced" } else { "own" };
             let mut row = vec![
-                text(&arm.id),
-                text(&miss.step),
+                text_cell(&arm.id),
+                text_cell(&miss.step),
                 miss.kind.name().to_owned(),
                 cause.to_owned(),
-                p(miss.p),
+                float_cell(miss.p),
             ];
             row.extend(outcomes(&miss.outcomes));
-            row.extend([p(miss.p_fail_given), number(miss.share_of_failures)]);
+            row.extend([float_cell(miss.p_fail_given), number_cell(miss.share_of_failures)]);
             rows.push(row);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
-fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
+fn tasks(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "task",
@@ -373,47 +377,47 @@ fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
     for arm in &record.arms {
         for (at, task) in arm.tasks.iter().enumerate() {
             let mut row = vec![
-                text(&arm.id),
-                text(&task.id),
-                text(&task.unit),
-                p(task.weight),
-                method(task.ran).to_owned(),
-                text(&task.right_action),
-                p(task.failure()),
+                text_cell(&arm.id),
+                text_cell(&task.id),
+                text_cell(&task.unit),
+                float_cell(task.weight),
+                method_name(task.method).to_owned(),
+                text_cell(&task.right_action),
+                float_cell(task.failure()),
             ];
             row.extend(outcomes(&task.outcomes));
             let wrong = task.wrong_action.as_ref();
             let miss = task.main_miss.as_ref();
-            row.push(number(task.ndcg_at_10));
+            row.push(number_cell(task.ndcg_at_10));
             row.extend([
-                wrong.map_or_else(String::new, |(label, _)| text(label)),
-                number(wrong.map(|(_, p)| *p)),
-                miss.map_or_else(String::new, |(step, ..)| text(step)),
+                wrong.map_or_else(String::new, |(label, _)| text_cell(label)),
+                number_cell(wrong.map(|(_, p)| *p)),
+                miss.map_or_else(String::new, |(step, ..)| text_cell(step)),
                 miss.map_or_else(String::new, |(_, kind, _)| kind.name().to_owned()),
-                number(miss.map(|(.., p)| *p)),
-                number(arm.money.as_ref().map(|money| money.tasks[at])),
+                number_cell(miss.map(|(.., p)| *p)),
+                number_cell(arm.money.as_ref().map(|money| money.tasks[at])),
             ]);
             rows.push(row);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
 /// The name of the method that solved a task.
-pub fn method(ran: Ran) -> &'static str {
+pub fn method_name(ran: SolveMethod) -> &'static str {
     match ran {
-        Ran::Exact { .. } => "exact",
-        Ran::Sampled => "monte_carlo",
-        Ran::SampledPastCap => "monte_carlo_past_cap",
+        SolveMethod::Exact { .. } => "exact",
+        SolveMethod::Sampled => "monte_carlo",
+        SolveMethod::SampledPastCap => "monte_carlo_past_cap",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{plain, text};
+    use super::{cell_text, text_cell};
 
     #[test]
-    fn no_two_texts_share_a_cell_and_each_is_read_again() {
+    fn text_cells_are_distinct_and_reversible() {
         let texts = [
             "=1",
             "'=1",
@@ -434,10 +438,10 @@ mod tests {
             "−1",
             "'@",
         ];
-        let cells: Vec<String> = texts.iter().map(|value| text(value)).collect();
+        let cells: Vec<String> = texts.iter().map(|value| text_cell(value)).collect();
         assert_eq!(cells[..3], ["'=1", "''=1", "'''=1"]);
         for (at, (value, cell)) in texts.iter().zip(&cells).enumerate() {
-            assert_eq!(plain(cell), *value);
+            assert_eq!(cell_text(cell), *value);
             assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell:?}");
             assert!(!cells[..at].contains(cell), "{cell:?}");
         }

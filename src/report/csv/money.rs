@@ -1,27 +1,27 @@
 //! Writes `impact.csv`, `losses.csv`, `loss_curve.csv` and `loss_bands.csv`.
 
-use super::{causes, cents, number, p, table, text, word};
-use crate::run::record::{By, MoneyRecord, Record};
+use super::{causes, cents_cell, csv_bytes, float_cell, number_cell, text_cell, yes_no_cell};
+use crate::run::record::{LossAttribution, MoneyRecord, RunRecord};
 
 /// An amount per case, with four decimals: a search costs less than a cent.
-fn money(value: f64) -> String {
+fn amount_cell(value: f64) -> String {
     match value.is_finite() {
         true => format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0),
-        false => number(Some(value)),
+        false => number_cell(Some(value)),
     }
 }
 
-fn arms(record: &Record) -> impl Iterator<Item = (usize, &str, &MoneyRecord)> {
+fn arms(record: &RunRecord) -> impl Iterator<Item = (usize, &str, &MoneyRecord)> {
     let arms = record.arms.iter().enumerate();
     arms.filter_map(|(at, arm)| Some((at, arm.id.as_str(), arm.money.as_ref()?)))
 }
 
-fn currency(record: &Record) -> String {
-    text(record.currency.as_deref().unwrap_or_default())
+fn currency_cell(record: &RunRecord) -> String {
+    text_cell(record.currency.as_deref().unwrap_or_default())
 }
 
 /// `impact.csv`, one row per arm.
-pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn impact(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let mut header: Vec<String> = [
         "arm",
         "baseline",
@@ -52,7 +52,7 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
     .map(str::to_owned)
     .into();
     // The header takes its levels from the first arm: all arms have the same.
-    let tail = arms(record).next().map_or(&[][..], |(.., money)| &money.stated.tail);
+    let tail = arms(record).next().map_or(&[][..], |(.., money)| &money.stated_year.tail);
     for tail in tail {
         let var = format!("var_{:.0}", 100.0 * tail.level);
         header.extend([
@@ -68,53 +68,54 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
         header.extend([format!("{var}_stated"), format!("c{var}_stated")]);
     }
     header.extend(["sampled_years", "tasks_behind_half"].map(str::to_owned));
-    let row =
-        |(at, arm, m): (usize, &str, &MoneyRecord)| {
-            let d = m.difference.as_ref();
-            let amount = |value: Option<f64>| value.map_or_else(String::new, money);
-            let mut row = vec![
-                text(arm),
-                if record.baseline == Some(at) { "yes" } else { "no" }.to_owned(),
-                currency(record),
-                money(m.loss.estimate),
-                money(m.loss.low),
-                money(m.loss.high),
-                money(m.running),
-                money(m.total()),
-                p(m.seconds),
-                amount(d.map(|d| d.interval.estimate)),
-                amount(d.map(|d| d.interval.low)),
-                amount(d.map(|d| d.interval.high)),
-                number(d.map(|d| d.p_value)),
-                number(d.map(|d| d.p_holm)),
-                amount(d.map(|d| d.holm_interval.low)),
-                amount(d.map(|d| d.holm_interval.high)),
-                d.map_or_else(String::new, |d| word(d.identical)),
-                p(m.cases),
-                cents(m.a_year(m.loss.estimate)),
-                cents(m.a_year(m.running)),
-                cents(m.a_year(m.total())),
-                d.map_or_else(String::new, |d| cents(m.a_year(d.interval.estimate))),
-                word(m.drawn.is_some()),
-                cents(m.year().mean),
-                cents(m.year().sd),
-            ];
-            let drawn = m.year().tail.iter();
-            row.extend(drawn.flat_map(|tail| {
-                [tail.var, tail.var_error.0, tail.var_error.1, tail.cvar].map(cents)
-            }));
-            row.push(cents(m.stated.sd));
-            row.extend(m.stated.tail.iter().flat_map(|tail| [tail.var, tail.cvar].map(cents)));
-            row.extend([m.year().years.to_string(), m.tasks_behind_half.to_string()]);
-            row
-        };
+    let row = |(at, arm, m): (usize, &str, &MoneyRecord)| {
+        let d = m.difference.as_ref();
+        let amount = |value: Option<f64>| value.map_or_else(String::new, amount_cell);
+        let mut row = vec![
+            text_cell(arm),
+            if record.baseline == Some(at) { "yes" } else { "no" }.to_owned(),
+            currency_cell(record),
+            amount_cell(m.loss.estimate),
+            amount_cell(m.loss.low),
+            amount_cell(m.loss.high),
+            amount_cell(m.running),
+            amount_cell(m.total()),
+            float_cell(m.seconds),
+            amount(d.map(|d| d.interval.estimate)),
+            amount(d.map(|d| d.interval.low)),
+            amount(d.map(|d| d.interval.high)),
+            number_cell(d.map(|d| d.p_value)),
+            number_cell(d.map(|d| d.p_holm)),
+            amount(d.map(|d| d.holm_interval.low)),
+            amount(d.map(|d| d.holm_interval.high)),
+            d.map_or_else(String::new, |d| yes_no_cell(d.identical)),
+            float_cell(m.cases),
+            cents_cell(m.per_year(m.loss.estimate)),
+            cents_cell(m.per_year(m.running)),
+            cents_cell(m.per_year(m.total())),
+            d.map_or_else(String::new, |d| cents_cell(m.per_year(d.interval.estimate))),
+            yes_no_cell(m.drawn_year.is_some()),
+            cents_cell(m.year().mean),
+            cents_cell(m.year().sd),
+        ];
+        let drawn = m.year().tail.iter();
+        row.extend(drawn.flat_map(|tail| {
+            [tail.var, tail.var_error.0, tail.var_error.1, tail.cvar].map(cents_cell)
+        }));
+        row.push(cents_cell(m.stated_year.sd));
+        row.extend(
+            m.stated_year.tail.iter().flat_map(|tail| [tail.var, tail.cvar].map(cents_cell)),
+        );
+        row.extend([m.year().years.to_string(), m.tasks_for_half_loss.to_string()]);
+        row
+    };
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    table(&header, arms(record).map(row).collect())
+    csv_bytes(&header, arms(record).map(row).collect())
 }
 
 /// `losses.csv`: the expected loss split by outcome, loss rule and error, and what each step would save if it were
 /// right.
-pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn losses(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "currency",
@@ -130,60 +131,62 @@ pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
         // Splits by outcome, rule and error each add up to the whole loss: rows of different `by` overlap.
         let mut row = |by: &str, step: &str, item: String, loss: f64, share: Option<f64>| {
             rows.push(vec![
-                text(arm),
-                currency(record),
+                text_cell(arm),
+                currency_cell(record),
                 by.to_owned(),
-                text(step),
+                text_cell(step),
                 item,
-                money(loss),
-                cents(m.a_year(loss)),
-                number(share),
+                amount_cell(loss),
+                cents_cell(m.per_year(loss)),
+                number_cell(share),
             ]);
         };
         for split in &m.splits {
             let share = Some(split.share);
-            match &split.by {
-                By::Outcome(outcome) => {
+            match &split.attributed_to {
+                LossAttribution::Outcome(outcome) => {
                     row("outcome", "", outcome.name().to_owned(), split.loss, share);
                 }
-                By::Rule(name) => row("loss", "", text(name), split.loss, share),
-                By::Error(Some((step, event))) => {
-                    row("error", step, causes::event(*event), split.loss, share);
+                LossAttribution::Rule(name) => row("loss", "", text_cell(name), split.loss, share),
+                LossAttribution::Error(Some((step, event))) => {
+                    row("error", step, causes::event_name(*event), split.loss, share);
                 }
-                By::Error(None) => row("error", "", "none".to_owned(), split.loss, share),
+                LossAttribution::Error(None) => {
+                    row("error", "", "none".to_owned(), split.loss, share)
+                }
             }
         }
         for of in &m.avoidable {
             row("saved_if_right", &of.step, String::new(), of.loss, of.share);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
 /// `loss_curve.csv`: exceedance curves, with assumptions drawn from their ranges and with each at its stated value.
-pub fn curve(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn curve(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = ["arm", "currency", "assumptions", "p_exceeded", "loss_per_year"];
     let mut rows = Vec::new();
     for (_, arm, m) in arms(record) {
-        let drawn = m.drawn.iter().map(|year| ("drawn", year));
-        for (assumptions, year) in drawn.chain([("stated", &m.stated)]) {
+        let drawn = m.drawn_year.iter().map(|year| ("drawn", year));
+        for (assumptions, year) in drawn.chain([("stated", &m.stated_year)]) {
             for (exceeded, loss) in &year.curve {
                 let assumptions = assumptions.to_owned();
                 rows.push(vec![
-                    text(arm),
-                    currency(record),
+                    text_cell(arm),
+                    currency_cell(record),
                     assumptions,
-                    p(*exceeded),
-                    cents(*loss),
+                    float_cell(*exceeded),
+                    cents_cell(*loss),
                 ]);
             }
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
 /// `loss_bands.csv`: losses by size, and the number of tasks and units with a loss of that size.
-pub fn bands(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn bands(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "currency",
@@ -199,18 +202,18 @@ pub fn bands(record: &Record) -> anyhow::Result<Vec<u8>> {
     for (_, arm, m) in arms(record) {
         for band in &m.bands {
             rows.push(vec![
-                text(arm),
-                currency(record),
-                cents(band.from),
+                text_cell(arm),
+                currency_cell(record),
+                cents_cell(band.from),
                 // Bands are decades.
-                cents(10.0 * band.from),
-                p(band.incidents),
-                cents(band.loss),
-                p(band.share),
+                cents_cell(10.0 * band.from),
+                float_cell(band.incidents),
+                cents_cell(band.loss),
+                float_cell(band.share),
                 band.tasks.to_string(),
                 band.units.to_string(),
             ]);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }

@@ -1,19 +1,21 @@
 //! Writes `sensitivity.csv` and `sensitivity_orders.csv`.
 
-use super::{cents, number, p, table, text};
-use crate::run::record::{AnswerRecord, Measure, Record, SensitivityRecord};
-use crate::sensitivity::Index;
+use super::{cents_cell, csv_bytes, float_cell, number_cell, text_cell};
+use crate::run::record::{
+    ComparisonMeasure, RunRecord, SensitivityAnswerRecord, SensitivityRecord,
+};
+use crate::sensitivity::SobolIndex;
 
 /// The name of a measure's answers, and the function that formats them.
-fn measure(measure: Measure) -> (&'static str, fn(f64) -> String) {
+fn measure(measure: ComparisonMeasure) -> (&'static str, fn(f64) -> String) {
     match measure {
-        Measure::Money => ("total_per_year", cents),
-        Measure::Ndcg | Measure::Failure => (measure.name(), p),
+        ComparisonMeasure::Money => ("total_per_year", cents_cell),
+        ComparisonMeasure::Ndcg | ComparisonMeasure::Failure => (measure.name(), float_cell),
     }
 }
 
 /// `sensitivity.csv`, one row per answer and assumption.
-pub fn sensitivity(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
+pub fn sensitivity(record: &RunRecord, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "measure",
@@ -41,19 +43,19 @@ pub fn sensitivity(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Ve
     for answer in &of.answers {
         let (name, amount) = measure(answer.measure);
         for (told, effect) in of.assumptions.iter().zip(&answer.effects) {
-            let index = |of: fn(Index) -> f64| number(effect.index.map(of));
+            let index = |of: fn(SobolIndex) -> f64| number_cell(effect.index.map(of));
             rows.push(vec![
-                text(&record.arms[answer.arm].id),
+                text_cell(&record.arms[answer.arm].id),
                 name.to_owned(),
                 against(record, answer),
-                text(&told.name),
-                p(told.value),
-                p(told.low),
-                p(told.high),
+                text_cell(&told.name),
+                float_cell(told.value),
+                float_cell(told.low),
+                float_cell(told.high),
                 told.backing.tag.to_owned(),
-                text(&told.backing.source),
+                text_cell(&told.backing.source),
                 told.range.tag.to_owned(),
-                text(&told.range.source),
+                text_cell(&told.range.source),
                 amount(answer.value),
                 amount(effect.at_low),
                 amount(effect.at_high),
@@ -67,15 +69,15 @@ pub fn sensitivity(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Ve
             ]);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }
 
-fn against(record: &Record, answer: &AnswerRecord) -> String {
-    answer.against.map_or_else(String::new, |base| text(&record.arms[base].id))
+fn against(record: &RunRecord, answer: &SensitivityAnswerRecord) -> String {
+    answer.against.map_or_else(String::new, |base| text_cell(&record.arms[base].id))
 }
 
 /// `sensitivity_orders.csv`, one row per measure and arm: its rank at the stated values, and over the sampled points.
-pub fn orders(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
+pub fn orders(record: &RunRecord, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "measure",
         "arm",
@@ -92,21 +94,26 @@ pub fn orders(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>
     for order in &of.orders {
         let (name, amount) = measure(order.measure);
         // Answers with `against` are differences between arms, which have no rank.
-        let own =
-            |answer: &&AnswerRecord| answer.measure == order.measure && answer.against.is_none();
+        let own = |answer: &&SensitivityAnswerRecord| {
+            answer.measure == order.measure && answer.against.is_none()
+        };
         for answer in of.answers.iter().filter(own) {
             // The rank follows from the order of the arms; answers are listed in another order.
             let above = order.order.iter().take_while(|arm| **arm != answer.arm).count();
             let mut row = vec![
                 name.to_owned(),
-                text(&record.arms[answer.arm].id),
+                text_cell(&record.arms[answer.arm].id),
                 (above + 1).to_string(),
                 amount(answer.value),
             ];
             row.extend(answer.quantiles.map(amount));
-            row.extend([p(order.best[answer.arm]), p(order.holds), order.points.to_string()]);
+            row.extend([
+                float_cell(order.share_best[answer.arm]),
+                float_cell(order.share_unchanged),
+                order.points.to_string(),
+            ]);
             rows.push(row);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }

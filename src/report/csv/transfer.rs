@@ -1,10 +1,10 @@
 //! Writes `transfer.csv`.
 
-use super::{cents, number, p, table, text};
-use crate::run::Record;
+use super::{cents_cell, csv_bytes, float_cell, number_cell, text_cell};
+use crate::run::RunRecord;
 
 /// One row per arm and retrieve step.
-pub fn transfer(record: &Record) -> anyhow::Result<Vec<u8>> {
+pub fn transfer(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
         "step",
@@ -19,15 +19,15 @@ pub fn transfer(record: &Record) -> anyhow::Result<Vec<u8>> {
         for of in &arm.transfers {
             let worth = of.worth.as_ref();
             rows.push(vec![
-                text(&arm.id),
-                text(&of.step),
-                p(of.hit_rate),
-                p(of.transfer),
-                worth.map_or_else(String::new, |w| cents(w.per_point)),
-                worth.map_or_else(String::new, |w| cents(w.perfect)),
-                number(worth.and_then(|w| w.points_per_one_a_case)),
+                text_cell(&arm.id),
+                text_cell(&of.step),
+                float_cell(of.hit_rate),
+                float_cell(of.transfer),
+                worth.map_or_else(String::new, |w| cents_cell(w.per_point)),
+                worth.map_or_else(String::new, |w| cents_cell(w.perfect)),
+                number_cell(worth.and_then(|w| w.points_per_unit_cost)),
             ]);
         }
     }
-    table(&header, rows)
+    csv_bytes(&header, rows)
 }

@@ -2,11 +2,13 @@
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use crate::cascade::inject::{Effect, InjectionRecord, Most, NotRecord, Record};
-use crate::step::Outcome;
+use crate::cascade::inject::{
+    InjectedErrorRecord, InjectionEffect, InjectionObstacleRecord, InjectionReport, LikeliestItem,
+};
+use crate::step::RunOutcome;
 
 /// A table with one row per error; a single error is shown in detail.
-pub fn text(record: &Record) -> String {
+pub fn text(record: &InjectionReport) -> String {
     let blocks = match record.injections.as_slice() {
         [single] => detail(record, single),
         many => overview(record, many),
@@ -14,8 +16,8 @@ pub fn text(record: &Record) -> String {
     blocks.join("\n")
 }
 
-fn overview(record: &Record, injections: &[InjectionRecord]) -> Vec<String> {
-    let mut table = plain(&[
+fn overview(record: &InjectionReport, injections: &[InjectedErrorRecord]) -> Vec<String> {
+    let mut table = markdown_table(&[
         "step",
         "kind",
         "tasks",
@@ -30,7 +32,7 @@ fn overview(record: &Record, injections: &[InjectionRecord]) -> Vec<String> {
     let mut nowhere = Vec::new();
     for injection in injections {
         let Some(effect) = &injection.effect else {
-            let why = reasons(injection);
+            let why = no_effect_reasons(injection);
             // An error without effect has no figures: it is listed below the table with its reasons.
             nowhere.push(format!("  {} {}: {why}", injection.step, injection.kind));
             continue;
@@ -40,12 +42,12 @@ fn overview(record: &Record, injections: &[InjectionRecord]) -> Vec<String> {
             injection.kind.to_owned(),
             injection.tasks.to_string(),
             percent(effect.failure),
-            most(&effect.likeliest_failure),
+            named_entry(&effect.likeliest_failure),
             percent(effect.absorbed),
             format!("{:.2}", effect.depth.mean),
             format!("{:.2}", effect.breadth.mean),
-            most(&effect.flags_most),
-            most(&effect.absorbs_most),
+            named_entry(&effect.flags_most),
+            named_entry(&effect.absorbs_most),
         ]);
     }
     align_right(&mut table, &[2, 3, 5, 6, 7]);
@@ -71,12 +73,12 @@ depth: longest chain of wrong or missing outputs, in edges. breadth: further out
 amplification of the error; both on average. stops most, absorbs most: the step at which most runs stop, and
 the one that most often puts out what is right on an input that is not.";
 
-fn detail(record: &Record, injection: &InjectionRecord) -> Vec<String> {
+fn detail(record: &InjectionReport, injection: &InjectedErrorRecord) -> Vec<String> {
     let mut blocks = vec![format!(
         "{}, arm {}: {} at {} in otherwise clean runs",
         record.scenario, record.arm, injection.kind, injection.step
     )];
-    let not = reasons(injection);
+    let not = no_effect_reasons(injection);
     let not = if not.is_empty() { not } else { format!("; not: {not}") };
     blocks.push(format!(
         "Took effect on {} of {} tasks ({} of the weight){not}",
@@ -90,7 +92,7 @@ fn detail(record: &Record, injection: &InjectionRecord) -> Vec<String> {
     };
     blocks.extend(sampled(std::slice::from_ref(injection)));
     blocks.push(String::new());
-    blocks.push(ends(effect));
+    blocks.push(outcome_summary(effect));
     blocks.push(String::new());
     blocks.push(steps(effect).to_string());
     if !effect.edges.is_empty() {
@@ -111,10 +113,10 @@ All of it given that the error took effect. absorbs: right although an input is 
 output is wrong or missing, given that only this input is. of those due: among runs that should end in that.";
 
 /// How the runs end, and how far the error spreads (depth and breadth).
-fn ends(effect: &Effect) -> String {
+fn outcome_summary(effect: &InjectionEffect) -> String {
     // The first outcome is `Correct`.
-    let failures = Outcome::ALL.iter().zip(effect.outcomes).skip(1).filter(|(_, p)| *p > 0.0);
-    let failures: Vec<String> = failures.map(|(o, p)| named(o.name(), p)).collect();
+    let failures = RunOutcome::ALL.iter().zip(effect.outcomes).skip(1).filter(|(_, p)| *p > 0.0);
+    let failures: Vec<String> = failures.map(|(o, p)| named_share(o.name(), p)).collect();
     let of = if failures.is_empty() { String::new() } else { format!(": {}", failures.join(", ")) };
     let mut text = format!(
         "failure {}{of}\nabsorbed {}\ndepth {:.2} on average, {} at most; breadth (amplification) {:.2} on average, {} at most",
@@ -132,11 +134,18 @@ fn ends(effect: &Effect) -> String {
     text
 }
 
-fn steps(effect: &Effect) -> Table {
-    let mut table =
-        plain(&["step", "wrong", "missing", "right", "not reached", "absorbs", "what happens"]);
+fn steps(effect: &InjectionEffect) -> Table {
+    let mut table = markdown_table(&[
+        "step",
+        "wrong",
+        "missing",
+        "right",
+        "not reached",
+        "absorbs",
+        "what happens",
+    ]);
     for step in &effect.steps {
-        let events: Vec<String> = step.events.iter().map(|(e, p)| named(e, *p)).collect();
+        let events: Vec<String> = step.events.iter().map(|(e, p)| named_share(e, *p)).collect();
         table.add_row([
             step.step.clone(),
             percent(step.wrong),
@@ -151,8 +160,8 @@ fn steps(effect: &Effect) -> Table {
     table
 }
 
-fn edges(effect: &Effect) -> Table {
-    let mut table = plain(&["from", "to", "only input off", "passes on"]);
+fn edges(effect: &InjectionEffect) -> Table {
+    let mut table = markdown_table(&["from", "to", "only input off", "passes on"]);
     for edge in &effect.edges {
         table.add_row([
             edge.parent.clone(),
@@ -166,11 +175,11 @@ fn edges(effect: &Effect) -> Table {
 }
 
 /// Wrong actions shown in the table; the JSON has all.
-const ACTIONS: usize = 8;
+const MAX_ACTIONS: usize = 8;
 
-fn actions(effect: &Effect) -> Table {
-    let mut table = plain(&["act", "due", "done instead", "share", "of those due"]);
-    for action in effect.actions.iter().take(ACTIONS) {
+fn actions(effect: &InjectionEffect) -> Table {
+    let mut table = markdown_table(&["act", "due", "done instead", "share", "of those due"]);
+    for action in effect.actions.iter().take(MAX_ACTIONS) {
         table.add_row([
             action.step.clone(),
             action.right.clone(),
@@ -184,21 +193,21 @@ fn actions(effect: &Effect) -> Table {
 }
 
 /// The reasons why an error took no effect, with the number of tasks for each.
-fn reasons(injection: &InjectionRecord) -> String {
+fn no_effect_reasons(injection: &InjectedErrorRecord) -> String {
     // Zero tasks: the reason applies to some runs of tasks on which the error does take effect in others.
-    let reason = |not: &NotRecord| match not.tasks {
+    let reason = |not: &InjectionObstacleRecord| match not.tasks {
         0 => format!("{} on part of what its runs bring", not.why.name()),
         tasks => format!("{} {tasks}", not.why.name()),
     };
     injection.not.iter().map(reason).collect::<Vec<_>>().join(", ")
 }
 
-fn sampled(injections: &[InjectionRecord]) -> Option<String> {
+fn sampled(injections: &[InjectedErrorRecord]) -> Option<String> {
     let sampled = injections.iter().map(|i| i.sampled).max().filter(|n| *n > 0)?;
     Some(format!("Sampled, and not exact, on up to {sampled} of these tasks."))
 }
 
-fn plain(header: &[&str]) -> Table {
+fn markdown_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -219,10 +228,10 @@ fn percent(p: f64) -> String {
     format!("{:.1}%", 100.0 * p)
 }
 
-fn named(name: &str, p: f64) -> String {
+fn named_share(name: &str, p: f64) -> String {
     format!("{name} {}", percent(p))
 }
 
-fn most(entry: &Option<Most>) -> String {
-    entry.as_ref().map_or_else(|| "-".to_owned(), |most| named(&most.name, most.p))
+fn named_entry(entry: &Option<LikeliestItem>) -> String {
+    entry.as_ref().map_or_else(|| "-".to_owned(), |most| named_share(&most.name, most.p))
 }

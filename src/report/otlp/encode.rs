@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 
 /// A list of attributes in the order in which they were set.
 #[derive(Default)]
-pub struct Attributes(Vec<Json>);
+pub struct OtlpAttributes(Vec<Json>);
 
-impl Attributes {
+impl OtlpAttributes {
     pub fn text(&mut self, key: &str, value: &str) {
         self.set(key, json!({"stringValue": value}));
     }
@@ -27,11 +27,11 @@ impl Attributes {
         self.text(key, &value.to_string());
     }
 
-    pub fn flag(&mut self, key: &str, value: bool) {
+    pub fn boolean(&mut self, key: &str, value: bool) {
         self.set(key, json!({"boolValue": value}));
     }
 
-    pub fn whole(&mut self, key: &str, value: u64) {
+    pub fn integer(&mut self, key: &str, value: u64) {
         self.set(key, json!({"intValue": value.to_string()}));
     }
 
@@ -63,7 +63,7 @@ pub fn six_decimals(value: f64) -> f64 {
 
 /// A hash of `parts` as `N` bytes in lower-case hex. It is never all zeros, which OTLP reserves for invalid
 /// identifiers.
-pub fn id<const N: usize>(parts: &[&str]) -> String {
+pub fn hashed_id<const N: usize>(parts: &[&str]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         // Length prefixes keep ("ab", "c") and ("a", "bc") apart.
@@ -78,7 +78,7 @@ pub fn id<const N: usize>(parts: &[&str]) -> String {
 }
 
 /// A Unix time in nanoseconds, as text, from milliseconds since 2000-01-01 00:00 UTC.
-pub fn time(milliseconds: u64) -> String {
+pub fn unix_nanos(milliseconds: u64) -> String {
     const Y2000: u64 = 946_684_800_000;
     format!("{}000000", Y2000 + milliseconds)
 }

@@ -15,10 +15,10 @@ mod step;
 
 use serde_json::{Value as Json, json};
 
-use self::encode::{Attributes, id, time};
-use super::words;
-use crate::cascade::trace::Trace;
-use crate::step::Outcome;
+use self::encode::{OtlpAttributes, hashed_id, unix_nanos};
+use super::prose;
+use crate::cascade::trace::RunTrace;
+use crate::step::RunOutcome;
 
 /// The version of OpenTelemetry's conventions that attribute names follow.
 pub const SCHEMA: &str = "https://opentelemetry.io/schemas/1.41.0";
@@ -27,12 +27,12 @@ pub const SCHEMA: &str = "https://opentelemetry.io/schemas/1.41.0";
 const CLOCK: &str = "none: runs begin a second apart from 2000-01-01, a step takes a millisecond";
 
 /// `SPAN_KIND_INTERNAL`.
-const INTERNAL: u8 = 1;
+const SPAN_INTERNAL: u8 = 1;
 /// `STATUS_CODE_ERROR`.
-const ERROR: u8 = 2;
+const STATUS_ERROR: u8 = 2;
 
 /// The bytes of the file. `reader` returns the reader preset of an arm.
-pub fn lines<'a>(traces: &[Trace], reader: impl Fn(&str) -> &'a str) -> Vec<u8> {
+pub fn lines<'a>(traces: &[RunTrace], reader: impl Fn(&str) -> &'a str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (number, trace) in traces.iter().enumerate() {
         let begin = number as u64 * 1000;
@@ -43,14 +43,14 @@ pub fn lines<'a>(traces: &[Trace], reader: impl Fn(&str) -> &'a str) -> Vec<u8> 
 }
 
 /// One run as an `ExportTraceServiceRequest`; `begin` is in milliseconds since 2000-01-01.
-fn request(trace: &Trace, reader: &str, begin: u64) -> Json {
-    let ids = Ids::new(trace);
+fn request(trace: &RunTrace, reader: &str, begin: u64) -> Json {
+    let ids = OtlpTraceIds::new(trace);
     let mut spans = vec![root(trace, &ids, begin)];
     for at in 0..trace.steps.len() {
         spans.extend(step::span(trace, at, &ids, reader, begin));
-        spans.extend(step::guard(trace, at, &ids, begin));
+        spans.extend(step::guard_span(trace, at, &ids, begin));
     }
-    let mut resource = Attributes::default();
+    let mut resource = OtlpAttributes::default();
     resource.text("service.name", "knockon");
     resource.text("service.version", env!("CARGO_PKG_VERSION"));
     // Viewers with projects group the traces of a scenario.
@@ -67,7 +67,7 @@ fn request(trace: &Trace, reader: &str, begin: u64) -> Json {
 }
 
 /// The identifiers of a trace and its spans, hashed from scenario, arm, task, trial and step.
-struct Ids {
+struct OtlpTraceIds {
     trace: String,
     root: String,
     steps: Vec<String>,
@@ -75,13 +75,13 @@ struct Ids {
     guards: Vec<String>,
 }
 
-impl Ids {
-    fn new(trace: &Trace) -> Ids {
+impl OtlpTraceIds {
+    fn new(trace: &RunTrace) -> OtlpTraceIds {
         let trial = trace.trial.to_string();
         let run = [trace.scenario.as_str(), &trace.arm, &trace.task, &trial];
-        let span = |step: &str| id::<8>(&[run[0], run[1], run[2], run[3], step]);
-        Ids {
-            trace: id::<16>(&run),
+        let span = |step: &str| hashed_id::<8>(&[run[0], run[1], run[2], run[3], step]);
+        OtlpTraceIds {
+            trace: hashed_id::<16>(&run),
             // Step ids cannot contain parentheses, so no step collides with this.
             root: span("(run)"),
             steps: trace.steps.iter().map(|s| span(&s.step)).collect(),
@@ -91,8 +91,8 @@ impl Ids {
 }
 
 /// The root span of a run.
-fn root(trace: &Trace, ids: &Ids, begin: u64) -> Json {
-    let mut attributes = Attributes::default();
+fn root(trace: &RunTrace, ids: &OtlpTraceIds, begin: u64) -> Json {
+    let mut attributes = OtlpAttributes::default();
     attributes.text("openinference.span.kind", "AGENT");
     attributes.text("gen_ai.operation.name", "invoke_agent");
     attributes.text("gen_ai.provider.name", "knockon");
@@ -102,13 +102,13 @@ fn root(trace: &Trace, ids: &Ids, begin: u64) -> Json {
     attributes.text("input.mime_type", "application/json");
     attributes.text("output.value", &trace.action);
     attributes.text("output.mime_type", "text/plain");
-    attributes.flag("knockon.simulated", true);
+    attributes.boolean("knockon.simulated", true);
     attributes.text("knockon.clock", CLOCK);
     attributes.text("knockon.scenario", &trace.scenario);
     attributes.text("knockon.arm", &trace.arm);
     attributes.text("knockon.task", &trace.task);
     attributes.text("knockon.unit", &trace.unit);
-    attributes.whole("knockon.trial", trace.trial.into());
+    attributes.integer("knockon.trial", trace.trial.into());
     attributes.text("knockon.outcome", trace.outcome.name());
     attributes.text("knockon.action", &trace.action);
     attributes.text("knockon.right_action", &trace.right_action);
@@ -120,35 +120,35 @@ fn root(trace: &Trace, ids: &Ids, begin: u64) -> Json {
     if !trace.causes.is_empty() {
         attributes.texts("knockon.causes", &causes(trace));
     }
-    let status = if trace.outcome == Outcome::Correct {
+    let status = if trace.outcome == RunOutcome::Correct {
         json!({})
     } else {
         attributes.text("error.type", trace.outcome.name());
-        json!({"message": message(trace), "code": ERROR})
+        json!({"message": message(trace), "code": STATUS_ERROR})
     };
     json!({
         "traceId": ids.trace,
         "spanId": ids.root,
         "name": format!("invoke_agent {}", trace.scenario),
-        "kind": INTERNAL,
-        "startTimeUnixNano": time(begin),
-        "endTimeUnixNano": time(begin + trace.steps.len() as u64),
+        "kind": SPAN_INTERNAL,
+        "startTimeUnixNano": unix_nanos(begin),
+        "endTimeUnixNano": unix_nanos(begin + trace.steps.len() as u64),
         "attributes": attributes.finish(),
         "status": status,
     })
 }
 
 /// The minimal sets of steps that explain the failure, steps joined by `+`.
-fn causes(trace: &Trace) -> Vec<String> {
+fn causes(trace: &RunTrace) -> Vec<String> {
     let name = |&at: &usize| trace.steps.get(at).map_or("?", |s| s.step.as_str());
     trace.causes.iter().map(|set| set.iter().map(name).collect::<Vec<_>>().join("+")).collect()
 }
 
 /// The status message of a failed run: how it ended, and its root cause.
-fn message(trace: &Trace) -> String {
-    let end = words::end(trace);
+fn message(trace: &RunTrace) -> String {
+    let end = prose::describe_end(trace);
     let cause = trace.root_cause().and_then(|at| trace.steps.get(at));
-    match cause.and_then(|step| Some((step, words::what_went_wrong(step)?))) {
+    match cause.and_then(|step| Some((step, prose::describe_error(step)?))) {
         Some((step, told)) => format!("{end} Root cause {}: {told}", step.step),
         None => end,
     }

@@ -2,22 +2,28 @@
 
 use serde_json::{Value as Json, json};
 
-use super::encode::{Attributes, six_decimals, time};
-use super::{ERROR, INTERNAL, Ids};
-use crate::cascade::trace::{Document, ReadingTrace, RetrievalTrace, StepTrace, Trace};
-use crate::kernel::Fault;
-use crate::report::words;
-use crate::step::{Event, MissKind, State};
+use super::encode::{OtlpAttributes, six_decimals, unix_nanos};
+use super::{OtlpTraceIds, SPAN_INTERNAL, STATUS_ERROR};
+use crate::cascade::trace::{DocumentTrace, ReadingTrace, RetrievalTrace, RunTrace, StepTrace};
+use crate::kernel::BranchFault;
+use crate::report::prose;
+use crate::step::{MissKind, OutputState, StepEvent};
 
 /// `SPAN_KIND_CLIENT`, which the conventions require for calls to a model or an index.
-const CLIENT: u8 = 3;
+const SPAN_CLIENT: u8 = 3;
 
 /// The span of the step with index `at`; `None` if the run stopped before it.
-pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Option<Json> {
+pub fn span(
+    trace: &RunTrace,
+    at: usize,
+    ids: &OtlpTraceIds,
+    reader: &str,
+    begin: u64,
+) -> Option<Json> {
     let step = &trace.steps[at];
     let done = step.done.as_ref()?;
-    let mut attributes = Attributes::default();
-    let idle = matches!(done.event, Event::Skipped | Event::Stopped);
+    let mut attributes = OtlpAttributes::default();
+    let idle = matches!(done.event, StepEvent::Skipped | StepEvent::Stopped);
     let operation = match (step.kind, &step.retrieval, &step.reading) {
         ("retrieve", Some(retrieval), _) if !idle => {
             retrieve(&mut attributes, retrieval);
@@ -39,7 +45,7 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
     };
     attributes.text_if("gen_ai.operation.name", operation);
     attributes.text_if("output.value", done.output.as_deref());
-    attributes.flag("knockon.simulated", true);
+    attributes.boolean("knockon.simulated", true);
     attributes.text("knockon.step", &step.step);
     attributes.text("knockon.step.kind", step.kind);
     attributes.text("knockon.event", done.event.name());
@@ -48,12 +54,12 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
     attributes.text_if("knockon.guard", done.alarm);
     attributes.text_if("knockon.right_output", step.right.as_deref());
     if trace.root_cause() == Some(at) {
-        attributes.flag("knockon.root_cause", true);
+        attributes.boolean("knockon.root_cause", true);
     }
-    let status = match words::what_went_wrong(step) {
+    let status = match prose::describe_error(step) {
         Some(told) => {
             attributes.text("error.type", done.event.name());
-            json!({"message": told, "code": ERROR})
+            json!({"message": told, "code": STATUS_ERROR})
         }
         None => json!({}),
     };
@@ -62,9 +68,9 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
         "spanId": ids.steps[at],
         "parentSpanId": ids.root,
         "name": operation.map_or(step.step.clone(), |operation| format!("{operation} {}", step.step)),
-        "kind": if matches!(operation, Some("retrieval" | "chat")) { CLIENT } else { INTERNAL },
-        "startTimeUnixNano": time(begin + at as u64),
-        "endTimeUnixNano": time(begin + at as u64 + 1),
+        "kind": if matches!(operation, Some("retrieval" | "chat")) { SPAN_CLIENT } else { SPAN_INTERNAL },
+        "startTimeUnixNano": unix_nanos(begin + at as u64),
+        "endTimeUnixNano": unix_nanos(begin + at as u64 + 1),
         "attributes": attributes.finish(),
         "links": links(trace, step, ids),
         "status": status,
@@ -72,26 +78,26 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
 }
 
 /// The span of the guards that raised an alarm at the step with index `at`; `None` if none did.
-pub fn guard(trace: &Trace, at: usize, ids: &Ids, begin: u64) -> Option<Json> {
+pub fn guard_span(trace: &RunTrace, at: usize, ids: &OtlpTraceIds, begin: u64) -> Option<Json> {
     let step = &trace.steps[at];
     let done = step.done.as_ref()?;
     let last = done.alarms.last()?;
-    let mut attributes = Attributes::default();
+    let mut attributes = OtlpAttributes::default();
     attributes.text("openinference.span.kind", "GUARDRAIL");
     attributes.text("input.value", &last.held);
     attributes.text("output.value", &last.then);
-    attributes.flag("knockon.simulated", true);
+    attributes.boolean("knockon.simulated", true);
     attributes.text("knockon.step", &step.step);
     attributes.text_if("knockon.guard", done.alarm);
     let alarms = done.alarms.iter().map(|alarm| json!(alarm));
     attributes.json("knockon.guard.alarms", &alarms.collect());
-    let end = time(begin + at as u64 + 1);
+    let end = unix_nanos(begin + at as u64 + 1);
     Some(json!({
         "traceId": ids.trace,
         "spanId": ids.guards[at],
         "parentSpanId": ids.steps[at],
         "name": format!("guard {}", step.step),
-        "kind": INTERNAL,
+        "kind": SPAN_INTERNAL,
         // The simulated clock gives checks no duration.
         "startTimeUnixNano": end,
         "endTimeUnixNano": end,
@@ -101,9 +107,9 @@ pub fn guard(trace: &Trace, at: usize, ids: &Ids, begin: u64) -> Option<Json> {
 }
 
 /// Links to the spans of the steps that this step reads from: a step may have several parents, but a span has one.
-fn links(trace: &Trace, step: &StepTrace, ids: &Ids) -> Vec<Json> {
+fn links(trace: &RunTrace, step: &StepTrace, ids: &OtlpTraceIds) -> Vec<Json> {
     let link = |parent: &StepTrace, at: usize| {
-        let mut attributes = Attributes::default();
+        let mut attributes = OtlpAttributes::default();
         attributes.text("knockon.step", &parent.step);
         json!({"traceId": ids.trace, "spanId": ids.steps[at], "attributes": attributes.finish()})
     };
@@ -111,13 +117,13 @@ fn links(trace: &Trace, step: &StepTrace, ids: &Ids) -> Vec<Json> {
 }
 
 fn parents<'a>(
-    trace: &'a Trace,
+    trace: &'a RunTrace,
     step: &'a StepTrace,
 ) -> impl Iterator<Item = (usize, &'a StepTrace)> {
     step.parents.iter().filter_map(|&at| Some((at, trace.steps.get(at)?)))
 }
 
-fn retrieve(attributes: &mut Attributes, retrieval: &RetrievalTrace) {
+fn retrieve(attributes: &mut OtlpAttributes, retrieval: &RetrievalTrace) {
     attributes.text("openinference.span.kind", "RETRIEVER");
     attributes.text("gen_ai.data_source.id", &retrieval.corpus);
     attributes.text("gen_ai.request.model", &retrieval.embedder);
@@ -151,12 +157,12 @@ fn retrieve(attributes: &mut Attributes, retrieval: &RetrievalTrace) {
     }
 }
 
-fn score(document: &Document) -> Option<f64> {
+fn score(document: &DocumentTrace) -> Option<f64> {
     let score = f64::from(document.score?);
     score.is_finite().then(|| six_decimals(score))
 }
 
-fn metadata(document: &Document) -> Json {
+fn metadata(document: &DocumentTrace) -> Json {
     json!({
         "rank": document.rank,
         "gold": document.gold,
@@ -167,8 +173,8 @@ fn metadata(document: &Document) -> Json {
 }
 
 fn read(
-    attributes: &mut Attributes,
-    trace: &Trace,
+    attributes: &mut OtlpAttributes,
+    trace: &RunTrace,
     step: &StepTrace,
     reading: &ReadingTrace,
     reader: &str,
@@ -192,7 +198,7 @@ fn read(
     }
 }
 
-fn tool(attributes: &mut Attributes, trace: &Trace, step: &StepTrace) {
+fn tool(attributes: &mut OtlpAttributes, trace: &RunTrace, step: &StepTrace) {
     attributes.text("openinference.span.kind", "TOOL");
     attributes.text("gen_ai.tool.name", &step.step);
     attributes.text("tool.name", &step.step);
@@ -211,18 +217,18 @@ fn tool(attributes: &mut Attributes, trace: &Trace, step: &StepTrace) {
     attributes.text("input.mime_type", "application/json");
 }
 
-fn fault(fault: Fault) -> &'static str {
+fn fault(fault: BranchFault) -> &'static str {
     match fault {
-        Fault::None => "none",
-        Fault::Own => "own",
-        Fault::Induced => "induced",
+        BranchFault::None => "none",
+        BranchFault::Own => "own",
+        BranchFault::Induced => "induced",
     }
 }
 
-fn state(state: State) -> &'static str {
+fn state(state: OutputState) -> &'static str {
     match state {
-        State::Correct => "correct",
-        State::Wrong => "wrong",
-        State::Missing => "missing",
+        OutputState::Correct => "correct",
+        OutputState::Wrong => "wrong",
+        OutputState::Missing => "missing",
     }
 }

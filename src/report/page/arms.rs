@@ -2,37 +2,37 @@
 
 use maud::{Markup, html};
 
-use super::figures::{amount_of, at, percent, percents, points, signed};
-use super::wide;
-use crate::axis::Axis;
-use crate::report::evidence;
-use crate::run::Record;
-use crate::run::record::{ArmRecord, Interval, MoneyRecord};
+use super::number_format::{amount_of, at, percent, percent_interval, points, signed};
+use super::scroll_box;
+use crate::chart_axis::ChartAxis;
+use crate::report::uncertainty;
+use crate::run::RunRecord;
+use crate::run::record::{ArmRecord, ConfidenceInterval, MoneyRecord};
 use crate::stats::FEW_CLUSTERS;
-use crate::step::Outcome;
+use crate::step::RunOutcome;
 
 /// Width, height and margin of the drawing of an interval.
 const WIDTH: f64 = 180.0;
 const HEIGHT: f64 = 22.0;
-const EDGE: f64 = 6.0;
+const MARGIN: f64 = 6.0;
 
-pub fn section(record: &Record) -> Markup {
+pub fn section(record: &RunRecord) -> Markup {
     html! {
-        (wide("Failures by arm", &failures(record)))
+        (scroll_box("Failures by arm", &failures(record)))
         p.note {
             "Failure: another end than that of the same pipeline with perfect retrieval and reading. Wrong: acted \
              otherwise. Omitted: held where it should act. Unasked: acted where it should hold. Stopped: for want of an \
              input, or by a guard. Silent: share of failures that nothing flagged. "
-            @if record.arms.len() > 1 { (evidence::legend("the baseline", record.arms.iter().flat_map(ArmRecord::differences))) " " }
+            @if record.arms.len() > 1 { (uncertainty::legend("the baseline", record.arms.iter().flat_map(ArmRecord::differences))) " " }
             "Lines are 95% intervals."
         }
         @if record.currency.is_some() {
-            (wide("Money by arm", &money(record)))
+            (scroll_box("Money by arm", &money(record)))
             p.note {
                 "Loss: what failures cost, by the scenario's rules; running: searches, readers and guards; both a case. \
                  vs baseline, with its mark: of both. Main loss: the error with the largest (Shapley) share of it. "
                 @if record.units < FEW_CLUSTERS {
-                    (evidence::units_are(record.units)) " too few for an interval of an amount: where amounts are skewed, \
+                    (uncertainty::units_with_verb(record.units)) " too few for an interval of an amount: where amounts are skewed, \
                      it would hold the truth less often than it says."
                 } @else {
                     "Where a few large losses make up most of an amount, its interval holds the truth less often than 95 \
@@ -43,9 +43,9 @@ pub fn section(record: &Record) -> Markup {
     }
 }
 
-fn failures(record: &Record) -> Markup {
+fn failures(record: &RunRecord) -> Markup {
     let high = record.arms.iter().map(|arm| arm.summary.failure.high).fold(0.0, f64::max);
-    let axis = Axis::over(0.0, high, 4.0, EDGE, WIDTH - EDGE);
+    let axis = ChartAxis::covering(0.0, high, 4.0, MARGIN, WIDTH - MARGIN);
     let order = ordered(record, |at| record.arms[at].summary.failure.estimate);
     html! {
         table.figures {
@@ -63,13 +63,13 @@ fn failures(record: &Record) -> Markup {
                 tr {
                     th scope="row" { (arm.id) }
                     td.n { strong { (percent(s.failure.estimate)) } }
-                    td.n { (percents(&s.failure)) }
+                    td.n { (percent_interval(&s.failure)) }
                     td { (line(&axis, &s.failure)) }
                     td.n { @match &s.difference {
-                        Some(d) => { (points(d.interval.estimate)) " pp" (evidence::mark(d)) }
+                        Some(d) => { (points(d.interval.estimate)) " pp" (uncertainty::significance_mark(d)) }
                         None => { (no_difference(record, at)) }
                     } }
-                    @for outcome in [Outcome::WrongAction, Outcome::Omission, Outcome::Commission, Outcome::Stopped] {
+                    @for outcome in [RunOutcome::WrongAction, RunOutcome::Omission, RunOutcome::Commission, RunOutcome::Stopped] {
                         td.n { (percent(s.outcomes[outcome as usize])) }
                     }
                     td.n { (s.silent_share.map_or_else(dash, percent)) }
@@ -82,16 +82,17 @@ fn failures(record: &Record) -> Markup {
     }
 }
 
-fn money(record: &Record) -> Markup {
+fn money(record: &RunRecord) -> Markup {
     let arms = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
-    let drawn = |m: &MoneyRecord| match evidence::why_no_interval(&m.loss, record.units) {
+    let drawn = |m: &MoneyRecord| match uncertainty::missing_interval_reason(&m.loss, record.units)
+    {
         None => m.loss,
         Some(_) => point(&m.loss),
     };
     // Unbounded intervals are drawn as points, so they do not stretch the axis.
     let high = arms().map(|m| drawn(m).high).fold(0.0, f64::max);
     let low = arms().map(|m| drawn(m).low).fold(0.0, f64::min);
-    let axis = Axis::over(low, high, 3.0, EDGE, WIDTH - EDGE);
+    let axis = ChartAxis::covering(low, high, 3.0, MARGIN, WIDTH - MARGIN);
     // The order is by total cost, loss and running costs together, although the interval is that of the loss.
     let order = ordered(record, |at| record.arms[at].money.as_ref().map_or(0.0, |m| m.total()));
     html! {
@@ -109,16 +110,16 @@ fn money(record: &Record) -> Markup {
             tbody { @for &at in &order { @if let Some(m) = &record.arms[at].money { tr {
                 th scope="row" { (record.arms[at].id) }
                 td.n { strong { (amount_of(m.loss.estimate)) } }
-                @let missing = evidence::why_no_interval(&m.loss, record.units);
+                @let missing = uncertainty::missing_interval_reason(&m.loss, record.units);
                 td.n { @match missing { None => { (amount_of(m.loss.low)) " to " (amount_of(m.loss.high)) } Some(why) => { (why) } } }
                 td { (line(&axis, &drawn(m))) }
                 td.n { (amount_of(m.running)) }
                 td.n { @match &m.difference {
-                    Some(d) => { (signed(d.interval.estimate)) (evidence::mark(d)) }
+                    Some(d) => { (signed(d.interval.estimate)) (uncertainty::significance_mark(d)) }
                     None => { (no_difference(record, at)) }
                 } }
-                td.n { (amount_of(m.a_year(m.total()))) }
-                td.n { (m.tasks_behind_half) " tasks" }
+                td.n { (amount_of(m.per_year(m.total()))) }
+                td.n { (m.tasks_for_half_loss) " tasks" }
                 td.cause { (m.main_error().map_or_else(dash, |(step, event, split)| cause(step, event.name(), split.share))) }
             } } } }
         }
@@ -126,7 +127,7 @@ fn money(record: &Record) -> Markup {
 }
 
 /// The indices of the arms by a value, lowest first.
-fn ordered(record: &Record, value: impl Fn(usize) -> f64) -> Vec<usize> {
+fn ordered(record: &RunRecord, value: impl Fn(usize) -> f64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..record.arms.len()).collect();
     order.sort_by(|&a, &b| value(a).total_cmp(&value(b)).then(a.cmp(&b)));
     order
@@ -136,13 +137,13 @@ fn cause(step: &str, event: &str, share: f64) -> String {
     format!("{step} {}, {:.0}%", event.replace('_', " "), 100.0 * share)
 }
 
-fn no_difference(record: &Record, at: usize) -> String {
+fn no_difference(record: &RunRecord, at: usize) -> String {
     if record.baseline == Some(at) { "baseline".to_owned() } else { dash() }
 }
 
 /// The interval reduced to its estimate, for amounts without an interval.
-fn point(of: &Interval) -> Interval {
-    Interval { low: of.estimate, high: of.estimate, ..*of }
+fn point(of: &ConfidenceInterval) -> ConfidenceInterval {
+    ConfidenceInterval { low: of.estimate, high: of.estimate, ..*of }
 }
 
 /// The mark for a missing value.
@@ -165,31 +166,31 @@ pub fn compact(value: f64) -> String {
 }
 
 /// The drawing of one interval, hidden from screen readers since the cells beside it have the figures.
-fn line(axis: &Axis, interval: &Interval) -> Markup {
-    let clamp = |value: f64| axis.place(value).clamp(axis.from, axis.to);
+fn line(axis: &ChartAxis, interval: &ConfidenceInterval) -> Markup {
+    let clamp = |value: f64| axis.position(value).clamp(axis.from, axis.to);
     let (low, high) = (clamp(interval.low), clamp(interval.high));
     let mid = HEIGHT / 2.0;
     html! {
         svg.line viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } aria-hidden="true" {
             @for tick in axis.ticks() {
-                @let x = at(axis.place(tick));
+                @let x = at(axis.position(tick));
                 line.grid x1=(x) x2=(x) y1="0" y2=(HEIGHT) {}
             }
             line.bar x1=(at(low)) x2=(at(high)) y1=(mid) y2=(mid) {}
-            circle.dot cx=(at(axis.place(interval.estimate))) cy=(mid) r="4.5" {}
+            circle.dot cx=(at(axis.position(interval.estimate))) cy=(mid) r="4.5" {}
         }
     }
 }
 
 /// The scale above the drawings of a column.
-fn scale(axis: &Axis, label: impl Fn(f64) -> String) -> Markup {
+fn scale(axis: &ChartAxis, label: impl Fn(f64) -> String) -> Markup {
     let last = axis.ticks().count().saturating_sub(1);
     html! {
         svg.line viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label="Scale of the intervals drawn below" {
             @for (n, tick) in axis.ticks().enumerate() {
                 // The outer labels are aligned inwards, or the drawing would cut them off.
                 @let anchor = if n == 0 { "start" } else if n == last { "end" } else { "middle" };
-                @let x = if n == 0 { 0.0 } else if n == last { WIDTH } else { axis.place(tick) };
+                @let x = if n == 0 { 0.0 } else if n == last { WIDTH } else { axis.position(tick) };
                 text x=(at(x)) y="15" text-anchor=(anchor) { (label(tick)) }
             }
         }

@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value as Json};
 
-use super::wide;
+use super::scroll_box;
 
 /// One line of the table.
-struct Row {
+struct AssumptionRow {
     /// What the assumption belongs to: an embedder, a reader, a guard; empty for the run as a whole.
     of: String,
     /// The arms that make the assumption; empty if it belongs to no arm.
@@ -26,7 +26,7 @@ pub fn section(manifest: &Json) -> Markup {
             (rows.len()) " figures: " (counted("cited")) " cited, " (counted("indicative")) " indicative, "
             (counted("assumed")) " assumed, " (counted("scenario")) " set in the scenario."
         }
-        (wide("Assumptions", &html! {
+        (scroll_box("Assumptions", &html! {
             table.prose {
                 thead { tr {
                     @for name in ["Of", "What", "Value", "Tag", "Source"] { th scope="col" { (name) } }
@@ -42,19 +42,19 @@ pub fn section(manifest: &Json) -> Markup {
 }
 
 /// The rows in the order of the manifest; an assumption that several arms share is one row.
-fn rows(manifest: &Json) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    walk(manifest, &[], None, &mut |of, arm, object| {
-        let text = |key: &str| object.get(key).map_or_else(String::new, plain);
-        let row = Row {
+fn rows(manifest: &Json) -> Vec<AssumptionRow> {
+    let mut rows: Vec<AssumptionRow> = Vec::new();
+    visit_assumptions(manifest, &[], None, &mut |of, arm, object| {
+        let text = |key: &str| object.get(key).map_or_else(String::new, json_text);
+        let row = AssumptionRow {
             of: of.join(" "),
             arms: arm.into_iter().map(str::to_owned).collect(),
             name: text("name"),
-            value: value(object),
+            value: value_text(object),
             tag: text("tag"),
             source: text("source"),
         };
-        let same = |known: &&mut Row| {
+        let same = |known: &&mut AssumptionRow| {
             (&known.of, &known.name, &known.value, &known.tag, &known.source)
                 == (&row.of, &row.name, &row.value, &row.tag, &row.source)
         };
@@ -67,10 +67,10 @@ fn rows(manifest: &Json) -> Vec<Row> {
 }
 
 /// Receives an assumption's owner, its arm, and its object in the manifest.
-type Found<'f> = dyn FnMut(&[String], Option<&str>, &Map<String, Json>) + 'f;
+type AssumptionVisitor<'f> = dyn FnMut(&[String], Option<&str>, &Map<String, Json>) + 'f;
 
 /// Calls `found` for every assumption below `json`; `of` and `arm` say what the objects above belong to.
-fn walk(json: &Json, of: &[String], arm: Option<&str>, found: &mut Found) {
+fn visit_assumptions(json: &Json, of: &[String], arm: Option<&str>, found: &mut AssumptionVisitor) {
     match json {
         Json::Object(object) => {
             let is_row = object.contains_key("tag") && object.contains_key("source");
@@ -92,38 +92,38 @@ fn walk(json: &Json, of: &[String], arm: Option<&str>, found: &mut Found) {
                     "ranges" => of.insert(0, "range of".to_owned()),
                     _ => {}
                 }
-                walk(value, &of, arm, found);
+                visit_assumptions(value, &of, arm, found);
             }
         }
-        Json::Array(all) => all.iter().for_each(|one| walk(one, of, arm, found)),
+        Json::Array(all) => all.iter().for_each(|one| visit_assumptions(one, of, arm, found)),
         _ => {}
     }
 }
 
 /// A range if the object has one, else its value, else all keys that are not shown in another column.
-fn value(object: &Map<String, Json>) -> String {
+fn value_text(object: &Map<String, Json>) -> String {
     if let (Some(low), Some(high)) = (object.get("low"), object.get("high")) {
-        return format!("{} to {}", plain(low), plain(high));
+        return format!("{} to {}", json_text(low), json_text(high));
     }
     if let Some(value) = object.get("value") {
-        return plain(value);
+        return json_text(value);
     }
     let told = |(key, value): (&String, &Json)| {
         let known = ["name", "kind", "tag", "source"].contains(&key.as_str());
-        (!known).then(|| format!("{key} {}", plain(value)))
+        (!known).then(|| format!("{key} {}", json_text(value)))
     };
     object.iter().filter_map(told).collect::<Vec<_>>().join(", ")
 }
 
 /// A JSON value as text without JSON's punctuation.
-pub fn plain(json: &Json) -> String {
+pub fn json_text(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
-        Json::Array(all) => all.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Json::Array(all) => all.iter().map(json_text).collect::<Vec<_>>().join(", "),
         Json::Object(object) => {
             let told = |(key, value): (&String, &Json)| {
                 let empty = value.as_array().is_some_and(Vec::is_empty);
-                (!empty).then(|| format!("{key}: {}", plain(value)))
+                (!empty).then(|| format!("{key}: {}", json_text(value)))
             };
             object.iter().filter_map(told).collect::<Vec<_>>().join("; ")
         }

@@ -4,37 +4,37 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::figures::{at, percent, short};
-use super::{by_arm, wide};
-use crate::run::Record;
-use crate::run::record::{ArmRecord, FlowRecord};
-use crate::step::Outcome;
+use super::number_format::{at, percent, truncated};
+use super::{arm_blocks, scroll_box};
+use crate::run::RunRecord;
+use crate::run::record::{ArmRecord, FailureFlowRecord};
+use crate::step::RunOutcome;
 
 const WIDTH: f64 = 920.0;
 /// The height that stands for all failures.
-const TALL: f64 = 340.0;
+const FAILURES_HEIGHT: f64 = 340.0;
 const TOP: f64 = 34.0;
 /// Width of a node.
-const NODE: f64 = 12.0;
+const NODE_WIDTH: f64 = 12.0;
 /// Left edges of the three columns.
 const COLUMNS: [f64; 3] = [130.0, 440.0, 700.0];
 /// The least height of a node, which is that of its label, and the gap between two nodes.
-const LABEL: f64 = 14.0;
+const LABEL_HEIGHT: f64 = 14.0;
 const GAP: f64 = 7.0;
 /// Errors and outcomes with a smaller share of the failures are merged into one node.
-const SMALL: f64 = 0.01;
+const MERGE_BELOW: f64 = 0.01;
 /// The most rows of the table.
-const ROWS: usize = 40;
+const MAX_TABLE_ROWS: usize = 40;
 
-pub fn section(record: &Record) -> Markup {
+pub fn section(record: &RunRecord) -> Markup {
     html! {
-        (by_arm(record, |_, arm| {
+        (arm_blocks(record, |_, arm| {
             if arm.flows.is_empty() {
                 return html! { p { "No run fails." } };
             }
             html! {
-                (wide(&format!("Flow of failures under {}, drawn", arm.id), &drawn(arm)))
-                details { summary { "The flow as a table" } (wide("Flow of failures", &table(arm))) }
+                (scroll_box(&format!("Flow of failures under {}, drawn", arm.id), &sankey_diagram(arm)))
+                details { summary { "The flow as a table" } (scroll_box("Flow of failures", &table(arm))) }
             }
         }))
         p.note {
@@ -45,40 +45,46 @@ pub fn section(record: &Record) -> Markup {
 }
 
 /// A node of the diagram: its label, probability and position.
-struct Node {
+struct FlowNode {
     label: String,
     p: f64,
     y: f64,
     height: f64,
     /// The height that links already occupy on each side.
-    left: f64,
-    right: f64,
+    left_used: f64,
+    right_used: f64,
 }
 
 /// A column of nodes with distinct labels, from top to bottom.
-struct Column {
-    nodes: Vec<Node>,
+struct FlowColumn {
+    nodes: Vec<FlowNode>,
 }
 
-impl Column {
-    fn new(sums: Vec<(String, f64)>, all: f64) -> Column {
+impl FlowColumn {
+    fn new(sums: Vec<(String, f64)>, all: f64) -> FlowColumn {
         let mut y = TOP;
         let place = |(label, p): (String, f64)| {
-            let height = TALL * p / all;
-            let slot = height.max(LABEL);
-            let node =
-                Node { label, p, y: y + (slot - height) / 2.0, height, left: 0.0, right: 0.0 };
+            let height = FAILURES_HEIGHT * p / all;
+            let slot = height.max(LABEL_HEIGHT);
+            let node = FlowNode {
+                label,
+                p,
+                y: y + (slot - height) / 2.0,
+                height,
+                left_used: 0.0,
+                right_used: 0.0,
+            };
             y += slot + GAP;
             node
         };
-        Column { nodes: sums.into_iter().map(place).collect() }
+        FlowColumn { nodes: sums.into_iter().map(place).collect() }
     }
 
     fn bottom(&self) -> f64 {
-        self.nodes.last().map_or(TOP, |node| node.y + node.height.max(LABEL))
+        self.nodes.last().map_or(TOP, |node| node.y + node.height.max(LABEL_HEIGHT))
     }
 
-    fn at(&self, label: &str) -> usize {
+    fn node_index(&self, label: &str) -> usize {
         self.nodes.iter().position(|node| node.label == label).unwrap_or(0)
     }
 }
@@ -96,35 +102,35 @@ fn sums<'a>(rows: impl Iterator<Item = (&'a str, f64)>) -> Vec<(String, f64)> {
 }
 
 /// A flow: its label in each column (error, step, end), its outcome and its probability.
-struct Row {
+struct FlowRow {
     labels: [String; 3],
-    outcome: Outcome,
+    outcome: RunOutcome,
     p: f64,
 }
 
 /// The label of a flow's end: the action and the outcome.
-fn end(flow: &FlowRecord, outcome: Outcome) -> String {
+fn end_label(flow: &FailureFlowRecord, outcome: RunOutcome) -> String {
     let outcome_name = outcome.name().replace('_', " ");
     match flow.action.as_str() {
         "" => outcome_name,
-        action => format!("{} ({outcome_name})", short(action, 20)),
+        action => format!("{} ({outcome_name})", truncated(action, 20)),
     }
 }
 
 /// The flows of an arm, rare errors and outcomes merged.
-fn rows(arm: &ArmRecord) -> Vec<Row> {
-    let row = |flow: &FlowRecord| {
+fn rows(arm: &ArmRecord) -> Vec<FlowRow> {
+    let row = |flow: &FailureFlowRecord| {
         // The sum of rare flows has no root and is left to the table.
         let ((step, event), outcome) = (flow.root.as_ref()?, flow.outcome?);
-        let labels = [event.name().replace('_', " "), step.clone(), end(flow, outcome)];
-        Some(Row { labels, outcome, p: flow.p })
+        let labels = [event.name().replace('_', " "), step.clone(), end_label(flow, outcome)];
+        Some(FlowRow { labels, outcome, p: flow.p })
     };
-    let mut rows: Vec<Row> = arm.flows.iter().filter_map(row).collect();
+    let mut rows: Vec<FlowRow> = arm.flows.iter().filter_map(row).collect();
     let all: f64 = rows.iter().map(|row| row.p).sum();
     for (column, other) in [(0, "other errors"), (2, "other ends")] {
         let sums = sums(rows.iter().map(|row| (row.labels[column].as_str(), row.p)));
         let small: Vec<&str> =
-            sums.iter().filter(|(_, p)| *p < SMALL * all).map(|(l, _)| l.as_str()).collect();
+            sums.iter().filter(|(_, p)| *p < MERGE_BELOW * all).map(|(l, _)| l.as_str()).collect();
         // A single small node would only lose its name.
         if small.len() > 1 {
             for row in rows.iter_mut().filter(|row| small.contains(&row.labels[column].as_str())) {
@@ -135,7 +141,7 @@ fn rows(arm: &ArmRecord) -> Vec<Row> {
     rows
 }
 
-fn drawn(arm: &ArmRecord) -> Markup {
+fn sankey_diagram(arm: &ArmRecord) -> Markup {
     let rows = rows(arm);
     let all: f64 = rows.iter().map(|row| row.p).sum();
     let by = |column: usize| sums(rows.iter().map(move |row| (row.labels[column].as_str(), row.p)));
@@ -143,12 +149,13 @@ fn drawn(arm: &ArmRecord) -> Markup {
     let mut steps = by(1);
     // Steps are in pipeline order, so that the diagram reads like the pipeline; the outer columns by size.
     steps.sort_by_key(|(label, _)| order(label));
-    let mut columns = [Column::new(by(0), all), Column::new(steps, all), Column::new(by(2), all)];
+    let mut columns =
+        [FlowColumn::new(by(0), all), FlowColumn::new(steps, all), FlowColumn::new(by(2), all)];
     // One link per pair of nodes and outcome. The maps are ordered by node, so links leave a node without crossing.
     let mut first: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-    let mut second: BTreeMap<(usize, usize, Outcome), f64> = BTreeMap::new();
+    let mut second: BTreeMap<(usize, usize, RunOutcome), f64> = BTreeMap::new();
     for row in &rows {
-        let place = |column: usize| columns[column].at(&row.labels[column]);
+        let place = |column: usize| columns[column].node_index(&row.labels[column]);
         *first.entry((place(0), place(1))).or_default() += row.p;
         *second.entry((place(1), place(2), row.outcome)).or_default() += row.p;
     }
@@ -166,12 +173,12 @@ fn drawn(arm: &ArmRecord) -> Markup {
         links.push((link(&mut columns, 1, from, to, p, all), class, [(1, from), (2, to)], p));
     }
     let name = |(column, node): (usize, usize)| columns[column].nodes[node].label.as_str();
-    let height = columns.iter().map(Column::bottom).fold(0.0, f64::max) + 8.0;
+    let height = columns.iter().map(FlowColumn::bottom).fold(0.0, f64::max) + 8.0;
     html! {
         svg.drawn viewBox={ "0 0 " (WIDTH) " " (at(height)) } style={ "max-width:" (WIDTH) "px;min-width:640px" } role="img"
             aria-label={ "Failing runs of " (arm.id) ": from the kind of the first error over its step to the end; the table below has the same" } {
-            text.head x=(at(COLUMNS[0] + NODE)) y="16" text-anchor="end" { "first error" }
-            text.head x=(at(COLUMNS[1] + NODE / 2.0)) y="16" text-anchor="middle" { "at step" }
+            text.head x=(at(COLUMNS[0] + NODE_WIDTH)) y="16" text-anchor="end" { "first error" }
+            text.head x=(at(COLUMNS[1] + NODE_WIDTH / 2.0)) y="16" text-anchor="middle" { "at step" }
             text.head x=(at(COLUMNS[2])) y="16" { "end of the run" }
             @for (d, class, ends, p) in &links {
                 path class=(class) d=(d) { title { (name(ends[0])) " to " (name(ends[1])) ": " (percent(*p)) " of runs" } }
@@ -180,11 +187,11 @@ fn drawn(arm: &ArmRecord) -> Markup {
                 @for node in &nodes.nodes {
                     @let x = COLUMNS[column];
                     @let y = at(node.y + node.height / 2.0 + 4.0);
-                    rect.node x=(at(x)) y=(at(node.y)) width=(at(NODE)) height=(at(node.height.max(1.0))) {}
+                    rect.node x=(at(x)) y=(at(node.y)) width=(at(NODE_WIDTH)) height=(at(node.height.max(1.0))) {}
                     @match column {
                         0 => text.halo x=(at(x - 7.0)) y=(y) text-anchor="end" { (node.label) },
-                        1 => text.halo x=(at(x + NODE + 6.0)) y=(y) { (short(&node.label, 24)) tspan.mute { " " (percent(node.p)) } },
-                        _ => text.halo x=(at(x + NODE + 6.0)) y=(y) { (short(&node.label, 36)) tspan.mute { " " (percent(node.p)) } },
+                        1 => text.halo x=(at(x + NODE_WIDTH + 6.0)) y=(y) { (truncated(&node.label, 24)) tspan.mute { " " (percent(node.p)) } },
+                        _ => text.halo x=(at(x + NODE_WIDTH + 6.0)) y=(y) { (truncated(&node.label, 36)) tspan.mute { " " (percent(node.p)) } },
                     }
                 }
             }
@@ -193,15 +200,22 @@ fn drawn(arm: &ArmRecord) -> Markup {
 }
 
 /// The SVG path of a link from node `a` of column `from` to node `b` of the next one; takes the next free part of both.
-fn link(columns: &mut [Column; 3], from: usize, a: usize, b: usize, p: f64, all: f64) -> String {
-    let wide = TALL * p / all;
+fn link(
+    columns: &mut [FlowColumn; 3],
+    from: usize,
+    a: usize,
+    b: usize,
+    p: f64,
+    all: f64,
+) -> String {
+    let wide = FAILURES_HEIGHT * p / all;
     let source = &mut columns[from].nodes[a];
-    let y0 = source.y + source.right;
-    source.right += wide;
+    let y0 = source.y + source.right_used;
+    source.right_used += wide;
     let target = &mut columns[from + 1].nodes[b];
-    let y1 = target.y + target.left;
-    target.left += wide;
-    let (x0, x1) = (COLUMNS[from] + NODE, COLUMNS[from + 1]);
+    let y1 = target.y + target.left_used;
+    target.left_used += wide;
+    let (x0, x1) = (COLUMNS[from] + NODE_WIDTH, COLUMNS[from + 1]);
     let middle = at((x0 + x1) / 2.0);
     let [x0, x1, low0, low1] = [x0, x1, y0 + wide, y1 + wide].map(at);
     let [y0, y1] = [y0, y1].map(at);
@@ -211,15 +225,15 @@ fn link(columns: &mut [Column; 3], from: usize, a: usize, b: usize, p: f64, all:
 }
 
 fn table(arm: &ArmRecord) -> Markup {
-    let mut flows: Vec<&FlowRecord> = arm.flows.iter().collect();
+    let mut flows: Vec<&FailureFlowRecord> = arm.flows.iter().collect();
     flows.sort_by(|a, b| b.p.total_cmp(&a.p));
-    let hidden = flows.len().saturating_sub(ROWS);
+    let hidden = flows.len().saturating_sub(MAX_TABLE_ROWS);
     html! {
         table.figures {
             thead { tr { th scope="col" { "First error" } th scope="col" { "At step" } th scope="col" { "End" } th.n scope="col" { "Of all runs" } } }
-            tbody { @for flow in flows.iter().take(ROWS) { tr {
+            tbody { @for flow in flows.iter().take(MAX_TABLE_ROWS) { tr {
                 @match (&flow.root, flow.outcome) {
-                    (Some((step, event)), Some(outcome)) => { td { (event.name().replace('_', " ")) } td { (step) } td { (end(flow, outcome)) } }
+                    (Some((step, event)), Some(outcome)) => { td { (event.name().replace('_', " ")) } td { (step) } td { (end_label(flow, outcome)) } }
                     _ => td colspan="3" { "failures too rare to be told apart" }
                 }
                 td.n { (percent(flow.p)) }

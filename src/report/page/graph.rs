@@ -4,34 +4,35 @@
 use maud::{Markup, html};
 
 use super::arms::dash;
-use super::figures::{at, percent, short};
-use super::layers::{self, Layout, Sizes};
-use super::{by_arm, wide};
-use crate::run::Record;
-use crate::run::record::{ArmRecord, EdgeRecord};
+use super::graph_layout::{self, GraphLayout, LayoutSpacing};
+use super::number_format::{at, percent, truncated};
+use super::{arm_blocks, scroll_box};
+use crate::run::RunRecord;
+use crate::run::record::{ArmRecord, RunEdgeRecord};
 
 /// Width and height of a step's box.
-const BOX: (f64, f64) = (140.0, 62.0);
-const SIZES: Sizes = Sizes { across: 196.0, step: 84.0, bend: 34.0 };
+const BOX_SIZE: (f64, f64) = (140.0, 62.0);
+const SPACING: LayoutSpacing =
+    LayoutSpacing { layer_distance: 196.0, step_height: 84.0, bend_height: 34.0 };
 /// Margin for thick edges along the border.
-const EDGE: f64 = 8.0;
+const MARGIN: f64 = 8.0;
 /// The greatest and the least width of an edge.
-const THICK: f64 = 14.0;
-const THIN: f64 = 1.0;
+const MAX_EDGE_WIDTH: f64 = 14.0;
+const MIN_EDGE_WIDTH: f64 = 1.0;
 
 /// The lower bounds of the shades by share of blame; shares below the first bound have shade 0.
 const SHADES: [f64; 5] = [0.02, 0.10, 0.20, 0.35, 0.50];
 
-pub fn section(record: &Record) -> Markup {
+pub fn section(record: &RunRecord) -> Markup {
     // One scale for all arms, so that widths can be compared when the arm is switched.
-    let most = record.arms.iter().flat_map(|arm| &arm.edges).map(EdgeRecord::p_passed);
+    let most = record.arms.iter().flat_map(|arm| &arm.edges).map(RunEdgeRecord::p_passed);
     let most = most.fold(0.0, f64::max);
     html! {
-        (by_arm(record, |_, arm| html! {
-            (wide(&format!("Steps of {}, drawn", arm.id), &drawn(arm, most)))
+        (arm_blocks(record, |_, arm| html! {
+            (scroll_box(&format!("Steps of {}, drawn", arm.id), &step_graph(arm, most)))
             (legend())
-            details { summary { "The steps as a table" } (wide("Steps", &steps(arm))) }
-            details { summary { "The edges as a table" } (wide("Edges", &edges(arm))) }
+            details { summary { "The steps as a table" } (scroll_box("Steps", &steps(arm))) }
+            details { summary { "The edges as a table" } (scroll_box("Edges", &edges(arm))) }
         }))
         p.note {
             "Blame: the share of all failures that a step's own errors answer for (Shapley); it can be negative where errors \
@@ -60,18 +61,24 @@ fn legend() -> Markup {
     }
 }
 
-fn drawn(arm: &ArmRecord, most: f64) -> Markup {
+fn step_graph(arm: &ArmRecord, most: f64) -> Markup {
     let index = |id: &str| arm.steps.iter().position(|step| step.step == id);
-    let edges: Vec<(&EdgeRecord, (usize, usize))> = arm
+    let edges: Vec<(&RunEdgeRecord, (usize, usize))> = arm
         .edges
         .iter()
         .filter_map(|edge| Some((edge, (index(&edge.parent)?, index(&edge.child)?))))
         .collect();
     let pairs: Vec<(usize, usize)> = edges.iter().map(|(_, pair)| *pair).collect();
-    let Layout { steps, edges: paths, width, height } =
-        layers::layout(arm.steps.len(), &pairs, &SIZES);
-    let thick = |p: f64| if most > 0.0 { THIN + (THICK - THIN) * p / most } else { THIN };
-    let view = format!("0 {} {} {}", -EDGE, at(width), at(height + 2.0 * EDGE));
+    let GraphLayout { steps, edges: paths, width, height } =
+        graph_layout::layout(arm.steps.len(), &pairs, &SPACING);
+    let thick = |p: f64| {
+        if most > 0.0 {
+            MIN_EDGE_WIDTH + (MAX_EDGE_WIDTH - MIN_EDGE_WIDTH) * p / most
+        } else {
+            MIN_EDGE_WIDTH
+        }
+    };
+    let view = format!("0 {} {} {}", -MARGIN, at(width), at(height + 2.0 * MARGIN));
     html! {
         svg.drawn.graph viewBox=(view) style={ "max-width:" (at(width)) "px;min-width:" (at(0.62 * width)) "px" } role="img"
             aria-label={
@@ -80,7 +87,7 @@ fn drawn(arm: &ArmRecord, most: f64) -> Markup {
             } {
             @for ((edge, _), points) in edges.iter().zip(&paths) {
                 @let p = edge.p_passed();
-                path.flow d=(curve(points)) stroke-width=(at(thick(p))) {
+                path.flow d=(edge_path(points)) stroke-width=(at(thick(p))) {
                     title { (edge.parent) " to " (edge.child) ": error passes in " (percent(p)) " of runs" }
                 }
             }
@@ -94,11 +101,11 @@ fn drawn(arm: &ArmRecord, most: f64) -> Markup {
             }
             @for (step, (x, y)) in arm.steps.iter().zip(&steps) {
                 @let blame = arm.blame(&step.step);
-                @let left = at(x - BOX.0 / 2.0 + 10.0);
+                @let left = at(x - BOX_SIZE.0 / 2.0 + 10.0);
                 g class={ "b" (shade(blame)) } {
                     title { (step.step) ": " (percent(blame)) " of the blame, right in " (percent(step.p_correct)) " of runs" }
-                    rect x=(at(x - BOX.0 / 2.0)) y=(at(y - BOX.1 / 2.0)) width=(at(BOX.0)) height=(at(BOX.1)) rx="7" {}
-                    text.name x=(left) y=(at(y - 12.0)) { (short(&step.step, 17)) }
+                    rect x=(at(x - BOX_SIZE.0 / 2.0)) y=(at(y - BOX_SIZE.1 / 2.0)) width=(at(BOX_SIZE.0)) height=(at(BOX_SIZE.1)) rx="7" {}
+                    text.name x=(left) y=(at(y - 12.0)) { (truncated(&step.step, 17)) }
                     text x=(left) y=(at(y + 5.0)) { (step.kind) }
                     text.name x=(left) y=(at(y + 22.0)) { (percent(blame)) }
                 }
@@ -108,14 +115,14 @@ fn drawn(arm: &ArmRecord, most: f64) -> Markup {
 }
 
 /// A smooth curve through points from left to right, as an SVG path; it starts and ends at the borders of boxes.
-fn curve(points: &[(f64, f64)]) -> String {
+fn edge_path(points: &[(f64, f64)]) -> String {
     let last = points.len().saturating_sub(1);
     let ends: Vec<(f64, f64, f64, f64)> = points
         .windows(2)
         .enumerate()
         .map(|(n, pair)| {
-            let out = if n == 0 { BOX.0 / 2.0 } else { 0.0 };
-            let into = if n + 1 == last { BOX.0 / 2.0 } else { 0.0 };
+            let out = if n == 0 { BOX_SIZE.0 / 2.0 } else { 0.0 };
+            let into = if n + 1 == last { BOX_SIZE.0 / 2.0 } else { 0.0 };
             (pair[0].0 + out, pair[0].1, pair[1].0 - into, pair[1].1)
         })
         .collect();
@@ -160,7 +167,7 @@ fn edges(arm: &ArmRecord) -> Markup {
             } }
             tbody { @for edge in &arm.edges { tr {
                 th scope="row" { (edge.parent) } td { (edge.child) }
-                td.n { (percent(edge.p_passed())) } td.n { (percent(edge.p_parent_off_alone)) }
+                td.n { (percent(edge.p_passed())) } td.n { (percent(edge.p_only_parent_off)) }
                 td.n { (optional(edge.p_child_wrong_given)) } td.n { (optional(edge.p_child_missing_given)) }
                 td.n { (optional(edge.p_absorbed_given)) }
             } } }

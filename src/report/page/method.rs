@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 use serde_json::Value as Json;
 
-use super::assumptions::plain;
-use super::wide;
-use crate::run::Record;
+use super::assumptions::json_text;
+use super::scroll_box;
+use crate::run::RunRecord;
 
 /// The measured coverage of the intervals; docs/src/statistics.md has the figures and the simulation design.
 const COVERAGE: &str = "How often 95% intervals hold the truth was simulated (the guide's page Intervals and tests). \
@@ -14,7 +14,7 @@ const COVERAGE: &str = "How often 95% intervals hold the truth was simulated (th
     40 units), and for Sobol indices: such intervals are wider than necessary. The methods were tuned in part on the same simulated \
     populations.";
 
-pub fn section(record: &Record, manifest: &Json) -> Markup {
+pub fn section(record: &RunRecord, manifest: &Json) -> Markup {
     let exact: usize = record.arms.iter().map(|arm| arm.summary.exact_tasks).sum();
     let all: usize = record.arms.iter().map(|arm| arm.summary.tasks).sum();
     let solved = match exact {
@@ -35,27 +35,27 @@ pub fn section(record: &Record, manifest: &Json) -> Markup {
     html! {
         p { (solved) " The same inputs and seed give the same bytes, on any number of threads." }
         dl.facts {
-            @for (name, key) in facts { div { dt { (name) } dd { (plain(&manifest[key])) } } }
+            @for (name, key) in facts { div { dt { (name) } dd { (json_text(&manifest[key])) } } }
         }
         @for (title, key) in [("Intervals and tests", "intervals"), ("Causes", "causes")] {
             h3 { (title) }
             dl.facts {
                 @for (name, value) in manifest[key].as_object().into_iter().flatten() {
-                    div { dt { (name.replace('_', " ")) } dd { (plain(value)) } }
+                    div { dt { (name.replace('_', " ")) } dd { (json_text(value)) } }
                 }
             }
             @if key == "intervals" { p.note { (COVERAGE) } }
         }
         @if let Some(notes) = manifest["notes"].as_array().filter(|notes| !notes.is_empty()) {
             h3 { "Notes" }
-            ul { @for note in notes { li { (plain(note)) } } }
+            ul { @for note in notes { li { (json_text(note)) } } }
         }
         h3 { "Inputs" }
-        (wide("Inputs", &html! {
+        (scroll_box("Inputs", &html! {
             table.prose {
                 thead { tr { th scope="col" { "File" } th scope="col" { "BLAKE3" } } }
                 tbody { @for input in list(manifest, "inputs") { tr {
-                    th scope="row" { (plain(&input["path"])) } td { code { (plain(&input["blake3"])) } }
+                    th scope="row" { (json_text(&input["path"])) } td { code { (json_text(&input["blake3"])) } }
                 } } }
             }
         }))
@@ -63,13 +63,13 @@ pub fn section(record: &Record, manifest: &Json) -> Markup {
         @let models = || list(manifest, "embedders").filter(|embedder| embedder["fingerprint"].is_string());
         @if models().next().is_some() {
             h3 { "Embedders" }
-            (wide("Embedders", &html! {
+            (scroll_box("Embedders", &html! {
                 table.prose {
                     thead { tr { @for name in ["Name", "Kind", "Model", "Fingerprint"] { th scope="col" { (name) } } } }
                     tbody { @for embedder in models() { tr {
-                        th scope="row" { (plain(&embedder["name"])) }
-                        td { (plain(&embedder["kind"])) } td { (plain(&embedder["model"])) }
-                        td { code { (plain(&embedder["fingerprint"])) } }
+                        th scope="row" { (json_text(&embedder["name"])) }
+                        td { (json_text(&embedder["kind"])) } td { (json_text(&embedder["model"])) }
+                        td { code { (json_text(&embedder["fingerprint"])) } }
                     } } }
                 }
             }))

@@ -5,20 +5,20 @@
 //! The page works without scripts: radio buttons and style rules switch between arms, and `details` elements open
 //! single runs. The only script sorts the tables of tasks.
 
-mod answer;
 mod arms;
 mod assumptions;
-mod curve;
-mod differing;
-mod figures;
-mod flips;
+mod exceedance_curve;
 mod flow;
 mod graph;
-mod layers;
+mod graph_layout;
+mod headline;
 mod method;
-mod right;
+mod number_format;
+mod passage_diff;
+mod rankings;
+mod right_actions;
+mod run_steps;
 mod tasks;
-mod told;
 mod tornado;
 
 use base64::Engine;
@@ -28,53 +28,71 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::run::Record;
+use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
-use crate::visible::visible;
+use crate::visible_text::visible;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The number of worst tasks shown per arm if there are at most `FEW_ARMS` arms.
-pub const WORST: usize = 25;
+pub const WORST_TASKS: usize = 25;
 /// Up to this many arms each show [`WORST`] tasks; with more arms each shows fewer.
 const FEW_ARMS: usize = 16;
 /// The least number of worst tasks shown per arm.
-const LEAST_WORST: usize = 3;
+const MIN_WORST_TASKS: usize = 3;
 
 /// The most arms with blocks of their own, which keeps the page small enough to be mailed.
-const DETAILED: usize = 48;
+const MAX_DETAILED_ARMS: usize = 48;
 
 /// The number of worst tasks shown per arm on a page with `arms` arms.
-pub fn worst(arms: usize) -> usize {
-    (WORST * FEW_ARMS / arms.max(1)).clamp(LEAST_WORST, WORST)
+pub fn worst_tasks_shown(arms: usize) -> usize {
+    (WORST_TASKS * FEW_ARMS / arms.max(1)).clamp(MIN_WORST_TASKS, WORST_TASKS)
 }
 
 /// The whole page; `manifest` is the result of [`super::manifest::manifest`].
-pub fn page(record: &Record, manifest: &Json) -> String {
-    let answer = answer::answer(record);
+pub fn page(record: &RunRecord, manifest: &Json) -> String {
+    let answer = headline::build_headline(record);
     let several = record.arms.len() > 1;
-    let sections: Vec<Section> = [
-        Some(Section::of("arms", "Arms", "The arms compared", arms::section(record))),
-        flips::section(record).map(|s| Section::of("order", "Order", "The order of the arms", s)),
-        curve::section(record).map(|s| Section::of("years", "Years", "What a year can cost", s)),
+    let sections: Vec<PageSection> = [
+        Some(PageSection::new("arms", "Arms", "The arms compared", arms::section(record))),
+        rankings::section(record)
+            .map(|s| PageSection::new("order", "Order", "The order of the arms", s)),
+        exceedance_curve::section(record)
+            .map(|s| PageSection::new("years", "Years", "What a year can cost", s)),
     ]
     .into_iter()
     .flatten()
     .collect();
-    let by_arm: Vec<Section> = [
-        Some(Section::of("steps", "Steps", "Where it goes wrong", graph::section(record))),
-        Some(Section::of("flow", "Flow", "From the first error to the end", flow::section(record))),
-        tornado::section(record).map(|s| Section::of("hangs", "Tornado", "What it hangs on", s)),
-        Some(Section::of("tasks", "Tasks", "The worst tasks", tasks::section(record))),
+    let by_arm: Vec<PageSection> = [
+        Some(PageSection::new("steps", "Steps", "Where it goes wrong", graph::section(record))),
+        Some(PageSection::new(
+            "flow",
+            "Flow",
+            "From the first error to the end",
+            flow::section(record),
+        )),
+        tornado::section(record)
+            .map(|s| PageSection::new("hangs", "Tornado", "What it hangs on", s)),
+        Some(PageSection::new("tasks", "Tasks", "The worst tasks", tasks::section(record))),
     ]
     .into_iter()
     .flatten()
     .collect();
     let last = [
-        Section::of("right", "Right", "What counts as right", right::section(record)),
-        Section::of("assumed", "Assumptions", "What is assumed", assumptions::section(manifest)),
-        Section::of("method", "Method", "How it was computed", method::section(record, manifest)),
+        PageSection::new("right", "Right", "What counts as right", right_actions::section(record)),
+        PageSection::new(
+            "assumed",
+            "Assumptions",
+            "What is assumed",
+            assumptions::section(manifest),
+        ),
+        PageSection::new(
+            "method",
+            "Method",
+            "How it was computed",
+            method::section(record, manifest),
+        ),
     ];
     let all = || sections.iter().chain(&by_arm).chain(&last);
     let page = html! {
@@ -82,11 +100,11 @@ pub fn page(record: &Record, manifest: &Json) -> String {
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta http-equiv="Content-Security-Policy" content=(security_policy());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (record.scenario) ": what fails, where and why" }
-                style { (PreEscaped(STYLE)) (PreEscaped(switch(record))) }
+                style { (PreEscaped(STYLE)) (PreEscaped(arm_switch_rules(record))) }
             }
             body {
                 header {
@@ -101,7 +119,7 @@ pub fn page(record: &Record, manifest: &Json) -> String {
                 main {
                     @for section in &sections { (section.markup()) }
                     div.per-arm {
-                        @if several { (switches(record, answer.best)) }
+                        @if several { (arm_switch(record, answer.best)) }
                         @for section in &by_arm { (section.markup()) }
                     }
                     @for section in &last { (section.markup()) }
@@ -116,16 +134,21 @@ pub fn page(record: &Record, manifest: &Json) -> String {
 }
 
 /// A section of the page: its anchor, its name in the navigation, its heading and its content.
-struct Section {
+struct PageSection {
     id: &'static str,
     short: &'static str,
     title: &'static str,
     body: Markup,
 }
 
-impl Section {
-    fn of(id: &'static str, short: &'static str, title: &'static str, body: Markup) -> Section {
-        Section { id, short, title, body }
+impl PageSection {
+    fn new(
+        id: &'static str,
+        short: &'static str,
+        title: &'static str,
+        body: Markup,
+    ) -> PageSection {
+        PageSection { id, short, title, body }
     }
 
     fn markup(&self) -> Markup {
@@ -139,7 +162,7 @@ impl Section {
 }
 
 /// The Content-Security-Policy: no requests, and no script but the page's own, identified by its hash.
-fn policy() -> String {
+fn security_policy() -> String {
     let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
     format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
@@ -148,19 +171,19 @@ fn policy() -> String {
 
 /// The style rules by which a radio button hides the blocks of all other arms. A browser without `:has` shows all
 /// blocks.
-fn switch(record: &Record) -> String {
+fn arm_switch_rules(record: &RunRecord) -> String {
     let rule = |at: usize| {
         format!(".per-arm:has(#arm-{at}:checked) .arm:not(.arm-{at}){{display:none}}\n")
     };
     match record.arms.len() {
         0 | 1 => String::new(),
-        _ => detailed(record).into_iter().map(rule).collect(),
+        _ => detailed_arms(record).into_iter().map(rule).collect(),
     }
 }
 
 /// The radio buttons that select the arm to show.
-fn switches(record: &Record, shown: usize) -> Markup {
-    let detailed = detailed(record);
+fn arm_switch(record: &RunRecord, shown: usize) -> Markup {
+    let detailed = detailed_arms(record);
     html! {
         fieldset.switch {
             legend { "Arm shown below" }
@@ -179,23 +202,23 @@ fn switches(record: &Record, shown: usize) -> Markup {
 }
 
 /// The arms with blocks of their own, in ascending order: all, or the baseline and the best if there are too many.
-fn detailed(record: &Record) -> Vec<usize> {
-    if record.arms.len() <= DETAILED {
+fn detailed_arms(record: &RunRecord) -> Vec<usize> {
+    if record.arms.len() <= MAX_DETAILED_ARMS {
         return (0..record.arms.len()).collect();
     }
     let all = 0..record.arms.len();
     // Arms without a rank come last, after all ranked ones.
-    let best = record.baseline.into_iter().chain(answer::ranked(record)).chain(all);
+    let best = record.baseline.into_iter().chain(headline::ranked_arms(record)).chain(all);
     let best: IndexSet<usize> = best.collect();
-    let mut arms: Vec<usize> = best.into_iter().take(DETAILED).collect();
+    let mut arms: Vec<usize> = best.into_iter().take(MAX_DETAILED_ARMS).collect();
     arms.sort_unstable();
     arms
 }
 
 /// One block for each arm of [`detailed`]; the page shows one block at a time.
-fn by_arm(record: &Record, block: impl Fn(usize, &ArmRecord) -> Markup) -> Markup {
+fn arm_blocks(record: &RunRecord, block: impl Fn(usize, &ArmRecord) -> Markup) -> Markup {
     html! {
-        @for at in detailed(record) {
+        @for at in detailed_arms(record) {
             div class={ "arm arm-" (at) } {
                 h3 { (record.arms[at].id) }
                 (block(at, &record.arms[at]))
@@ -205,6 +228,6 @@ fn by_arm(record: &Record, block: impl Fn(usize, &ArmRecord) -> Markup) -> Marku
 }
 
 /// Wraps content that may be wider than a phone in a box that scrolls, by keyboard too.
-fn wide(label: &str, content: &Markup) -> Markup {
+fn scroll_box(label: &str, content: &Markup) -> Markup {
     html! { div.wide tabindex="0" role="region" aria-label=(label) { (content) } }
 }

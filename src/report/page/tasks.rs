@@ -3,19 +3,19 @@
 use maud::{Markup, html};
 
 use super::arms::dash;
-use super::figures::{amount_of, percent};
-use super::{by_arm, detailed, told};
-use crate::run::Record;
-use crate::run::record::{ArmRecord, TaskRecord, ToldRecord};
+use super::number_format::{amount_of, percent};
+use super::{arm_blocks, detailed_arms, run_steps};
+use crate::run::RunRecord;
+use crate::run::record::{ArmRecord, TaskRecord, WorstTaskRecord};
 
 /// The most bytes of HTML for the runs of all arms together, which keeps the page small enough to be mailed.
-const ROOM: usize = 2_000_000;
+const MAX_RUN_BYTES: usize = 2_000_000;
 
-pub fn section(record: &Record) -> Markup {
-    let room = ROOM / detailed(record).len().max(1);
+pub fn section(record: &RunRecord) -> Markup {
+    let room = MAX_RUN_BYTES / detailed_arms(record).len().max(1);
     let by = if record.currency.is_some() { "expected loss" } else { "failures" };
     html! {
-        (by_arm(record, |_, arm| match arm.worst.is_empty() {
+        (arm_blocks(record, |_, arm| match arm.worst.is_empty() {
             true => html! { p { "No task fails." } },
             false => table(record, arm, room),
         }))
@@ -31,7 +31,7 @@ fn heading(name: &str, class: &str) -> Markup {
     html! { th class=(class) scope="col" data-sort { (name) } }
 }
 
-fn table(record: &Record, arm: &ArmRecord, room: usize) -> Markup {
+fn table(record: &RunRecord, arm: &ArmRecord, room: usize) -> Markup {
     let priced = arm.money.as_ref();
     let columns = 7 + usize::from(priced.is_some());
     let mut left = room;
@@ -50,12 +50,12 @@ fn table(record: &Record, arm: &ArmRecord, room: usize) -> Markup {
                 @if priced.is_some() { (heading("Loss a case", "n")) }
                 (heading("Right action", "")) (heading("Likeliest wrong", "more")) (heading("Main miss", "more")) (heading("nDCG@10", "n more"))
             } }
-            @for ToldRecord { task: at, trace } in &arm.worst {
+            @for WorstTaskRecord { task: at, trace } in &arm.worst {
                 @let task = &arm.tasks[*at];
                 tbody {
                     (row(task, priced.map(|money| money.tasks[*at])))
                     tr.told { td colspan=(columns) {
-                        @match trace.as_ref().map(|trace| fit(told::told(trace))) {
+                        @match trace.as_ref().map(|trace| fit(run_steps::render_run(trace))) {
                             Some(Some(told)) => (told),
                             Some(None) => p.note { "Left out to keep the page small." },
                             None => p.note { "No trial of it fails, so rare is that." },

@@ -3,35 +3,39 @@
 use maud::{Markup, html};
 
 use super::arms::{compact, dash};
-use super::figures::{amount_of, at, percent, short};
-use super::{by_arm, wide};
-use crate::axis::Axis;
-use crate::run::Record;
-use crate::run::record::{AnswerRecord, AssumptionRecord, Effect, Measure, SensitivityRecord};
+use super::number_format::{amount_of, at, percent, truncated};
+use super::{arm_blocks, scroll_box};
+use crate::chart_axis::ChartAxis;
+use crate::run::RunRecord;
+use crate::run::record::{
+    AssumptionEffect, AssumptionRecord, ComparisonMeasure, SensitivityAnswerRecord,
+    SensitivityRecord,
+};
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 310.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 14.0;
-const ROW: f64 = 30.0;
+const ROW_HEIGHT: f64 = 30.0;
 /// The number of assumptions shown, the most influential first.
-const SHOWN: usize = 12;
+const MAX_SHOWN: usize = 12;
 
 /// The section; `None` without a sensitivity analysis.
-pub fn section(record: &Record) -> Option<Markup> {
+pub fn section(record: &RunRecord) -> Option<Markup> {
     let of = record.sensitivity.as_ref()?;
     // Money comes last if the scenario prices failures, and is then the measure that matters.
     let measure = of.orders.last()?.measure;
     let told = |arm: usize| {
-        let own = |a: &&AnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
+        let own =
+            |a: &&SensitivityAnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
         of.answers.iter().find(own)
     };
     Some(html! {
-        @for order in &of.orders { p { (holds(record, order.measure, order.holds, &order.order, order.points)) } }
-        (by_arm(record, |arm, told_arm| match told(arm) {
+        @for order in &of.orders { p { (stability_text(record, order.measure, order.share_unchanged, &order.order, order.points)) } }
+        (arm_blocks(record, |arm, told_arm| match told(arm) {
             Some(answer) => html! {
-                (wide(&format!("What {} hangs on, drawn", told_arm.id), &drawn(of, answer)))
-                details { summary { "The assumptions as a table" } (wide("What it hangs on", &table(of, answer))) }
+                (scroll_box(&format!("What {} hangs on, drawn", told_arm.id), &tornado_chart(of, answer)))
+                details { summary { "The assumptions as a table" } (scroll_box("What it hangs on", &table(of, answer))) }
             },
             None => html! { p { "No answer for this arm." } },
         }))
@@ -45,15 +49,21 @@ pub fn section(record: &Record) -> Option<Markup> {
     })
 }
 
-fn name(measure: Measure) -> &'static str {
+fn name(measure: ComparisonMeasure) -> &'static str {
     match measure {
-        Measure::Money => "What a year costs",
-        Measure::Failure | Measure::Ndcg => "The failure rate",
+        ComparisonMeasure::Money => "What a year costs",
+        ComparisonMeasure::Failure | ComparisonMeasure::Ndcg => "The failure rate",
     }
 }
 
-fn holds(record: &Record, measure: Measure, share: f64, order: &[usize], points: usize) -> String {
-    let by = if measure == Measure::Money { "money" } else { "failures" };
+fn stability_text(
+    record: &RunRecord,
+    measure: ComparisonMeasure,
+    share: f64,
+    order: &[usize],
+    points: usize,
+) -> String {
+    let by = if measure == ComparisonMeasure::Money { "money" } else { "failures" };
     let arms: Vec<&str> = order.iter().map(|&arm| record.arms[arm].id.as_str()).collect();
     format!(
         "The order of the arms by {by} ({}) holds at {} of {points} points drawn from the ranges of all assumptions.",
@@ -62,15 +72,15 @@ fn holds(record: &Record, measure: Measure, share: f64, order: &[usize], points:
     )
 }
 
-fn amount(measure: Measure, value: f64) -> String {
+fn amount(measure: ComparisonMeasure, value: f64) -> String {
     match measure {
-        Measure::Money => amount_of(value),
-        Measure::Failure | Measure::Ndcg => percent(value),
+        ComparisonMeasure::Money => amount_of(value),
+        ComparisonMeasure::Failure | ComparisonMeasure::Ndcg => percent(value),
     }
 }
 
 /// A value of an assumption, without trailing zeros.
-fn figure(value: f64) -> String {
+fn assumption_value(value: f64) -> String {
     if value.abs() >= 100.0 {
         return amount_of(value);
     }
@@ -81,41 +91,41 @@ fn figure(value: f64) -> String {
 /// The most influential assumptions with their effects on the answer.
 fn shown<'a>(
     of: &'a SensitivityRecord,
-    answer: &'a AnswerRecord,
-) -> impl Iterator<Item = (&'a AssumptionRecord, &'a Effect)> {
-    let ranked = answer.ranked().into_iter().take(SHOWN);
+    answer: &'a SensitivityAnswerRecord,
+) -> impl Iterator<Item = (&'a AssumptionRecord, &'a AssumptionEffect)> {
+    let ranked = answer.ranked().into_iter().take(MAX_SHOWN);
     ranked.map(|at| (&of.assumptions[at], &answer.effects[at]))
 }
 
-fn drawn(of: &SensitivityRecord, answer: &AnswerRecord) -> Markup {
+fn tornado_chart(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {
     let rows: Vec<_> = shown(of, answer).collect();
     let ends = || rows.iter().flat_map(|(_, effect)| [effect.at_low, effect.at_high]);
     // Starting from the answer itself keeps it on the axis even if no assumption moves it.
     let low = ends().fold(answer.value, f64::min);
     let high = ends().fold(answer.value, f64::max);
-    let axis = Axis::over(low, high, 6.0, LEFT, WIDTH - RIGHT);
-    let bottom = TOP + ROW * rows.len() as f64;
+    let axis = ChartAxis::covering(low, high, 6.0, LEFT, WIDTH - RIGHT);
+    let bottom = TOP + ROW_HEIGHT * rows.len() as f64;
     let label = |value: f64| match answer.measure {
-        Measure::Money => compact(value),
-        Measure::Failure | Measure::Ndcg => format!("{}%", at(100.0 * value)),
+        ComparisonMeasure::Money => compact(value),
+        ComparisonMeasure::Failure | ComparisonMeasure::Ndcg => format!("{}%", at(100.0 * value)),
     };
-    let middle = at(axis.place(answer.value));
+    let middle = at(axis.position(answer.value));
     html! {
         svg.drawn viewBox={ "0 0 " (WIDTH) " " (at(bottom + 34.0)) } style={ "max-width:" (WIDTH) "px;min-width:560px" } role="img"
             aria-label="How far each assumption moves the answer; the table below has the same" {
             @for tick in axis.ticks() {
-                @let x = at(axis.place(tick));
+                @let x = at(axis.position(tick));
                 line.grid x1=(x) x2=(x) y1=(TOP) y2=(at(bottom)) {}
                 text x=(x) y=(at(bottom + 20.0)) text-anchor="middle" { (label(tick)) }
             }
             @for (n, (assumption, effect)) in rows.iter().enumerate() {
-                @let y = TOP + ROW * n as f64;
+                @let y = TOP + ROW_HEIGHT * n as f64;
                 text x=(at(LEFT - 12.0)) y=(at(y + 19.0)) text-anchor="end" {
-                    (short(&assumption.name, 24)) tspan.mute { " " (figure(assumption.low)) " to " (figure(assumption.high)) }
+                    (truncated(&assumption.name, 24)) tspan.mute { " " (assumption_value(assumption.low)) " to " (assumption_value(assumption.high)) }
                 }
                 @for (end, class) in [(effect.at_low, "low"), (effect.at_high, "high")] {
-                    @let (from, to) = (axis.place(answer.value), axis.place(end));
-                    rect class={ "moved " (class) } x=(at(from.min(to))) y=(at(y + 6.0)) width=(at((to - from).abs())) height=(at(ROW - 12.0)) {
+                    @let (from, to) = (axis.position(answer.value), axis.position(end));
+                    rect class={ "moved " (class) } x=(at(from.min(to))) y=(at(y + 6.0)) width=(at((to - from).abs())) height=(at(ROW_HEIGHT - 12.0)) {
                         title { (assumption.name) " at its " (class) " end: " (amount(answer.measure, end)) }
                     }
                 }
@@ -125,7 +135,7 @@ fn drawn(of: &SensitivityRecord, answer: &AnswerRecord) -> Markup {
     }
 }
 
-fn table(of: &SensitivityRecord, answer: &AnswerRecord) -> Markup {
+fn table(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {
     html! {
         table.figures {
             thead { tr {
@@ -133,8 +143,8 @@ fn table(of: &SensitivityRecord, answer: &AnswerRecord) -> Markup {
                 th.n scope="col" { "At high" } th.n scope="col" { "Total" }
             } }
             tbody { @for (assumption, effect) in shown(of, answer) { tr {
-                th scope="row" { (assumption.name) } td.n { (figure(assumption.value)) }
-                td.n { (figure(assumption.low)) " to " (figure(assumption.high)) }
+                th scope="row" { (assumption.name) } td.n { (assumption_value(assumption.value)) }
+                td.n { (assumption_value(assumption.low)) " to " (assumption_value(assumption.high)) }
                 td.n { (amount(answer.measure, effect.at_low)) } td.n { (amount(answer.measure, effect.at_high)) }
                 td.n { (effect.index.map_or_else(dash, |index| percent(index.total.estimate))) }
             } } }

@@ -23,7 +23,7 @@ pub fn files(files: &[(&str, Vec<u8>)]) -> anyhow::Result<Vec<(String, Vec<u8>)>
 ///
 /// # Errors
 /// A build without the feature; the message says how to build one with it.
-pub fn supported() -> anyhow::Result<()> {
+pub fn ensure_supported() -> anyhow::Result<()> {
     let able = cfg!(feature = "parquet");
     ensure!(able, "this build cannot write Parquet; one that can is built with --features parquet");
     Ok(())
@@ -31,7 +31,7 @@ pub fn supported() -> anyhow::Result<()> {
 
 #[cfg(not(feature = "parquet"))]
 fn table(_: &[u8]) -> anyhow::Result<Vec<u8>> {
-    supported().map(|()| Vec::new())
+    ensure_supported().map(|()| Vec::new())
 }
 
 #[cfg(feature = "parquet")]

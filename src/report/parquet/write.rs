@@ -11,9 +11,9 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 
-use crate::report::csv::plain;
+use crate::report::csv::cell_text;
 
-const TEXTS: [&str; 40] = [
+const TEXT_COLUMNS: [&str; 40] = [
     "action",
     "against",
     "arm",
@@ -55,7 +55,7 @@ const TEXTS: [&str; 40] = [
     "unit",
     "worst_step",
 ];
-const WHOLE: [&str; 11] = [
+const INTEGER_COLUMNS: [&str; 11] = [
     "judged_tasks",
     "points",
     "rank",
@@ -68,7 +68,7 @@ const WHOLE: [&str; 11] = [
     "top_k",
     "units",
 ];
-const YES_NO: [&str; 9] = [
+const BOOLEAN_COLUMNS: [&str; 9] = [
     "assumptions_drawn",
     "baseline",
     "declared",
@@ -81,22 +81,22 @@ const YES_NO: [&str; 9] = [
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Type {
+enum ParquetColumnType {
     Text,
-    Whole,
-    YesNo,
+    Integer,
+    Boolean,
     Double,
 }
 
-fn type_of(column: &str) -> Type {
-    if TEXTS.contains(&column) {
-        Type::Text
-    } else if WHOLE.contains(&column) {
-        Type::Whole
-    } else if YES_NO.contains(&column) {
-        Type::YesNo
+fn type_of(column: &str) -> ParquetColumnType {
+    if TEXT_COLUMNS.contains(&column) {
+        ParquetColumnType::Text
+    } else if INTEGER_COLUMNS.contains(&column) {
+        ParquetColumnType::Integer
+    } else if BOOLEAN_COLUMNS.contains(&column) {
+        ParquetColumnType::Boolean
     } else {
-        Type::Double
+        ParquetColumnType::Double
     }
 }
 
@@ -111,10 +111,10 @@ pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
     let columns = names.iter().map(|name| {
         let physical = match type_of(name) {
             // Every column is optional, since any cell of a CSV may be empty.
-            Type::Text => return format!("optional binary {name} (UTF8);"),
-            Type::Whole => "int64",
-            Type::YesNo => "boolean",
-            Type::Double => "double",
+            ParquetColumnType::Text => return format!("optional binary {name} (UTF8);"),
+            ParquetColumnType::Integer => "int64",
+            ParquetColumnType::Boolean => "boolean",
+            ParquetColumnType::Double => "double",
         };
         format!("optional {physical} {name};")
     });
@@ -128,16 +128,24 @@ pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
         let mut column = group.next_column()?.context("a column is missing")?;
         let cells: Vec<&str> = rows.iter().map(|row| &row[at]).collect();
         match type_of(name) {
-            Type::Text => put::<ByteArrayType>(&mut column, name, &cells, |text| {
-                Some(ByteArray::from(plain(text)))
-            }),
-            Type::Whole => put::<Int64Type>(&mut column, name, &cells, |t| t.parse().ok()),
-            Type::YesNo => put::<BoolType>(&mut column, name, &cells, |text| match text {
-                "yes" => Some(true),
-                "no" => Some(false),
-                _ => None,
-            }),
-            Type::Double => put::<DoubleType>(&mut column, name, &cells, |t| t.parse().ok()),
+            ParquetColumnType::Text => {
+                write_column::<ByteArrayType>(&mut column, name, &cells, |text| {
+                    Some(ByteArray::from(cell_text(text)))
+                })
+            }
+            ParquetColumnType::Integer => {
+                write_column::<Int64Type>(&mut column, name, &cells, |t| t.parse().ok())
+            }
+            ParquetColumnType::Boolean => {
+                write_column::<BoolType>(&mut column, name, &cells, |text| match text {
+                    "yes" => Some(true),
+                    "no" => Some(false),
+                    _ => None,
+                })
+            }
+            ParquetColumnType::Double => {
+                write_column::<DoubleType>(&mut column, name, &cells, |t| t.parse().ok())
+            }
         }?;
         column.close()?;
     }
@@ -146,7 +154,7 @@ pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Writes one column; `read` parses a cell and returns `None` if it is of another type.
-fn put<T: DataType>(
+fn write_column<T: DataType>(
     column: &mut SerializedColumnWriter,
     name: &str,
     cells: &[&str],
@@ -185,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again_with_its_types() {
+    fn written_values_are_read_back_with_their_types() {
         let csv = "arm,tasks,baseline,failure_rate\n'=a,24,yes,0.5\nvectors,,no,\ncafé,7,,inf\n";
         let bytes = super::table(csv.as_bytes()).unwrap();
         let mut file = tempfile::tempfile().unwrap();

@@ -3,8 +3,8 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::percent;
-use crate::report::evidence;
-use crate::run::Record;
+use crate::report::uncertainty;
+use crate::run::RunRecord;
 
 const COLUMNS: [&str; 9] = [
     "arm",
@@ -19,7 +19,7 @@ const COLUMNS: [&str; 9] = [
 ];
 
 /// One row per guard, by arm and step; `None` if no arm has a guard.
-pub fn table(record: &Record) -> Option<String> {
+pub fn table(record: &RunRecord) -> Option<String> {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -30,7 +30,7 @@ pub fn table(record: &Record) -> Option<String> {
         // A guard that never raises an alarm changes no run, so there is no difference to estimate.
         let acts = guard.counts.alarms() > 0.0;
         let (low, high) = (100.0 * guard.saved.low, 100.0 * guard.saved.high);
-        let interval = match evidence::why_no_interval(&guard.saved, record.units) {
+        let interval = match uncertainty::missing_interval_reason(&guard.saved, record.units) {
             None => format!("{low:+.1} to {high:+.1}"),
             Some(why) => why.to_owned(),
         };

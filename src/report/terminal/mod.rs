@@ -8,10 +8,10 @@ pub mod sensitivity;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::report::evidence;
-use crate::run::Record;
+use crate::report::uncertainty;
+use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
-use crate::step::Outcome;
+use crate::step::RunOutcome;
 
 fn percent(p: f64) -> String {
     format!("{:.1}%", 100.0 * p)
@@ -20,8 +20,8 @@ fn percent(p: f64) -> String {
 /// One row per arm by failure rate, lowest first; `colour` paints rates that differ significantly from the baseline.
 ///
 /// A table wider than `width` is reduced to the outcome columns; `summary.csv` has them all.
-pub fn table(record: &Record, colour: bool, width: Option<usize>) -> String {
-    let whole = columns(record, colour, COLUMNS.len());
+pub fn table(record: &RunRecord, colour: bool, width: Option<usize>) -> String {
+    let whole = first_columns(record, colour, COLUMNS.len());
     let fits = |table: &Table| {
         width.is_none_or(|width| {
             table.lines().next().is_none_or(|line| line.chars().count() <= width)
@@ -30,7 +30,7 @@ pub fn table(record: &Record, colour: bool, width: Option<usize>) -> String {
     if fits(&whole) {
         return whole.to_string();
     }
-    let outcomes = columns(record, colour, OUTCOME_COLUMNS);
+    let outcomes = first_columns(record, colour, OUTCOME_COLUMNS);
     format!("{outcomes}\nMore columns in a wider terminal, and all of them in summary.csv.")
 }
 
@@ -54,7 +54,7 @@ const COLUMNS: [&str; 13] = [
 const OUTCOME_COLUMNS: usize = 8;
 
 /// The first `count` columns of the table.
-fn columns(record: &Record, colour: bool, count: usize) -> Table {
+fn first_columns(record: &RunRecord, colour: bool, count: usize) -> Table {
     let mut arms: Vec<usize> = (0..record.arms.len()).collect();
     let failure = |at: usize| record.arms[at].summary.failure.estimate;
     // Ties are broken by the order of the scenario, so that the table is deterministic.
@@ -71,7 +71,7 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
     for &at in &arms {
         let arm = &record.arms[at];
         let s = &arm.summary;
-        let share = |outcome: Outcome| percent(s.outcomes[outcome as usize]);
+        let share = |outcome: RunOutcome| percent(s.outcomes[outcome as usize]);
         let mut rate = Cell::new(percent(s.failure.estimate));
         if let Some(difference) = s.difference.as_ref().filter(|d| colour && d.is_significant()) {
             let better = difference.interval.estimate < 0.0;
@@ -80,12 +80,16 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
         // The baseline itself has no difference, nor has any arm if the baseline was not run.
         let against = match (&s.difference, record.baseline) {
             (Some(d), _) => {
-                format!("{:+.1} pp{}", 100.0 * d.interval.estimate, evidence::mark(d))
+                format!(
+                    "{:+.1} pp{}",
+                    100.0 * d.interval.estimate,
+                    uncertainty::significance_mark(d)
+                )
             }
             (None, Some(base)) if base == at => "baseline".to_owned(),
             _ => "-".to_owned(),
         };
-        let quality = |of: fn(&crate::run::record::Quality) -> f64| {
+        let quality = |of: fn(&crate::run::record::RetrievalQualityRecord) -> f64| {
             s.quality.as_ref().map_or_else(|| "-".to_owned(), |q| format!("{:.3}", of(q)))
         };
         let row = vec![
@@ -93,10 +97,10 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
             rate,
             Cell::new(format!("{:.1}-{:.1}%", 100.0 * s.failure.low, 100.0 * s.failure.high)),
             Cell::new(against),
-            Cell::new(share(Outcome::WrongAction)),
-            Cell::new(share(Outcome::Omission)),
-            Cell::new(share(Outcome::Commission)),
-            Cell::new(share(Outcome::Stopped)),
+            Cell::new(share(RunOutcome::WrongAction)),
+            Cell::new(share(RunOutcome::Omission)),
+            Cell::new(share(RunOutcome::Commission)),
+            Cell::new(share(RunOutcome::Stopped)),
             Cell::new(s.silent_share.map_or_else(|| "-".to_owned(), percent)),
             Cell::new(quality(|q| q.recall_at_k)),
             Cell::new(quality(|q| q.ndcg_at_10)),
@@ -117,7 +121,7 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
 }
 
 /// Explains the columns, and how many tasks and sampling units the figures rest on.
-pub fn legend(record: &Record) -> String {
+pub fn legend(record: &RunRecord) -> String {
     let Some(first) = record.arms.first() else {
         return String::new();
     };
@@ -134,7 +138,7 @@ pub fn legend(record: &Record) -> String {
         format!("{exact} of {all} task runs solved exactly, the rest sampled")
     };
     let differences = record.arms.iter().flat_map(ArmRecord::differences);
-    let marks = evidence::legend("the baseline", differences);
+    let marks = uncertainty::legend("the baseline", differences);
     let none = record.arms.iter().all(|arm| arm.summary.failure.estimate <= 0.0);
     let nothing = if none { "No run fails under any arm.\n" } else { "" };
     format!(

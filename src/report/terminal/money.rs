@@ -2,8 +2,8 @@
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use crate::report::evidence;
-use crate::run::Record;
+use crate::report::uncertainty;
+use crate::run::RunRecord;
 use crate::run::record::MoneyRecord;
 
 const COLUMNS: [&str; 11] = [
@@ -21,7 +21,7 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// One row per arm by total cost of a case, cheapest first; `None` if the scenario prices nothing.
-pub fn table(record: &Record) -> Option<String> {
+pub fn table(record: &RunRecord) -> Option<String> {
     let mut arms: Vec<(usize, &str, &MoneyRecord)> = record
         .arms
         .iter()
@@ -37,14 +37,14 @@ pub fn table(record: &Record) -> Option<String> {
     for (at, arm, m) in &arms {
         let against = match &m.difference {
             Some(d) => {
-                format!("{:+.2}{}", d.interval.estimate, evidence::mark(d))
+                format!("{:+.2}{}", d.interval.estimate, uncertainty::significance_mark(d))
             }
             None if record.baseline == Some(*at) => "baseline".to_owned(),
             None => "-".to_owned(),
         };
-        let tail = |level: usize, of: fn(&crate::run::record::Tail) -> f64| {
+        let tail = |level: usize, of: fn(&crate::run::record::LossTail) -> f64| {
             let tail = m.year().tail.get(level);
-            tail.map_or_else(|| "-".to_owned(), |tail| whole(of(tail)))
+            tail.map_or_else(|| "-".to_owned(), |tail| whole_amount(of(tail)))
         };
         // The interval of the Monte Carlo error may be lopsided: show its longer side, relative to the VaR.
         let error = m.year().tail.last().map_or(f64::NAN, |tail| {
@@ -55,21 +55,22 @@ pub fn table(record: &Record) -> Option<String> {
             true => format!(" ±{:.0}%", 100.0 * error),
             false => String::new(),
         };
-        let stated = m.stated.tail.last().map_or_else(|| "-".to_owned(), |tail| whole(tail.var));
+        let stated =
+            m.stated_year.tail.last().map_or_else(|| "-".to_owned(), |tail| whole_amount(tail.var));
         table.add_row(vec![
             Cell::new(arm),
             Cell::new(format!("{:.2}", m.loss.estimate)),
-            Cell::new(match evidence::why_no_interval(&m.loss, record.units) {
+            Cell::new(match uncertainty::missing_interval_reason(&m.loss, record.units) {
                 None => format!("{:.2}-{:.2}", m.loss.low, m.loss.high),
                 Some(why) => why.to_owned(),
             }),
             Cell::new(format!("{:.2}", m.running)),
             Cell::new(against),
-            Cell::new(whole(m.a_year(m.total()))),
+            Cell::new(whole_amount(m.per_year(m.total()))),
             Cell::new(tail(0, |t| t.var)),
             Cell::new(format!("{}{error}", tail(1, |t| t.var))),
             Cell::new(stated),
-            Cell::new(format!("{} tasks", m.tasks_behind_half)),
+            Cell::new(format!("{} tasks", m.tasks_for_half_loss)),
             Cell::new(m.main_error().map_or_else(
                 || "-".to_owned(),
                 |(step, event, split)| {
@@ -87,7 +88,7 @@ pub fn table(record: &Record) -> Option<String> {
 }
 
 /// An amount rounded to an integer, with thousands separated by commas.
-pub(crate) fn whole(value: f64) -> String {
+pub(crate) fn whole_amount(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -101,10 +102,11 @@ pub(crate) fn whole(value: f64) -> String {
 }
 
 /// Explains the columns.
-pub fn legend(record: &Record) -> String {
+pub fn legend(record: &RunRecord) -> String {
     let money = record.arms.iter().find_map(|arm| arm.money.as_ref());
     let (cases, years) = money.map_or((0.0, 0), |m| (m.cases, m.year().years));
-    let drawn = record.arms.iter().any(|arm| arm.money.as_ref().is_some_and(|m| m.drawn.is_some()));
+    let drawn =
+        record.arms.iter().any(|arm| arm.money.as_ref().is_some_and(|m| m.drawn_year.is_some()));
     let of_what = match drawn {
         true => "each with volume, means of variables, readers and guards drawn from their ranges",
         false => "with every assumption at its value",
@@ -117,8 +119,8 @@ pub fn legend(record: &Record) -> String {
          loss: the error with the largest (Shapley) share of it. CVaR: impact.csv. Losses by outcome, rule and error:\n\
          losses.csv; by size: loss_bands.csv.",
         record.currency.as_deref().unwrap_or_default(),
-        whole(cases),
-        whole(f64::from(years)),
+        whole_amount(cases),
+        whole_amount(f64::from(years)),
     )
 }
 
@@ -126,7 +128,7 @@ pub fn legend(record: &Record) -> String {
 mod tests {
     #[test]
     fn thousands_have_commas() {
-        let all = [0.4, 999.6, 1234567.0, -1000.0, -0.4].map(super::whole);
+        let all = [0.4, 999.6, 1234567.0, -1000.0, -0.4].map(super::whole_amount);
         assert_eq!(all, ["0", "1,000", "1,234,567", "-1,000", "0"]);
     }
 }

@@ -1,50 +1,53 @@
 //! The ranking of the arms by each measure, printed if there are several arms.
 
-use crate::report::evidence;
-use crate::run::Record;
-use crate::run::record::{Flips, Measure};
-use crate::step::Outcome;
+use crate::report::uncertainty;
+use crate::run::RunRecord;
+use crate::run::record::{ComparisonMeasure, RankFlips};
+use crate::step::RunOutcome;
 
 /// One line per measure: the arms, best first, and how many pairs are in the opposite order to nDCG@10.
-pub fn lines(record: &Record) -> Option<String> {
+pub fn lines(record: &RunRecord) -> Option<String> {
     if record.arms.len() < 2 {
         return None;
     }
     let mut lines = Vec::new();
-    for (measure, name) in
-        [(Measure::Ndcg, "nDCG@10"), (Measure::Failure, "failures"), (Measure::Money, "money")]
-    {
+    for (measure, name) in [
+        (ComparisonMeasure::Ndcg, "nDCG@10"),
+        (ComparisonMeasure::Failure, "failures"),
+        (ComparisonMeasure::Money, "money"),
+    ] {
         let mut ranks: Vec<_> =
             record.comparison.ranks.iter().filter(|rank| rank.measure == measure).collect();
         if ranks.is_empty() {
             continue;
         }
         ranks.sort_by_key(|rank| (rank.rank, rank.arm));
-        let arm = |rank: &&crate::run::record::RankRecord| {
+        let arm = |rank: &&crate::run::record::ArmRankRecord| {
             let id = &record.arms[rank.arm].id;
-            match evidence::best_can_be_told(record.units) {
-                true => format!("{id} ({})", evidence::chance(rank.p_best)),
+            match uncertainty::can_rank_best(record.units) {
+                true => format!("{id} ({})", uncertainty::estimated_probability(rank.p_best)),
                 false => id.clone(),
             }
         };
         let order: Vec<String> = ranks.iter().map(arm).collect();
-        let Flips { pairs, flipped, clear } = record.comparison.flips(measure);
+        let RankFlips { pairs, flipped, both_significant: clear } =
+            record.comparison.flips(measure);
         let flips = match measure {
-            Measure::Ndcg => String::new(),
+            ComparisonMeasure::Ndcg => String::new(),
             _ => format!(
                 "; {flipped} of {pairs} pairs the other way round than by nDCG@10, {clear} significantly"
             ),
         };
         lines.push(format!("By {name:<8}: {}{flips}", order.join(", ")));
-        if measure == Measure::Failure {
-            lines.extend(parted(record));
+        if measure == ComparisonMeasure::Failure {
+            lines.extend(silent_and_stopped(record));
         }
     }
-    let brackets = match evidence::best_can_be_told(record.units) {
+    let brackets = match uncertainty::can_rank_best(record.units) {
         true => "In brackets: how probably each is the best (bootstrap over units).".to_owned(),
         false => format!(
             "How probably each is the best cannot be told: {} too few.",
-            evidence::units_are(record.units)
+            uncertainty::units_with_verb(record.units)
         ),
     };
     (!lines.is_empty()).then(|| format!("{}\n{brackets} ranks.csv, pairs.csv", lines.join("\n")))
@@ -52,12 +55,12 @@ pub fn lines(record: &Record) -> Option<String> {
 
 /// The failure rate of each arm split into silent failures and stops, since a stop is not a wrong action; fewest silent
 /// failures first. `None` if no arm ever stops.
-fn parted(record: &Record) -> Option<String> {
+fn silent_and_stopped(record: &RunRecord) -> Option<String> {
     let mut arms: Vec<(f64, f64, &str)> = record
         .arms
         .iter()
         .map(|arm| {
-            let stopped = arm.summary.outcomes[Outcome::Stopped as usize];
+            let stopped = arm.summary.outcomes[RunOutcome::Stopped as usize];
             (arm.summary.silent, stopped, arm.id.as_str())
         })
         .collect();

@@ -2,26 +2,26 @@
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
-use super::money::whole;
-use crate::run::Record;
-use crate::run::record::{AnswerRecord, Measure, SensitivityRecord};
+use super::money::whole_amount;
+use crate::run::RunRecord;
+use crate::run::record::{ComparisonMeasure, SensitivityAnswerRecord, SensitivityRecord};
 
 /// Assumptions shown per arm.
-const SHOWN: usize = 3;
+const MAX_SHOWN: usize = 3;
 
 const COLUMNS: [&str; 9] =
     ["arm", "answer", "9 in 10", "assumption", "value", "range", "at low", "at high", "total"];
 
-fn amount(measure: Measure, value: f64) -> String {
+fn amount(measure: ComparisonMeasure, value: f64) -> String {
     match measure {
-        Measure::Money => whole(value),
-        Measure::Ndcg | Measure::Failure => format!("{:.1}%", 100.0 * value),
+        ComparisonMeasure::Money => whole_amount(value),
+        ComparisonMeasure::Ndcg | ComparisonMeasure::Failure => format!("{:.1}%", 100.0 * value),
     }
 }
 
 /// The most influential assumptions of each arm: on its total cost if the scenario prices failures, else on its
 /// failure rate. `None` without a sensitivity analysis.
-pub fn table(record: &Record) -> Option<String> {
+pub fn table(record: &RunRecord) -> Option<String> {
     let of = record.sensitivity.as_ref()?;
     // Money comes last if the scenario prices failures, and is then the measure that matters.
     let measure = of.orders.last()?.measure;
@@ -31,8 +31,10 @@ pub fn table(record: &Record) -> Option<String> {
     table.force_no_tty();
     table.set_header(COLUMNS);
     for &arm in &of.orders.last()?.order {
-        let own = |a: &&AnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
-        for (line, at) in of.answers.iter().find(own)?.ranked().into_iter().take(SHOWN).enumerate()
+        let own =
+            |a: &&SensitivityAnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
+        for (line, at) in
+            of.answers.iter().find(own)?.ranked().into_iter().take(MAX_SHOWN).enumerate()
         {
             let answer = of.answers.iter().find(own)?;
             table.add_row(row(record, of, answer, at, line == 0));
@@ -48,9 +50,9 @@ pub fn table(record: &Record) -> Option<String> {
 
 /// The row of one assumption; only the first row of an arm shows the arm and its answer.
 fn row(
-    record: &Record,
+    record: &RunRecord,
     of: &SensitivityRecord,
-    answer: &AnswerRecord,
+    answer: &SensitivityAnswerRecord,
     at: usize,
     first: bool,
 ) -> Vec<Cell> {
@@ -73,8 +75,8 @@ fn row(
         value,
         range,
         told.name.clone(),
-        figure(told.value),
-        format!("{}-{}", figure(told.low), figure(told.high)),
+        assumption_value(told.value),
+        format!("{}-{}", assumption_value(told.low), assumption_value(told.high)),
         amount(effect.at_low),
         amount(effect.at_high),
         total,
@@ -84,12 +86,12 @@ fn row(
 }
 
 /// The value of an assumption: a whole amount from 100 up, else a number with three decimals.
-fn figure(value: f64) -> String {
-    if value.abs() >= 100.0 { whole(value) } else { format!("{value:.3}") }
+fn assumption_value(value: f64) -> String {
+    if value.abs() >= 100.0 { whole_amount(value) } else { format!("{value:.3}") }
 }
 
 /// Explains the table, and says how often the ranking of arms holds.
-pub fn legend(of: &SensitivityRecord, record: &Record) -> String {
+pub fn legend(of: &SensitivityRecord, record: &RunRecord) -> String {
     let mut lines = vec![format!(
         "What the answers hang on: {} assumptions in their ranges, {} points. 9 in 10: where that share of {}\nsampled points lies. at low, at high: this assumption alone at the ends of its range. total: the share of the\nvariance that would be left, were all others known (Sobol). Intervals and the rest: sensitivity.csv",
         of.assumptions.len(),
@@ -105,13 +107,14 @@ pub fn legend(of: &SensitivityRecord, record: &Record) -> String {
     }
     if record.arms.len() > 1 {
         for order in &of.orders {
-            let name = if order.measure == Measure::Money { "money" } else { "failures" };
-            let arm =
-                |&arm: &usize| format!("{} ({:.0}%)", record.arms[arm].id, 100.0 * order.best[arm]);
+            let name = if order.measure == ComparisonMeasure::Money { "money" } else { "failures" };
+            let arm = |&arm: &usize| {
+                format!("{} ({:.0}%)", record.arms[arm].id, 100.0 * order.share_best[arm])
+            };
             let arms: Vec<String> = order.order.iter().map(arm).collect();
             lines.push(format!(
                 "Order by {name:<8}: holds at {:.0}% of the points; best at: {}",
-                100.0 * order.holds,
+                100.0 * order.share_unchanged,
                 arms.join(", ")
             ));
         }

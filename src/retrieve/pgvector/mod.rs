@@ -9,7 +9,7 @@
 mod server;
 
 #[cfg(feature = "pgvector")]
-pub use server::{PgCorpus, PgRetriever};
+pub use server::{PgRetriever, PgVectorCorpus};
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ pub const PG_DEPTH: usize = 50;
 
 /// Which table is searched, and with which settings.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PgIndex {
-    pub table: PgTable,
-    pub distance: Distance,
+pub struct PgSearchSettings {
+    pub table: PgVectorTable,
+    pub distance: PgDistance,
     /// `hnsw.ef_search` and `ivfflat.probes` of the sessions; `None` keeps the server's setting.
     pub ef_search: Option<u32>,
     pub probes: Option<u32>,
@@ -33,9 +33,9 @@ pub struct PgIndex {
 
 /// The table that holds the passages.
 #[derive(Clone, Debug, PartialEq)]
-pub enum PgTable {
+pub enum PgVectorTable {
     /// A table that knockon creates and fills.
-    Own(Search),
+    Own(PgIndexMethod),
     /// A table of the user's.
     Theirs {
         /// The name, optionally with a schema and a dot before it.
@@ -51,7 +51,7 @@ pub enum PgTable {
 
 /// How the nearest vectors are found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Search {
+pub enum PgIndexMethod {
     Exact,
     /// With an index of this kind, with pgvector's default settings.
     Hnsw,
@@ -60,30 +60,30 @@ pub enum Search {
 
 /// The measure of distance. The score is the cosine, the inner product, or the negated L2 distance.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Distance {
+pub enum PgDistance {
     Cosine,
     InnerProduct,
     L2,
 }
 
-impl Distance {
+impl PgDistance {
     /// The name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
-            Distance::Cosine => "cosine",
-            Distance::InnerProduct => "inner_product",
-            Distance::L2 => "l2",
+            PgDistance::Cosine => "cosine",
+            PgDistance::InnerProduct => "inner_product",
+            PgDistance::L2 => "l2",
         }
     }
 }
 
-impl Search {
+impl PgIndexMethod {
     /// The name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
-            Search::Exact => "exact",
-            Search::Hnsw => "hnsw",
-            Search::Ivfflat => "ivfflat",
+            PgIndexMethod::Exact => "exact",
+            PgIndexMethod::Hnsw => "hnsw",
+            PgIndexMethod::Ivfflat => "ivfflat",
         }
     }
 }

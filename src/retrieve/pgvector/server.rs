@@ -11,35 +11,35 @@ use postgres::config::{Host, SslMode};
 use postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Distance, PgIndex, PgTable, Search};
-use crate::embed::{CorpusVectors, Embedder, Role};
-use crate::retrieve::answered::{self, Take};
-use crate::retrieve::catalogue::{Catalogue, Shortfall};
-use crate::retrieve::{Ranking, Request, Retriever, check_candidates};
+use super::{PgDistance, PgIndexMethod, PgSearchSettings, PgVectorTable};
+use crate::embed::{CorpusVectors, Embedder, TextRole};
+use crate::retrieve::remote_corpus::{RemoteCorpus, ShortAnswerCount};
+use crate::retrieve::response_cache::{self, AnswerSink};
+use crate::retrieve::{PassageRanking, Retriever, SearchRequest, check_candidates};
 
 /// Ranks passages by the server's distances to the query vectors of `embedder`.
 pub struct PgRetriever {
-    server: Server,
-    index: PgIndex,
+    server: PgServer,
+    index: PgSearchSettings,
     embedder: Arc<dyn Embedder>,
-    catalogue: Catalogue,
+    catalogue: RemoteCorpus,
     /// The folder of cached answers.
-    kept: PathBuf,
-    count: Arc<Shortfall>,
+    cache_dir: PathBuf,
+    short_answers: Arc<ShortAnswerCount>,
 }
 
 /// The connection settings and the table that is searched.
-struct Server {
+struct PgServer {
     config: Config,
     /// Host, port and database, as messages and fingerprints show them.
-    shown: String,
+    display_address: String,
     /// The table name, quoted for SQL.
     table: String,
 }
 
 /// The corpus that is searched.
-pub struct PgCorpus<'a, F> {
-    pub catalogue: Catalogue,
+pub struct PgVectorCorpus<'a, F> {
+    pub catalogue: RemoteCorpus,
     /// The text of each passage. `vectors` returns its vectors, and is called only if the server has none yet.
     pub texts: &'a [&'a str],
     pub vectors: F,
@@ -52,64 +52,80 @@ impl PgRetriever {
     /// A server that cannot be reached or has no pgvector, or a table that does not exist.
     pub fn open(
         address: &str,
-        index: PgIndex,
+        index: PgSearchSettings,
         embedder: Arc<dyn Embedder>,
-        corpus: PgCorpus<impl FnOnce() -> anyhow::Result<CorpusVectors>>,
+        corpus: PgVectorCorpus<impl FnOnce() -> anyhow::Result<CorpusVectors>>,
         kept: PathBuf,
-        count: Arc<Shortfall>,
+        count: Arc<ShortAnswerCount>,
     ) -> anyhow::Result<PgRetriever> {
-        let PgCorpus { catalogue, texts, vectors } = corpus;
+        let PgVectorCorpus { catalogue, texts, vectors } = corpus;
         let mut config: Config = address.parse().map_err(|_| {
             anyhow::anyhow!("not an address as in postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         })?;
         config.connect_timeout(index.timeout).application_name("knockon");
-        let shown = shown(&config);
+        let shown = display_address(&config);
         let table = match &index.table {
-            PgTable::Own(search) => {
+            PgVectorTable::Own(search) => {
                 let made_of =
                     format!("1 {} {search:?} {:?}", embedder.fingerprint(), index.distance);
-                quoted(&own_table(&made_of, &catalogue.ids, texts))
+                quote_identifier(&own_table(&made_of, &catalogue.ids, texts))
             }
-            PgTable::Theirs { table, .. } => quoted(table),
+            PgVectorTable::Theirs { table, .. } => quote_identifier(table),
         };
         let kept = kept.join(blake3::hash(format!("{shown} {table}").as_bytes()).to_hex().as_str());
-        let server = Server { config, shown, table };
-        let about = || format!("PostgreSQL at {}", server.shown);
-        if let PgTable::Own(search) = index.table {
+        let server = PgServer { config, display_address: shown, table };
+        let about = || format!("PostgreSQL at {}", server.display_address);
+        if let PgVectorTable::Own(search) = index.table {
             let there = || -> anyhow::Result<()> {
                 let mut client = server.connect()?;
                 if !server.has_table(&mut client)? {
-                    fill(&mut client, &server, &catalogue, &vectors()?, search, index.distance)?;
+                    fill_table(
+                        &mut client,
+                        &server,
+                        &catalogue,
+                        &vectors()?,
+                        search,
+                        index.distance,
+                    )?;
                 }
                 Ok(())
             };
             there().with_context(about)?;
         }
-        Ok(PgRetriever { server, index, embedder, catalogue, kept, count })
+        Ok(PgRetriever {
+            server,
+            index,
+            embedder,
+            catalogue,
+            cache_dir: kept,
+            short_answers: count,
+        })
     }
 
     /// The SQL of a search. Its parameters are `$1`, the query vector, and, if `narrowed`, `$2`, the ids to search in.
-    fn statement(&self, narrowed: bool) -> String {
+    fn search_sql(&self, narrowed: bool) -> String {
         let (id, vector, exact) = match &self.index.table {
-            PgTable::Own(search) => ("id".to_owned(), "v".to_owned(), *search == Search::Exact),
-            PgTable::Theirs { id, vector, exact, .. } => {
-                (format!("{}::text", quoted(id)), quoted(vector), *exact)
+            PgVectorTable::Own(search) => {
+                ("id".to_owned(), "v".to_owned(), *search == PgIndexMethod::Exact)
+            }
+            PgVectorTable::Theirs { id, vector, exact, .. } => {
+                (format!("{}::text", quote_identifier(id)), quote_identifier(vector), *exact)
             }
         };
         // Ties follow the order of the corpus; a table of the user's does not store that order, so it uses the id.
         let tie = match &self.index.table {
-            PgTable::Own(_) => "place".to_owned(),
-            PgTable::Theirs { .. } => format!("{id} COLLATE \"C\""),
+            PgVectorTable::Own(_) => "place".to_owned(),
+            PgVectorTable::Theirs { .. } => format!("{id} COLLATE \"C\""),
         };
         let operator = match self.index.distance {
-            Distance::Cosine => "<=>",
-            Distance::InnerProduct => "<#>",
-            Distance::L2 => "<->",
+            PgDistance::Cosine => "<=>",
+            PgDistance::InnerProduct => "<#>",
+            PgDistance::L2 => "<->",
         };
         let distance = format!("({vector} {operator} $1::text::vector)");
         // The cosine of a zero vector is undefined; it counts as 0, as in our own search.
         let told = match self.index.distance {
-            Distance::Cosine => format!("coalesce(nullif({distance}, 'NaN'), 1)"),
+            PgDistance::Cosine => format!("coalesce(nullif({distance}, 'NaN'), 1)"),
             _ => distance.clone(),
         };
         // No index is ordered by a sum, so the addition forces a scan of all rows.
@@ -124,8 +140,8 @@ impl PgRetriever {
 
     fn score(&self, distance: f64) -> f32 {
         let score = match self.index.distance {
-            Distance::Cosine => 1.0 - distance,
-            Distance::InnerProduct | Distance::L2 => -distance,
+            PgDistance::Cosine => 1.0 - distance,
+            PgDistance::InnerProduct | PgDistance::L2 => -distance,
         };
         score as f32
     }
@@ -135,17 +151,17 @@ impl PgRetriever {
     }
 
     /// A string that identifies a request: everything that affects its answer.
-    fn asked(&self, vector: &str, request: &Request) -> String {
-        let PgIndex { table, distance, ef_search, probes, depth, .. } = &self.index;
+    fn cache_key(&self, vector: &str, request: &SearchRequest) -> String {
+        let PgSearchSettings { table, distance, ef_search, probes, depth, .. } = &self.index;
         let only = request.candidates.map(|these| self.ids(these));
         format!("{table:?} {distance:?} {ef_search:?} {probes:?} {depth} {vector} {only:?}")
     }
 
     /// Parses, checks and counts an answer.
-    fn ranking(&self, request: &Request, answer: &[u8]) -> Result<Ranking, String> {
+    fn ranking(&self, request: &SearchRequest, answer: &[u8]) -> Result<PassageRanking, String> {
         let found = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
         let ranking = self.catalogue.ranking(request, self.index.depth, found)?;
-        self.count.add(self.catalogue.is_short(request, self.index.depth, &ranking));
+        self.short_answers.add(self.catalogue.is_short(request, self.index.depth, &ranking));
         Ok(ranking)
     }
 
@@ -164,13 +180,13 @@ impl PgRetriever {
         Ok(client)
     }
 
-    fn ask(
+    fn query(
         &self,
         client: &mut Client,
         vector: &str,
-        request: &Request,
+        request: &SearchRequest,
     ) -> anyhow::Result<Vec<(String, f32)>> {
-        let statement = self.statement(request.candidates.is_some());
+        let statement = self.search_sql(request.candidates.is_some());
         let statement = client.prepare(&statement)?;
         let rows = match request.candidates {
             None => client.query(&statement, &[&vector])?,
@@ -187,20 +203,21 @@ impl Retriever for PgRetriever {
     /// As [`Retriever::search`]; equal scores are in the server's order.
     fn search(
         &self,
-        requests: &[Request],
+        requests: &[SearchRequest],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
-    ) -> anyhow::Result<Vec<Ranking>> {
+    ) -> anyhow::Result<Vec<PassageRanking>> {
         for request in requests {
             check_candidates(request.candidates.unwrap_or_default(), self.catalogue.ids.len())?;
         }
         let queries: Vec<&str> = requests.iter().map(|request| request.query).collect();
-        let vectors = self.embedder.embed(Role::Query, &queries, &|_| {})?;
-        let vectors: Vec<String> = (0..queries.len()).map(|i| text(vectors.row(i))).collect();
+        let vectors = self.embedder.embed(TextRole::Query, &queries, &|_| {})?;
+        let vectors: Vec<String> =
+            (0..queries.len()).map(|i| vector_literal(vectors.row(i))).collect();
         let asked =
-            requests.iter().zip(&vectors).map(|(request, vector)| self.asked(vector, request));
+            requests.iter().zip(&vectors).map(|(request, vector)| self.cache_key(vector, request));
         let asked: Vec<String> = asked.collect();
-        let ask = |missing: &[usize], take: &Take| {
+        let ask = |missing: &[usize], take: &AnswerSink| {
             // After an error, no further request is sent.
             let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
             let work = || -> anyhow::Result<()> {
@@ -209,7 +226,7 @@ impl Retriever for PgRetriever {
                     let Some(&at) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else {
                         break;
                     };
-                    let answer = self.ask(&mut client, &vectors[at], &requests[at])?;
+                    let answer = self.query(&mut client, &vectors[at], &requests[at])?;
                     take(at, &serde_json::to_vec(&answer)?).map_err(anyhow::Error::msg)?;
                 }
                 Ok(())
@@ -221,15 +238,22 @@ impl Retriever for PgRetriever {
                 let broke = |_| bail!("a connection's thread broke off");
                 threads.into_iter().map(|thread| thread.join().unwrap_or_else(broke)).collect()
             });
-            let about = || format!("PostgreSQL at {}", self.server.shown);
+            let about = || format!("PostgreSQL at {}", self.server.display_address);
             ended.into_iter().collect::<anyhow::Result<()>>().with_context(about)
         };
-        let read = |request: &Request, answer: &[u8]| self.ranking(request, answer);
-        answered::search(requests, depth, (&self.kept, &asked), &read, ask, done)
+        let read = |request: &SearchRequest, answer: &[u8]| self.ranking(request, answer);
+        response_cache::search_with_cache(
+            requests,
+            depth,
+            (&self.cache_dir, &asked),
+            &read,
+            ask,
+            done,
+        )
     }
 }
 
-impl Server {
+impl PgServer {
     fn connect(&self) -> anyhow::Result<Client> {
         use rustls_platform_verifier::ConfigVerifierExt;
 
@@ -249,13 +273,13 @@ impl Server {
 }
 
 /// Creates and fills the table in one transaction; a concurrent process that does the same waits on a lock.
-fn fill(
+fn fill_table(
     client: &mut Client,
-    server: &Server,
-    catalogue: &Catalogue,
+    server: &PgServer,
+    catalogue: &RemoteCorpus,
     passages: &CorpusVectors,
-    search: Search,
-    distance: Distance,
+    search: PgIndexMethod,
+    distance: PgDistance,
 ) -> anyhow::Result<()> {
     let table = &server.table;
     let mut whole = client.transaction()?;
@@ -278,21 +302,26 @@ fn fill(
     for window in passages.windows() {
         let vectors = passages.rows(window.clone())?;
         for (place, vector) in window.zip(vectors.chunks_exact(passages.dim())) {
-            writeln!(rows, "{place}\t{}\t{}", escaped(&catalogue.ids[place]), text(vector))?;
+            writeln!(
+                rows,
+                "{place}\t{}\t{}",
+                escape_copy_text(&catalogue.ids[place]),
+                vector_literal(vector)
+            )?;
         }
     }
     rows.finish()?;
     let class = match distance {
-        Distance::Cosine => "vector_cosine_ops",
-        Distance::InnerProduct => "vector_ip_ops",
-        Distance::L2 => "vector_l2_ops",
+        PgDistance::Cosine => "vector_cosine_ops",
+        PgDistance::InnerProduct => "vector_ip_ops",
+        PgDistance::L2 => "vector_l2_ops",
     };
     match search {
-        Search::Exact => {}
-        Search::Hnsw => {
+        PgIndexMethod::Exact => {}
+        PgIndexMethod::Hnsw => {
             whole.batch_execute(&format!("CREATE INDEX ON {table} USING hnsw (v {class})"))?;
         }
-        Search::Ivfflat => {
+        PgIndexMethod::Ivfflat => {
             // pgvector's README recommends rows / 1000 lists, and sqrt(rows) above a million rows.
             let rows = passages.len() as f64;
             let lists = if rows > 1e6 { rows.sqrt() } else { (rows / 1000.0).max(1.0) };
@@ -316,23 +345,23 @@ fn own_table(made_of: &str, ids: &[String], texts: &[&str]) -> String {
     format!("knockon_{}", &hash.finalize().to_hex()[..24])
 }
 
-fn quoted(name: &str) -> String {
+fn quote_identifier(name: &str) -> String {
     let part = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
     name.split('.').map(part).collect::<Vec<_>>().join(".")
 }
 
 /// Escapes a text for a cell of a COPY.
-fn escaped(text: &str) -> String {
+fn escape_copy_text(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
 }
 
 /// A vector in pgvector's syntax; each number is the shortest that parses to the same bits.
-fn text(vector: &[f32]) -> String {
+fn vector_literal(vector: &[f32]) -> String {
     let numbers: Vec<String> = vector.iter().map(f32::to_string).collect();
     format!("[{}]", numbers.join(","))
 }
 
-fn shown(config: &Config) -> String {
+fn display_address(config: &Config) -> String {
     let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| {
         let port = config.get_ports().get(at).or(config.get_ports().first()).unwrap_or(&5432);
         match host {

@@ -3,37 +3,39 @@
 
 mod record;
 
-pub use record::{Comparison, Flips, Measure, PairFamily, PairRecord, RankRecord};
+pub use record::{
+    ArmComparison, ArmPairFamily, ArmPairRecord, ArmRankRecord, ComparisonMeasure, RankFlips,
+};
 
 use std::collections::HashMap;
 
 use super::money::MoneyRecord;
-use super::record::{Record, TaskRecord};
+use super::record::{RunRecord, TaskRecord};
 use crate::scenario::Scenario;
-use crate::stats::{self, LEVEL, Pair, PairedDifference, PairedTest};
+use crate::stats::{self, LEVEL, PairedCase, PairedDifference, PairedTest};
 
 /// Differences below this share of the values are rounding errors.
 const ROUNDING: f64 = 1e-12;
 
 /// Up to this many arms, every one is compared with every other. The number of pairs grows with the square of the
 /// number of arms: past this, they would be more than anybody reads and take longer than the arms themselves.
-pub const ALL_PAIRS: usize = 32;
+pub const MAX_ARMS_FOR_ALL_PAIRS: usize = 32;
 
 /// The values of one arm that are compared.
-pub struct Compared<'a> {
+pub struct ComparedArm<'a> {
     pub tasks: &'a [TaskRecord],
     pub money: Option<&'a MoneyRecord>,
 }
 
-impl Compared<'_> {
+impl ComparedArm<'_> {
     /// Values by task, before [`Measure::sign`]; the inner `None` marks a task without one, the outer an arm without
     /// any.
-    fn values(&self, measure: Measure) -> Option<Vec<Option<f64>>> {
+    fn values(&self, measure: ComparisonMeasure) -> Option<Vec<Option<f64>>> {
         let tasks = self.tasks.iter();
         match measure {
-            Measure::Ndcg => Some(tasks.map(|task| task.ndcg_at_10).collect()),
-            Measure::Failure => Some(tasks.map(|task| Some(task.failure())).collect()),
-            Measure::Money => {
+            ComparisonMeasure::Ndcg => Some(tasks.map(|task| task.ndcg_at_10).collect()),
+            ComparisonMeasure::Failure => Some(tasks.map(|task| Some(task.failure())).collect()),
+            ComparisonMeasure::Money => {
                 let money = self.money?;
                 Some(money.tasks.iter().map(|loss| Some(loss + money.running)).collect())
             }
@@ -44,12 +46,12 @@ impl Compared<'_> {
 /// Compares the arms by every measure.
 pub fn compare(
     scenario: &Scenario,
-    arms: &[Compared],
+    arms: &[ComparedArm],
     baseline: Option<usize>,
-) -> anyhow::Result<Comparison> {
+) -> anyhow::Result<ArmComparison> {
     let clusters = scenario.clusters();
-    let mut comparison = Comparison::default();
-    for measure in [Measure::Ndcg, Measure::Failure, Measure::Money] {
+    let mut comparison = ArmComparison::default();
+    for measure in [ComparisonMeasure::Ndcg, ComparisonMeasure::Failure, ComparisonMeasure::Money] {
         let values: Option<Vec<Vec<Option<f64>>>> =
             arms.iter().map(|arm| arm.values(measure)).collect();
         let Some(values) = values else {
@@ -62,7 +64,7 @@ pub fn compare(
         if judged.is_empty() {
             continue;
         }
-        let cases = Cases {
+        let cases = ArmMeasureValues {
             measure,
             values: values
                 .iter()
@@ -83,8 +85,8 @@ pub fn compare(
 }
 
 /// The values of all arms by one measure, on the same tasks.
-struct Cases {
-    measure: Measure,
+struct ArmMeasureValues {
+    measure: ComparisonMeasure,
     /// By arm, then task.
     values: Vec<Vec<f64>>,
     weights: Vec<f64>,
@@ -92,33 +94,38 @@ struct Cases {
     seed: u64,
 }
 
-impl Cases {
+impl ArmMeasureValues {
     fn mean(&self, arm: usize) -> f64 {
         let sum: f64 = self.values[arm].iter().zip(&self.weights).map(|(v, w)| v * w).sum();
         sum / self.weights.iter().sum::<f64>()
     }
 
-    fn pair(&self, arm: usize, other: usize) -> Vec<Pair> {
+    fn pair(&self, arm: usize, other: usize) -> Vec<PairedCase> {
         let cases = self.values[arm].iter().zip(&self.values[other]);
         let cases = cases.zip(self.weights.iter().zip(&self.clusters));
         cases
-            .map(|((&baseline, &arm), (&weight, &cluster))| Pair { baseline, arm, weight, cluster })
+            .map(|((&baseline, &arm), (&weight, &cluster))| PairedCase {
+                baseline,
+                arm,
+                weight,
+                cluster,
+            })
             .collect()
     }
 
-    fn rank(&self, baseline: Option<usize>, comparison: &mut Comparison) -> anyhow::Result<()> {
+    fn rank(&self, baseline: Option<usize>, comparison: &mut ArmComparison) -> anyhow::Result<()> {
         let sign = self.measure.sign();
         let signed: Vec<Vec<f64>> =
             self.values.iter().map(|arm| arm.iter().map(|v| sign * v).collect()).collect();
-        let best = stats::lowest(&signed, &self.weights, &self.clusters, self.seed)?;
+        let best = stats::share_lowest(&signed, &self.weights, &self.clusters, self.seed)?;
         let means: Vec<f64> = (0..self.values.len()).map(|arm| self.mean(arm)).collect();
         for (arm, &value) in means.iter().enumerate() {
             let better = |other: &&f64| sign * (**other - value) < -ROUNDING * value.abs().max(1.0);
             let detectable = match baseline.filter(|base| *base != arm) {
-                Some(base) => Some(stats::detectable(&self.pair(base, arm), LEVEL)?),
+                Some(base) => Some(stats::detectable_difference(&self.pair(base, arm), LEVEL)?),
                 None => None,
             };
-            comparison.ranks.push(RankRecord {
+            comparison.ranks.push(ArmRankRecord {
                 measure: self.measure,
                 arm,
                 value,
@@ -130,31 +137,31 @@ impl Cases {
         Ok(())
     }
 
-    fn pairs(&self, baseline: Option<usize>, comparison: &mut Comparison) -> anyhow::Result<()> {
+    fn pairs(&self, baseline: Option<usize>, comparison: &mut ArmComparison) -> anyhow::Result<()> {
         let of_two = pairs_of(self.values.len(), baseline);
         let (with_baseline, others): (Vec<_>, Vec<_>) = of_two
             .into_iter()
             .partition(|(arm, other)| baseline.is_some_and(|base| base == *arm || base == *other));
-        let mut pairs = self.family(PairFamily::Baseline, &with_baseline)?;
-        pairs.extend(self.family(PairFamily::Others, &others)?);
+        let mut pairs = self.family(ArmPairFamily::Baseline, &with_baseline)?;
+        pairs.extend(self.family(ArmPairFamily::Others, &others)?);
         pairs.sort_by_key(|pair| (pair.arm, pair.other));
         // nDCG is compared before the other measures, so its pairs are already there.
-        let by_ndcg: HashMap<(usize, usize), &PairRecord> = comparison
+        let by_ndcg: HashMap<(usize, usize), &ArmPairRecord> = comparison
             .pairs
             .iter()
-            .filter(|pair| pair.measure == Measure::Ndcg)
+            .filter(|pair| pair.measure == ComparisonMeasure::Ndcg)
             .map(|pair| ((pair.arm, pair.other), pair))
             .collect();
         for pair in &mut pairs {
             let Some(&ndcg) = by_ndcg.get(&(pair.arm, pair.other)) else {
                 continue;
             };
-            let prefers = |pair: &PairRecord| {
+            let prefers = |pair: &ArmPairRecord| {
                 let difference = pair.measure.sign() * pair.difference.interval.estimate;
                 (difference.abs() > ROUNDING).then_some(difference < 0.0)
             };
             pair.flips = prefers(ndcg).zip(prefers(pair)).map(|(a, b)| a != b);
-            pair.clear = pair.flips == Some(true)
+            pair.both_significant = pair.flips == Some(true)
                 && ndcg.difference.is_significant()
                 && pair.difference.is_significant();
         }
@@ -165,26 +172,28 @@ impl Cases {
     /// Tests pairs of arms whose p-values are corrected together.
     fn family(
         &self,
-        family: PairFamily,
+        family: ArmPairFamily,
         of_two: &[(usize, usize)],
-    ) -> anyhow::Result<Vec<PairRecord>> {
+    ) -> anyhow::Result<Vec<ArmPairRecord>> {
         let test = |at: usize| {
             let (arm, other) = of_two[at];
             PairedTest::new(&self.pair(arm, other), self.seed)
         };
-        let differences = of_two.iter().zip(stats::family(of_two.len(), test)?);
+        let differences = of_two.iter().zip(stats::family_differences(of_two.len(), test)?);
         let record =
-            |(&(arm, other), difference): (&(usize, usize), PairedDifference)| PairRecord {
+            |(&(arm, other), difference): (&(usize, usize), PairedDifference)| ArmPairRecord {
                 measure: self.measure,
                 arm,
                 other,
                 difference: match self.measure {
-                    Measure::Ndcg | Measure::Failure => difference.of_rates(),
-                    Measure::Money => difference,
+                    ComparisonMeasure::Ndcg | ComparisonMeasure::Failure => {
+                        difference.clipped_to_rates()
+                    }
+                    ComparisonMeasure::Money => difference,
                 },
                 family,
                 flips: None,
-                clear: false,
+                both_significant: false,
             };
         Ok(differences.map(record).collect())
     }
@@ -193,7 +202,7 @@ impl Cases {
 /// The pairs of arms that are compared: all, or past [`ALL_PAIRS`] arms only those with the baseline (with the first
 /// arm if there is no baseline).
 fn pairs_of(arms: usize, baseline: Option<usize>) -> Vec<(usize, usize)> {
-    if arms <= ALL_PAIRS {
+    if arms <= MAX_ARMS_FOR_ALL_PAIRS {
         return (0..arms).flat_map(|arm| (arm + 1..arms).map(move |other| (arm, other))).collect();
     }
     let base = baseline.unwrap_or(0);
@@ -202,14 +211,14 @@ fn pairs_of(arms: usize, baseline: Option<usize>) -> Vec<(usize, usize)> {
 }
 
 /// Notes for the user on the comparison.
-pub fn notes(record: &Record) -> Vec<String> {
+pub fn notes(record: &RunRecord) -> Vec<String> {
     let arms = record.arms.len();
-    if arms <= ALL_PAIRS {
+    if arms <= MAX_ARMS_FOR_ALL_PAIRS {
         return Vec::new();
     }
     let base = &record.arms[record.baseline.unwrap_or(0)].id;
     vec![format!(
-        "with {arms} arms, more than {ALL_PAIRS}, each is compared with '{base}' only, not with every other (pairs.csv, rank flips)"
+        "with {arms} arms, more than {MAX_ARMS_FOR_ALL_PAIRS}, each is compared with '{base}' only, not with every other (pairs.csv, rank flips)"
     )]
 }
 
@@ -221,7 +230,10 @@ mod tests {
     fn many_arms_are_compared_with_the_baseline_only() {
         assert_eq!(pairs_of(3, Some(1)), [(0, 1), (0, 2), (1, 2)]);
         assert_eq!(pairs_of(1, None), []);
-        assert_eq!(pairs_of(ALL_PAIRS, Some(5)).len(), ALL_PAIRS * (ALL_PAIRS - 1) / 2);
+        assert_eq!(
+            pairs_of(MAX_ARMS_FOR_ALL_PAIRS, Some(5)).len(),
+            MAX_ARMS_FOR_ALL_PAIRS * (MAX_ARMS_FOR_ALL_PAIRS - 1) / 2
+        );
         for (baseline, base) in [(Some(7), 7), (None, 0), (Some(399), 399)] {
             let pairs = pairs_of(400, baseline);
             assert_eq!(pairs.len(), 399);

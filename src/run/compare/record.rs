@@ -4,7 +4,7 @@ use crate::stats::PairedDifference;
 
 /// What arms are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Measure {
+pub enum ComparisonMeasure {
     /// The mean nDCG@10 on the right queries; higher is better.
     Ndcg,
     /// The failure rate; lower is better.
@@ -13,96 +13,96 @@ pub enum Measure {
     Money,
 }
 
-impl Measure {
+impl ComparisonMeasure {
     /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {
-            Measure::Ndcg => "ndcg_at_10",
-            Measure::Failure => "failure_rate",
-            Measure::Money => "total_per_case",
+            ComparisonMeasure::Ndcg => "ndcg_at_10",
+            ComparisonMeasure::Failure => "failure_rate",
+            ComparisonMeasure::Money => "total_per_case",
         }
     }
 
     /// Factor that makes lower values better.
     pub(super) fn sign(self) -> f64 {
         match self {
-            Measure::Ndcg => -1.0,
-            Measure::Failure | Measure::Money => 1.0,
+            ComparisonMeasure::Ndcg => -1.0,
+            ComparisonMeasure::Failure | ComparisonMeasure::Money => 1.0,
         }
     }
 }
 
 /// The scope of Holm's correction: all pairs of one measure in one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PairFamily {
+pub enum ArmPairFamily {
     /// Pairs of the baseline and another arm.
     Baseline,
     /// Pairs without the baseline.
     Others,
 }
 
-impl PairFamily {
+impl ArmPairFamily {
     /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {
-            PairFamily::Baseline => "baseline",
-            PairFamily::Others => "others",
+            ArmPairFamily::Baseline => "baseline",
+            ArmPairFamily::Others => "others",
         }
     }
 }
 
 /// Comparison of all arms with one another.
 #[derive(Clone, Debug, Default)]
-pub struct Comparison {
+pub struct ArmComparison {
     /// By measure, then arm.
-    pub ranks: Vec<RankRecord>,
+    pub ranks: Vec<ArmRankRecord>,
     /// By measure, then pair of arms.
-    pub pairs: Vec<PairRecord>,
+    pub pairs: Vec<ArmPairRecord>,
 }
 
 /// How the order of the arms by one measure compares with that by nDCG@10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flips {
+pub struct RankFlips {
     /// Number of pairs of arms.
     pub pairs: usize,
     /// Number of pairs in the opposite order.
     pub flipped: usize,
     /// Number of those for which both differences are significant.
-    pub clear: usize,
+    pub both_significant: usize,
 }
 
-impl Comparison {
+impl ArmComparison {
     /// The value of `arm` minus that of `baseline` by a measure.
     pub fn difference(
         &self,
-        measure: Measure,
+        measure: ComparisonMeasure,
         arm: usize,
         baseline: usize,
     ) -> Option<PairedDifference> {
         let mut pairs = self.pairs.iter().filter(|pair| pair.measure == measure);
         pairs.find_map(|pair| match (pair.arm, pair.other) {
             of if of == (baseline, arm) => Some(pair.difference),
-            of if of == (arm, baseline) => Some(pair.difference.turned()),
+            of if of == (arm, baseline) => Some(pair.difference.reversed()),
             _ => None,
         })
     }
 
     /// Counts the pairs that are in the opposite order to that by nDCG@10.
-    pub fn flips(&self, measure: Measure) -> Flips {
+    pub fn flips(&self, measure: ComparisonMeasure) -> RankFlips {
         let pairs = || self.pairs.iter().filter(|pair| pair.measure == measure);
-        Flips {
+        RankFlips {
             pairs: pairs().count(),
             flipped: pairs().filter(|pair| pair.flips == Some(true)).count(),
-            clear: pairs().filter(|pair| pair.clear).count(),
+            both_significant: pairs().filter(|pair| pair.both_significant).count(),
         }
     }
 }
 
 /// One arm by one measure.
 #[derive(Clone, Debug)]
-pub struct RankRecord {
+pub struct ArmRankRecord {
     /// The measure.
-    pub measure: Measure,
+    pub measure: ComparisonMeasure,
     /// Index into [`crate::Record::arms`].
     pub arm: usize,
     /// Mean value of the arm.
@@ -118,9 +118,9 @@ pub struct RankRecord {
 
 /// Two arms by one measure.
 #[derive(Clone, Debug)]
-pub struct PairRecord {
+pub struct ArmPairRecord {
     /// The measure.
-    pub measure: Measure,
+    pub measure: ComparisonMeasure,
     /// Index into [`crate::Record::arms`].
     pub arm: usize,
     /// The other arm, as an index into [`crate::Record::arms`].
@@ -128,9 +128,9 @@ pub struct PairRecord {
     /// `other` minus `arm`, on the same tasks.
     pub difference: PairedDifference,
     /// The family of pairs that it is corrected with.
-    pub family: PairFamily,
+    pub family: ArmPairFamily,
     /// Whether this measure prefers the other one of the two than nDCG@10 does; `None` if either has no preference.
     pub flips: Option<bool>,
     /// Whether it flips and both differences are significant after correction.
-    pub clear: bool,
+    pub both_significant: bool,
 }

@@ -7,42 +7,44 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-pub use record::{Avoidable, Band, By, MoneyRecord, Split, Tail, YearRecord};
+pub use record::{
+    AvoidableLoss, LossAttribution, LossBand, LossSplit, LossTail, MoneyRecord, YearLossRecord,
+};
 
-use super::record::{GuardRecord, Record};
-use super::tally::StepTally;
-use super::{Ran, Solved};
-use crate::cascade::money::{Losses, Till};
-use crate::cascade::replays::Replays;
-use crate::impact::{Incident, Variable, Years, years};
+use super::record::{GuardRecord, RunRecord};
+use super::tally::StepEventTally;
+use super::{SolveMethod, SolvedTask};
+use crate::cascade::loss_pricing::{LossPricer, TaskLosses};
+use crate::cascade::replays::TrialReplays;
+use crate::impact::{LossIncident, RandomVariable, SimulatedYears, simulate_years};
 use crate::progress::ProgressListener;
-use crate::scenario::{Impact, Price, Retry, Scenario, StepKind};
-use crate::stats::{self, Observation};
-use crate::step::{Event, Outcome};
+use crate::scenario::{CallPrice, GuardRetry, ImpactSettings, PipelineStepKind, Scenario};
+use crate::stats::{self, ClusterObservation};
+use crate::step::{RunOutcome, StepEvent};
 
 /// Levels of value at risk and conditional value at risk.
 const LEVELS: [f64; 2] = [0.95, 0.99];
 /// Probabilities of the exceedance curve in addition to the whole percents.
-const RARE: [f64; 3] = [0.005, 0.002, 0.001];
+const RARE_PROBABILITIES: [f64; 3] = [0.005, 0.002, 0.001];
 /// Differences below this share of an amount are rounding errors.
 const ROUNDING: f64 = 1e-12;
 
 /// The losses of each task under one arm; `done` is called with the number of tasks finished.
 pub fn losses(
     scenario: &Scenario,
-    impact: &Impact,
-    solved: &[Solved],
+    impact: &ImpactSettings,
+    solved: &[SolvedTask],
     done: &(dyn Fn(usize) + Sync),
-) -> anyhow::Result<Vec<Losses>> {
-    let one = |(task, solved): (&crate::world::Task, &Solved)| {
-        let till = Till::new(scenario, impact, task, &solved.compiled);
-        let exactly = match solved.ran {
-            Ran::Exact { .. } => till.exact()?,
-            Ran::Sampled | Ran::SampledPastCap => None,
+) -> anyhow::Result<Vec<TaskLosses>> {
+    let one = |(task, solved): (&crate::world::Task, &SolvedTask)| {
+        let till = LossPricer::new(scenario, impact, task, &solved.compiled);
+        let exactly = match solved.method {
+            SolveMethod::Exact { .. } => till.exact()?,
+            SolveMethod::Sampled | SolveMethod::SampledPastCap => None,
         };
         let losses = match exactly {
             Some(losses) => losses,
-            None => till.sampled(&Replays::new(scenario, &solved.compiled, &task.id))?,
+            None => till.sampled(&TrialReplays::new(scenario, &solved.compiled, &task.id))?,
         };
         done(1);
         Ok(losses)
@@ -51,28 +53,32 @@ pub fn losses(
 }
 
 /// One arm of a scenario that prices failures.
-pub struct Arm<'a> {
+pub struct ArmLossContext<'a> {
     pub scenario: &'a Scenario,
-    pub impact: &'a Impact,
+    pub impact: &'a ImpactSettings,
     /// Index into the scenario's arms.
     pub arm: usize,
     /// By task.
-    pub losses: &'a [Losses],
+    pub losses: &'a [TaskLosses],
     /// By step.
-    pub steps: &'a [StepTally],
+    pub steps: &'a [StepEventTally],
     pub guards: &'a [GuardRecord],
 }
 
-impl Arm<'_> {
+impl ArmLossContext<'_> {
     /// The costs of the arm; `difference`, which needs the baseline, is filled in later.
     pub fn record(&self, progress: &dyn ProgressListener) -> anyhow::Result<MoneyRecord> {
         let tasks = &self.scenario.tasks.tasks;
         let total: f64 = tasks.iter().map(|task| task.weight).sum();
         let clusters = self.scenario.clusters();
-        let expected: Vec<f64> = self.losses.iter().map(Losses::expected).collect();
+        let expected: Vec<f64> = self.losses.iter().map(TaskLosses::expected).collect();
         let observations = expected.iter().zip(tasks).zip(&clusters);
-        let observations: Vec<Observation> = observations
-            .map(|((&value, task), &cluster)| Observation { value, weight: task.weight, cluster })
+        let observations: Vec<ClusterObservation> = observations
+            .map(|((&value, task), &cluster)| ClusterObservation {
+                value,
+                weight: task.weight,
+                cluster,
+            })
             .collect();
         let range = (0.0, self.typical_worst());
         let mut loss = stats::mean(&observations, stats::LEVEL, Some(range))?;
@@ -80,13 +86,16 @@ impl Arm<'_> {
         loss.low = loss.low.max(0.0);
         let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
         let incidents = self.incidents(&weights);
-        let variables: Vec<Variable> = self.impact.variables.iter().map(|v| v.variable).collect();
+        let variables: Vec<RandomVariable> =
+            self.impact.variables.iter().map(|v| v.variable).collect();
         let impact = self.impact;
         let told = format!("{}: sampling years", self.scenario.arms[self.arm].id);
         let sampled = {
             let work = progress.start(&told, impact.years as usize);
             let seed = self.scenario.simulation.seed;
-            years(&incidents, &variables, impact.volume, impact.years, seed, &|n| work.advance(n))?
+            simulate_years(&incidents, &variables, impact.volume, impact.years, seed, &|n| {
+                work.advance(n)
+            })?
         };
         let (running, seconds) = self.running();
         Ok(MoneyRecord {
@@ -95,11 +104,11 @@ impl Arm<'_> {
             seconds,
             difference: None,
             cases: impact.volume.mean(),
-            stated: year_record(&sampled, None)?,
-            drawn: None,
+            stated_year: year_record(&sampled, None)?,
+            drawn_year: None,
             splits: self.splits(&weights, loss.estimate),
             bands: self.bands(&weights, &variables, loss.estimate),
-            tasks_behind_half: behind_half(&expected, &weights),
+            tasks_for_half_loss: tasks_for_half_loss(&expected, &weights),
             avoidable: self.avoidable(&weights, loss.estimate),
             tasks: expected,
         })
@@ -108,11 +117,12 @@ impl Arm<'_> {
     /// The expected loss of a case that ends in its worst way, averaged over the tasks that can lose anything. Infinite
     /// if none can: nothing then bounds what another case could lose.
     fn typical_worst(&self) -> f64 {
-        let variables: Vec<Variable> = self.impact.variables.iter().map(|v| v.variable).collect();
+        let variables: Vec<RandomVariable> =
+            self.impact.variables.iter().map(|v| v.variable).collect();
         let (mut sum, mut weight) = (0.0, 0.0);
         for (losses, task) in self.losses.iter().zip(&self.scenario.tasks.tasks) {
             let ends = losses.ends.iter().filter(|(_, end)| end.p > 0.0);
-            let amount = |(_, end): &(Outcome, Incident)| -> f64 {
+            let amount = |(_, end): &(RunOutcome, LossIncident)| -> f64 {
                 end.parts.iter().map(|part| part.mean(&variables)).sum()
             };
             let worst = ends.map(amount).fold(0.0, f64::max);
@@ -125,22 +135,23 @@ impl Arm<'_> {
     }
 
     /// What can happen to a case, over all tasks: incidents weighted by `weights`, which sum to one.
-    fn incidents(&self, weights: &[f64]) -> Vec<Incident> {
-        let of = |(losses, weight): (&Losses, &f64)| {
-            let scaled = |(_, end): &(Outcome, Incident)| Incident {
+    fn incidents(&self, weights: &[f64]) -> Vec<LossIncident> {
+        let of = |(losses, weight): (&TaskLosses, &f64)| {
+            let scaled = |(_, end): &(RunOutcome, LossIncident)| LossIncident {
                 p: end.p * weight,
                 parts: end.parts.clone(),
             };
-            losses.ends.iter().map(scaled).collect::<Vec<Incident>>()
+            losses.ends.iter().map(scaled).collect::<Vec<LossIncident>>()
         };
         self.losses.iter().zip(weights).flat_map(of).collect()
     }
 
-    fn splits(&self, weights: &[f64], loss: f64) -> Vec<Split> {
-        let variables: Vec<Variable> = self.impact.variables.iter().map(|v| v.variable).collect();
-        let mut outcomes = [0.0; Outcome::ALL.len()];
+    fn splits(&self, weights: &[f64], loss: f64) -> Vec<LossSplit> {
+        let variables: Vec<RandomVariable> =
+            self.impact.variables.iter().map(|v| v.variable).collect();
+        let mut outcomes = [0.0; RunOutcome::ALL.len()];
         let mut rules = vec![0.0; self.impact.losses.len()];
-        let mut errors: BTreeMap<(usize, Event), f64> = BTreeMap::new();
+        let mut errors: BTreeMap<(usize, StepEvent), f64> = BTreeMap::new();
         for (losses, weight) in self.losses.iter().zip(weights) {
             for (sum, part) in outcomes.iter_mut().zip(losses.outcomes) {
                 *sum += weight * part;
@@ -155,36 +166,37 @@ impl Arm<'_> {
                 *sum += weight * share.outcomes.iter().sum::<f64>();
             }
         }
-        let split = |by: By, part: f64| Split {
-            by,
+        let split = |by: LossAttribution, part: f64| LossSplit {
+            attributed_to: by,
             loss: part,
             share: if loss > 0.0 { part / loss } else { 0.0 },
         };
-        let outcomes = Outcome::ALL.into_iter().zip(outcomes);
-        let mut splits: Vec<Split> =
-            outcomes.map(|(o, part)| split(By::Outcome(o), part)).collect();
+        let outcomes = RunOutcome::ALL.into_iter().zip(outcomes);
+        let mut splits: Vec<LossSplit> =
+            outcomes.map(|(o, part)| split(LossAttribution::Outcome(o), part)).collect();
         let names = self.impact.losses.iter().map(|rule| rule.name.clone());
-        splits.extend(names.zip(rules).map(|(name, part)| split(By::Rule(name), part)));
+        splits
+            .extend(names.zip(rules).map(|(name, part)| split(LossAttribution::Rule(name), part)));
         let explained: f64 = errors.values().sum();
         let errors = errors.into_iter().map(|((step, event), part)| {
-            split(By::Error(Some((self.scenario.steps[step].id.clone(), event))), part)
+            split(LossAttribution::Error(Some((self.scenario.steps[step].id.clone(), event))), part)
         });
         splits.extend(errors);
         // Repairing every own error would save `explained`; the rest is lost even without errors.
         let rest = loss - explained;
         let rest = if rest.abs() > ROUNDING * loss { rest } else { 0.0 };
-        splits.push(split(By::Error(None), rest));
+        splits.push(split(LossAttribution::Error(None), rest));
         splits
     }
 
-    fn bands(&self, weights: &[f64], variables: &[Variable], loss: f64) -> Vec<Band> {
+    fn bands(&self, weights: &[f64], variables: &[RandomVariable], loss: f64) -> Vec<LossBand> {
         #[derive(Default)]
-        struct Sum {
+        struct LossBandSum {
             p: f64,
             loss: f64,
             tasks: BTreeSet<usize>,
         }
-        let mut bands: BTreeMap<i32, Sum> = BTreeMap::new();
+        let mut bands: BTreeMap<i32, LossBandSum> = BTreeMap::new();
         for (task, (losses, weight)) in self.losses.iter().zip(weights).enumerate() {
             for (_, end) in losses.ends.iter().filter(|_| *weight > 0.0) {
                 let amount: f64 = end.parts.iter().map(|part| part.mean(variables)).sum();
@@ -203,7 +215,7 @@ impl Arm<'_> {
         }
         let clusters = self.scenario.clusters();
         let cases = self.impact.volume.mean();
-        let band = |(power, sum): (i32, Sum)| Band {
+        let band = |(power, sum): (i32, LossBandSum)| LossBand {
             from: 10f64.powi(power),
             incidents: cases * sum.p,
             loss: cases * sum.loss,
@@ -215,14 +227,14 @@ impl Arm<'_> {
     }
 
     /// By step that can err: how much less a case would lose if the step were always right.
-    fn avoidable(&self, weights: &[f64], loss: f64) -> Vec<Avoidable> {
-        let step = |(at, step): (usize, &crate::scenario::Step)| {
+    fn avoidable(&self, weights: &[f64], loss: f64) -> Vec<AvoidableLoss> {
+        let step = |(at, step): (usize, &crate::scenario::PipelineStep)| {
             let tasks = self.losses.iter().zip(weights);
             let right: Option<Vec<f64>> =
                 tasks.map(|(losses, weight)| Some(losses.if_right[at]? * weight)).collect();
             let saved = loss - right?.iter().sum::<f64>();
             let share = (loss > 0.0).then(|| saved / loss);
-            Some(Avoidable { step: step.id.clone(), loss: saved, share })
+            Some(AvoidableLoss { step: step.id.clone(), loss: saved, share })
         };
         self.scenario.steps.iter().enumerate().filter_map(step).collect()
     }
@@ -231,16 +243,16 @@ impl Arm<'_> {
     fn running(&self) -> (f64, f64) {
         let costs = &self.impact.costs;
         let (mut cost, mut seconds) = (0.0, 0.0);
-        let mut pay = |price: &Price, times: f64| {
+        let mut pay = |price: &CallPrice, times: f64| {
             cost += times * price.cost;
             seconds += times * price.seconds;
         };
         let arm = &self.scenario.arms[self.arm];
         for (at, step) in self.scenario.steps.iter().enumerate() {
-            let tried = tried(&self.steps[at]);
+            let tried = p_attempted(&self.steps[at]);
             let from = match &step.kind {
-                StepKind::Retrieve(_) => at,
-                StepKind::Read { from, .. } => *from,
+                PipelineStepKind::Retrieve(_) => at,
+                PipelineStepKind::Read { from, .. } => *from,
                 _ => continue,
             };
             let Some(retrieval) = arm.retrieval[from] else {
@@ -261,7 +273,7 @@ impl Arm<'_> {
                 let each = done.counts.retries / guard.retries.len() as f64;
                 for retry in &guard.retries {
                     if !reads || retry.searches() {
-                        let Retry { embedder, .. } = retry;
+                        let GuardRetry { embedder, .. } = retry;
                         let embedder = embedder.unwrap_or(retrieval.embedder);
                         pay(&costs.search[embedder], each);
                     }
@@ -283,17 +295,17 @@ impl Arm<'_> {
 ///
 /// # Errors
 /// A level that is not between 0 and 1, which none here is.
-pub fn year_record(sampled: &Years, draws: Option<u32>) -> anyhow::Result<YearRecord> {
-    let curve = (1..100).rev().map(|percent| f64::from(percent) / 100.0).chain(RARE);
+pub fn year_record(sampled: &SimulatedYears, draws: Option<u32>) -> anyhow::Result<YearLossRecord> {
+    let curve = (1..100).rev().map(|percent| f64::from(percent) / 100.0).chain(RARE_PROBABILITIES);
     let tail = |level: f64| {
-        Ok(Tail {
+        Ok(LossTail {
             level,
             var: sampled.var(level),
             var_error: sampled.var_interval(level, stats::LEVEL)?,
             cvar: sampled.cvar(level),
         })
     };
-    Ok(YearRecord {
+    Ok(YearLossRecord {
         years: sampled.count() as u32,
         draws,
         mean: sampled.mean(),
@@ -304,15 +316,15 @@ pub fn year_record(sampled: &Years, draws: Option<u32>) -> anyhow::Result<YearRe
 }
 
 /// P(a step searched or read): excludes runs that skipped it, stopped at it, or could not render its query.
-fn tried(step: &StepTally) -> f64 {
-    let idle = [Event::Skipped, Event::Stopped, Event::Failed].map(Event::code);
+fn p_attempted(step: &StepEventTally) -> f64 {
+    let idle = [StepEvent::Skipped, StepEvent::Stopped, StepEvent::Failed].map(StepEvent::code);
     let masses = step.events.iter().enumerate();
     let tried = masses.filter(|(code, _)| !idle.contains(&(*code as u8)));
     tried.map(|(_, mass)| mass.iter().sum::<f64>()).sum()
 }
 
 /// The smallest number of tasks that account for half of the expected loss.
-fn behind_half(losses: &[f64], weights: &[f64]) -> usize {
+fn tasks_for_half_loss(losses: &[f64], weights: &[f64]) -> usize {
     let mut parts: Vec<f64> =
         losses.iter().zip(weights).map(|(loss, weight)| loss * weight).collect();
     parts.sort_by(|a, b| b.total_cmp(a));
@@ -327,19 +339,22 @@ fn behind_half(losses: &[f64], weights: &[f64]) -> usize {
 }
 
 /// Notes for the user on loss rules that apply to no run: a label in their condition may be misspelled.
-pub fn notes(record: &Record) -> Vec<String> {
+pub fn notes(record: &RunRecord) -> Vec<String> {
     let money = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
     let Some(first) = money().next() else {
         return Vec::new();
     };
-    let rules = first.splits.iter().filter(|split| matches!(split.by, By::Rule(_)));
+    let rules =
+        first.splits.iter().filter(|split| matches!(split.attributed_to, LossAttribution::Rule(_)));
     let idle = rules.filter(|rule| {
         // A rule that applies under one arm is in use.
         let all = money().flat_map(|m| &m.splits);
-        all.filter(|split| split.by == rule.by).all(|split| split.loss == 0.0)
+        all.filter(|split| split.attributed_to == rule.attributed_to).all(|split| split.loss == 0.0)
     });
-    let note = |split: &Split| match &split.by {
-        By::Rule(name) => format!("impact: the loss `{name}` applies to no run of any arm"),
+    let note = |split: &LossSplit| match &split.attributed_to {
+        LossAttribution::Rule(name) => {
+            format!("impact: the loss `{name}` applies to no run of any arm")
+        }
         _ => String::new(),
     };
     idle.map(note).collect()

@@ -1,14 +1,14 @@
 //! The monetary part of the record. Amounts are in the scenario's currency.
 
-use crate::stats::{Interval, PairedDifference};
-use crate::step::{Event, Outcome};
+use crate::stats::{ConfidenceInterval, PairedDifference};
+use crate::step::{RunOutcome, StepEvent};
 
 /// The costs of one arm. A case is one task, drawn by its weight.
 #[derive(Clone, Debug)]
 pub struct MoneyRecord {
     /// Expected loss of a case. The upper end is infinite if no task loses anything: what another case could lose is
     /// unknown.
-    pub loss: Interval,
+    pub loss: ConfidenceInterval,
     /// Running costs of a case: searches, readers and guards.
     pub running: f64,
     /// Seconds that these take, one after another.
@@ -19,18 +19,18 @@ pub struct MoneyRecord {
     /// Expected number of cases a year.
     pub cases: f64,
     /// Loss of a year, with every assumption at its value.
-    pub stated: YearRecord,
+    pub stated_year: YearLossRecord,
     /// Loss of a year with the assumptions drawn from their ranges as well, anew for each year, so that it includes the
     /// uncertainty about them. `None` if nothing is varied.
-    pub drawn: Option<YearRecord>,
+    pub drawn_year: Option<YearLossRecord>,
     /// The expected loss of a case, split up in several ways; each split adds up to all of it.
-    pub splits: Vec<Split>,
+    pub splits: Vec<LossSplit>,
     /// Losses by size, ascending.
-    pub bands: Vec<Band>,
+    pub bands: Vec<LossBand>,
     /// The smallest number of tasks that account for half of the expected loss.
-    pub tasks_behind_half: usize,
+    pub tasks_for_half_loss: usize,
     /// By step that can err.
-    pub avoidable: Vec<Avoidable>,
+    pub avoidable: Vec<AvoidableLoss>,
     /// By task: its expected loss.
     pub tasks: Vec<f64>,
 }
@@ -42,19 +42,19 @@ impl MoneyRecord {
     }
 
     /// Loss of a year, with the assumptions drawn as well if they were.
-    pub fn year(&self) -> &YearRecord {
-        self.drawn.as_ref().unwrap_or(&self.stated)
+    pub fn year(&self) -> &YearLossRecord {
+        self.drawn_year.as_ref().unwrap_or(&self.stated_year)
     }
 
     /// The amount a year for an amount a case.
-    pub fn a_year(&self, a_case: f64) -> f64 {
+    pub fn per_year(&self, a_case: f64) -> f64 {
         self.cases * a_case
     }
 
     /// The own error with the largest part of the loss, and that part; of equal ones the last.
-    pub fn main_error(&self) -> Option<(&str, Event, &Split)> {
-        let errors = self.splits.iter().filter_map(|split| match &split.by {
-            By::Error(Some((step, event))) => Some((step.as_str(), *event, split)),
+    pub fn main_error(&self) -> Option<(&str, StepEvent, &LossSplit)> {
+        let errors = self.splits.iter().filter_map(|split| match &split.attributed_to {
+            LossAttribution::Error(Some((step, event))) => Some((step.as_str(), *event, split)),
             _ => None,
         });
         let most = errors.max_by(|a, b| a.2.loss.total_cmp(&b.2.loss));
@@ -64,7 +64,7 @@ impl MoneyRecord {
 
 /// How much less a case would lose if a step were always right.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Avoidable {
+pub struct AvoidableLoss {
     /// Id of the step.
     pub step: String,
     /// Avoided loss of a case.
@@ -75,7 +75,7 @@ pub struct Avoidable {
 
 /// Distribution of the loss of a year, from sampled years; without running costs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct YearRecord {
+pub struct YearLossRecord {
     /// Number of sampled years.
     pub years: u32,
     /// Number of draws of readers and guards that the years share; `None` if these are at their values or have no
@@ -86,14 +86,14 @@ pub struct YearRecord {
     /// Standard deviation of the loss.
     pub sd: f64,
     /// Value at risk, by level.
-    pub tail: Vec<Tail>,
+    pub tail: Vec<LossTail>,
     /// Exceedance curve: (P(a year loses more), loss), the likeliest first.
     pub curve: Vec<(f64, f64)>,
 }
 
 /// Value at risk and conditional value at risk at one level.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tail {
+pub struct LossTail {
     /// The level, such as 0.95.
     pub level: f64,
     /// Value at risk: the loss that this share of the years does not exceed.
@@ -107,9 +107,9 @@ pub struct Tail {
 
 /// A part of the expected loss.
 #[derive(Clone, Debug)]
-pub struct Split {
+pub struct LossSplit {
     /// What the part is attributed to.
-    pub by: By,
+    pub attributed_to: LossAttribution,
     /// Loss of a case.
     pub loss: f64,
     /// As a share of the expected loss.
@@ -118,18 +118,18 @@ pub struct Split {
 
 /// What a part of the loss is attributed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum LossAttribution {
     /// The outcome of the run.
-    Outcome(Outcome),
+    Outcome(RunOutcome),
     /// A loss rule of the scenario, by its name.
     Rule(String),
     /// An own error, by its Shapley share; `None`: what would be lost without any.
-    Error(Option<(String, Event)>),
+    Error(Option<(String, StepEvent)>),
 }
 
 /// Incidents whose expected loss has the same order of magnitude.
 #[derive(Clone, Debug)]
-pub struct Band {
+pub struct LossBand {
     /// Lower end; the upper end is ten times it and not included.
     pub from: f64,
     /// Expected number of such incidents a year.

@@ -4,31 +4,34 @@
 //! Runs the oracle over all tasks under all arms ([`right`]), builds the readers from presets and parameters, prices
 //! all possible ends, and opens whatever ranks passages without querying it: models, run files, keys of services.
 
-mod amounts;
+mod loss_amounts;
 
 use std::collections::BTreeSet;
 
-use super::right::{self, RightRecord};
-use crate::compile::Odds;
-use crate::scenario::{Arm, Diagnostic, Diagnostics, EmbedderKind, Scenario, StepKind};
+use super::oracle_check::{self, OracleRecord};
+use crate::compile::ArmOdds;
+use crate::scenario::{
+    Diagnostic, Diagnostics, EmbedderKind, PipelineStepKind, Scenario, ScenarioArm,
+};
 use crate::session::Session;
 
 /// What is right in each task, if nothing prevents these arms (indices into the scenario's) from being run.
 ///
 /// # Errors
 /// Everything that does, at once.
-pub fn preflight(session: &Session, arms: &[usize]) -> Result<RightRecord, Diagnostics> {
+pub fn preflight(session: &Session, arms: &[usize]) -> Result<OracleRecord, Diagnostics> {
     let (scenario, indices) = (session.scenario(), session.indices());
-    let judged = right::judge(scenario, arms, indices);
-    let arms: Vec<&Arm> = arms.iter().map(|&arm| &scenario.arms[arm]).collect();
-    let planned = planned(scenario);
-    let mut found = readers(scenario, &arms.iter().copied().chain(&planned).collect::<Vec<_>>());
+    let judged = oracle_check::check_oracle(scenario, arms, indices);
+    let arms: Vec<&ScenarioArm> = arms.iter().map(|&arm| &scenario.arms[arm]).collect();
+    let planned = planned_arms(scenario);
+    let mut found =
+        reader_errors(scenario, &arms.iter().copied().chain(&planned).collect::<Vec<_>>());
     if let (Ok(_), Some(arm)) = (&judged, arms.first()) {
         // The oracle does the same under all arms, so one of them is enough.
-        found.extend(amounts::without_amount(scenario, arm, indices));
+        found.extend(loss_amounts::without_amount(scenario, arm, indices));
     }
     // Run files are matched with the queries of the oracle, so the oracle must be valid.
-    found.extend(rankers(session, &arms, judged.is_ok()));
+    found.extend(embedder_errors(session, &arms, judged.is_ok()));
     match judged {
         Ok(record) if found.is_empty() => Ok(record),
         Ok(_) => Err(scenario.source.mistakes(found)),
@@ -40,16 +43,16 @@ pub fn preflight(session: &Session, arms: &[usize]) -> Result<RightRecord, Diagn
 }
 
 /// The arms that `knockon plan` starts from: one for each of its candidates alone.
-pub fn planned(scenario: &Scenario) -> Vec<Arm> {
+pub fn planned_arms(scenario: &Scenario) -> Vec<ScenarioArm> {
     let Some(plan) = &scenario.plan else { return Vec::new() };
-    let base = &scenario.arms[plan.from];
+    let base = &scenario.arms[plan.improved_arm];
     (0..plan.candidates.len()).filter_map(|candidate| plan.arm(base, &[candidate])).collect()
 }
 
 /// Readers whose parameters are inconsistent once preset, file and arm are combined.
-fn readers(scenario: &Scenario, arms: &[&Arm]) -> Vec<Diagnostic> {
+fn reader_errors(scenario: &Scenario, arms: &[&ScenarioArm]) -> Vec<Diagnostic> {
     let wrong = arms.iter().filter_map(|arm| {
-        let error = Odds::of(scenario, arm).err()?;
+        let error = ArmOdds::of_arm(scenario, arm).err()?;
         let span = scenario.source.span(&["arms", &arm.id, "reader"]);
         let message = format!("{error:#}, under the arm `{}`", arm.id);
         Some(
@@ -61,9 +64,9 @@ fn readers(scenario: &Scenario, arms: &[&Arm]) -> Vec<Diagnostic> {
 }
 
 /// Embedders that cannot be opened. Those that nothing uses are not checked.
-fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
+fn embedder_errors(session: &Session, arms: &[&ScenarioArm], judged: bool) -> Vec<Diagnostic> {
     let scenario = session.scenario();
-    let planned = planned(scenario);
+    let planned = planned_arms(scenario);
     let mut used: BTreeSet<(usize, usize)> = BTreeSet::new();
     for arm in arms.iter().copied().chain(&planned) {
         used.extend(used_by(scenario, arm));
@@ -71,7 +74,7 @@ fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
     let mut pending: Vec<(usize, usize)> = used.iter().copied().collect();
     // Parts of an embedder are searched in the same corpus, and may have parts themselves.
     while let Some((embedder, corpus)) = pending.pop() {
-        for part in parts(&scenario.embedders[embedder].kind) {
+        for part in embedder_parts(&scenario.embedders[embedder].kind) {
             if used.insert((part, corpus)) {
                 pending.push((part, corpus));
             }
@@ -87,7 +90,7 @@ fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
             EmbedderKind::Pgvector(_) => ("unset-variable", "url_env"),
             _ => ("unusable-model", "model"),
         };
-        let Err(error) = session.ready(embedder, corpus) else { continue };
+        let Err(error) = session.check_ready(embedder, corpus) else { continue };
         let span = scenario.source.span(&["embedders", &decl.name, key]);
         let label = match code {
             "unset-variable" => "it is read when a run starts",
@@ -104,14 +107,14 @@ fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
 }
 
 /// The pairs of embedder and corpus that an arm searches, for retries and verifiers as well.
-fn used_by(scenario: &Scenario, arm: &Arm) -> Vec<(usize, usize)> {
+fn used_by(scenario: &Scenario, arm: &ScenarioArm) -> Vec<(usize, usize)> {
     let mut used = Vec::new();
     for (at, step) in scenario.steps.iter().enumerate() {
         let from = match step.kind {
-            StepKind::Read { from, .. } => from,
+            PipelineStepKind::Read { from, .. } => from,
             _ => at,
         };
-        let StepKind::Retrieve(retrieve) = &scenario.steps[from].kind else { continue };
+        let PipelineStepKind::Retrieve(retrieve) = &scenario.steps[from].kind else { continue };
         let corpus = arm.corpora[retrieve.corpus];
         if let Some(retrieval) = arm.retrieval[at] {
             used.push((retrieval.embedder, corpus));
@@ -125,7 +128,7 @@ fn used_by(scenario: &Scenario, arm: &Arm) -> Vec<(usize, usize)> {
 }
 
 /// The embedders that an embedder is built from.
-fn parts(kind: &EmbedderKind) -> Vec<usize> {
+fn embedder_parts(kind: &EmbedderKind) -> Vec<usize> {
     match kind {
         EmbedderKind::Fusion { parts, .. } => parts.iter().map(|part| part.embedder).collect(),
         EmbedderKind::Rerank { first, .. } => vec![*first],

@@ -3,37 +3,37 @@
 //! Variation from case to case is not varied here. A loss between 15,000 and 300,000 is drawn anew for every case, and
 //! no study removes that; what is unknown is its mean, so the mean is varied. The same holds for the volume of a year.
 
-use crate::compile::Odds;
-use crate::impact::Variable;
+use crate::compile::ArmOdds;
+use crate::impact::RandomVariable;
 use crate::scenario::{
-    Backed, NamedVariable, PARAMETERS, RATES, Range, Scenario, Sensitivity, VOLUME, reader_name,
-    variable_name,
+    AssumptionRange, FigureSource, GUARD_RATES, ImpactVariable, READER_PARAMETERS, Scenario,
+    SensitivitySettings, VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
 use crate::step::guard;
-use crate::step::reader::{Parameter, Reader, Tag};
+use crate::step::reader::{ParameterProvenance, ReaderModel, SourcedParameter};
 
 use super::record::AssumptionRecord;
 
 /// The factor by which the odds of a chance, or an amount, are divided and multiplied at the ends of a default range,
 /// by the kind of source: the weaker the source, the wider the range.
-pub const WIDTHS: [(&str, f64); 4] =
+pub const RANGE_FACTORS: [(&str, f64); 4] =
     [("cited", 1.25), ("indicative", 1.5), ("assumed", 2.0), ("scenario", 2.0)];
 
 /// Upper end of the default range for following a wrong passage. The presets' figures come from questions that the
 /// reader can often answer from its own knowledge; without any, it follows more often.
-pub const MOST_FOLLOWED: f64 = 0.95;
+pub const MAX_FOLLOW: f64 = 0.95;
 
 /// A figure that is varied.
 #[derive(Clone, Debug)]
-pub struct Assumption {
-    pub what: What,
-    pub told: AssumptionRecord,
-    pub spread: Spread,
+pub struct VariedAssumption {
+    pub target: AssumptionTarget,
+    pub record: AssumptionRecord,
+    pub spread: AssumptionSpread,
 }
 
 /// How a figure is drawn from its range.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Spread {
+pub enum AssumptionSpread {
     /// Uniform, for ranges that the file gives.
     Even,
     /// Half of the draws lie below the figure and half above, so that the figure is the median. Within each half the
@@ -43,17 +43,19 @@ pub enum Spread {
     Odds(f64, f64),
 }
 
-impl Assumption {
+impl VariedAssumption {
     /// The value at the quantile `u`.
-    pub fn at(&self, u: f64) -> f64 {
-        let AssumptionRecord { value, low, high, .. } = self.told;
+    pub fn quantile(&self, u: f64) -> f64 {
+        let AssumptionRecord { value, low, high, .. } = self.record;
         let between = |from: f64, to: f64, u: f64| from + u * (to - from);
         let (up, down): (&dyn Fn(f64) -> f64, &dyn Fn(f64) -> f64) = match self.spread {
-            Spread::Even => return between(low, high, u),
-            Spread::Factor => (&f64::ln, &f64::exp),
-            Spread::Odds(from, to) => (&move |x| ((x - from) / (to - x)).ln(), &move |y: f64| {
-                from + (to - from) / (1.0 + (-y).exp())
-            }),
+            AssumptionSpread::Even => return between(low, high, u),
+            AssumptionSpread::Factor => (&f64::ln, &f64::exp),
+            AssumptionSpread::Odds(from, to) => {
+                (&move |x| ((x - from) / (to - x)).ln(), &move |y: f64| {
+                    from + (to - from) / (1.0 + (-y).exp())
+                })
+            }
         };
         let value = match u < 0.5 {
             true => down(between(up(low), up(value), 2.0 * u)),
@@ -64,11 +66,11 @@ impl Assumption {
 }
 
 /// A default range, and how figures are drawn from it.
-type DefaultRange = Option<(Range, Spread)>;
+type DefaultAssumptionRange = Option<(AssumptionRange, AssumptionSpread)>;
 
 /// What a figure describes.
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub enum AssumptionTarget {
     /// A parameter of the reader of these arms, by their indices in the scenario.
     Reader { parameter: &'static str, arms: Vec<usize> },
     /// A rate of a guard, as an index into [`RATES`].
@@ -79,13 +81,13 @@ pub enum What {
     Volume,
 }
 
-impl What {
+impl AssumptionTarget {
     /// Whether it changes the odds of an arm.
-    pub fn turns(&self, scenario: &Scenario, arm: usize) -> bool {
+    pub fn affects(&self, scenario: &Scenario, arm: usize) -> bool {
         match self {
-            What::Reader { arms, .. } => arms.contains(&arm),
-            What::Rate { step, .. } => scenario.arms[arm].guarded[*step],
-            What::Mean(_) | What::Volume => false,
+            AssumptionTarget::Reader { arms, .. } => arms.contains(&arm),
+            AssumptionTarget::Rate { step, .. } => scenario.arms[arm].guarded[*step],
+            AssumptionTarget::Mean(_) | AssumptionTarget::Volume => false,
         }
     }
 }
@@ -94,29 +96,33 @@ impl What {
 pub fn assumptions(
     scenario: &Scenario,
     arms: &[usize],
-    asked: &Sensitivity,
-) -> anyhow::Result<Vec<Assumption>> {
+    asked: &SensitivitySettings,
+) -> anyhow::Result<Vec<VariedAssumption>> {
     let mut found = Vec::new();
-    let mut push =
-        |name: String, shown: String, what: What, value: f64, by: Backed, default: DefaultRange| {
-            let range = match &asked.assumptions {
-                None => default,
-                Some(named) => match named.iter().find(|(known, _)| *known == name) {
-                    None => return,
-                    Some((_, Some(range))) => Some((range.clone(), Spread::Even)),
-                    Some((_, None)) => default,
-                },
-            };
-            if let Some((Range { low, high, backing }, spread)) = range {
-                let told =
-                    AssumptionRecord { name: shown, value, low, high, backing: by, range: backing };
-                found.push(Assumption { what, told, spread });
-            }
+    let mut push = |name: String,
+                    shown: String,
+                    what: AssumptionTarget,
+                    value: f64,
+                    by: FigureSource,
+                    default: DefaultAssumptionRange| {
+        let range = match &asked.assumptions {
+            None => default,
+            Some(named) => match named.iter().find(|(known, _)| *known == name) {
+                None => return,
+                Some((_, Some(range))) => Some((range.clone(), AssumptionSpread::Even)),
+                Some((_, None)) => default,
+            },
         };
-    for parameter in PARAMETERS {
-        let groups = readers(scenario, arms, parameter)?;
+        if let Some((AssumptionRange { low, high, backing }, spread)) = range {
+            let told =
+                AssumptionRecord { name: shown, value, low, high, backing: by, range: backing };
+            found.push(VariedAssumption { target: what, record: told, spread });
+        }
+    };
+    for parameter in READER_PARAMETERS {
+        let groups = reader_values(scenario, arms, parameter)?;
         for (of, arms) in &groups {
-            let name = reader_name(parameter);
+            let name = reader_assumption(parameter);
             let shown = match groups.len() {
                 1 => name.clone(),
                 _ => {
@@ -126,51 +132,65 @@ pub fn assumptions(
                 }
             };
             let range = match parameter {
-                "follow" if of.tag != Tag::Scenario => followed(of),
-                _ => chance(of),
+                "follow" if of.tag != ParameterProvenance::Scenario => follow_range(of),
+                _ => chance_range(of),
             };
-            let what = What::Reader { parameter, arms: arms.clone() };
-            push(name, shown, what, of.value, backed(of), range);
+            let what = AssumptionTarget::Reader { parameter, arms: arms.clone() };
+            push(name, shown, what, of.value, backing_of(of), range);
         }
     }
     for (at, step) in scenario.steps.iter().enumerate() {
         if !arms.iter().any(|&arm| scenario.arms[arm].guarded[at]) {
             continue;
         }
-        for (place, rate, name) in step.rates() {
+        for (place, rate, name) in step.assumed_rates() {
             let parameters = guard::parameters(&step.guards[place]);
-            let Some(of) = parameters.iter().find(|p| p.name == RATES[rate]) else {
+            let Some(of) = parameters.iter().find(|p| p.name == GUARD_RATES[rate]) else {
                 continue;
             };
-            let what = What::Rate { step: at, guard: place, rate };
-            push(name.clone(), name, what, of.value, backed(of), chance(of));
+            let what = AssumptionTarget::Rate { step: at, guard: place, rate };
+            push(name.clone(), name, what, of.value, backing_of(of), chance_range(of));
         }
     }
     if let Some(impact) = &scenario.impact {
         for (at, variable) in impact.variables.iter().enumerate() {
-            let name = variable_name(&variable.name);
+            let name = variable_assumption(&variable.name);
             let (mean, backing) = (variable.variable.mean(), variable.backing.clone());
-            push(name.clone(), name, What::Mean(at), mean, backing, off(variable));
+            push(
+                name.clone(),
+                name,
+                AssumptionTarget::Mean(at),
+                mean,
+                backing,
+                mean_range(variable),
+            );
         }
         let (mean, by) = (impact.volume.mean(), impact.volume_backing.clone());
-        let times = width(by.tag);
-        let range = range(mean / times, mean * times, &by, "the mean");
-        let range = range.map(|range| (range, Spread::Factor));
-        push(VOLUME.to_owned(), VOLUME.to_owned(), What::Volume, mean, by, range);
+        let times = range_factor(by.tag);
+        let range = default_range(mean / times, mean * times, &by, "the mean");
+        let range = range.map(|range| (range, AssumptionSpread::Factor));
+        push(
+            VOLUME_ASSUMPTION.to_owned(),
+            VOLUME_ASSUMPTION.to_owned(),
+            AssumptionTarget::Volume,
+            mean,
+            by,
+            range,
+        );
     }
     Ok(found)
 }
 
 /// The distinct values of a reader parameter, each with the arms whose readers have it.
-fn readers(
+fn reader_values(
     scenario: &Scenario,
     arms: &[usize],
     name: &str,
-) -> anyhow::Result<Vec<(Parameter, Vec<usize>)>> {
-    let mut groups: Vec<(Parameter, Vec<usize>)> = Vec::new();
+) -> anyhow::Result<Vec<(SourcedParameter, Vec<usize>)>> {
+    let mut groups: Vec<(SourcedParameter, Vec<usize>)> = Vec::new();
     for &arm in arms {
         let settings = &scenario.arms[arm].reader;
-        let reader = Reader::new(&settings.preset, &settings.overrides)?;
+        let reader = ReaderModel::new(&settings.preset, &settings.overrides)?;
         let Some(own) = reader.parameters.into_iter().find(|p| p.name == name) else {
             continue;
         };
@@ -182,86 +202,94 @@ fn readers(
     Ok(groups)
 }
 
-fn backed(of: &Parameter) -> Backed {
-    Backed { tag: of.tag.name(), source: of.source.clone() }
+fn backing_of(of: &SourcedParameter) -> FigureSource {
+    FigureSource { tag: of.tag.name(), source: of.source.clone() }
 }
 
-fn width(tag: &str) -> f64 {
-    WIDTHS.iter().find(|(known, _)| *known == tag).map_or(2.0, |(_, width)| *width)
+fn range_factor(tag: &str) -> f64 {
+    RANGE_FACTORS.iter().find(|(known, _)| *known == tag).map_or(2.0, |(_, width)| *width)
 }
 
 /// A default range; `None` if its ends are equal.
-fn range(low: f64, high: f64, by: &Backed, of: &str) -> Option<Range> {
+fn default_range(low: f64, high: f64, by: &FigureSource, of: &str) -> Option<AssumptionRange> {
     let source = format!(
         "ours: {of} divided and multiplied by {}, for a figure that is {}",
-        width(by.tag),
+        range_factor(by.tag),
         by.tag
     );
-    (low < high).then_some(Range { low, high, backing: Backed { tag: "assumed", source } })
+    (low < high).then_some(AssumptionRange {
+        low,
+        high,
+        backing: FigureSource { tag: "assumed", source },
+    })
 }
 
 /// The default range of a chance. What is impossible or certain has none.
-fn chance(of: &Parameter) -> DefaultRange {
-    let by = backed(of);
-    let (low, high) = odds(of.value, 0.0, 1.0, width(by.tag))?;
-    Some((range(low, high, &by, "the odds")?, Spread::Odds(0.0, 1.0)))
+fn chance_range(of: &SourcedParameter) -> DefaultAssumptionRange {
+    let by = backing_of(of);
+    let (low, high) = odds_range(of.value, 0.0, 1.0, range_factor(by.tag))?;
+    Some((default_range(low, high, &by, "the odds")?, AssumptionSpread::Odds(0.0, 1.0)))
 }
 
 /// The ends of a range around `value`, whose odds between `from` and `to` are divided and multiplied by `times`.
-fn odds(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> {
+fn odds_range(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> {
     let ratio = (value - from) / (to - value);
     let back = |ratio: f64| from + (to - from) * ratio / (1.0 + ratio);
     (ratio > 0.0 && ratio.is_finite()).then(|| (back(ratio / times), back(ratio * times)))
 }
 
 /// The default range of `follow`: down as for any chance, and up to [`MOST_FOLLOWED`].
-fn followed(of: &Parameter) -> DefaultRange {
-    let (mut range, spread) = chance(of)?;
-    range.high = MOST_FOLLOWED.max(range.high);
+fn follow_range(of: &SourcedParameter) -> DefaultAssumptionRange {
+    let (mut range, spread) = chance_range(of)?;
+    range.high = MAX_FOLLOW.max(range.high);
     range.backing.source = format!(
-        "ours: the odds divided by {}, for a figure that is {}; up to {MOST_FOLLOWED}, since it comes from questions on which \
+        "ours: the odds divided by {}, for a figure that is {}; up to {MAX_FOLLOW}, since it comes from questions on which \
          the reader knows something of its own",
-        width(of.tag.name()),
+        range_factor(of.tag.name()),
         of.tag.name()
     );
     Some((range, spread))
 }
 
 /// The default range of a variable's mean: by odds if the variable has two bounds, by a factor if the mean is positive.
-fn off(of: &NamedVariable) -> DefaultRange {
-    let (mean, times) = (of.variable.mean(), width(of.backing.tag));
+fn mean_range(of: &ImpactVariable) -> DefaultAssumptionRange {
+    let (mean, times) = (of.variable.mean(), range_factor(of.backing.tag));
     match of.variable.bounds() {
         Some((from, to)) => {
-            let (low, high) = odds(mean, from, to, times)?;
+            let (low, high) = odds_range(mean, from, to, times)?;
             let of_what = "the odds of the mean between the variable's ends";
-            Some((range(low, high, &of.backing, of_what)?, Spread::Odds(from, to)))
+            Some((
+                default_range(low, high, &of.backing, of_what)?,
+                AssumptionSpread::Odds(from, to),
+            ))
         }
-        None if mean > 0.0 => {
-            Some((range(mean / times, mean * times, &of.backing, "the mean")?, Spread::Factor))
-        }
+        None if mean > 0.0 => Some((
+            default_range(mean / times, mean * times, &of.backing, "the mean")?,
+            AssumptionSpread::Factor,
+        )),
         None => None,
     }
 }
 
 /// The odds of an arm with these values of all assumptions.
-pub fn turned(
+pub fn adjusted_odds(
     scenario: &Scenario,
     arm: usize,
-    base: &Odds,
-    assumptions: &[Assumption],
+    base: &ArmOdds,
+    assumptions: &[VariedAssumption],
     values: &[f64],
-) -> Odds {
+) -> ArmOdds {
     let mut odds = base.clone();
     for (assumption, &value) in assumptions.iter().zip(values) {
-        match &assumption.what {
-            what if !what.turns(scenario, arm) => {}
-            What::Reader { parameter, .. } => odds.reader.set(parameter, value),
-            What::Rate { step, guard, rate } => {
-                if let Some(own) = odds.guards[*step][*guard].rate(RATES[*rate]) {
+        match &assumption.target {
+            what if !what.affects(scenario, arm) => {}
+            AssumptionTarget::Reader { parameter, .. } => odds.reader.set(parameter, value),
+            AssumptionTarget::Rate { step, guard, rate } => {
+                if let Some(own) = odds.guards[*step][*guard].rate(GUARD_RATES[*rate]) {
                     *own = value;
                 }
             }
-            What::Mean(_) | What::Volume => {}
+            AssumptionTarget::Mean(_) | AssumptionTarget::Volume => {}
         }
     }
     // The two chances must not sum to more than one: `fabricate` takes what `follow` leaves.
@@ -273,10 +301,14 @@ pub fn turned(
 }
 
 /// The means of all variables with these values of the assumptions.
-pub fn means(variables: &[Variable], assumptions: &[Assumption], values: &[f64]) -> Vec<f64> {
+pub fn variable_means(
+    variables: &[RandomVariable],
+    assumptions: &[VariedAssumption],
+    values: &[f64],
+) -> Vec<f64> {
     let mut means: Vec<f64> = variables.iter().map(|variable| variable.mean()).collect();
     for (assumption, &value) in assumptions.iter().zip(values) {
-        if let What::Mean(at) = assumption.what {
+        if let AssumptionTarget::Mean(at) = assumption.target {
             means[at] = value;
         }
     }
@@ -287,31 +319,34 @@ pub fn means(variables: &[Variable], assumptions: &[Assumption], values: &[f64])
 mod tests {
     use super::*;
 
-    fn assumption(value: f64, low: f64, high: f64, spread: Spread) -> Assumption {
-        let backing = Backed { tag: "assumed", source: String::new() };
+    fn assumption(value: f64, low: f64, high: f64, spread: AssumptionSpread) -> VariedAssumption {
+        let backing = FigureSource { tag: "assumed", source: String::new() };
         let range = backing.clone();
         let told = AssumptionRecord { name: String::new(), value, low, high, backing, range };
-        Assumption { what: What::Volume, told, spread }
+        VariedAssumption { target: AssumptionTarget::Volume, record: told, spread }
     }
 
     #[test]
     fn the_figure_is_in_the_middle_of_its_own_range() {
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * b.abs(), "{a} {b}");
         for (value, low, high, spread) in [
-            (100.0, 50.0, 200.0, Spread::Factor),
-            (0.608, 0.554, 0.95, Spread::Odds(0.0, 1.0)),
-            (0.05, 0.0256, 0.0952, Spread::Odds(0.0, 1.0)),
-            (2.5, 1.5, 7.0, Spread::Odds(1.0, 9.0)),
+            (100.0, 50.0, 200.0, AssumptionSpread::Factor),
+            (0.608, 0.554, 0.95, AssumptionSpread::Odds(0.0, 1.0)),
+            (0.05, 0.0256, 0.0952, AssumptionSpread::Odds(0.0, 1.0)),
+            (2.5, 1.5, 7.0, AssumptionSpread::Odds(1.0, 9.0)),
         ] {
             let of = assumption(value, low, high, spread);
             for (u, x) in [(0.0, low), (0.5, value), (1.0, high)] {
-                near(of.at(u), x);
+                near(of.quantile(u), x);
             }
-            let draws: Vec<f64> = (0..=100).map(|u| of.at(f64::from(u) / 100.0)).collect();
+            let draws: Vec<f64> = (0..=100).map(|u| of.quantile(f64::from(u) / 100.0)).collect();
             assert!(draws.windows(2).all(|pair| pair[0] < pair[1]));
         }
         // A quarter of the draws are below the geometric mean of the lower end and the figure.
-        near(assumption(100.0, 50.0, 200.0, Spread::Factor).at(0.25), 5000f64.sqrt());
-        near(assumption(0.0, 0.1, 0.3, Spread::Even).at(0.25), 0.15);
+        near(
+            assumption(100.0, 50.0, 200.0, AssumptionSpread::Factor).quantile(0.25),
+            5000f64.sqrt(),
+        );
+        near(assumption(0.0, 0.1, 0.3, AssumptionSpread::Even).quantile(0.25), 0.15);
     }
 }

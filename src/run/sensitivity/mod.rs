@@ -5,33 +5,35 @@
 //! ([`crate::compile::scales`]), so every answer is exact at its point. Means of variables and the volume only multiply
 //! the results of an arm, which needs no new sweep.
 
-mod arm;
 mod assumptions;
-mod inquiry;
+mod preparation;
 mod record;
+mod reweighted_arm;
 mod years;
 
 use std::collections::HashMap;
 
 use anyhow::ensure;
 
-use arm::{Answer, Arm};
-use assumptions::{Assumption, What};
-pub use assumptions::{MOST_FOLLOWED, WIDTHS};
-pub use inquiry::Inquiry;
-pub use record::{AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord};
+use assumptions::{AssumptionTarget, VariedAssumption};
+pub use assumptions::{MAX_FOLLOW, RANGE_FACTORS};
+pub use preparation::SensitivityPreparation;
+pub use record::{
+    ArmOrderRecord, AssumptionEffect, AssumptionRecord, SensitivityAnswerRecord, SensitivityRecord,
+};
+use reweighted_arm::{ArmAnswer, ReweightedArm};
 use years::DrawnYears;
-pub use years::{DRAWS, SampledLosses};
+pub use years::{ODDS_DRAWS, SampledTaskLosses};
 
-use super::compare::Measure;
-use super::money::YearRecord;
-use crate::compile::Odds;
-use crate::compile::search::Searches;
+use super::compare::ComparisonMeasure;
+use super::money::YearLossRecord;
+use crate::compile::ArmOdds;
+use crate::compile::search_cache::SearchCache;
 use crate::expr::CorpusIndex;
-use crate::impact::Variable;
+use crate::impact::RandomVariable;
 use crate::progress::ProgressListener;
-use crate::scenario::{Scenario, Sensitivity};
-use crate::sensitivity::{Design, Index, MOST_INPUTS, indices};
+use crate::scenario::{Scenario, SensitivitySettings};
+use crate::sensitivity::{MAX_INPUTS, SaltelliDesign, SobolIndex, sobol_indices};
 use crate::stats;
 
 /// Quantiles of the sampled answers that are reported: nine in ten lie between the outer two.
@@ -40,12 +42,12 @@ const QUANTILES: [f64; 3] = [0.05, 0.5, 0.95];
 const ROUNDING: f64 = 1e-12;
 
 /// Results of varying the assumptions.
-pub struct Varied {
+pub struct SensitivityResult {
     /// `None` if not requested, or if there is nothing to vary.
     pub sensitivity: Option<SensitivityRecord>,
     /// By arm of the run: the loss of a year with the assumptions drawn; `None` if failures are not priced or nothing
     /// is varied.
-    pub years: Vec<Option<YearRecord>>,
+    pub years: Vec<Option<YearLossRecord>>,
     /// The assumptions that were drawn for the years.
     pub drawn: Vec<AssumptionRecord>,
 }
@@ -55,49 +57,49 @@ pub struct Varied {
 ///
 /// # Errors
 /// Errors of compiling the arms; more assumptions than a design can have.
-pub fn vary<'a>(
-    mut inquiry: Inquiry<'a>,
+pub fn vary_assumptions<'a>(
+    mut inquiry: SensitivityPreparation<'a>,
     baseline: Option<usize>,
-    sampled: &[Vec<SampledLosses>],
+    sampled: &[Vec<SampledTaskLosses>],
     indices: &'a [CorpusIndex],
-    searches: &'a mut Searches,
+    searches: &'a mut SearchCache,
     progress: &dyn ProgressListener,
-) -> anyhow::Result<Varied> {
+) -> anyhow::Result<SensitivityResult> {
     let arms = inquiry.arms(indices, searches, progress)?;
-    let Inquiry { scenario, asked, assumptions, .. } = inquiry;
+    let SensitivityPreparation { scenario, settings: asked, assumptions, .. } = inquiry;
     let (mut years, mut drawn) = (vec![None; arms.len()], Vec::new());
     if let Some(impact) = &scenario.impact {
         let (assumptions, seed) = (&assumptions, scenario.simulation.seed);
-        drawn = assumptions.iter().map(|assumption| assumption.told.clone()).collect();
+        drawn = assumptions.iter().map(|assumption| assumption.record.clone()).collect();
         let of = DrawnYears { scenario, impact, assumptions, seed };
         for ((year, (at, arm)), sampled) in years.iter_mut().zip(&arms).zip(sampled) {
             *year = of.record(*at, arm, sampled, progress)?;
         }
     }
-    let sensitivity = match asked.indices {
+    let sensitivity = match asked.computes_indices {
         true => sensitivity(scenario, asked, assumptions, arms, baseline, progress)?,
         false => None,
     };
-    Ok(Varied { sensitivity, years, drawn })
+    Ok(SensitivityResult { sensitivity, years, drawn })
 }
 
 /// How the answers depend on the assumptions; `None` if there is nothing to vary.
 fn sensitivity(
     scenario: &Scenario,
-    asked: &Sensitivity,
-    mut assumptions: Vec<Assumption>,
-    arms: Vec<(usize, Arm)>,
+    asked: &SensitivitySettings,
+    mut assumptions: Vec<VariedAssumption>,
+    arms: Vec<(usize, ReweightedArm)>,
     baseline: Option<usize>,
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<Option<SensitivityRecord>> {
     let tasks = &scenario.tasks.tasks;
-    let swept = |task: usize| arms.iter().all(|(_, arm)| arm.has(task));
+    let swept = |task: usize| arms.iter().all(|(_, arm)| arm.is_swept(task));
     let weight = |task: usize| if swept(task) { tasks[task].weight } else { 0.0 };
     let total: f64 = (0..tasks.len()).map(weight).sum();
     if total <= 0.0 {
         return Ok(None); // every task is past the cap
     }
-    let field = Field {
+    let field = PreparedArms {
         scenario,
         weights: (0..tasks.len()).map(|task| weight(task) / total).collect(),
         arms,
@@ -113,30 +115,30 @@ fn sensitivity(
         return Ok(None);
     }
     ensure!(
-        assumptions.len() <= MOST_INPUTS,
+        assumptions.len() <= MAX_INPUTS,
         "at most {} assumptions can be varied, not {}: name those that matter under sensitivity.assumptions",
-        MOST_INPUTS,
+        MAX_INPUTS,
         assumptions.len()
     );
-    let design = Design::new(asked.base_samples, assumptions.len(), asked.seed)?;
+    let design = SaltelliDesign::new(asked.base_samples, assumptions.len(), asked.seed)?;
     let scaled = |point: &Vec<f64>| {
-        point.iter().zip(&assumptions).map(|(&u, assumption)| assumption.at(u)).collect()
+        point.iter().zip(&assumptions).map(|(&u, assumption)| assumption.quantile(u)).collect()
     };
     let points: Vec<Vec<f64>> = design.points().iter().map(scaled).collect();
     let sampled = field.answers(&assumptions, &points)?;
     let mut answers = Vec::new();
     for (place, (kind, at_ends)) in field.kinds().into_iter().zip(&ends).enumerate() {
         let at_points = &sampled[place];
-        let found = indices_of(at_points, asked)?;
-        let effect = |(at, &was): (usize, &usize)| Effect {
+        let found = answer_indices(at_points, asked)?;
+        let effect = |(at, &was): (usize, &usize)| AssumptionEffect {
             at_low: at_ends[2 * was + 1],
             at_high: at_ends[2 * was + 2],
             index: found.as_ref().map(|found| found[at]),
         };
         // Later points reuse columns of earlier ones, so they are not independent draws.
-        let mut independent = at_points[..design.independent()].to_vec();
+        let mut independent = at_points[..design.independent_points()].to_vec();
         independent.sort_by(f64::total_cmp);
-        answers.push(AnswerRecord {
+        answers.push(SensitivityAnswerRecord {
             measure: kind.measure,
             arm: kind.arm,
             against: kind.against,
@@ -153,22 +155,25 @@ fn sensitivity(
         points: points.len() + 1 + 2 * assumptions.len(),
         tasks: taken,
         left_out: weighty - taken,
-        orders: field.orders(&ends, &sampled, design.independent()),
-        assumptions: assumptions.into_iter().map(|assumption| assumption.told).collect(),
+        orders: field.orders(&ends, &sampled, design.independent_points()),
+        assumptions: assumptions.into_iter().map(|assumption| assumption.record).collect(),
         answers,
     }))
 }
 
-fn indices_of(answers: &[f64], asked: &Sensitivity) -> anyhow::Result<Option<Vec<Index>>> {
-    indices(answers, asked.base_samples, stats::LEVEL, asked.seed)
+fn answer_indices(
+    answers: &[f64],
+    asked: &SensitivitySettings,
+) -> anyhow::Result<Option<Vec<SobolIndex>>> {
+    sobol_indices(answers, asked.base_samples, stats::LEVEL, asked.seed)
 }
 
 /// The points with all assumptions at their values, then with each one at its lower end and at its upper end.
-fn one_at_a_time(assumptions: &[Assumption]) -> Vec<Vec<f64>> {
-    let values: Vec<f64> = assumptions.iter().map(|a| a.told.value).collect();
+fn one_at_a_time(assumptions: &[VariedAssumption]) -> Vec<Vec<f64>> {
+    let values: Vec<f64> = assumptions.iter().map(|a| a.record.value).collect();
     let mut points = vec![values.clone()];
     for (at, assumption) in assumptions.iter().enumerate() {
-        for end in [assumption.told.low, assumption.told.high] {
+        for end in [assumption.record.low, assumption.record.high] {
             let mut point = values.clone();
             point[at] = end;
             points.push(point);
@@ -187,40 +192,44 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 
 /// What an answer measures.
 #[derive(Clone, Copy)]
-struct Kind {
-    measure: Measure,
+struct SensitivityAnswerKind {
+    measure: ComparisonMeasure,
     /// Positions among the arms of the run.
     arm: usize,
     against: Option<usize>,
 }
 
 /// All arms, ready to be evaluated.
-struct Field<'a> {
+struct PreparedArms<'a> {
     scenario: &'a Scenario,
     /// By task; 0 for tasks that are left out.
     weights: Vec<f64>,
     /// With their indices in the scenario.
-    arms: Vec<(usize, Arm<'a>)>,
+    arms: Vec<(usize, ReweightedArm<'a>)>,
     baseline: Option<usize>,
     progress: &'a dyn ProgressListener,
 }
 
-impl Field<'_> {
-    fn measures(&self) -> &'static [Measure] {
+impl PreparedArms<'_> {
+    fn measures(&self) -> &'static [ComparisonMeasure] {
         match self.scenario.impact {
-            Some(_) => &[Measure::Failure, Measure::Money],
-            None => &[Measure::Failure],
+            Some(_) => &[ComparisonMeasure::Failure, ComparisonMeasure::Money],
+            None => &[ComparisonMeasure::Failure],
         }
     }
 
     /// The kinds of answers: by measure, those of all arms, then their differences from the baseline.
-    fn kinds(&self) -> Vec<Kind> {
+    fn kinds(&self) -> Vec<SensitivityAnswerKind> {
         let mut kinds = Vec::new();
         for &measure in self.measures() {
             let arms = 0..self.arms.len();
-            kinds.extend(arms.clone().map(|arm| Kind { measure, arm, against: None }));
+            kinds.extend(arms.clone().map(|arm| SensitivityAnswerKind {
+                measure,
+                arm,
+                against: None,
+            }));
             let others = arms.filter(|arm| Some(*arm) != self.baseline);
-            let against = |arm| Kind { measure, arm, against: self.baseline };
+            let against = |arm| SensitivityAnswerKind { measure, arm, against: self.baseline };
             kinds.extend(others.map(against).filter(|kind| kind.against.is_some()));
         }
         kinds
@@ -229,29 +238,30 @@ impl Field<'_> {
     /// The answers, by kind, then point.
     fn answers(
         &self,
-        assumptions: &[Assumption],
+        assumptions: &[VariedAssumption],
         points: &[Vec<f64>],
     ) -> anyhow::Result<Vec<Vec<f64>>> {
-        let mut of_arms: Vec<Vec<Answer>> = Vec::new();
+        let mut of_arms: Vec<Vec<ArmAnswer>> = Vec::new();
         for (arm, ready) in &self.arms {
-            of_arms.push(self.of_arm(*arm, ready, assumptions, points)?);
+            of_arms.push(self.arm_answers(*arm, ready, assumptions, points)?);
         }
         let impact = self.scenario.impact.as_ref();
-        let variables: Vec<Variable> =
+        let variables: Vec<RandomVariable> =
             impact.iter().flat_map(|impact| &impact.variables).map(|v| v.variable).collect();
-        let value = |measure: Measure, arm: usize, at: usize| {
+        let value = |measure: ComparisonMeasure, arm: usize, at: usize| {
             let answer = &of_arms[arm][at];
             match (measure, impact) {
-                (Measure::Money, Some(impact)) => {
-                    let volume = assumptions.iter().position(|a| a.what == What::Volume);
+                (ComparisonMeasure::Money, Some(impact)) => {
+                    let volume =
+                        assumptions.iter().position(|a| a.target == AssumptionTarget::Volume);
                     let cases = volume.map_or(impact.volume.mean(), |of| points[at][of]);
-                    let means = assumptions::means(&variables, assumptions, &points[at]);
+                    let means = assumptions::variable_means(&variables, assumptions, &points[at]);
                     cases * answer.total(&self.arms[arm].1.sets, &means)
                 }
                 _ => answer.failure,
             }
         };
-        let of_kind = |kind: Kind| {
+        let of_kind = |kind: SensitivityAnswerKind| {
             let at = |at: usize| {
                 let base = kind.against.map_or(0.0, |base| value(kind.measure, base, at));
                 value(kind.measure, kind.arm, at) - base
@@ -262,16 +272,16 @@ impl Field<'_> {
     }
 
     /// The answers of one arm; points with the same odds are solved once.
-    fn of_arm(
+    fn arm_answers(
         &self,
         arm: usize,
-        ready: &Arm,
-        assumptions: &[Assumption],
+        ready: &ReweightedArm,
+        assumptions: &[VariedAssumption],
         points: &[Vec<f64>],
-    ) -> anyhow::Result<Vec<Answer>> {
-        let base = Odds::of(self.scenario, &self.scenario.arms[arm])?;
+    ) -> anyhow::Result<Vec<ArmAnswer>> {
+        let base = ArmOdds::of_arm(self.scenario, &self.scenario.arms[arm])?;
         let turning: Vec<usize> = (0..assumptions.len())
-            .filter(|&at| assumptions[at].what.turns(self.scenario, arm))
+            .filter(|&at| assumptions[at].target.affects(self.scenario, arm))
             .collect();
         let mut known: HashMap<Vec<u64>, usize> = HashMap::new();
         let mut odds = Vec::new();
@@ -280,7 +290,13 @@ impl Field<'_> {
             // By bits, since floating-point numbers cannot be hashed.
             let key = turning.iter().map(|&at| point[at].to_bits()).collect();
             of_point.push(*known.entry(key).or_insert_with(|| {
-                odds.push(assumptions::turned(self.scenario, arm, &base, assumptions, point));
+                odds.push(assumptions::adjusted_odds(
+                    self.scenario,
+                    arm,
+                    &base,
+                    assumptions,
+                    point,
+                ));
                 odds.len() - 1
             }));
         }
@@ -297,10 +313,11 @@ impl Field<'_> {
         ends: &[Vec<f64>],
         sampled: &[Vec<f64>],
         independent: usize,
-    ) -> Vec<OrderRecord> {
+    ) -> Vec<ArmOrderRecord> {
         let kinds = self.kinds();
-        let order = |&measure: &Measure| {
-            let own = |kind: &Kind| kind.measure == measure && kind.against.is_none();
+        let order = |&measure: &ComparisonMeasure| {
+            let own =
+                |kind: &SensitivityAnswerKind| kind.measure == measure && kind.against.is_none();
             let places: Vec<usize> = (0..kinds.len()).filter(|&at| own(&kinds[at])).collect();
             let mut order: Vec<usize> = (0..places.len()).collect();
             order.sort_by(|&a, &b| ends[places[a]][0].total_cmp(&ends[places[b]][0]));
@@ -320,12 +337,12 @@ impl Field<'_> {
                     best[arm] += 1.0 / (bests.len() * independent) as f64;
                 }
             }
-            OrderRecord {
+            ArmOrderRecord {
                 measure,
                 order,
                 points: independent,
-                holds: holds as f64 / independent as f64,
-                best,
+                share_unchanged: holds as f64 / independent as f64,
+                share_best: best,
             }
         };
         self.measures().iter().map(order).collect()

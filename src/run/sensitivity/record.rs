@@ -1,8 +1,8 @@
 //! The sensitivity of the answers to the assumptions, as a record.
 
-use crate::run::compare::Measure;
-use crate::scenario::Backed;
-use crate::sensitivity::Index;
+use crate::run::compare::ComparisonMeasure;
+use crate::scenario::FigureSource;
+use crate::sensitivity::SobolIndex;
 
 /// How the answers depend on the assumptions.
 #[derive(Clone, Debug)]
@@ -20,9 +20,9 @@ pub struct SensitivityRecord {
     /// The assumptions that some answer depends on.
     pub assumptions: Vec<AssumptionRecord>,
     /// By measure: the answers of all arms, then their differences from the baseline.
-    pub answers: Vec<AnswerRecord>,
+    pub answers: Vec<SensitivityAnswerRecord>,
     /// By measure.
-    pub orders: Vec<OrderRecord>,
+    pub orders: Vec<ArmOrderRecord>,
 }
 
 /// A figure and the range in which it is varied.
@@ -37,16 +37,16 @@ pub struct AssumptionRecord {
     /// The upper end of its range.
     pub high: f64,
     /// Source of the value.
-    pub backing: Backed,
+    pub backing: FigureSource,
     /// Source of the range.
-    pub range: Backed,
+    pub range: FigureSource,
 }
 
 /// A failure rate or the yearly loss and running costs, of one arm or as a difference between two.
 #[derive(Clone, Debug)]
-pub struct AnswerRecord {
+pub struct SensitivityAnswerRecord {
     /// What is measured.
-    pub measure: Measure,
+    pub measure: ComparisonMeasure,
     /// Index into the record's arms.
     pub arm: usize,
     /// The arm it is compared with, if the answer is a difference.
@@ -56,10 +56,10 @@ pub struct AnswerRecord {
     /// The 5%, 50% and 95% quantiles over the sampled points.
     pub quantiles: [f64; 3],
     /// By assumption.
-    pub effects: Vec<Effect>,
+    pub effects: Vec<AssumptionEffect>,
 }
 
-impl AnswerRecord {
+impl SensitivityAnswerRecord {
     /// The assumptions by total index, the largest first; those without an index by how far their ends move the answer.
     pub fn ranked(&self) -> Vec<usize> {
         let key = |at: usize| {
@@ -77,16 +77,16 @@ impl AnswerRecord {
 
 /// The effect of one assumption on one answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Effect {
+pub struct AssumptionEffect {
     /// The answer with this assumption at the lower end of its range, all others at their values.
     pub at_low: f64,
     /// The answer at the upper end.
     pub at_high: f64,
     /// Sobol indices; `None` if the answer does not vary.
-    pub index: Option<Index>,
+    pub index: Option<SobolIndex>,
 }
 
-impl Effect {
+impl AssumptionEffect {
     /// How much the answer changes from the lower to the upper end.
     pub fn swing(&self) -> f64 {
         self.at_high - self.at_low
@@ -95,15 +95,15 @@ impl Effect {
 
 /// How robust the order of the arms by a measure is.
 #[derive(Clone, Debug)]
-pub struct OrderRecord {
+pub struct ArmOrderRecord {
     /// The measure.
-    pub measure: Measure,
+    pub measure: ComparisonMeasure,
     /// The best arm first, with every assumption at its value.
     pub order: Vec<usize>,
     /// Number of sampled points that the shares refer to.
     pub points: usize,
     /// The share of points with the same order.
-    pub holds: f64,
+    pub share_unchanged: f64,
     /// By arm: the share of points at which it is the best; ties are divided evenly.
-    pub best: Vec<f64>,
+    pub share_best: Vec<f64>,
 }

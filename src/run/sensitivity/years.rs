@@ -9,30 +9,33 @@ use std::collections::HashMap;
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::arm::Arm;
-use super::assumptions::{Assumption, What, turned};
-use crate::compile::Odds;
-use crate::impact::{Draw, Incident, Part, Variable, YearFigures, YearSampler, Years, year_rng};
-use crate::kernel::many::LANE;
+use super::assumptions::{AssumptionTarget, VariedAssumption, adjusted_odds};
+use super::reweighted_arm::ReweightedArm;
+use crate::compile::ArmOdds;
+use crate::impact::{
+    LossIncident, LossTerm, RandomVariable, SimulatedYears, VariableSampler, YearLossSampler,
+    YearParameters, year_rng,
+};
+use crate::kernel::batched_sweep::LANE_WIDTH;
 use crate::progress::ProgressListener;
-use crate::run::money::{YearRecord, year_record};
-use crate::scenario::{Impact, Scenario};
-use crate::sensitivity::points;
+use crate::run::money::{YearLossRecord, year_record};
+use crate::scenario::{ImpactSettings, Scenario};
+use crate::sensitivity::sobol_points;
 
 /// Number of draws of readers and guards. Sobol points are most even for a power of 2.
-pub const DRAWS: usize = 1024;
+pub const ODDS_DRAWS: usize = 1024;
 
 /// Losses of a task that is too wide to be swept: as it was sampled, whatever the odds.
-pub struct SampledLosses {
+pub struct SampledTaskLosses {
     pub task: usize,
-    pub incidents: Vec<Incident>,
+    pub incidents: Vec<LossIncident>,
 }
 
 /// The assumptions to draw, and the scenario that they belong to.
 pub struct DrawnYears<'a> {
     pub scenario: &'a Scenario,
-    pub impact: &'a Impact,
-    pub assumptions: &'a [Assumption],
+    pub impact: &'a ImpactSettings,
+    pub assumptions: &'a [VariedAssumption],
     pub seed: u64,
 }
 
@@ -44,13 +47,15 @@ impl DrawnYears<'_> {
     pub fn record(
         &self,
         at: usize,
-        arm: &Arm,
-        sampled: &[SampledLosses],
+        arm: &ReweightedArm,
+        sampled: &[SampledTaskLosses],
         progress: &dyn ProgressListener,
-    ) -> anyhow::Result<Option<YearRecord>> {
+    ) -> anyhow::Result<Option<YearLossRecord>> {
         let (scenario, impact) = (self.scenario, self.impact);
-        let money = |a: &&Assumption| matches!(a.what, What::Mean(_) | What::Volume);
-        let turning = self.assumptions.iter().filter(|a| a.what.turns(scenario, at)).count();
+        let money = |a: &&VariedAssumption| {
+            matches!(a.target, AssumptionTarget::Mean(_) | AssumptionTarget::Volume)
+        };
+        let turning = self.assumptions.iter().filter(|a| a.target.affects(scenario, at)).count();
         if turning == 0 && self.assumptions.iter().filter(money).count() == 0 {
             return Ok(None);
         }
@@ -58,43 +63,46 @@ impl DrawnYears<'_> {
         let total: f64 = tasks.iter().map(|task| task.weight).sum();
         let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
         // Tasks past the cap contribute the losses that they were sampled with, under any odds.
-        let fixed = sampled.iter().filter(|of| !arm.has(of.task)).flat_map(|of| {
+        let fixed = sampled.iter().filter(|of| !arm.is_swept(of.task)).flat_map(|of| {
             of.incidents.iter().map(|i| (i.p * weights[of.task], i.parts.as_slice()))
         });
-        let fixed: Vec<(f64, &[Part])> = fixed.collect();
-        let variables: Vec<Variable> = impact.variables.iter().map(|v| v.variable).collect();
-        let draws = variables.iter().map(|v| v.draw()).collect::<anyhow::Result<Vec<Draw>>>()?;
-        let (odds, of_point) = self.odds(at)?;
+        let fixed: Vec<(f64, &[LossTerm])> = fixed.collect();
+        let variables: Vec<RandomVariable> = impact.variables.iter().map(|v| v.variable).collect();
+        let draws = variables
+            .iter()
+            .map(|v| v.sampler())
+            .collect::<anyhow::Result<Vec<VariableSampler>>>()?;
+        let (odds, of_point) = self.distinct_odds(at)?;
         let told = format!("{}: sampling years of drawn assumptions", scenario.arms[at].id);
         let work = progress.start(&told, odds.len());
         let numbers: Vec<u32> = (0..odds.len() as u32).collect();
-        let lanes = odds.par_chunks(LANE).zip(numbers.par_chunks(LANE));
-        let lane = |(some, numbers): (&[Odds], &[u32])| -> anyhow::Result<Vec<(f64, u32)>> {
+        let lanes = odds.par_chunks(LANE_WIDTH).zip(numbers.par_chunks(LANE_WIDTH));
+        let lane = |(some, numbers): (&[ArmOdds], &[u32])| -> anyhow::Result<Vec<(f64, u32)>> {
             let mut losses = Vec::new();
-            let swept = arm.incident_odds(some, &weights)?;
+            let swept = arm.incident_probabilities(some, &weights)?;
             for (of_odds, &number) in swept.iter().zip(numbers) {
                 let parts = arm.incidents.iter().map(Vec::as_slice);
                 let ends = of_odds.iter().copied().zip(parts).chain(fixed.iter().copied());
-                let sampler = YearSampler::new(ends, &draws)?;
-                for year in self.years_of(&of_point, number) {
+                let sampler = YearLossSampler::new(ends, &draws)?;
+                for year in self.years_under(&of_point, number) {
                     let mut rng = year_rng(self.seed, year);
-                    let figures = self.figures(&variables, &mut rng);
+                    let figures = self.draw_figures(&variables, &mut rng);
                     // Years under the same odds are correlated; if all share the same odds, each year is independent.
                     let group = if odds.len() == 1 { year } else { number };
-                    losses.push((sampler.year(&figures, &mut rng)?, group));
+                    losses.push((sampler.sample_loss(&figures, &mut rng)?, group));
                 }
                 work.advance(1);
             }
             Ok(losses)
         };
         let losses = lanes.map(lane).collect::<anyhow::Result<Vec<_>>>()?;
-        let years = Years::new(losses.into_iter().flatten().collect());
+        let years = SimulatedYears::new(losses.into_iter().flatten().collect());
         let draws = (odds.len() > 1).then_some(odds.len() as u32);
         year_record(&years, draws).map(Some)
     }
 
     /// The years that are sampled under the odds with this number; the draws take turns, year by year.
-    fn years_of<'a>(&self, of_point: &'a [u32], number: u32) -> impl Iterator<Item = u32> + 'a {
+    fn years_under<'a>(&self, of_point: &'a [u32], number: u32) -> impl Iterator<Item = u32> + 'a {
         let points = of_point.len() as u32;
         let of_odds = (0..points).filter(move |&point| of_point[point as usize] == number);
         let years = self.impact.years;
@@ -102,20 +110,20 @@ impl DrawnYears<'_> {
     }
 
     /// The distinct odds of an arm over all draws; and by draw, the index of its odds.
-    fn odds(&self, arm: usize) -> anyhow::Result<(Vec<Odds>, Vec<u32>)> {
-        let base = Odds::of(self.scenario, &self.scenario.arms[arm])?;
-        let count = DRAWS.min(self.impact.years as usize);
+    fn distinct_odds(&self, arm: usize) -> anyhow::Result<(Vec<ArmOdds>, Vec<u32>)> {
+        let base = ArmOdds::of_arm(self.scenario, &self.scenario.arms[arm])?;
+        let count = ODDS_DRAWS.min(self.impact.years as usize);
         let turns: Vec<bool> =
-            self.assumptions.iter().map(|a| a.what.turns(self.scenario, arm)).collect();
+            self.assumptions.iter().map(|a| a.target.affects(self.scenario, arm)).collect();
         let mut known: HashMap<Vec<u64>, u32> = HashMap::new();
         let (mut odds, mut of_point) = (Vec::new(), Vec::with_capacity(count));
-        for point in points(count, self.assumptions.len(), self.seed)? {
+        for point in sobol_points(count, self.assumptions.len(), self.seed)? {
             let values: Vec<f64> =
-                self.assumptions.iter().zip(&point).map(|(a, &u)| a.at(u)).collect();
+                self.assumptions.iter().zip(&point).map(|(a, &u)| a.quantile(u)).collect();
             let own = values.iter().zip(&turns).filter(|(_, turns)| **turns);
             let key = own.map(|(value, _)| value.to_bits()).collect();
             of_point.push(*known.entry(key).or_insert_with(|| {
-                odds.push(turned(self.scenario, arm, &base, self.assumptions, &values));
+                odds.push(adjusted_odds(self.scenario, arm, &base, self.assumptions, &values));
                 odds.len() as u32 - 1
             }));
         }
@@ -123,17 +131,23 @@ impl DrawnYears<'_> {
     }
 
     /// Draws the volume and the variables of one year.
-    fn figures(&self, variables: &[Variable], rng: &mut rand_chacha::ChaCha8Rng) -> YearFigures {
-        let mut figures = YearFigures::stated(self.impact.volume, variables.len());
+    fn draw_figures(
+        &self,
+        variables: &[RandomVariable],
+        rng: &mut rand_chacha::ChaCha8Rng,
+    ) -> YearParameters {
+        let mut figures = YearParameters::unshifted(self.impact.volume, variables.len());
         for assumption in self.assumptions {
-            match assumption.what {
-                What::Mean(of) => {
-                    figures.shifts[of] = variables[of].shift(assumption.at(rng.random()));
+            match assumption.target {
+                AssumptionTarget::Mean(of) => {
+                    figures.shifts[of] =
+                        variables[of].shift_to_mean(assumption.quantile(rng.random()));
                 }
-                What::Volume => {
-                    figures.volume = self.impact.volume.with_mean(assumption.at(rng.random()));
+                AssumptionTarget::Volume => {
+                    figures.volume =
+                        self.impact.volume.with_mean(assumption.quantile(rng.random()));
                 }
-                What::Reader { .. } | What::Rate { .. } => {}
+                AssumptionTarget::Reader { .. } | AssumptionTarget::Rate { .. } => {}
             }
         }
         figures

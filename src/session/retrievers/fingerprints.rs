@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::Retrievers;
+use super::SessionRetrievers;
 use crate::embed::{Embedder, PairScorer};
-use crate::retrieve::pgvector::PgIndex;
-use crate::scenario::{EmbedderKind, HttpSearch, Pgvector, RunFile};
+use crate::retrieve::pgvector::PgSearchSettings;
+use crate::scenario::{EmbedderKind, HttpSearchSettings, PgvectorSettings, RunFileSettings};
 
-impl Retrievers<'_> {
+impl SessionRetrievers<'_> {
     /// By embedder: a hash of everything except the corpus that its rankings depend on. `None` for embedders that were
     /// not opened, and for BM25, which its parameters describe fully.
     pub fn fingerprints(&self) -> Vec<Option<String>> {
@@ -43,40 +43,45 @@ impl Retrievers<'_> {
             EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
                 self.loaded.borrow()[embedder].as_ref().map(|model| model.fingerprint().to_owned())
             }
-            EmbedderKind::Fusion { parts, how, depth } => {
-                let parts =
-                    parts.iter().map(|p| (self.content_of(p.embedder, known), p.weight, p.lowest));
+            EmbedderKind::Fusion { parts, method: how, depth } => {
+                let parts = parts
+                    .iter()
+                    .map(|p| (self.identity_text_of(p.embedder, known), p.weight, p.lowest_score));
                 Some(hash(&format!("fusion 1 {how:?} {depth} {:?}", parts.collect::<Vec<_>>())))
             }
             EmbedderKind::RunFile(file) => {
-                let RunFile { file: _, run, qid, fallback } = file;
-                let fallback = fallback.map(|fallback| self.content_of(fallback, known));
+                let RunFileSettings { file: _, run, qid, fallback } = file;
+                let fallback = fallback.map(|fallback| self.identity_text_of(fallback, known));
                 Some(hash(&format!("run_file 1 {run:?} {qid:?} {fallback:?}")))
             }
-            EmbedderKind::HttpSearch(HttpSearch { url, depth, index, .. }) => {
+            EmbedderKind::HttpSearch(HttpSearchSettings { url, depth, index, .. }) => {
                 Some(hash(&format!("http_search 1 {:?} {depth} {index:?}", url.as_str())))
             }
-            EmbedderKind::Pgvector(Pgvector { embedder, index, state, .. }) => {
+            EmbedderKind::Pgvector(PgvectorSettings { embedder, index, state, .. }) => {
                 let model = self.loaded.borrow()[*embedder].as_ref()?.fingerprint().to_owned();
-                let PgIndex { table, distance, ef_search, probes, depth, .. } = index;
+                let PgSearchSettings { table, distance, ef_search, probes, depth, .. } = index;
                 Some(hash(&format!(
                     "pgvector 1 {model} {table:?} {distance:?} {ef_search:?} {probes:?} {depth} {state:?}"
                 )))
             }
             EmbedderKind::Rerank { first, depth, .. } => {
                 let scorer = self.scorers.borrow()[embedder].clone()?;
-                let first = self.content_of(*first, known);
+                let first = self.identity_text_of(*first, known);
                 Some(hash(&format!("rerank 1 {first} {} {depth}", scorer.fingerprint())))
             }
         }
     }
 
     /// Text that distinguishes an embedder from any other.
-    pub(super) fn content(&self, embedder: usize) -> String {
-        self.content_of(embedder, &mut HashMap::new())
+    pub(super) fn identity_text(&self, embedder: usize) -> String {
+        self.identity_text_of(embedder, &mut HashMap::new())
     }
 
-    fn content_of(&self, embedder: usize, known: &mut HashMap<usize, Option<String>>) -> String {
+    fn identity_text_of(
+        &self,
+        embedder: usize,
+        known: &mut HashMap<usize, Option<String>>,
+    ) -> String {
         let kind = &self.scenario.embedders[embedder].kind;
         self.fingerprint(embedder, known).unwrap_or_else(|| format!("{kind:?}"))
     }

@@ -12,81 +12,83 @@ use anyhow::{Context, bail};
 
 mod fingerprints;
 
-use super::Held;
-use super::cut_texts::{CutCounter, CutPairCounter};
-use super::run_file_answers::{self, Told};
+use super::SessionScenario;
+use super::run_file_answers::{self, MatchedRunFile};
+use super::truncation::{PairTruncationCounter, TruncationCounter};
 use crate::embed::{
-    self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, Similarity,
+    self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, VectorSimilarity,
 };
+use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, RequestSecrets};
 use crate::progress::ProgressListener;
-use crate::remote::{self, Endpoint, FIRST_WAIT, Secrets};
 #[cfg(feature = "pgvector")]
-use crate::retrieve::pgvector::Distance;
+use crate::retrieve::pgvector::PgDistance;
 use crate::retrieve::{
-    Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, LONGEST_ANSWER,
-    Part, RememberedRetriever, RerankedRetriever, Retriever, RunRetriever, Shortfall,
+    Bm25Retriever, DenseRetriever, FusedRetriever, HttpRetriever, MAX_ANSWER_BYTES,
+    MemoizedRetriever, RankFusionPart, RemoteCorpus, RerankedRetriever, Retriever, RunFileQueries,
+    RunFileRetriever, ShortAnswerCount,
 };
 use crate::scenario::{
-    EmbedderKind, FusionPart, HttpSearch, Pgvector, Reranker, RunFile, Scenario,
+    EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings, RerankerModel,
+    RunFileSettings, Scenario,
 };
 
 /// Indices of an embedder and of a corpus.
-type Spot = (usize, usize);
+type EmbedderCorpusIndices = (usize, usize);
 
 /// Models in memory, for any scenario with the same embedders.
-pub struct Loaded {
-    models: Vec<Option<Arc<CutCounter>>>,
-    scorers: Vec<Option<Arc<CutPairCounter>>>,
+pub struct LoadedModels {
+    models: Vec<Option<Arc<TruncationCounter>>>,
+    scorers: Vec<Option<Arc<PairTruncationCounter>>>,
 }
 
 /// Opens retrievers, each of them once.
-pub struct Retrievers<'a> {
-    scenario: Held<'a>,
+pub struct SessionRetrievers<'a> {
+    scenario: SessionScenario<'a>,
     progress: &'a dyn ProgressListener,
     /// Folder of cached vectors and answers; `None` for the user's cache.
     cache: Option<PathBuf>,
-    loaded: RefCell<Vec<Option<Arc<CutCounter>>>>,
-    scorers: RefCell<Vec<Option<Arc<CutPairCounter>>>>,
-    opened: RefCell<HashMap<Spot, Arc<dyn Retriever>>>,
-    runs: RefCell<BTreeMap<Spot, (Told, Arc<Asked>)>>,
-    services: RefCell<BTreeMap<Spot, Arc<Shortfall>>>,
-    words: RefCell<BTreeMap<Spot, Arc<Bm25Retriever>>>,
+    loaded: RefCell<Vec<Option<Arc<TruncationCounter>>>>,
+    scorers: RefCell<Vec<Option<Arc<PairTruncationCounter>>>>,
+    opened: RefCell<HashMap<EmbedderCorpusIndices, Arc<dyn Retriever>>>,
+    run_files: RefCell<BTreeMap<EmbedderCorpusIndices, (MatchedRunFile, Arc<RunFileQueries>)>>,
+    shortfalls: RefCell<BTreeMap<EmbedderCorpusIndices, Arc<ShortAnswerCount>>>,
+    bm25_indices: RefCell<BTreeMap<EmbedderCorpusIndices, Arc<Bm25Retriever>>>,
     /// By embedder: whether several others search it.
-    common: Vec<bool>,
+    shared: Vec<bool>,
 }
 
-impl<'a> Retrievers<'a> {
+impl<'a> SessionRetrievers<'a> {
     /// Opens nothing yet. `cache` is the folder of cached vectors; `None` for the user's cache.
     pub fn new(
-        scenario: Held<'a>,
+        scenario: SessionScenario<'a>,
         progress: &'a dyn ProgressListener,
         cache: Option<PathBuf>,
-    ) -> Retrievers<'a> {
+    ) -> SessionRetrievers<'a> {
         let loaded = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
         let scorers = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
-        let common = common_parts(&scenario);
-        Retrievers {
+        let shared = shared_embedders(&scenario);
+        SessionRetrievers {
             scenario,
             progress,
             cache,
             loaded,
             scorers,
             opened: RefCell::default(),
-            runs: RefCell::default(),
-            services: RefCell::default(),
-            words: RefCell::default(),
-            common,
+            run_files: RefCell::default(),
+            shortfalls: RefCell::default(),
+            bm25_indices: RefCell::default(),
+            shared,
         }
     }
 
     /// Replaces the progress listener; nothing is open afterwards.
-    pub fn with_progress(self, progress: &'a dyn ProgressListener) -> Retrievers<'a> {
-        Retrievers::new(self.scenario, progress, self.cache)
+    pub fn with_progress(self, progress: &'a dyn ProgressListener) -> SessionRetrievers<'a> {
+        SessionRetrievers::new(self.scenario, progress, self.cache)
     }
 
     /// Replaces the cache folder; nothing is open afterwards.
-    pub fn with_cache(self, cache: PathBuf) -> Retrievers<'a> {
-        Retrievers::new(self.scenario, self.progress, Some(cache))
+    pub fn with_cache(self, cache: PathBuf) -> SessionRetrievers<'a> {
+        SessionRetrievers::new(self.scenario, self.progress, Some(cache))
     }
 
     fn cache(&self) -> Option<&Path> {
@@ -94,15 +96,18 @@ impl<'a> Retrievers<'a> {
     }
 
     /// The loaded models, for a scenario with the same embedders and fewer tasks; and the cache folder.
-    pub fn into_loaded(self) -> (Loaded, Option<PathBuf>) {
+    pub fn into_loaded(self) -> (LoadedModels, Option<PathBuf>) {
         let loaded =
-            Loaded { models: self.loaded.into_inner(), scorers: self.scorers.into_inner() };
+            LoadedModels { models: self.loaded.into_inner(), scorers: self.scorers.into_inner() };
         (loaded, self.cache)
     }
 
     /// Takes over models that were loaded before.
-    pub fn with_loaded(self, Loaded { models, scorers }: Loaded) -> Retrievers<'a> {
-        Retrievers { loaded: RefCell::new(models), scorers: RefCell::new(scorers), ..self }
+    pub fn with_loaded(
+        self,
+        LoadedModels { models, scorers }: LoadedModels,
+    ) -> SessionRetrievers<'a> {
+        SessionRetrievers { loaded: RefCell::new(models), scorers: RefCell::new(scorers), ..self }
     }
 
     /// The retriever for an embedder and a corpus, by their indices; embeds the corpus.
@@ -110,7 +115,7 @@ impl<'a> Retrievers<'a> {
     /// # Errors
     /// A model that does not exist or cannot be read, a cache that cannot be written.
     pub fn open(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
-        Ok(Box::new(self.shared(embedder, corpus)?))
+        Ok(Box::new(self.open_shared(embedder, corpus)?))
     }
 
     /// Opens what an embedder itself needs, without querying it; its parts are embedders of their own.
@@ -118,7 +123,7 @@ impl<'a> Retrievers<'a> {
     /// # Errors
     /// A model that does not exist or cannot be used, a run file that answers no query, an environment variable without
     /// a key or an address, a cache that cannot be written.
-    pub fn ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
+    pub fn check_ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
         let decl = &self.scenario.embedders[embedder];
         let about = || format!("embedder '{}'", decl.name);
         match &decl.kind {
@@ -126,17 +131,19 @@ impl<'a> Retrievers<'a> {
             EmbedderKind::Model(_) | EmbedderKind::Http(_) => self.model(embedder).map(drop),
             EmbedderKind::Rerank { with, .. } => self.scorer(embedder, with).map(drop),
             EmbedderKind::RunFile(file) => {
-                run_file_answers::told(&self.scenario, file, corpus).map(drop).with_context(about)
+                run_file_answers::match_qids(&self.scenario, file, corpus)
+                    .map(drop)
+                    .with_context(about)
             }
             EmbedderKind::HttpSearch(http) => {
-                let key = http.api_key_env.as_deref().map(remote::key).transpose();
+                let key = http.api_key_env.as_deref().map(http_client::api_key).transpose();
                 key.map(drop).with_context(about)
             }
             EmbedderKind::Pgvector(pg) => address(pg).map(drop).with_context(about),
         }
     }
 
-    fn shared(&self, embedder: usize, corpus: usize) -> anyhow::Result<Arc<dyn Retriever>> {
+    fn open_shared(&self, embedder: usize, corpus: usize) -> anyhow::Result<Arc<dyn Retriever>> {
         // Not borrowed while opening: parts are opened recursively.
         let known = self.opened.borrow().get(&(embedder, corpus)).cloned();
         if let Some(retriever) = known {
@@ -148,23 +155,23 @@ impl<'a> Retrievers<'a> {
                 let label = self.label(embedder, "indexing", corpus);
                 let work = self.progress.start(&label, texts.len());
                 let index = Arc::new(Bm25Retriever::index(&texts, *params, &|n| work.advance(n))?);
-                self.words.borrow_mut().insert((embedder, corpus), index.clone());
+                self.bm25_indices.borrow_mut().insert((embedder, corpus), index.clone());
                 index
             }
             EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
                 Arc::new(self.dense(embedder, corpus)?)
             }
-            EmbedderKind::Fusion { parts, how, depth } => {
-                let part = |part: &FusionPart| {
-                    let retriever = self.shared(part.embedder, corpus)?;
-                    self.check_lowest(part)?;
-                    Ok(Part { retriever, weight: part.weight, lowest: part.lowest })
+            EmbedderKind::Fusion { parts, method: how, depth } => {
+                let part = |part: &FusionPartSettings| {
+                    let retriever = self.open_shared(part.embedder, corpus)?;
+                    self.check_lowest_score(part)?;
+                    Ok(RankFusionPart { retriever, weight: part.weight, lowest: part.lowest_score })
                 };
                 let parts = parts.iter().map(part).collect::<anyhow::Result<_>>()?;
                 Arc::new(FusedRetriever::new(parts, *how, *depth)?)
             }
             EmbedderKind::Rerank { first, with, depth } => {
-                let first = self.shared(*first, corpus)?;
+                let first = self.open_shared(*first, corpus)?;
                 let scorer = self.scorer(embedder, with)?;
                 Arc::new(RerankedRetriever::new(first, scorer, &self.texts(corpus), *depth))
             }
@@ -173,8 +180,8 @@ impl<'a> Retrievers<'a> {
             EmbedderKind::Pgvector(pg) => self.pgvector(embedder, pg, corpus)?,
         };
         // An embedder that several others search would get the same queries from each of them.
-        let retriever = match self.common[embedder] {
-            true => Arc::new(RememberedRetriever::new(retriever)),
+        let retriever = match self.shared[embedder] {
+            true => Arc::new(MemoizedRetriever::new(retriever)),
             false => retriever,
         };
         self.opened.borrow_mut().insert((embedder, corpus), retriever.clone());
@@ -182,10 +189,10 @@ impl<'a> Retrievers<'a> {
     }
 
     /// Fails for scores without a lowest value if the fusion counts from the lowest.
-    fn check_lowest(&self, part: &FusionPart) -> anyhow::Result<()> {
+    fn check_lowest_score(&self, part: &FusionPartSettings) -> anyhow::Result<()> {
         let loaded = self.loaded.borrow()[part.embedder].clone();
-        let by_dot = loaded.is_some_and(|model| model.similarity() == Similarity::Dot);
-        if part.lowest.is_some() && by_dot {
+        let by_dot = loaded.is_some_and(|model| model.similarity() == VectorSimilarity::Dot);
+        if part.lowest_score.is_some() && by_dot {
             bail!(
                 "embedder '{}': its model compares vectors by dot product, which has no lowest value: write normalise: \
                  min_max in the fusion",
@@ -212,7 +219,7 @@ impl<'a> Retrievers<'a> {
         DenseRetriever::new(model, passages)
     }
 
-    fn model(&self, embedder: usize) -> anyhow::Result<Arc<CutCounter>> {
+    fn model(&self, embedder: usize) -> anyhow::Result<Arc<TruncationCounter>> {
         let known = self.loaded.borrow()[embedder].clone();
         if let Some(model) = known {
             return Ok(model);
@@ -220,7 +227,7 @@ impl<'a> Retrievers<'a> {
         let declared = &self.scenario.embedders[embedder];
         let model = self.load(&declared.kind);
         let model = model.with_context(|| format!("embedder '{}'", declared.name))?;
-        let model = Arc::new(CutCounter::new(model));
+        let model = Arc::new(TruncationCounter::new(model));
         self.loaded.borrow_mut()[embedder] = Some(model.clone());
         Ok(model)
     }
@@ -228,7 +235,7 @@ impl<'a> Retrievers<'a> {
     fn vectors(
         &self,
         embedder: usize,
-        model: &CutCounter,
+        model: &TruncationCounter,
         corpus: usize,
     ) -> anyhow::Result<CorpusVectors> {
         let texts = self.texts(corpus);
@@ -252,45 +259,46 @@ impl<'a> Retrievers<'a> {
     fn run_file(
         &self,
         embedder: usize,
-        file: &RunFile,
+        file: &RunFileSettings,
         corpus: usize,
-    ) -> anyhow::Result<RunRetriever> {
+    ) -> anyhow::Result<RunFileRetriever> {
         let name = &self.scenario.embedders[embedder].name;
-        let mut told = run_file_answers::told(&self.scenario, file, corpus)
+        let mut told = run_file_answers::match_qids(&self.scenario, file, corpus)
             .with_context(|| format!("embedder '{name}'"))?;
-        let fallback = file.fallback.map(|fallback| self.shared(fallback, corpus)).transpose()?;
-        let asked = Arc::<Asked>::default();
+        let fallback =
+            file.fallback.map(|fallback| self.open_shared(fallback, corpus)).transpose()?;
+        let asked = Arc::<RunFileQueries>::default();
         let passages = self.scenario.corpora[corpus].passages.len();
         let answers = std::mem::take(&mut told.answers);
-        self.runs.borrow_mut().insert((embedder, corpus), (told, asked.clone()));
-        Ok(RunRetriever::new(answers, passages, fallback, asked))
+        self.run_files.borrow_mut().insert((embedder, corpus), (told, asked.clone()));
+        Ok(RunFileRetriever::new(answers, passages, fallback, asked))
     }
 
     fn http_search(
         &self,
         embedder: usize,
-        http: &HttpSearch,
+        http: &HttpSearchSettings,
         corpus: usize,
     ) -> anyhow::Result<HttpRetriever> {
         let name = &self.scenario.embedders[embedder].name;
-        let key = http.api_key_env.as_deref().map(remote::key).transpose();
+        let key = http.api_key_env.as_deref().map(http_client::api_key).transpose();
         let key = key.with_context(|| format!("embedder '{name}'"))?;
-        let endpoint = Endpoint {
+        let endpoint = JsonEndpoint {
             url: http.url.clone(),
             timeout: http.timeout,
             retries: http.retries,
-            first_wait: FIRST_WAIT,
+            first_wait: FIRST_RETRY_WAIT,
             concurrency: http.concurrency,
-            headers: remote::headers(&[], key.as_deref())
+            headers: http_client::headers(&[], key.as_deref())
                 .with_context(|| format!("embedder '{name}'"))?,
-            secrets: Secrets::new(key),
-            longest_reply: LONGEST_ANSWER,
+            secrets: RequestSecrets::new(key),
+            max_reply_bytes: MAX_ANSWER_BYTES,
         };
         let catalogue = self.catalogue(corpus);
         let cache = self.cache_dir()?;
-        let kept = cache.join("http_search").join(self.content(embedder));
-        let count = Arc::<Shortfall>::default();
-        self.services.borrow_mut().insert((embedder, corpus), count.clone());
+        let kept = cache.join("http_search").join(self.identity_text(embedder));
+        let count = Arc::<ShortAnswerCount>::default();
+        self.shortfalls.borrow_mut().insert((embedder, corpus), count.clone());
         Ok(HttpRetriever::new(endpoint, catalogue, http.depth, kept, count))
     }
 
@@ -298,17 +306,17 @@ impl<'a> Retrievers<'a> {
         self.cache().map_or_else(embed::cache::default_dir, |dir| Ok(dir.to_owned()))
     }
 
-    fn catalogue(&self, corpus: usize) -> Catalogue {
+    fn catalogue(&self, corpus: usize) -> RemoteCorpus {
         let corpus = &self.scenario.corpora[corpus];
         let passages = corpus.passages.iter().map(|p| (p.id.clone(), p.entity.clone()));
-        Catalogue::new(&corpus.name, passages)
+        RemoteCorpus::new(&corpus.name, passages)
     }
 
     #[cfg(not(feature = "pgvector"))]
     fn pgvector(
         &self,
         embedder: usize,
-        _: &Pgvector,
+        _: &PgvectorSettings,
         _: usize,
     ) -> anyhow::Result<Arc<dyn Retriever>> {
         let name = &self.scenario.embedders[embedder].name;
@@ -319,26 +327,27 @@ impl<'a> Retrievers<'a> {
     fn pgvector(
         &self,
         embedder: usize,
-        pg: &Pgvector,
+        pg: &PgvectorSettings,
         corpus: usize,
     ) -> anyhow::Result<Arc<dyn Retriever>> {
-        use crate::retrieve::pgvector::{PgCorpus, PgRetriever};
+        use crate::retrieve::pgvector::{PgRetriever, PgVectorCorpus};
 
         let open = || {
             let address = address(pg)?;
             let model = self.model(pg.embedder)?;
             ensure!(
-                model.similarity() == Similarity::Cosine
-                    || pg.index.distance == Distance::InnerProduct,
+                model.similarity() == VectorSimilarity::Cosine
+                    || pg.index.distance == PgDistance::InnerProduct,
                 "its model compares vectors by dot product: write distance: inner_product"
             );
             let texts = self.texts(corpus);
             let vectors = || self.vectors(pg.embedder, &model, corpus);
-            let searched = PgCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };
+            let searched =
+                PgVectorCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };
             let cache = self.cache_dir()?;
-            let kept = cache.join("pgvector").join(self.content(embedder));
-            let count = Arc::<Shortfall>::default();
-            self.services.borrow_mut().insert((embedder, corpus), count.clone());
+            let kept = cache.join("pgvector").join(self.identity_text(embedder));
+            let count = Arc::<ShortAnswerCount>::default();
+            self.shortfalls.borrow_mut().insert((embedder, corpus), count.clone());
             let index = pg.index.clone();
             PgRetriever::open(&address, index, model.clone(), searched, kept, count)
         };
@@ -359,37 +368,41 @@ impl<'a> Retrievers<'a> {
         for (scorer, decl) in self.scorers.borrow().iter().zip(&self.scenario.embedders) {
             notes.extend(scorer.as_ref().and_then(|scorer| scorer.note(&decl.name)));
         }
-        for ((embedder, _), (told, asked)) in self.runs.borrow().iter() {
+        for ((embedder, _), (told, asked)) in self.run_files.borrow().iter() {
             let decl = &self.scenario.embedders[*embedder];
             let EmbedderKind::RunFile(file) = &decl.kind else { continue };
             let fallback = file.fallback.map(|f| self.scenario.embedders[f].name.as_str());
             notes.extend(told.notes(&decl.name, file, fallback, asked));
         }
-        for ((embedder, corpus), index) in self.words.borrow().iter() {
+        for ((embedder, corpus), index) in self.bm25_indices.borrow().iter() {
             let name = &self.scenario.embedders[*embedder].name;
             notes.extend(index.unmatched().note(name, &self.scenario.corpora[*corpus].name));
         }
-        for ((embedder, _), count) in self.services.borrow().iter() {
+        for ((embedder, _), count) in self.shortfalls.borrow().iter() {
             let name = &self.scenario.embedders[*embedder].name;
             notes.extend(count.note(name));
         }
         notes
     }
 
-    fn scorer(&self, embedder: usize, with: &Reranker) -> anyhow::Result<Arc<CutPairCounter>> {
+    fn scorer(
+        &self,
+        embedder: usize,
+        with: &RerankerModel,
+    ) -> anyhow::Result<Arc<PairTruncationCounter>> {
         let known = self.scorers.borrow()[embedder].clone();
         if let Some(scorer) = known {
             return Ok(scorer);
         }
         let name = &self.scenario.embedders[embedder].name;
         let opened = match with {
-            Reranker::CrossEncoder(spec) => embed::open_cross_encoder(spec),
-            Reranker::MaxSim(spec) => embed::open_max_sim(spec),
-            Reranker::SimilarityMap(spec) => embed::open_similarity_map(spec),
+            RerankerModel::CrossEncoder(spec) => embed::open_cross_encoder(spec),
+            RerankerModel::MaxSim(spec) => embed::open_max_sim(spec),
+            RerankerModel::SimilarityMap(spec) => embed::open_similarity_map(spec),
         };
         let scorer = opened
             .and_then(|scorer| CachedScorer::new(scorer, self.cache()))
-            .map(|scorer| Arc::new(CutPairCounter::new(Box::new(scorer))))
+            .map(|scorer| Arc::new(PairTruncationCounter::new(Box::new(scorer))))
             .with_context(|| format!("embedder '{name}'"))?;
         self.scorers.borrow_mut()[embedder] = Some(scorer.clone());
         Ok(scorer)
@@ -397,10 +410,10 @@ impl<'a> Retrievers<'a> {
 }
 
 /// By embedder: whether several others search it.
-fn common_parts(scenario: &Scenario) -> Vec<bool> {
+fn shared_embedders(scenario: &Scenario) -> Vec<bool> {
     let mut users = vec![0; scenario.embedders.len()];
     for decl in &scenario.embedders {
-        for part in decl.kind.searches() {
+        for part in decl.kind.searched_embedders() {
             users[part] += 1;
         }
     }
@@ -413,7 +426,7 @@ const NO_POSTGRES: &str =
 
 /// The address of the database, which only the environment holds.
 #[cfg(feature = "pgvector")]
-fn address(pg: &Pgvector) -> anyhow::Result<String> {
+fn address(pg: &PgvectorSettings) -> anyhow::Result<String> {
     let address = std::env::var(&pg.url_env).unwrap_or_default();
     ensure!(
         !address.is_empty(),
@@ -425,6 +438,6 @@ fn address(pg: &Pgvector) -> anyhow::Result<String> {
 }
 
 #[cfg(not(feature = "pgvector"))]
-fn address(_: &Pgvector) -> anyhow::Result<String> {
+fn address(_: &PgvectorSettings) -> anyhow::Result<String> {
     bail!(NO_POSTGRES)
 }

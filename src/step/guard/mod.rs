@@ -10,17 +10,17 @@ mod parameters;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Branching, Event, Output, State};
-use crate::expr::{Env, Expr};
-use crate::kernel::{Fault, Guarded};
-use crate::scenario::{Check, Guard};
-use crate::value::Value;
+use super::{OutputState, StepBranch, StepEvent, StepOutput};
+use crate::expr::{EvalEnvironment, Expression};
+use crate::kernel::{BranchFault, GuardEffect};
+use crate::scenario::{GuardCheck, StepGuard};
+use crate::value::TypedValue;
 
-pub use parameters::{Odds, escalation_effort, look_effort, parameters};
+pub use parameters::{GuardRates, escalation_effort, look_effort, parameters};
 
 /// What guards can observe of one output.
 #[derive(Clone, Debug, Default)]
-pub struct Look<'a> {
+pub struct GuardObservation<'a> {
     /// Scores of the passages handed on, best first, and of at least two passages if two were found; empty for steps
     /// that do not search.
     pub scores: Vec<f32>,
@@ -34,39 +34,39 @@ pub struct Look<'a> {
 
 /// How a guard's threshold is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Setting {
+pub enum GuardSetting {
     /// As declared in the scenario.
     #[default]
-    AsGiven,
+    AsDeclared,
     /// The guard is off.
     Off,
     /// The lowest passing score, margin or verifier score. For scores and margins it applies only to searches with this
     /// embedder, that of the first attempt, because scales differ between embedders.
-    At { embedder: usize, least: f64 },
+    Threshold { embedder: usize, least: f64 },
 }
 
 /// One possible result of an attempt.
 #[derive(Clone, Debug)]
-pub struct Tried<'a> {
-    pub branching: Branching,
+pub struct AttemptResult<'a> {
+    pub branching: StepBranch,
     /// The phrasing of the query, for steps that search.
     pub phrasing: Option<usize>,
-    pub look: Look<'a>,
+    pub observation: GuardObservation<'a>,
 }
 
 /// An alarm: a guard rejected an output.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Alarm {
+pub struct GuardAlarm {
     /// Index of the guard among the step's guards.
     pub guard: usize,
-    pub held: Output,
+    pub rejected: StepOutput,
     /// The rejected output was right, and its branch was not an error.
     pub right: bool,
 }
 
 /// Expected numbers of events at one guard. A guard may look several times per run, once at every attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Counts {
+pub struct GuardCounts {
     pub looks: f64,
     /// Alarms on outputs that were not right, and such outputs that passed.
     pub caught: f64,
@@ -78,8 +78,8 @@ pub struct Counts {
     pub escalations: f64,
 }
 
-impl Counts {
-    pub fn add(&mut self, other: &Counts, weight: f64) {
+impl GuardCounts {
+    pub fn add(&mut self, other: &GuardCounts, weight: f64) {
         self.looks += weight * other.looks;
         self.caught += weight * other.caught;
         self.missed += weight * other.missed;
@@ -92,15 +92,15 @@ impl Counts {
         self.caught + self.false_alarms
     }
 
-    fn scaled(&self, by: f64) -> Counts {
-        let mut scaled = Counts::default();
+    fn scaled(&self, by: f64) -> GuardCounts {
+        let mut scaled = GuardCounts::default();
         scaled.add(self, by);
         scaled
     }
 }
 
 /// Sets `a` to the mean of `a` and `b`, weighted by the probabilities `p` and `q`.
-fn mean(a: &mut [Counts], p: f64, b: &[Counts], q: f64) {
+fn average_counts(a: &mut [GuardCounts], p: f64, b: &[GuardCounts], q: f64) {
     for (a, b) in a.iter_mut().zip(b) {
         *a = a.scaled(p / (p + q));
         a.add(b, q / (p + q));
@@ -109,21 +109,21 @@ fn mean(a: &mut [Counts], p: f64, b: &[Counts], q: f64) {
 
 /// How a sequence of alarms ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum GuardResolution {
     Passed,
     Stopped,
     /// A person settled it.
-    Settled,
+    Escalated,
 }
 
 /// How the guards arrived at an output.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Trail {
+pub struct GuardTrace {
     /// The alarms in order; if several paths were merged, those of one of them.
-    pub alarms: Vec<Alarm>,
+    pub alarms: Vec<GuardAlarm>,
     /// By guard, as the mean over all merged paths.
-    pub counts: Vec<Counts>,
-    pub end: End,
+    pub counts: Vec<GuardCounts>,
+    pub end: GuardResolution,
     /// The attempt that gave the output, as indices of the guard and its retry; `None` for the first attempt.
     pub attempt: Option<(usize, usize)>,
     /// The phrasing of that attempt's query.
@@ -131,44 +131,44 @@ pub struct Trail {
 }
 
 /// The guards of one step on one input, with everything that they need.
-pub struct Guarding<'a> {
-    pub guards: &'a [Guard],
+pub struct GuardContext<'a> {
+    pub guards: &'a [StepGuard],
     /// By guard; so is `settings`.
-    pub odds: &'a [Odds],
-    pub settings: &'a [Setting],
+    pub rates: &'a [GuardRates],
+    pub settings: &'a [GuardSetting],
     /// The values that expressions see, except this step's own.
-    pub values: Vec<Option<&'a Value>>,
+    pub values: Vec<Option<&'a TypedValue>>,
     pub task: &'a crate::world::Task,
     /// The index of the step.
-    pub at: usize,
+    pub step: usize,
     /// The oracle's output here; `None` if it has stopped.
-    pub right: Option<&'a Output>,
+    pub right: Option<&'a StepOutput>,
     /// Compares an output with the oracle's.
-    pub state: &'a (dyn Fn(&Output) -> State + 'a),
+    pub state: &'a (dyn Fn(&StepOutput) -> OutputState + 'a),
     /// The possible results of a further attempt, given the guard's index, the number of its retry, and the phrasing of
     /// the first attempt. A retry does not depend on what was tried before it. The probabilities sum to one.
-    pub retry: &'a (dyn Fn(usize, usize, Option<usize>) -> Vec<Tried<'a>> + 'a),
+    pub retry: &'a (dyn Fn(usize, usize, Option<usize>) -> Vec<AttemptResult<'a>> + 'a),
 }
 
 /// A branch with the guards applied.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Handled {
-    pub branching: Branching,
+pub struct GuardedBranch {
+    pub branching: StepBranch,
     /// `None` if no guard looked.
-    pub trail: Option<Trail>,
+    pub trace: Option<GuardTrace>,
 }
 
-impl Handled {
+impl GuardedBranch {
     /// A branch that no guard looked at.
-    pub fn plain(branching: Branching) -> Handled {
-        Handled { branching, trail: None }
+    pub fn unguarded(branching: StepBranch) -> GuardedBranch {
+        GuardedBranch { branching, trace: None }
     }
 
     /// Whether both are the same branch: equal in output, event and final attempt. The branches of one row are distinct
     /// in this sense, whatever their probabilities and the order in which they were found.
-    pub fn is_same_way(&self, other: &Handled) -> bool {
-        let came_out = |handled: &Handled| {
-            let trail = handled.trail.as_ref();
+    pub fn is_same_branch(&self, other: &GuardedBranch) -> bool {
+        let came_out = |handled: &GuardedBranch| {
+            let trail = handled.trace.as_ref();
             trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
         };
         let (x, y) = (&self.branching, &other.branching);
@@ -180,76 +180,76 @@ impl Handled {
 
 /// Paths that are followed together, because they agree in everything that their future depends on.
 #[derive(Clone)]
-struct Way<'w> {
+struct GuardPath<'w> {
     /// The result of the first attempt, and its phrasing.
-    first: &'w Branching,
-    words: Option<usize>,
+    first: &'w StepBranch,
+    phrasing: Option<usize>,
     p: f64,
     /// By guard: number of retries used.
-    used: Vec<usize>,
-    alarms: Vec<Alarm>,
+    retries_used: Vec<usize>,
+    alarms: Vec<GuardAlarm>,
     /// By guard.
-    counts: Vec<Counts>,
+    counts: Vec<GuardCounts>,
     /// The attempt in progress; `None`: the first.
     attempt: Option<(usize, usize)>,
 }
 
-impl<'a> Guarding<'a> {
+impl<'a> GuardContext<'a> {
     /// Follows all results of the first attempt to their ends. The total probability does not change.
-    pub fn handle(&self, first: &[Tried<'a>]) -> Vec<Handled> {
+    pub fn follow_alarms(&self, first: &[AttemptResult<'a>]) -> Vec<GuardedBranch> {
         let (mut out, mut waiting) = (Vec::new(), VecDeque::new());
         for tried in first {
-            let way = Way {
+            let way = GuardPath {
                 first: &tried.branching,
-                words: tried.phrasing,
+                phrasing: tried.phrasing,
                 p: tried.branching.p,
-                used: vec![0; self.guards.len()],
+                retries_used: vec![0; self.guards.len()],
                 alarms: Vec::new(),
-                counts: vec![Counts::default(); self.guards.len()],
+                counts: vec![GuardCounts::default(); self.guards.len()],
                 attempt: None,
             };
-            self.look(way, tried, &mut waiting, &mut out);
+            self.apply_guards(way, tried, &mut waiting, &mut out);
         }
         // Breadth first, so that paths with the same future are merged before they continue; otherwise they multiply.
-        let mut known: BTreeMap<_, Vec<Tried<'a>>> = BTreeMap::new();
+        let mut known: BTreeMap<_, Vec<AttemptResult<'a>>> = BTreeMap::new();
         while let Some(way) = waiting.pop_front() {
             let Some((guard, turn)) = way.attempt else {
                 continue;
             };
-            let key = (guard, turn, way.words);
-            let tries = known.entry(key).or_insert_with(|| (self.retry)(guard, turn, way.words));
+            let key = (guard, turn, way.phrasing);
+            let tries = known.entry(key).or_insert_with(|| (self.retry)(guard, turn, way.phrasing));
             debug_assert!((tries.iter().map(|t| t.branching.p).sum::<f64>() - 1.0).abs() < 1e-9);
             for tried in tries.iter() {
-                let next = Way { p: way.p * tried.branching.p, ..way.clone() };
-                self.look(next, tried, &mut waiting, &mut out);
+                let next = GuardPath { p: way.p * tried.branching.p, ..way.clone() };
+                self.apply_guards(next, tried, &mut waiting, &mut out);
             }
         }
-        merge(out)
+        merge_branches(out)
     }
 
     /// Applies all guards to the result of an attempt. Each part of the path ends, or is queued for another attempt.
-    fn look<'w>(
+    fn apply_guards<'w>(
         &self,
-        way: Way<'w>,
-        now: &Tried<'a>,
-        waiting: &mut VecDeque<Way<'w>>,
-        out: &mut Vec<Handled>,
+        way: GuardPath<'w>,
+        now: &AttemptResult<'a>,
+        waiting: &mut VecDeque<GuardPath<'w>>,
+        out: &mut Vec<GuardedBranch>,
     ) {
         let output = now.branching.output.clone();
         let Some(output) = output else {
-            out.push(self.end(&way, now, way.p, None, End::Passed));
+            out.push(self.finish_path(&way, now, way.p, None, GuardResolution::Passed));
             return;
         };
         let mut left = way.p;
         // The counts that apply if every guard so far lets the output pass.
         let mut passed = way.counts.clone();
-        let right = self.well(&now.branching);
+        let right = self.is_right(&now.branching);
         for (place, guard) in self.guards.iter().enumerate() {
-            if !self.looks(place, &now.look, &output) {
+            if !self.looks(place, &now.observation, &output) {
                 continue;
             }
-            let alarmed = left * self.alarm(place, &now.look, &output);
-            let mut next = Way { p: alarmed, counts: passed.clone(), ..way.clone() };
+            let alarmed = left * self.alarm_probability(place, &now.observation, &output);
+            let mut next = GuardPath { p: alarmed, counts: passed.clone(), ..way.clone() };
             passed[place].looks += 1.0;
             passed[place].missed += if right { 0.0 } else { 1.0 };
             if alarmed <= 0.0 {
@@ -258,144 +258,158 @@ impl<'a> Guarding<'a> {
             // Guards act in sequence: the next one sees only what this one lets pass. Clamped against rounding below
             // zero.
             left = (left - alarmed).max(0.0);
-            next.alarms.push(Alarm { guard: place, held: output.clone(), right });
+            next.alarms.push(GuardAlarm { guard: place, rejected: output.clone(), right });
             let of = &mut next.counts[place];
             of.looks += 1.0;
             *(if right { &mut of.false_alarms } else { &mut of.caught }) += 1.0;
-            let turn = way.used[place];
+            let turn = way.retries_used[place];
             if turn < guard.retries.len() {
                 of.retries += 1.0;
-                next.used[place] += 1;
+                next.retries_used[place] += 1;
                 next.attempt = Some((place, turn));
-                match waiting.iter_mut().find(|other| self.alike(other, &next)) {
+                match waiting.iter_mut().find(|other| self.have_same_future(other, &next)) {
                     Some(other) => {
-                        mean(&mut other.counts, other.p, &next.counts, next.p);
+                        average_counts(&mut other.counts, other.p, &next.counts, next.p);
                         other.p += next.p;
                     }
                     None => waiting.push_back(next),
                 }
             } else if guard.escalate.is_some() {
                 of.escalations += 1.0;
-                let mut end = |p: f64, output: Option<Output>| {
-                    out.push(self.end(&next, now, p, output, End::Settled));
+                let mut end = |p: f64, output: Option<StepOutput>| {
+                    out.push(self.finish_path(&next, now, p, output, GuardResolution::Escalated));
                 };
                 if right {
                     // The output is right already, so the person lets it pass.
                     end(alarmed, Some(output.clone()));
                 } else {
-                    let settled = alarmed * self.odds[place].escalation_accuracy;
+                    let settled = alarmed * self.rates[place].escalation_accuracy;
                     // Where the oracle has stopped, so does the person.
                     end(settled, self.right.cloned());
                     end(alarmed - settled, Some(output.clone()));
                 }
             } else {
-                out.push(self.end(&next, now, alarmed, None, End::Stopped));
+                out.push(self.finish_path(&next, now, alarmed, None, GuardResolution::Stopped));
             }
         }
         if left > 0.0 {
-            let way = Way { counts: passed, ..way };
-            out.push(self.end(&way, now, left, Some(output), End::Passed));
+            let way = GuardPath { counts: passed, ..way };
+            out.push(self.finish_path(&way, now, left, Some(output), GuardResolution::Passed));
         }
     }
 
     /// Whether two queued paths have the same future and the same original error.
-    fn alike(&self, a: &Way, b: &Way) -> bool {
-        let first = |way: &Way| (way.first.event, way.first.fault, self.well(way.first), way.words);
-        (a.attempt, &a.used) == (b.attempt, &b.used) && first(a) == first(b)
+    fn have_same_future(&self, a: &GuardPath, b: &GuardPath) -> bool {
+        let first = |way: &GuardPath| {
+            (way.first.event, way.first.fault, self.is_right(way.first), way.phrasing)
+        };
+        (a.attempt, &a.retries_used) == (b.attempt, &b.retries_used) && first(a) == first(b)
     }
 
     /// Whether the output is right and the branch is not an error.
-    fn well(&self, branching: &Branching) -> bool {
-        let right = branching.output.as_ref().is_some_and(|o| (self.state)(o) == State::Correct);
-        right && branching.fault == Fault::None
+    fn is_right(&self, branching: &StepBranch) -> bool {
+        let right =
+            branching.output.as_ref().is_some_and(|o| (self.state)(o) == OutputState::Correct);
+        right && branching.fault == BranchFault::None
     }
 
     /// Whether the guard looks at this output at all.
-    fn looks(&self, place: usize, look: &Look, output: &Output) -> bool {
+    fn looks(&self, place: usize, look: &GuardObservation, output: &StepOutput) -> bool {
         let check = &self.guards[place].check;
         let there = match output {
-            Output::Skipped => false,
-            Output::Missing => matches!(check, Check::Present),
+            StepOutput::Skipped => false,
+            StepOutput::Missing => matches!(check, GuardCheck::Present),
             _ => true,
         };
         // A guard applies only to the embedders that it lists.
         let listed = match check {
-            Check::Score(floors) | Check::Margin(floors) => {
+            GuardCheck::Score(floors) | GuardCheck::Margin(floors) => {
                 look.embedder.is_some_and(|embedder| floors.contains_key(&embedder))
             }
             _ => true,
         };
-        there && listed && self.setting(place) != Setting::Off
+        there && listed && self.setting(place) != GuardSetting::Off
     }
 
-    fn setting(&self, place: usize) -> Setting {
+    fn setting(&self, place: usize) -> GuardSetting {
         self.settings.get(place).copied().unwrap_or_default()
     }
 
     /// The probability of an alarm, given that the guard looks at the output.
-    fn alarm(&self, place: usize, look: &Look, output: &Output) -> f64 {
+    fn alarm_probability(&self, place: usize, look: &GuardObservation, output: &StepOutput) -> f64 {
         let setting = self.setting(place);
         let check = &self.guards[place].check;
         let below = |score: Option<f64>, least: f64| score.is_none_or(|score| score < least);
         let floor = |floors: &BTreeMap<usize, f64>| match (setting, look.embedder?) {
-            (Setting::At { embedder, least }, searched) if embedder == searched => Some(least),
+            (GuardSetting::Threshold { embedder, least }, searched) if embedder == searched => {
+                Some(least)
+            }
             (_, searched) => floors.get(&searched).copied(),
         };
         let seen = match check {
-            Check::Expr(check) => {
-                matches!(self.eval(check, output), Some(Value::YesNo(false)))
+            GuardCheck::Expr(check) => {
+                matches!(self.eval(check, output), Some(TypedValue::YesNo(false)))
             }
-            Check::AgreesWith(other) => match (output.value(), self.values[*other]) {
+            GuardCheck::AgreesWith(other) => match (output.value(), self.values[*other]) {
                 (Some(own), Some(other)) => own != other,
                 _ => false,
             },
-            Check::Present => match output {
-                Output::Missing => true,
-                Output::Context(passages) => passages.is_empty(),
+            GuardCheck::Present => match output {
+                StepOutput::Missing => true,
+                StepOutput::Context(passages) => passages.is_empty(),
                 _ => false,
             },
-            Check::Score(floors) => {
+            GuardCheck::Score(floors) => {
                 floor(floors).is_some_and(|least| below(best(&look.scores), least))
             }
-            Check::Margin(floors) => {
+            GuardCheck::Margin(floors) => {
                 floor(floors).is_some_and(|least| below(margin(&look.scores), least))
             }
-            Check::SameEntity(entity) => {
+            GuardCheck::SameEntity(entity) => {
                 let wanted = self.eval(entity, output).map(|entity| entity.to_string());
                 matches!((wanted, look.entity), (Some(wanted), Some(found)) if wanted != found)
             }
-            Check::Verified { least, .. } => {
+            GuardCheck::ScoringVerifier { min_score: least, .. } => {
                 let score = look.verified.get(place).copied().flatten();
                 let least = match setting {
-                    Setting::At { least, .. } => least,
+                    GuardSetting::Threshold { least, .. } => least,
                     _ => *least,
                 };
                 below(score.map(f64::from), least)
             }
-            Check::Verifier { .. } | Check::Reviewer { .. } => return self.rate(place, output),
+            GuardCheck::RatedVerifier { .. } | GuardCheck::Reviewer { .. } => {
+                return self.rate(place, output);
+            }
         };
         f64::from(seen)
     }
 
-    fn rate(&self, place: usize, output: &Output) -> f64 {
+    fn rate(&self, place: usize, output: &StepOutput) -> f64 {
         match (self.state)(output) {
-            State::Correct => self.odds[place].false_alarm_rate,
-            State::Wrong | State::Missing => self.odds[place].catch_rate,
+            OutputState::Correct => self.rates[place].false_alarm_rate,
+            OutputState::Wrong | OutputState::Missing => self.rates[place].catch_rate,
         }
     }
 
-    fn eval(&self, expr: &Expr, output: &Output) -> Option<Value> {
+    fn eval(&self, expr: &Expression, output: &StepOutput) -> Option<TypedValue> {
         let mut values = self.values.clone();
-        values[self.at] = output.value();
-        let env = Env { task: Some(self.task), passage: None, steps: &values };
+        values[self.step] = output.value();
+        let env = EvalEnvironment { task: Some(self.task), passage: None, steps: &values };
         expr.eval(&env).ok().flatten()
     }
 
     /// The branch at the end of a path. It has the event of its first attempt, which is the root cause; if that was
     /// right, a bad end is a false alarm.
-    fn end(&self, way: &Way, now: &Tried, p: f64, output: Option<Output>, end: End) -> Handled {
+    fn finish_path(
+        &self,
+        way: &GuardPath,
+        now: &AttemptResult,
+        p: f64,
+        output: Option<StepOutput>,
+        end: GuardResolution,
+    ) -> GuardedBranch {
         let last = &now.branching;
-        let mut trail = Trail {
+        let mut trail = GuardTrace {
             alarms: way.alarms.clone(),
             counts: way.counts.clone(),
             end,
@@ -404,45 +418,53 @@ impl<'a> Guarding<'a> {
         };
         if way.alarms.is_empty() {
             trail.phrasing = None; // phrasings that find the same are one branch
-            return Handled { branching: Branching { p, ..last.clone() }, trail: Some(trail) };
+            return GuardedBranch {
+                branching: StepBranch { p, ..last.clone() },
+                trace: Some(trail),
+            };
         }
         let ends_well = match end {
-            End::Stopped => false,
-            End::Passed => self.well(last),
-            End::Settled => match &output {
+            GuardResolution::Stopped => false,
+            GuardResolution::Passed => self.is_right(last),
+            GuardResolution::Escalated => match &output {
                 None => self.right.is_none(),
                 // A partial hit that a person lets pass is still a partial hit.
-                Some(_) if output == last.output => self.well(last),
-                Some(settled) => (self.state)(settled) == State::Correct,
+                Some(_) if output == last.output => self.is_right(last),
+                Some(settled) => (self.state)(settled) == OutputState::Correct,
             },
         };
-        let (event, fault, guarded) = match (self.well(way.first), ends_well) {
-            (true, true) => (way.first.event, Fault::None, Guarded::No),
-            (true, false) => (Event::FalseAlarm, Fault::Own, Guarded::No),
-            (false, true) => (way.first.event, way.first.fault, Guarded::Recovered),
+        let (event, fault, guarded) = match (self.is_right(way.first), ends_well) {
+            (true, true) => (way.first.event, BranchFault::None, GuardEffect::None),
+            (true, false) => (StepEvent::FalseAlarm, BranchFault::Own, GuardEffect::None),
+            (false, true) => (way.first.event, way.first.fault, GuardEffect::Recovered),
             (false, false) => {
-                let caught = end == End::Stopped;
-                let guarded = if caught { Guarded::Caught } else { Guarded::No };
+                let caught = end == GuardResolution::Stopped;
+                let guarded = if caught { GuardEffect::Caught } else { GuardEffect::None };
                 (way.first.event, way.first.fault, guarded)
             }
         };
-        let source = last.source.filter(|_| end == End::Passed);
-        Handled {
-            branching: Branching { output, event, fault, guarded, source, p },
-            trail: Some(trail),
+        let source = last.source.filter(|_| end == GuardResolution::Passed);
+        GuardedBranch {
+            branching: StepBranch { output, event, fault, guarded, source, p },
+            trace: Some(trail),
         }
     }
 }
 
 /// Merges equal branches. The alarms and the source passage are those of the first one; the guards' counts are
 /// averaged.
-fn merge(handled: Vec<Handled>) -> Vec<Handled> {
-    let mut merged: Vec<Handled> = Vec::new();
+fn merge_branches(handled: Vec<GuardedBranch>) -> Vec<GuardedBranch> {
+    let mut merged: Vec<GuardedBranch> = Vec::new();
     for one in handled.into_iter().filter(|h| h.branching.p > 0.0) {
-        match merged.iter_mut().find(|m| m.is_same_way(&one)) {
+        match merged.iter_mut().find(|m| m.is_same_branch(&one)) {
             Some(same) => {
-                if let (Some(trail), Some(other)) = (&mut same.trail, &one.trail) {
-                    mean(&mut trail.counts, same.branching.p, &other.counts, one.branching.p);
+                if let (Some(trail), Some(other)) = (&mut same.trace, &one.trace) {
+                    average_counts(
+                        &mut trail.counts,
+                        same.branching.p,
+                        &other.counts,
+                        one.branching.p,
+                    );
                 }
                 same.branching.p += one.branching.p;
             }

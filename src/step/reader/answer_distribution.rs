@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Event, Reader, ValuePool};
-use crate::value::Value;
+use super::{ReaderModel, StepEvent, ValuePool};
+use crate::value::TypedValue;
 use crate::world::Corpus;
 
 /// Remaining probabilities below this are rounding error.
@@ -12,7 +12,7 @@ const ROUNDING: f64 = 1e-12;
 
 /// The parameters of a reader; see [`Reader::get`].
 #[derive(Clone, Copy, Debug)]
-pub struct Chances {
+pub struct ReaderRates {
     misread: f64,
     distracted_above: f64,
     distracted_below: f64,
@@ -23,9 +23,9 @@ pub struct Chances {
     fabricate_empty: f64,
 }
 
-impl Chances {
-    pub fn of(reader: &Reader) -> Chances {
-        Chances {
+impl ReaderRates {
+    pub fn of_reader(reader: &ReaderModel) -> ReaderRates {
+        ReaderRates {
             misread: reader.get("misread"),
             distracted_above: reader.get("distracted_above"),
             distracted_below: reader.get("distracted_below"),
@@ -38,8 +38,8 @@ impl Chances {
     }
 
     /// Whether the support of `others` is contained in this one's: whatever can happen there can happen here.
-    pub fn allow(&self, others: &Chances) -> bool {
-        let possible = |c: &Chances| {
+    pub fn contains_support_of(&self, others: &ReaderRates) -> bool {
+        let possible = |c: &ReaderRates| {
             let chances = [
                 c.misread,
                 c.distracted_above,
@@ -69,15 +69,15 @@ impl Chances {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReaderAnswer<'a> {
     /// `None`: the reader reports that the evidence is missing.
-    pub value: Option<&'a Value>,
-    pub event: Event,
+    pub value: Option<&'a TypedValue>,
+    pub event: StepEvent,
     /// The passage that it was read from, correctly or not.
     pub source: Option<u32>,
 }
 
 /// The task of reading one field from a context.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading<'a> {
+pub struct FieldReading<'a> {
     pub corpus: &'a Corpus,
     pub gold: &'a BTreeSet<u32>,
     pub field: &'a str,
@@ -86,14 +86,14 @@ pub struct Reading<'a> {
     pub context: &'a [u32],
 }
 
-impl<'a> Reading<'a> {
+impl<'a> FieldReading<'a> {
     /// The value that a passage states for the field.
-    pub fn stated(&self, passage: u32) -> Option<&'a Value> {
+    pub fn stated(&self, passage: u32) -> Option<&'a TypedValue> {
         self.corpus.passages[passage as usize].facts.get(self.field)
     }
 
     /// The value that gold states, whether in the context or not; `None` if no answer can be right.
-    pub fn right(&self) -> Option<&'a Value> {
+    pub fn right_value(&self) -> Option<&'a TypedValue> {
         self.gold.iter().find_map(|&passage| self.stated(passage))
     }
 }
@@ -102,109 +102,118 @@ impl<'a> Reading<'a> {
 #[derive(Clone, Debug)]
 pub struct AnswerDistribution {
     /// Set if gold in the context states the field.
-    evidence: Option<Evidence>,
+    evidence: Option<EvidenceAnswers>,
     /// Applies if it does not, or is overlooked.
-    unaided: Unaided,
+    unaided: UnaidedAnswers,
 }
 
 /// The normalised weights of the values that can replace one value.
-type Others = Vec<f64>;
+type ReplacementShares = Vec<f64>;
 
 #[derive(Clone, Debug)]
-struct Evidence {
+struct EvidenceAnswers {
     /// For each gold passage that states the field: the number of passages between it and the nearer end.
     hidden: Vec<i32>,
     /// For each distractor: whether it ranks above gold, and its misreadings.
-    followed: Vec<(bool, Others)>,
-    read: Others,
+    followed: Vec<(bool, ReplacementShares)>,
+    read: ReplacementShares,
 }
 
 /// Reading without evidence.
 #[derive(Clone, Debug)]
-struct Unaided {
+struct UnaidedAnswers {
     /// There is a right value, which can be given by luck.
     can_be_lucky: bool,
     /// The misreadings of the value that the best distractor states; `None` if no other passage states the field.
-    followed: Option<Others>,
-    made_up: Others,
+    followed: Option<ReplacementShares>,
+    fabricated: ReplacementShares,
 }
 
 /// All answers that a reading can give, including those of probability zero, and their distribution.
 ///
 /// A misread or fabricated value is never the right one: luck has its own probability.
 pub fn answer_distribution<'a>(
-    reading: &Reading<'a>,
+    reading: &FieldReading<'a>,
 ) -> (Vec<ReaderAnswer<'a>>, AnswerDistribution) {
-    let Reading { gold, pool, context, .. } = *reading;
-    let right = reading.right();
+    let FieldReading { gold, pool, context, .. } = *reading;
+    let right = reading.right_value();
     let mut answers = Vec::new();
     let mut list = AnswerList { pool, right, answers: &mut answers };
     let stated = context.iter().filter_map(|&p| Some((p, gold.contains(&p), reading.stated(p)?)));
-    let stated: Vec<(u32, bool, &Value)> = stated.collect();
+    let stated: Vec<(u32, bool, &TypedValue)> = stated.collect();
     let first = stated.iter().find(|(_, is_gold, _)| !is_gold);
     let best = stated.iter().position(|(_, is_gold, _)| *is_gold);
     let evidence = best.map(|at| {
         let (passage, _, right) = stated[at];
         let evidence = |p: &u32| gold.contains(p) && reading.stated(*p).is_some();
         let places = context.iter().enumerate().filter(|(_, p)| evidence(p));
-        Evidence {
+        EvidenceAnswers {
             hidden: places.map(|(at, _)| at.min(context.len() - 1 - at) as i32).collect(),
-            read: list.read(passage, right, Event::Clean),
+            read: list.add_read(passage, right, StepEvent::Clean),
             followed: {
                 let others = stated.iter().enumerate();
                 let others = others.filter(|(_, (_, is_gold, value))| !is_gold && *value != right);
-                let follow = |(i, &(passage, _, value)): (usize, &(u32, bool, &'a Value))| {
-                    (i < at, list.read(passage, value, Event::Distracted))
+                let follow = |(i, &(passage, _, value)): (usize, &(u32, bool, &'a TypedValue))| {
+                    (i < at, list.add_read(passage, value, StepEvent::Distracted))
                 };
                 others.map(follow).collect()
             },
         }
     });
     if let Some(value) = right {
-        list.answers.push(ReaderAnswer { value: Some(value), event: Event::Lucky, source: None });
+        list.answers.push(ReaderAnswer {
+            value: Some(value),
+            event: StepEvent::Lucky,
+            source: None,
+        });
     }
     let followed = first.map(|&(passage, _, value)| {
         // A passage that also states the right value is not a distractor.
         let agrees = best.is_some_and(|at| stated[at].2 == value);
-        list.read(passage, value, if agrees { Event::Clean } else { Event::Distracted })
+        list.add_read(passage, value, if agrees { StepEvent::Clean } else { StepEvent::Distracted })
     });
-    let made_up = list.make_up(first.map(|&(_, _, value)| value));
-    answers.push(ReaderAnswer { value: None, event: Event::Abstained, source: None });
-    let unaided = Unaided { can_be_lucky: right.is_some(), followed, made_up };
+    let made_up = list.add_fabricated(first.map(|&(_, _, value)| value));
+    answers.push(ReaderAnswer { value: None, event: StepEvent::Abstained, source: None });
+    let unaided = UnaidedAnswers { can_be_lucky: right.is_some(), followed, fabricated: made_up };
     (answers, AnswerDistribution { evidence, unaided })
 }
 
 /// Collects answers in the order in which [`AnswerDistribution::weigh`] computes their probabilities.
 struct AnswerList<'l, 'a> {
     pool: &'a ValuePool,
-    right: Option<&'a Value>,
+    right: Option<&'a TypedValue>,
     answers: &'l mut Vec<ReaderAnswer<'a>>,
 }
 
 impl<'a> AnswerList<'_, 'a> {
     /// Adds the answers for a value that is read: the value itself, or another wrong value of the pool.
-    fn read(&mut self, passage: u32, value: &'a Value, event: Event) -> Others {
+    fn add_read(
+        &mut self,
+        passage: u32,
+        value: &'a TypedValue,
+        event: StepEvent,
+    ) -> ReplacementShares {
         self.answers.push(ReaderAnswer { value: Some(value), event, source: Some(passage) });
-        let others = self.pool.without(&[Some(value), self.right]);
-        self.spread(others, Event::Misread, Some(passage))
+        let others = self.pool.excluding(&[Some(value), self.right]);
+        self.add_replacements(others, StepEvent::Misread, Some(passage))
     }
 
     /// Adds the fabricated answers: wrong values of the pool other than what the best distractor states. If that leaves
     /// none, as with yes/no, where one value is right and the other is stated, the stated value is allowed.
-    fn make_up(&mut self, stated: Option<&Value>) -> Others {
-        let mut others = self.pool.without(&[stated, self.right]);
+    fn add_fabricated(&mut self, stated: Option<&TypedValue>) -> ReplacementShares {
+        let mut others = self.pool.excluding(&[stated, self.right]);
         if others.is_empty() {
-            others = self.pool.without(&[self.right]);
+            others = self.pool.excluding(&[self.right]);
         }
-        self.spread(others, Event::Fabricated, None)
+        self.add_replacements(others, StepEvent::Fabricated, None)
     }
 
-    fn spread(
+    fn add_replacements(
         &mut self,
-        others: Vec<(&'a Value, f64)>,
-        event: Event,
+        others: Vec<(&'a TypedValue, f64)>,
+        event: StepEvent,
         source: Option<u32>,
-    ) -> Others {
+    ) -> ReplacementShares {
         let answers = &mut *self.answers;
         let answer = |(value, share)| {
             answers.push(ReaderAnswer { value: Some(value), event, source });
@@ -216,19 +225,20 @@ impl<'a> AnswerList<'_, 'a> {
 
 impl AnswerDistribution {
     /// Writes the probabilities of the answers to `p`, in their order; they sum to one.
-    pub fn weigh(&self, chances: &Chances, p: &mut Vec<f64>) {
+    pub fn write_probabilities(&self, chances: &ReaderRates, p: &mut Vec<f64>) {
         p.clear();
         let mut unaided = 1.0;
-        if let Some(Evidence { hidden, followed, read }) = &self.evidence {
-            unaided = overlooked(chances, hidden);
-            let passed =
-                |left: f64, (above, _): &(bool, Others)| left - left * chances.distracted(*above);
+        if let Some(EvidenceAnswers { hidden, followed, read }) = &self.evidence {
+            unaided = overlook_probability(chances, hidden);
+            let passed = |left: f64, (above, _): &(bool, ReplacementShares)| {
+                left - left * chances.distracted(*above)
+            };
             let mut left = 1.0 - unaided;
-            push(p, followed.iter().fold(left, passed), read, chances.misread);
+            push_read_value(p, followed.iter().fold(left, passed), read, chances.misread);
             for (above, others) in followed {
                 let follow = left * chances.distracted(*above);
                 left -= follow;
-                push(p, follow, others, chances.misread);
+                push_read_value(p, follow, others, chances.misread);
             }
         }
         // Luck is taken out first, so that its probability does not depend on the other parameters.
@@ -239,11 +249,11 @@ impl AnswerDistribution {
         let fabricate = match &self.unaided.followed {
             None => chances.fabricate_empty,
             Some(others) => {
-                push(p, unaided * chances.follow, others, chances.misread);
+                push_read_value(p, unaided * chances.follow, others, chances.misread);
                 chances.fabricate
             }
         };
-        p.extend(self.unaided.made_up.iter().map(|share| unaided * fabricate * share));
+        p.extend(self.unaided.fabricated.iter().map(|share| unaided * fabricate * share));
         // The remaining probability is to abstain.
         let spoken: f64 = p.iter().sum();
         p.push(if 1.0 - spoken > ROUNDING { 1.0 - spoken } else { 0.0 });
@@ -251,7 +261,7 @@ impl AnswerDistribution {
 }
 
 /// Adds a value that is read with probability `read`, and its misreadings.
-fn push(p: &mut Vec<f64>, read: f64, others: &Others, misread: f64) {
+fn push_read_value(p: &mut Vec<f64>, read: f64, others: &ReplacementShares, misread: f64) {
     p.push(if others.is_empty() { read } else { read * (1.0 - misread) });
     p.extend(others.iter().map(|share| read * misread * share));
 }
@@ -259,7 +269,7 @@ fn push(p: &mut Vec<f64>, read: f64, others: &Others, misread: f64) {
 /// The probability that a reader overlooks gold because of its position: each passage between gold and the nearer end
 /// of the context hides it independently with the same probability. So it is zero at the ends, highest in the middle,
 /// and grows with the number of passages. If there are several gold passages, all of them must be overlooked.
-fn overlooked(chances: &Chances, hidden: &[i32]) -> f64 {
+fn overlook_probability(chances: &ReaderRates, hidden: &[i32]) -> f64 {
     let seen = 1.0 - chances.overlooked;
     hidden.iter().map(|&between| 1.0 - seen.powi(between)).product()
 }

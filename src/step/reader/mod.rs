@@ -16,21 +16,21 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Branching, Event, Output, Row};
-use crate::kernel::Fault;
-use crate::scenario::PRESETS;
-use crate::value::Value;
+use super::{StepBranch, StepEvent, StepOutput, StepRow};
+use crate::kernel::BranchFault;
+use crate::scenario::READER_PRESETS;
+use crate::value::TypedValue;
 
 pub use answer_distribution::{
-    AnswerDistribution, Chances, ReaderAnswer, Reading, answer_distribution,
+    AnswerDistribution, FieldReading, ReaderAnswer, ReaderRates, answer_distribution,
 };
 use presets::preset_parameters;
-pub use value_pool::{FEW, POOL, ValuePool};
+pub use value_pool::{MAX_POOL, MIN_POOL, ValuePool};
 
 /// How reliable a figure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Tag {
+pub enum ParameterProvenance {
     /// From a published table that we have read.
     Cited,
     /// From a secondary source, or derived from a cited figure by a stated assumption.
@@ -41,25 +41,25 @@ pub enum Tag {
     Scenario,
 }
 
-impl Tag {
+impl ParameterProvenance {
     /// The name used in files.
     pub fn name(self) -> &'static str {
         match self {
-            Tag::Cited => "cited",
-            Tag::Indicative => "indicative",
-            Tag::Assumed => "assumed",
-            Tag::Scenario => "scenario",
+            ParameterProvenance::Cited => "cited",
+            ParameterProvenance::Indicative => "indicative",
+            ParameterProvenance::Assumed => "assumed",
+            ParameterProvenance::Scenario => "scenario",
         }
     }
 }
 
 /// A parameter of a reader or a guard, with its source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Parameter {
+pub struct SourcedParameter {
     pub name: &'static str,
     #[serde(serialize_with = "six_decimals")]
     pub value: f64,
-    pub tag: Tag,
+    pub tag: ParameterProvenance,
     pub source: String,
 }
 
@@ -69,26 +69,29 @@ fn six_decimals<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::O
 
 /// A reader's parameters. All values are probabilities.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Reader {
+pub struct ReaderModel {
     pub preset: String,
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<SourcedParameter>,
 }
 
-impl Reader {
+impl ReaderModel {
     /// A preset with some parameters overridden; the names have been checked when the scenario was loaded.
-    pub fn new(preset: &str, overrides: &BTreeMap<String, f64>) -> anyhow::Result<Reader> {
+    pub fn new(preset: &str, overrides: &BTreeMap<String, f64>) -> anyhow::Result<ReaderModel> {
         let mut parameters = preset_parameters(preset).ok_or_else(|| {
-            anyhow::anyhow!("unknown reader preset '{preset}'; allowed: {}", PRESETS.join(", "))
+            anyhow::anyhow!(
+                "unknown reader preset '{preset}'; allowed: {}",
+                READER_PRESETS.join(", ")
+            )
         })?;
         for (name, &value) in overrides {
             let Some(parameter) = parameters.iter_mut().find(|p| p.name == name) else {
                 anyhow::bail!("unknown reader parameter '{name}'");
             };
             parameter.value = value;
-            parameter.tag = Tag::Scenario;
+            parameter.tag = ParameterProvenance::Scenario;
             parameter.source = "scenario file".to_owned();
         }
-        let mut reader = Reader { preset: preset.to_owned(), parameters };
+        let mut reader = ReaderModel { preset: preset.to_owned(), parameters };
         let over = reader.get("follow") + reader.get("fabricate") - 1.0;
         if over > 0.0 {
             // The probability to abstain would be negative, so the one that the file does not set is reduced.
@@ -101,7 +104,7 @@ impl Reader {
                 anyhow::bail!("reader: follow and fabricate add up to more than 1");
             };
             parameter.value = (parameter.value - over).max(0.0);
-            parameter.tag = Tag::Scenario;
+            parameter.tag = ParameterProvenance::Scenario;
             parameter.source = "what the scenario file leaves of 1".to_owned();
         }
         Ok(reader)
@@ -134,43 +137,49 @@ impl Reader {
 ///
 /// An error with the evidence in the context, or with no evidence anywhere, is the reader's own. What it makes of a
 /// context from which the evidence is missing is not: there the retrieval miss takes effect.
-pub fn row(reader: &Reader, reading: &Reading) -> Row {
-    let mut row = Row::from(branches(reader, reading));
-    let Reading { gold, pool, context, .. } = *reading;
+pub fn reading_row(reader: &ReaderModel, reading: &FieldReading) -> StepRow {
+    let mut row = StepRow::from(branches(reader, reading));
+    let FieldReading { gold, pool, context, .. } = *reading;
     let right = context.iter().filter(|p| gold.contains(p)).find_map(|&p| reading.stated(p));
-    if right.is_none() && reading.right().is_some() {
+    if right.is_none() && reading.right_value().is_some() {
         return row;
     }
     for branch in &mut row.branches {
-        let erred = matches!(branch.event, Event::Distracted | Event::Misread | Event::Fabricated);
+        let erred = matches!(
+            branch.event,
+            StepEvent::Distracted | StepEvent::Misread | StepEvent::Fabricated
+        );
         // Abstaining is an error only if the evidence is in the context.
-        if erred || branch.event == Event::Abstained && right.is_some() {
-            branch.fault = Fault::Own;
+        if erred || branch.event == StepEvent::Abstained && right.is_some() {
+            branch.fault = BranchFault::Own;
         }
     }
-    if row.branches.iter().any(|b| b.fault == Fault::Own) {
+    if row.branches.iter().any(|b| b.fault == BranchFault::Own) {
         row.repair = Some(match right {
-            Some(value) => Branching::new(Some(Output::Value(value.clone())), Event::Clean, 1.0),
-            None => Branching::new(Some(Output::Missing), Event::Abstained, 1.0),
+            Some(value) => {
+                StepBranch::new(Some(StepOutput::Value(value.clone())), StepEvent::Clean, 1.0)
+            }
+            None => StepBranch::new(Some(StepOutput::Missing), StepEvent::Abstained, 1.0),
         });
     } else {
-        let event = if right.is_some() { Event::Misread } else { Event::Fabricated };
-        let wrong = |(value, p): (&Value, f64)| Branching {
-            fault: Fault::Own,
-            ..Branching::new(Some(Output::Value(value.clone())), event, p)
+        let event = if right.is_some() { StepEvent::Misread } else { StepEvent::Fabricated };
+        let wrong = |(value, p): (&TypedValue, f64)| StepBranch {
+            fault: BranchFault::Own,
+            ..StepBranch::new(Some(StepOutput::Value(value.clone())), event, p)
         };
-        row.wrong = pool.without(&[right]).into_iter().map(wrong).collect();
+        row.error_branches = pool.excluding(&[right]).into_iter().map(wrong).collect();
     }
     row
 }
 
-fn branches(reader: &Reader, reading: &Reading) -> Vec<Branching> {
+fn branches(reader: &ReaderModel, reading: &FieldReading) -> Vec<StepBranch> {
     let (answers, distribution) = answer_distribution(reading);
     let mut p = Vec::with_capacity(answers.len());
-    distribution.weigh(&Chances::of(reader), &mut p);
+    distribution.write_probabilities(&ReaderRates::of_reader(reader), &mut p);
     let branch = |(answer, p): (ReaderAnswer, f64)| {
-        let output = answer.value.map_or(Output::Missing, |value| Output::Value(value.clone()));
-        Branching { source: answer.source, ..Branching::new(Some(output), answer.event, p) }
+        let output =
+            answer.value.map_or(StepOutput::Missing, |value| StepOutput::Value(value.clone()));
+        StepBranch { source: answer.source, ..StepBranch::new(Some(output), answer.event, p) }
     };
     answers.into_iter().zip(p).filter(|(_, p)| *p > 0.0).map(branch).collect()
 }
@@ -180,7 +189,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::scenario::PARAMETERS;
+    use crate::scenario::READER_PARAMETERS;
     use crate::world::{Corpus, Passage};
 
     fn corpus(values: &[f64]) -> Corpus {
@@ -189,7 +198,7 @@ mod tests {
             text: String::new(),
             entity: None,
             attribute: None,
-            facts: BTreeMap::from([("n".to_owned(), Value::Number(v))]),
+            facts: BTreeMap::from([("n".to_owned(), TypedValue::Number(v))]),
             of: None,
             variant: None,
         };
@@ -197,25 +206,25 @@ mod tests {
         Corpus { name: "c".to_owned(), passages, ..Corpus::default() }
     }
 
-    fn row_of(reader: &Reader, corpus: &Corpus, gold: &[u32], context: &[u32]) -> Row {
-        let pool = ValuePool::of(corpus, "n");
+    fn row_of(reader: &ReaderModel, corpus: &Corpus, gold: &[u32], context: &[u32]) -> StepRow {
+        let pool = ValuePool::for_field(corpus, "n");
         let gold = BTreeSet::from_iter(gold.iter().copied());
-        row(reader, &Reading { corpus, gold: &gold, field: "n", pool: &pool, context })
+        reading_row(reader, &FieldReading { corpus, gold: &gold, field: "n", pool: &pool, context })
     }
 
-    fn read(reader: &Reader, gold: &[u32], context: &[u32]) -> Vec<(Event, f64)> {
+    fn read(reader: &ReaderModel, gold: &[u32], context: &[u32]) -> Vec<(StepEvent, f64)> {
         let row = row_of(reader, &corpus(&[1.0, 2.0, 3.0]), gold, context).branches;
         assert!((row.iter().map(|b| b.p).sum::<f64>() - 1.0).abs() < 1e-12);
-        let mut sums: BTreeMap<Event, f64> = BTreeMap::new();
+        let mut sums: BTreeMap<StepEvent, f64> = BTreeMap::new();
         for branch in row {
             *sums.entry(branch.event).or_default() += branch.p;
         }
         sums.into_iter().collect()
     }
 
-    fn reader(pairs: &[(&str, f64)]) -> Reader {
+    fn reader(pairs: &[(&str, f64)]) -> ReaderModel {
         let overrides = pairs.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
-        Reader::new("perfect", &overrides).unwrap()
+        ReaderModel::new("perfect", &overrides).unwrap()
     }
 
     #[test]
@@ -225,9 +234,9 @@ mod tests {
         let events = read(&reader, &[1], &[0, 1, 2]);
         let followed = 0.1 + 0.9 * 0.2;
         let expected = [
-            (Event::Clean, (1.0 - followed) * 0.95),
-            (Event::Distracted, followed * 0.95),
-            (Event::Misread, 0.05),
+            (StepEvent::Clean, (1.0 - followed) * 0.95),
+            (StepEvent::Distracted, followed * 0.95),
+            (StepEvent::Misread, 0.05),
         ];
         for ((event, p), (expected_event, expected)) in events.iter().zip(expected) {
             assert_eq!(*event, expected_event);
@@ -240,7 +249,7 @@ mod tests {
         let reader = reader(&[("follow", 0.6), ("fabricate", 0.1), ("fabricate_empty", 0.3)]);
         assert_eq!(
             read(&reader, &[2], &[0, 1]).iter().map(|e| e.0).collect::<Vec<_>>(),
-            [Event::Distracted, Event::Fabricated, Event::Abstained]
+            [StepEvent::Distracted, StepEvent::Fabricated, StepEvent::Abstained]
         );
         let nothing = read(&reader, &[2], &[]);
         assert!((nothing[0].1 - 0.3).abs() < 1e-12 && (nothing[1].1 - 0.7).abs() < 1e-12);
@@ -252,11 +261,11 @@ mod tests {
         let reader = reader(&rates);
         let events = read(&reader, &[2], &[0, 1]);
         let expected = [
-            (Event::Distracted, 0.8 * 0.5 * 0.9),
-            (Event::Misread, 0.8 * 0.5 * 0.1),
-            (Event::Fabricated, 0.8 * 0.25),
-            (Event::Lucky, 0.2),
-            (Event::Abstained, 0.8 * 0.25),
+            (StepEvent::Distracted, 0.8 * 0.5 * 0.9),
+            (StepEvent::Misread, 0.8 * 0.5 * 0.1),
+            (StepEvent::Fabricated, 0.8 * 0.25),
+            (StepEvent::Lucky, 0.2),
+            (StepEvent::Abstained, 0.8 * 0.25),
         ];
         assert_eq!(events.len(), expected.len());
         for ((event, p), (expected_event, expected)) in events.iter().zip(expected) {
@@ -265,21 +274,21 @@ mod tests {
         }
         assert_eq!(
             read(&reader, &[2], &[2]).iter().map(|e| e.0).collect::<Vec<_>>(),
-            [Event::Clean, Event::Misread]
+            [StepEvent::Clean, StepEvent::Misread]
         );
         // Without a gold passage that states the field, no answer is right.
-        assert!(read(&reader, &[], &[0, 1]).iter().all(|(event, _)| *event != Event::Lucky));
+        assert!(read(&reader, &[], &[0, 1]).iter().all(|(event, _)| *event != StepEvent::Lucky));
     }
 
     #[test]
     fn the_perfect_reader_reads_gold_and_abstains_without() {
-        let reader = Reader::new("perfect", &BTreeMap::new()).unwrap();
-        assert_eq!(read(&reader, &[2], &[0, 2]), [(Event::Clean, 1.0)]);
-        assert_eq!(read(&reader, &[2], &[0, 1]), [(Event::Abstained, 1.0)]);
+        let reader = ReaderModel::new("perfect", &BTreeMap::new()).unwrap();
+        assert_eq!(read(&reader, &[2], &[0, 2]), [(StepEvent::Clean, 1.0)]);
+        assert_eq!(read(&reader, &[2], &[0, 1]), [(StepEvent::Abstained, 1.0)]);
     }
 
     /// P(right answer) for each position of gold among `n` passages that all state the field.
-    fn read_right(reader: &Reader, n: u32) -> Vec<f64> {
+    fn read_right(reader: &ReaderModel, n: u32) -> Vec<f64> {
         let values: Vec<f64> = (0..n).map(f64::from).collect();
         let corpus = corpus(&values);
         let context: Vec<u32> = (0..n).collect();
@@ -287,9 +296,9 @@ mod tests {
             let row = row_of(reader, &corpus, &[gold], &context);
             let total: f64 = row.branches.iter().map(|b| b.p).sum();
             assert!((total - 1.0).abs() < 1e-12, "{n} passages, gold at {gold}: {total}");
-            let right = |event: Event| matches!(event, Event::Clean | Event::Lucky);
+            let right = |event: StepEvent| matches!(event, StepEvent::Clean | StepEvent::Lucky);
             // Every other event is the reader's own error.
-            assert!(row.branches.iter().all(|b| (b.fault == Fault::Own) != right(b.event)));
+            assert!(row.branches.iter().all(|b| (b.fault == BranchFault::Own) != right(b.event)));
             row.branches.iter().filter(|b| right(b.event)).map(|b| b.p).sum()
         };
         context.iter().map(|&gold| read_right(gold)).collect()
@@ -319,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_preset_by_position_gives_the_accuracies_it_comes_from() {
-        let reader = Reader::new("gpt-3.5-turbo", &BTreeMap::new()).unwrap();
+        let reader = ReaderModel::new("gpt-3.5-turbo", &BTreeMap::new()).unwrap();
         let right = read_right(&reader, 10);
         for (at, expected) in [(0, 0.768), (4, 0.612), (9, 0.624)] {
             assert!((right[at] - expected).abs() < 1e-9, "{at}: {}", right[at]);
@@ -331,16 +340,16 @@ mod tests {
         let reader = reader(&[("overlooked", 0.2)]);
         let corpus = corpus(&[1.0, 2.0, 1.0]);
         let row = row_of(&reader, &corpus, &[1], &[0, 1, 2]);
-        let abstained = row.branches.iter().find(|b| b.event == Event::Abstained).unwrap();
-        assert!((abstained.p - 0.2).abs() < 1e-12 && abstained.fault == Fault::Own);
-        assert_eq!(row.repair.unwrap().output, Some(Output::Value(Value::Number(2.0))));
+        let abstained = row.branches.iter().find(|b| b.event == StepEvent::Abstained).unwrap();
+        assert!((abstained.p - 0.2).abs() < 1e-12 && abstained.fault == BranchFault::Own);
+        assert_eq!(row.repair.unwrap().output, Some(StepOutput::Value(TypedValue::Number(2.0))));
     }
 
     #[test]
     fn every_preset_is_a_distribution_with_sources() {
-        for preset in PRESETS {
-            let reader = Reader::new(preset, &BTreeMap::new()).unwrap();
-            for (parameter, name) in reader.parameters.iter().zip(PARAMETERS) {
+        for preset in READER_PRESETS {
+            let reader = ReaderModel::new(preset, &BTreeMap::new()).unwrap();
+            for (parameter, name) in reader.parameters.iter().zip(READER_PARAMETERS) {
                 assert_eq!(parameter.name, name);
                 assert!((0.0..=1.0).contains(&parameter.value) && !parameter.source.is_empty());
             }

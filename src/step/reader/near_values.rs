@@ -5,26 +5,28 @@
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 
-use crate::value::{Money, Period, Value};
+use crate::value::{CalendarPeriod, MoneyAmount, TypedValue};
 
 /// A name that no entity has.
-const NOBODY: &str = "Nonesuch";
+const UNKNOWN_NAME: &str = "Nonesuch";
 
 /// Distinct values of the same type as `value` and different from it, most plausible first. At least three, except that
 /// a text has one, a name that matches nothing, and so has a yes/no.
-pub(super) fn near(value: &Value) -> Vec<Value> {
-    let mut near: Vec<Value> = match value {
-        Value::YesNo(yes) => vec![Value::YesNo(!yes)],
-        Value::Text(text) if text == NOBODY => vec![Value::Text(format!("Another {NOBODY}"))],
-        Value::Text(_) => vec![Value::Text(NOBODY.to_owned())],
-        Value::Number(n) => numbers(*n).map(Value::Number).collect(),
-        Value::Percent(n) => numbers(*n).map(Value::Percent).collect(),
-        Value::Money(money) => {
-            let amount = |amount| Money { currency: money.currency.clone(), amount };
-            numbers(money.amount).map(amount).map(Value::Money).collect()
+pub(super) fn near_values(value: &TypedValue) -> Vec<TypedValue> {
+    let mut near: Vec<TypedValue> = match value {
+        TypedValue::YesNo(yes) => vec![TypedValue::YesNo(!yes)],
+        TypedValue::Text(text) if text == UNKNOWN_NAME => {
+            vec![TypedValue::Text(format!("Another {UNKNOWN_NAME}"))]
         }
-        Value::Date(date) => dates(*date).map(Value::Date).collect(),
-        Value::Duration(period) => periods(*period).map(Value::Duration).collect(),
+        TypedValue::Text(_) => vec![TypedValue::Text(UNKNOWN_NAME.to_owned())],
+        TypedValue::Number(n) => numbers(*n).map(TypedValue::Number).collect(),
+        TypedValue::Percent(n) => numbers(*n).map(TypedValue::Percent).collect(),
+        TypedValue::Money(money) => {
+            let amount = |amount| MoneyAmount { currency: money.currency.clone(), amount };
+            numbers(money.amount).map(amount).map(TypedValue::Money).collect()
+        }
+        TypedValue::Date(date) => dates(*date).map(TypedValue::Date).collect(),
+        TypedValue::Duration(period) => periods(*period).map(TypedValue::Duration).collect(),
     };
     let mut place = 0;
     while place < near.len() {
@@ -69,7 +71,7 @@ fn dates(date: NaiveDate) -> impl Iterator<Item = NaiveDate> {
 }
 
 /// Twice as long, half as long, one unit more, and others; in months if it has any, otherwise in days.
-fn periods(period: Period) -> impl Iterator<Item = Period> {
+fn periods(period: CalendarPeriod) -> impl Iterator<Item = CalendarPeriod> {
     let count = if period.months > 0 { period.months } else { period.days };
     let half = count.is_multiple_of(2).then_some(count / 2).filter(|half| *half > 0);
     let near = [
@@ -83,46 +85,46 @@ fn periods(period: Period) -> impl Iterator<Item = Period> {
         Some(3),
     ];
     near.into_iter().flatten().map(move |count| match period.months {
-        0 => Period { days: count, ..period },
-        _ => Period { months: count, ..period },
+        0 => CalendarPeriod { days: count, ..period },
+        _ => CalendarPeriod { months: count, ..period },
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Type;
+    use crate::value::ValueType;
 
-    fn near_to(ty: Type, text: &str) -> Vec<String> {
-        let near = near(&Value::parse(ty, text).unwrap());
-        near.iter().map(Value::to_string).collect()
+    fn near_to(ty: ValueType, text: &str) -> Vec<String> {
+        let near = near_values(&TypedValue::parse(ty, text).unwrap());
+        near.iter().map(TypedValue::to_string).collect()
     }
 
     #[test]
     fn values_at_the_ends_of_their_range_have_three_near_them() {
         for (ty, text) in [
-            (Type::Date, "0001-01-01"),
-            (Type::Date, "9999-12-31"),
-            (Type::Duration, "0 days"),
-            (Type::Duration, "4294967295 days"),
-            (Type::Number, "0"),
-            (Type::Number, "1e300"),
-            (Type::Number, "1.7e308"),
-            (Type::Number, "-1.7e308"),
-            (Type::Percent, "0.001"),
-            (Type::Money, "USD 0.1"),
-            (Type::Number, "5e-324"),
+            (ValueType::Date, "0001-01-01"),
+            (ValueType::Date, "9999-12-31"),
+            (ValueType::Duration, "0 days"),
+            (ValueType::Duration, "4294967295 days"),
+            (ValueType::Number, "0"),
+            (ValueType::Number, "1e300"),
+            (ValueType::Number, "1.7e308"),
+            (ValueType::Number, "-1.7e308"),
+            (ValueType::Percent, "0.001"),
+            (ValueType::Money, "USD 0.1"),
+            (ValueType::Number, "5e-324"),
         ] {
             let near = near_to(ty, text);
             assert!(near.len() >= 3, "{text}: {near:?}");
-            assert!(!near.contains(&Value::parse(ty, text).unwrap().to_string()));
+            assert!(!near.contains(&TypedValue::parse(ty, text).unwrap().to_string()));
         }
     }
 
     #[test]
     fn decimals_stay_short() {
-        assert_eq!(near_to(Type::Number, "0.3")[..4], ["0.4", "3", "0.2", "0.03"]);
-        assert_eq!(near_to(Type::Number, "-3")[..4], ["-2", "-30", "-4", "-0.3"]);
-        assert_eq!(near_to(Type::Number, "1")[..4], ["2", "10", "0", "0.1"]);
+        assert_eq!(near_to(ValueType::Number, "0.3")[..4], ["0.4", "3", "0.2", "0.03"]);
+        assert_eq!(near_to(ValueType::Number, "-3")[..4], ["-2", "-30", "-4", "-0.3"]);
+        assert_eq!(near_to(ValueType::Number, "1")[..4], ["2", "10", "0", "0.1"]);
     }
 }

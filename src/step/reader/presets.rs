@@ -1,11 +1,11 @@
 //! Reader presets: published figures about language models, each with its source.
 
-use super::{Parameter, Tag};
-use crate::scenario::PARAMETERS;
+use super::{ParameterProvenance, SourcedParameter};
+use crate::scenario::READER_PARAMETERS;
 
 const CLASHEVAL_2: &str = "ClashEval, arXiv 2404.10198, table 2";
 const CLASHEVAL_6: &str = "ClashEval, arXiv 2404.10198, table 6";
-const LOST: &str = "Lost in the Middle, arXiv 2307.03172, tables 1 and 5";
+const LOST_IN_THE_MIDDLE: &str = "Lost in the Middle, arXiv 2307.03172, tables 1 and 5";
 const RGB: &str = "RGB, arXiv 2309.01431: refuses at most .45 when the evidence is absent";
 
 const LUCKY_TRIAL: &str = "own trial of Qwen2.5-Coder-1.5B (4 bits) on the renewal desk, one prompt, five passages: 6 of 48 reads without the evidence came out right; ClashEval, arXiv 2404.10198, has .088 and .109 without any context on facts that the model has not seen";
@@ -16,7 +16,7 @@ const LUCKY: f64 = 0.125;
 /// Probability that missing evidence is reported as missing ([`RGB`]).
 const REFUSES: f64 = 0.45;
 
-pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
+pub(super) fn preset_parameters(preset: &str) -> Option<Vec<SourcedParameter>> {
     if preset == "gpt-3.5-turbo" {
         return Some(by_position());
     }
@@ -28,31 +28,32 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
         "gemini-1.5" => (None, None, 0.490, 0.122),
         "llama-3" => (None, None, 0.529, 0.263),
         "perfect" => {
-            let zero = |&name: &&'static str| Parameter {
+            let zero = |&name: &&'static str| SourcedParameter {
                 name,
                 value: 0.0,
-                tag: Tag::Assumed,
+                tag: ParameterProvenance::Assumed,
                 source: "by definition: reads gold, abstains without it".to_owned(),
             };
-            return Some(PARAMETERS.iter().map(zero).collect());
+            return Some(READER_PARAMETERS.iter().map(zero).collect());
         }
         _ => return None,
     };
     // Right evidence against a wrong prior belief of the model: uses the evidence (table 2). This is an upper bound on
     // misreading for models without a row in table 6.
     let uses_evidence = if preset == "gemini-1.5" { 0.860 } else { 0.793 };
-    let parameter = |name, value: f64, tag, source: String| Parameter { name, value, tag, source };
+    let parameter =
+        |name, value: f64, tag, source: String| SourcedParameter { name, value, tag, source };
     let misread = match one {
         Some(one) => parameter(
             "misread",
             1.0 - one,
-            Tag::Cited,
+            ParameterProvenance::Cited,
             format!("{CLASHEVAL_6}: 1 - accuracy with the right passage alone ({one})"),
         ),
         None => parameter(
             "misread",
             1.0 - uses_evidence,
-            Tag::Indicative,
+            ParameterProvenance::Indicative,
             format!(
                 "{CLASHEVAL_2}: 1 - use of right evidence against a wrong belief ({uses_evidence}), an upper bound"
             ),
@@ -63,14 +64,14 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
     let (distracted, tag, source) = match (one, five) {
         (Some(one), Some(five)) => (
             1.0 - (five / one).powf(0.25),
-            Tag::Indicative,
+            ParameterProvenance::Indicative,
             format!(
                 "{CLASHEVAL_6}: {one} with 1 passage to {five} with 5, spread over 4 distractors"
             ),
         ),
         _ => (
             1.0 - (0.922f64 / 0.941).powf(0.25),
-            Tag::Assumed,
+            ParameterProvenance::Assumed,
             format!("as gpt-4o ({CLASHEVAL_6} has no row for this model)"),
         ),
     };
@@ -81,7 +82,7 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
         parameter(
             "follow",
             follow,
-            Tag::Cited,
+            ParameterProvenance::Cited,
             format!(
                 "{CLASHEVAL_2}: follows wrong evidence; a lower bound for private contracts, of which the model knows nothing"
             ),
@@ -89,17 +90,22 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
         parameter(
             "fabricate",
             other,
-            Tag::Indicative,
+            ParameterProvenance::Indicative,
             format!(
                 "{CLASHEVAL_2}: neither the evidence nor the model's own answer. What resists the evidence there is taken to abstain here (assumed)"
             ),
         ),
-        parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
-        parameter("lucky", LUCKY, Tag::Indicative, LUCKY_TRIAL.to_owned()),
+        parameter(
+            "fabricate_empty",
+            1.0 - REFUSES,
+            ParameterProvenance::Indicative,
+            RGB.to_owned(),
+        ),
+        parameter("lucky", LUCKY, ParameterProvenance::Indicative, LUCKY_TRIAL.to_owned()),
         parameter(
             "overlooked",
             0.0,
-            Tag::Assumed,
+            ParameterProvenance::Assumed,
             format!(
                 "{CLASHEVAL_6}: accuracy among five passages has the effect of gold's place in it already"
             ),
@@ -113,7 +119,7 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
 /// first, all others rank below it; with gold last, above it; in neither case is it hidden. The further loss in fifth
 /// place is attributed to hiding by each of the four passages before it, allowing for lucky answers when it is hidden.
 /// Fitted to ten passages, because among twenty and thirty (tables 6 and 7) each further passage has less effect.
-fn by_position() -> Vec<Parameter> {
+fn by_position() -> Vec<SourcedParameter> {
     let (alone, first, fifth, last) = (0.883f64, 0.768f64, 0.612f64, 0.624f64);
     let each = |share: f64, passages: f64| 1.0 - share.powf(1.0 / passages);
     let (above, below) = (each(last / alone, 9.0), each(first / alone, 9.0));
@@ -121,39 +127,57 @@ fn by_position() -> Vec<Parameter> {
     let seen = (fifth - LUCKY) / (unhidden - LUCKY);
     let overlooked = each(seen, 4.0);
     let (follow, fabricate) = (0.608, 0.065);
-    let parameter = |name, value, tag, source: String| Parameter { name, value, tag, source };
+    let parameter =
+        |name, value, tag, source: String| SourcedParameter { name, value, tag, source };
     let elsewhere = |of: &str| format!("{CLASHEVAL_2}: as gpt-4o {of}");
     vec![
         parameter(
             "misread",
             1.0 - alone,
-            Tag::Cited,
-            format!("{LOST}: 1 - accuracy with the right passage alone ({alone})"),
+            ParameterProvenance::Cited,
+            format!("{LOST_IN_THE_MIDDLE}: 1 - accuracy with the right passage alone ({alone})"),
         ),
         parameter(
             "distracted_above",
             above,
-            Tag::Indicative,
-            format!("{LOST}: {alone} alone to {last} as the last of 10, spread over 9 distractors"),
+            ParameterProvenance::Indicative,
+            format!(
+                "{LOST_IN_THE_MIDDLE}: {alone} alone to {last} as the last of 10, spread over 9 distractors"
+            ),
         ),
         parameter(
             "distracted_below",
             below,
-            Tag::Indicative,
+            ParameterProvenance::Indicative,
             format!(
-                "{LOST}: {alone} alone to {first} as the first of 10, spread over 9 distractors"
+                "{LOST_IN_THE_MIDDLE}: {alone} alone to {first} as the first of 10, spread over 9 distractors"
             ),
         ),
-        parameter("follow", follow, Tag::Assumed, elsewhere("follows wrong evidence")),
-        parameter("fabricate", fabricate, Tag::Assumed, elsewhere("says something else")),
-        parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
-        parameter("lucky", LUCKY, Tag::Indicative, LUCKY_TRIAL.to_owned()),
+        parameter(
+            "follow",
+            follow,
+            ParameterProvenance::Assumed,
+            elsewhere("follows wrong evidence"),
+        ),
+        parameter(
+            "fabricate",
+            fabricate,
+            ParameterProvenance::Assumed,
+            elsewhere("says something else"),
+        ),
+        parameter(
+            "fabricate_empty",
+            1.0 - REFUSES,
+            ParameterProvenance::Indicative,
+            RGB.to_owned(),
+        ),
+        parameter("lucky", LUCKY, ParameterProvenance::Indicative, LUCKY_TRIAL.to_owned()),
         parameter(
             "overlooked",
             overlooked,
-            Tag::Indicative,
+            ParameterProvenance::Indicative,
             format!(
-                "{LOST}: {fifth} as the fifth of 10, beyond what distractors explain, spread over the 4 passages before it"
+                "{LOST_IN_THE_MIDDLE}: {fifth} as the fifth of 10, beyond what distractors explain, spread over the 4 passages before it"
             ),
         ),
     ]

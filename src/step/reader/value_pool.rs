@@ -6,57 +6,59 @@
 
 use rayon::prelude::*;
 
-use super::near_values::near;
-use crate::value::{Type, Value};
+use super::near_values::near_values;
+use crate::value::{TypedValue, ValueType};
 use crate::world::Corpus;
 
 /// Maximum number of stated values in a [`ValuePool`]. It bounds the state space, and the manifest states it.
-pub const POOL: usize = 8;
+pub const MAX_POOL: usize = 8;
 
 /// A pool with fewer stated values than this is extended by values near them. Two values may be excluded, the one that
 /// the passage states and the right one, and a choice must remain.
-pub const FEW: usize = 4;
+pub const MIN_POOL: usize = 4;
 
 /// The values of a field that a reader can give, each with its weight.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValuePool {
     /// A stated value is weighted by the number of passages that state it; an added value has weight 1.
-    pub values: Vec<(Value, f64)>,
+    pub values: Vec<(TypedValue, f64)>,
 }
 
 impl ValuePool {
     /// The pool of a field: stated values at even steps of the sorted distinct ones, extended by nearby values if they
     /// are few. Empty if no passage states the field.
-    pub fn of(corpus: &Corpus, field: &str) -> ValuePool {
+    pub fn for_field(corpus: &Corpus, field: &str) -> ValuePool {
         let facts = corpus.passages.iter().filter_map(|p| p.facts.get(field));
-        let mut stated: Vec<&Value> = facts.collect();
-        if stated.first().is_some_and(|value| value.type_of() == Type::YesNo) {
-            return ValuePool { values: [true, false].map(|yes| (Value::YesNo(yes), 1.0)).into() };
+        let mut stated: Vec<&TypedValue> = facts.collect();
+        if stated.first().is_some_and(|value| value.type_of() == ValueType::YesNo) {
+            return ValuePool {
+                values: [true, false].map(|yes| (TypedValue::YesNo(yes), 1.0)).into(),
+            };
         }
-        stated.par_sort_by(|a, b| order(a, b));
-        let mut distinct: Vec<(&Value, f64)> = Vec::new();
+        stated.par_sort_by(|a, b| compare_values(a, b));
+        let mut distinct: Vec<(&TypedValue, f64)> = Vec::new();
         for value in stated {
             match distinct.last_mut() {
                 Some((last, count)) if *last == value => *count += 1.0,
                 _ => distinct.push((value, 1.0)),
             }
         }
-        let size = POOL.min(distinct.len());
+        let size = MAX_POOL.min(distinct.len());
         // Midpoints of `size` equal sections, so that a few extreme values do not dominate.
         let at = |i: usize| {
             let (value, count) = distinct[(2 * i + 1) * distinct.len() / (2 * size)];
             (value.clone(), count)
         };
         let mut pool = ValuePool { values: (0..size).map(at).collect() };
-        if distinct.len() < FEW {
-            pool.fill_up(corpus.choices.get(field));
+        if distinct.len() < MIN_POOL {
+            pool.extend_with_nearby(corpus.choices.get(field));
         }
         pool
     }
 
     /// Adds the other choices of a choice field; for other fields, values near the stated ones, taking turns and
     /// starting with the most frequent one.
-    fn fill_up(&mut self, choices: Option<&Vec<Value>>) {
+    fn extend_with_nearby(&mut self, choices: Option<&Vec<TypedValue>>) {
         let mut stated = self.values.clone();
         stated.sort_by(|(_, a), (_, b)| b.total_cmp(a));
         for choice in choices.into_iter().flatten() {
@@ -65,28 +67,29 @@ impl ValuePool {
         if choices.is_some() && self.values.len() > 1 {
             return;
         }
-        let mut near: Vec<_> = stated.iter().map(|(value, _)| near(value).into_iter()).collect();
-        while self.values.len() < FEW {
-            let round: Vec<Value> = near.iter_mut().filter_map(Iterator::next).collect();
+        let mut near: Vec<_> =
+            stated.iter().map(|(value, _)| near_values(value).into_iter()).collect();
+        while self.values.len() < MIN_POOL {
+            let round: Vec<TypedValue> = near.iter_mut().filter_map(Iterator::next).collect();
             if round.is_empty() {
                 return;
             }
             for value in round {
-                if self.values.len() < FEW {
+                if self.values.len() < MIN_POOL {
                     self.add(value);
                 }
             }
         }
     }
 
-    fn add(&mut self, value: Value) {
+    fn add(&mut self, value: TypedValue) {
         if self.values.iter().all(|(known, _)| *known != value) {
             self.values.push((value, 1.0));
         }
     }
 
     /// The values except those in `ruled_out`, with normalised weights; empty if none remains.
-    pub fn without(&self, ruled_out: &[Option<&Value>]) -> Vec<(&Value, f64)> {
+    pub fn excluding(&self, ruled_out: &[Option<&TypedValue>]) -> Vec<(&TypedValue, f64)> {
         let left = || self.values.iter().filter(|(value, _)| !ruled_out.contains(&Some(value)));
         let total: f64 = left().map(|(_, weight)| weight).sum();
         left().map(|(value, weight)| (value, weight / total)).collect()
@@ -94,17 +97,18 @@ impl ValuePool {
 }
 
 /// Orders values of one type by magnitude, texts alphabetically.
-fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
+fn compare_values(a: &TypedValue, b: &TypedValue) -> std::cmp::Ordering {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) | (Value::Percent(a), Value::Percent(b)) => {
-            a.total_cmp(b)
-        }
-        (Value::Money(a), Value::Money(b)) => {
+        (TypedValue::Number(a), TypedValue::Number(b))
+        | (TypedValue::Percent(a), TypedValue::Percent(b)) => a.total_cmp(b),
+        (TypedValue::Money(a), TypedValue::Money(b)) => {
             a.currency.cmp(&b.currency).then(a.amount.total_cmp(&b.amount))
         }
-        (Value::Duration(a), Value::Duration(b)) => (a.months, a.days).cmp(&(b.months, b.days)),
-        (Value::Date(a), Value::Date(b)) => a.cmp(b),
-        (Value::Text(a), Value::Text(b)) => a.cmp(b),
+        (TypedValue::Duration(a), TypedValue::Duration(b)) => {
+            (a.months, a.days).cmp(&(b.months, b.days))
+        }
+        (TypedValue::Date(a), TypedValue::Date(b)) => a.cmp(b),
+        (TypedValue::Text(a), TypedValue::Text(b)) => a.cmp(b),
         _ => a.key().cmp(&b.key()),
     }
 }
@@ -116,13 +120,13 @@ mod tests {
     use super::*;
     use crate::world::Passage;
 
-    pub(super) fn stating(values: &[(Type, &str)]) -> Corpus {
-        let passage = |(i, &(ty, value)): (usize, &(Type, &str))| Passage {
+    pub(super) fn stating(values: &[(ValueType, &str)]) -> Corpus {
+        let passage = |(i, &(ty, value)): (usize, &(ValueType, &str))| Passage {
             id: i.to_string(),
             text: String::new(),
             entity: None,
             attribute: None,
-            facts: BTreeMap::from([("f".to_owned(), Value::parse(ty, value).unwrap())]),
+            facts: BTreeMap::from([("f".to_owned(), TypedValue::parse(ty, value).unwrap())]),
             of: None,
             variant: None,
         };
@@ -130,60 +134,64 @@ mod tests {
         Corpus { name: "c".to_owned(), passages, ..Corpus::default() }
     }
 
-    fn pool(values: &[(Type, &str)]) -> Vec<String> {
-        let pool = ValuePool::of(&stating(values), "f");
+    fn pool(values: &[(ValueType, &str)]) -> Vec<String> {
+        let pool = ValuePool::for_field(&stating(values), "f");
         pool.values.iter().map(|(value, _)| value.to_string()).collect()
     }
 
     #[test]
     fn a_rare_value_stays_in_the_pool_and_rare() {
-        let mut values = vec![(Type::Number, "1"); 24];
-        values.push((Type::Number, "2"));
-        let pool = ValuePool::of(&stating(&values), "f").values;
+        let mut values = vec![(ValueType::Number, "1"); 24];
+        values.push((ValueType::Number, "2"));
+        let pool = ValuePool::for_field(&stating(&values), "f").values;
         let weights: Vec<f64> = pool.iter().map(|(_, weight)| *weight).collect();
         assert_eq!(weights, [24.0, 1.0, 1.0, 1.0]);
     }
 
     #[test]
     fn a_yes_or_no_can_be_both_whatever_is_labelled() {
-        assert_eq!(pool(&[(Type::YesNo, "yes"); 3]), ["yes", "no"]);
-        assert_eq!(pool(&[(Type::YesNo, "no")]), ["yes", "no"]);
-        let pool = ValuePool::of(&stating(&[(Type::YesNo, "yes"); 9]), "f");
-        let yes = Value::YesNo(true);
-        assert_eq!(pool.without(&[Some(&yes)]), [(&Value::YesNo(false), 1.0)]);
+        assert_eq!(pool(&[(ValueType::YesNo, "yes"); 3]), ["yes", "no"]);
+        assert_eq!(pool(&[(ValueType::YesNo, "no")]), ["yes", "no"]);
+        let pool = ValuePool::for_field(&stating(&[(ValueType::YesNo, "yes"); 9]), "f");
+        let yes = TypedValue::YesNo(true);
+        assert_eq!(pool.excluding(&[Some(&yes)]), [(&TypedValue::YesNo(false), 1.0)]);
     }
 
     #[test]
     fn few_stated_values_are_joined_by_values_near_them() {
         for (ty, stated, expected) in [
-            (Type::Date, "2024-02-29", ["2024-02-29", "2024-03-01", "2025-02-28", "2024-01-29"]),
-            (Type::Number, "12", ["12", "13", "120", "11"]),
-            (Type::Percent, "8.5%", ["8.5%", "8.6%", "85%", "8.4%"]),
             (
-                Type::Money,
+                ValueType::Date,
+                "2024-02-29",
+                ["2024-02-29", "2024-03-01", "2025-02-28", "2024-01-29"],
+            ),
+            (ValueType::Number, "12", ["12", "13", "120", "11"]),
+            (ValueType::Percent, "8.5%", ["8.5%", "8.6%", "85%", "8.4%"]),
+            (
+                ValueType::Money,
                 "USD 1200",
                 ["USD 1200.00", "USD 1201.00", "USD 12000.00", "USD 1199.00"],
             ),
-            (Type::Duration, "30 days", ["30 days", "60 days", "15 days", "31 days"]),
-            (Type::Duration, "1 year", ["1 year", "2 years", "6 months", "1 year 1 month"]),
+            (ValueType::Duration, "30 days", ["30 days", "60 days", "15 days", "31 days"]),
+            (ValueType::Duration, "1 year", ["1 year", "2 years", "6 months", "1 year 1 month"]),
         ] {
             assert_eq!(pool(&[(ty, stated)]), expected, "{ty}");
         }
-        assert_eq!(pool(&[(Type::Text, "Delaware")]), ["Delaware", "Nonesuch"]);
+        assert_eq!(pool(&[(ValueType::Text, "Delaware")]), ["Delaware", "Nonesuch"]);
         // Taking turns, starting with the most frequent value.
-        let two = [(Type::Number, "7"), (Type::Number, "5"), (Type::Number, "7")];
+        let two = [(ValueType::Number, "7"), (ValueType::Number, "5"), (ValueType::Number, "7")];
         assert_eq!(pool(&two), ["5", "7", "8", "6"]);
         // Enough stated values: nothing is added.
-        let four = ["1", "2", "3", "4"].map(|n| (Type::Number, n));
+        let four = ["1", "2", "3", "4"].map(|n| (ValueType::Number, n));
         assert_eq!(pool(&four).len(), 4);
     }
 
     #[test]
     fn the_other_choices_of_a_field_are_near_enough() {
-        let mut corpus = stating(&[(Type::Text, "seller"); 2]);
-        let choices = ["buyer", "seller"].map(|choice| Value::Text(choice.to_owned()));
+        let mut corpus = stating(&[(ValueType::Text, "seller"); 2]);
+        let choices = ["buyer", "seller"].map(|choice| TypedValue::Text(choice.to_owned()));
         corpus.choices.insert("f".to_owned(), choices.into());
-        let pool = ValuePool::of(&corpus, "f");
+        let pool = ValuePool::for_field(&corpus, "f");
         let names: Vec<String> = pool.values.iter().map(|(value, _)| value.to_string()).collect();
         assert_eq!(names, ["seller", "buyer"]);
     }
@@ -192,26 +200,26 @@ mod tests {
         /// Whichever value is stated, and whatever a wrong passage states as well, another answer remains.
         #[test]
         fn something_else_can_always_be_said(ty in 0usize..7, n in 0u32..4000, m in 0u32..4000) {
-            let ty = Type::ALL[ty];
+            let ty = ValueType::ALL[ty];
             let value = |n: u32| match ty {
-                Type::Text => Value::Text(n.to_string()),
-                Type::Number => Value::Number(f64::from(n) / 8.0),
-                Type::YesNo => Value::YesNo(n.is_multiple_of(2)),
-                Type::Percent => Value::Percent(f64::from(n)),
-                Type::Date => Value::parse(ty, &format!("{:04}-01-31", n.max(1))).unwrap(),
-                Type::Duration => Value::parse(ty, &format!("{n} days")).unwrap(),
-                Type::Money => Value::parse(ty, &format!("USD {n}")).unwrap(),
+                ValueType::Text => TypedValue::Text(n.to_string()),
+                ValueType::Number => TypedValue::Number(f64::from(n) / 8.0),
+                ValueType::YesNo => TypedValue::YesNo(n.is_multiple_of(2)),
+                ValueType::Percent => TypedValue::Percent(f64::from(n)),
+                ValueType::Date => TypedValue::parse(ty, &format!("{:04}-01-31", n.max(1))).unwrap(),
+                ValueType::Duration => TypedValue::parse(ty, &format!("{n} days")).unwrap(),
+                ValueType::Money => TypedValue::parse(ty, &format!("USD {n}")).unwrap(),
             };
             let (right, wrong) = (value(n), value(m));
             let texts = [(ty, right.to_string()), (ty, wrong.to_string())];
             let texts = texts.each_ref().map(|(ty, text)| (*ty, text.as_str()));
-            let pool = ValuePool::of(&stating(&texts), "f");
-            proptest::prop_assert!(!pool.without(&[Some(&right)]).is_empty());
-            let rest = pool.without(&[Some(&right), Some(&wrong)]);
-            proptest::prop_assert!(ty == Type::YesNo || !rest.is_empty(), "{right} {wrong}");
+            let pool = ValuePool::for_field(&stating(&texts), "f");
+            proptest::prop_assert!(!pool.excluding(&[Some(&right)]).is_empty());
+            let rest = pool.excluding(&[Some(&right), Some(&wrong)]);
+            proptest::prop_assert!(ty == ValueType::YesNo || !rest.is_empty(), "{right} {wrong}");
             let total: f64 = rest.iter().map(|(_, share)| share).sum();
             proptest::prop_assert!(rest.is_empty() || (total - 1.0).abs() < 1e-12);
-            proptest::prop_assert!(pool.values.len() <= POOL);
+            proptest::prop_assert!(pool.values.len() <= MAX_POOL);
         }
     }
 }

@@ -3,24 +3,24 @@
 
 use std::path::Path;
 
-use crate::output::{Manifest, Output};
+use crate::output::{OutputManifest, OutputWriter};
 
 pub mod condaqa;
 pub mod csv;
 pub mod cuad;
 pub mod paws;
-mod sheet;
+mod report_csv;
 pub mod tatqa;
 
 /// The file that lists what an import wrote to a folder.
 pub const MANIFEST: &str = "import.manifest.json";
 
 /// Writes the files of an import together with their [`MANIFEST`].
-fn write_listed<B: AsRef<[u8]>>(
-    output: &Output,
+fn write_with_manifest<B: AsRef<[u8]>>(
+    output: &OutputWriter,
     dir: &Path,
     files: &[(&str, B)],
 ) -> anyhow::Result<()> {
-    let manifest = Manifest::plain(files)?;
+    let manifest = OutputManifest::bytes(files)?;
     output.write_listed(dir, files, (MANIFEST, &manifest)).map(drop)
 }

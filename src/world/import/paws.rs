@@ -7,9 +7,9 @@
 use std::path::Path;
 
 use crate::progress::ProgressListener;
+use crate::world::data_lines::DataLines;
 use crate::world::labelled_pair::LabelledPair;
-use crate::world::mistakes::Mistakes;
-use crate::world::text::Lines;
+use crate::world::mistakes::FileMistakes;
 
 /// The first three columns of a header, and the names that the fourth may have.
 const HEADER: [&str; 3] = ["id", "sentence1", "sentence2"];
@@ -17,22 +17,22 @@ const LABELS: [&str; 2] = ["label", "noisy_label"];
 
 /// The pairs of a file, and the numbers of the lines that gave none.
 #[derive(Clone, Debug, Default)]
-pub struct Import {
+pub struct PawsImport {
     pub pairs: Vec<LabelledPair>,
     /// Lines of pairs that are left out because a sentence is empty.
-    pub empty: Vec<usize>,
+    pub empty_sentence_lines: Vec<usize>,
     /// Blank lines.
-    pub blank: Vec<usize>,
+    pub blank_lines: Vec<usize>,
 }
 
 /// Reads the file. The error lists every mistake.
-pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Import> {
-    let mut mistakes = Mistakes::of_import(path);
-    let mut lines = Lines::open(path, progress)?;
-    let mut import = Import::default();
-    while let Some((number, line)) = lines.next_of_all(&mut mistakes)? {
+pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<PawsImport> {
+    let mut mistakes = FileMistakes::for_import(path);
+    let mut lines = DataLines::open(path, progress)?;
+    let mut import = PawsImport::default();
+    while let Some((number, line)) = lines.next_including_blank(&mut mistakes)? {
         if line.trim().is_empty() {
-            import.blank.push(number);
+            import.blank_lines.push(number);
             continue;
         }
         // Quotes belong to the sentences, so the line is split without CSV rules.
@@ -57,10 +57,11 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Impo
             }
         };
         if first.is_empty() || second.is_empty() {
-            import.empty.push(number);
+            import.empty_sentence_lines.push(number);
             continue;
         }
-        let category = if words(first) == words(second) { "same_words" } else { "other_words" };
+        let category =
+            if sorted_words(first) == sorted_words(second) { "same_words" } else { "other_words" };
         import.pairs.push(LabelledPair {
             first: first.to_owned(),
             second: second.to_owned(),
@@ -68,13 +69,13 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Impo
             category: category.to_owned(),
         });
     }
-    mistakes.none()?;
+    mistakes.into_result()?;
     anyhow::ensure!(!import.pairs.is_empty(), "{}: there is no pair in the file", path.display());
     Ok(import)
 }
 
 /// The words of a sentence in lower case, sorted.
-fn words(text: &str) -> Vec<String> {
+fn sorted_words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
     words.sort_unstable();
     words
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
     use crate::progress::NoProgress;
 
-    fn read_text(text: &str) -> Result<Import, String> {
+    fn read_text(text: &str) -> Result<PawsImport, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("paws.tsv");
         std::fs::write(&path, text).unwrap();
@@ -104,7 +105,11 @@ mod tests {
         ] {
             let import = read_text(text).unwrap();
             assert_eq!(import.pairs.len(), pairs, "{text:?}");
-            assert_eq!((&import.empty[..], &import.blank[..]), (empty, blank), "{text:?}");
+            assert_eq!(
+                (&import.empty_sentence_lines[..], &import.blank_lines[..]),
+                (empty, blank),
+                "{text:?}"
+            );
         }
         assert!(read_text("1\t\t\t0\n").unwrap_err().contains("there is no pair"));
         // A misspelt header is read as data and reported.

@@ -7,14 +7,14 @@
 //! - `contracts`: a portfolio of contracts, and the tasks of a renewal desk;
 //! - [`ledger`]: a company's records, and the tasks of accounts payable and of sales.
 
+mod company_names;
 mod contracts;
-mod draw;
 pub mod ledger;
-mod names;
+mod random_streams;
 
 use std::str::FromStr;
 
-pub use self::contracts::{Portfolio, RenewalTask, WINDOW_DAYS, contracts};
+pub use self::contracts::{ContractPortfolio, RenewalTask, WINDOW_DAYS, generate_contracts};
 
 /// How similar the passages are, from 0 (easy) to 1 (hard).
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]

@@ -3,60 +3,62 @@
 use chrono::NaiveDate;
 
 use crate::extract::currency::{SIGNS, is_code};
-use crate::extract::date::DayOrder;
-use crate::extract::number::Written;
-use crate::extract::plain::PlainText;
-use crate::value::{Type, Value, loses_a_sign};
+use crate::extract::date::DayMonthOrder;
+use crate::extract::number::WrittenNumber;
+use crate::extract::plain_text::PlainText;
+use crate::value::{TypedValue, ValueType, looks_like_code};
 
 /// A parsed cell. Numbers and dates may still be ambiguous.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
-    Number(Written),
-    Percent(Written),
+pub enum ParsedCell {
+    Number(WrittenNumber),
+    Percent(WrittenNumber),
     /// The currency as written (a code or a sign; empty if there is none) and the amount.
-    Money(String, Written),
+    Money(String, WrittenNumber),
     /// Two numbers and a year, such as `03/04/2024`: the order of day and month is open.
-    Parts(u32, u32, i32),
-    Value(Value),
+    AmbiguousDate(u32, u32, i32),
+    Value(TypedValue),
 }
 
 /// Parses `text` as a `ty`; `None` if it is not one.
-pub fn shape(ty: Type, text: &str) -> Option<Shape> {
+pub fn parse_cell(ty: ValueType, text: &str) -> Option<ParsedCell> {
     let plain = PlainText::new(text);
-    let text = if ty == Type::Text { text } else { plain.as_str() };
+    let text = if ty == ValueType::Text { text } else { plain.as_str() };
     match ty {
-        Type::Number => Written::new(text).map(Shape::Number),
-        Type::Percent => {
+        ValueType::Number => WrittenNumber::new(text).map(ParsedCell::Number),
+        ValueType::Percent => {
             let text = text.replace([' ', '\u{a0}'], "");
             let inner = text.strip_prefix('(').and_then(|t| t.strip_suffix("%)"));
             match (inner, text.strip_suffix('%')) {
-                (Some(inner), _) => Written::new(&format!("({inner})")),
-                (None, Some(number)) => Written::new(number),
-                (None, None) => Written::new(&text),
+                (Some(inner), _) => WrittenNumber::new(&format!("({inner})")),
+                (None, Some(number)) => WrittenNumber::new(number),
+                (None, None) => WrittenNumber::new(&text),
             }
-            .map(Shape::Percent)
+            .map(ParsedCell::Percent)
         }
-        Type::Money => money(text),
-        Type::Date => date(text),
-        Type::Text | Type::YesNo | Type::Duration => Value::parse(ty, text).ok().map(Shape::Value),
+        ValueType::Money => parse_money(text),
+        ValueType::Date => parse_date(text),
+        ValueType::Text | ValueType::YesNo | ValueType::Duration => {
+            TypedValue::parse(ty, text).ok().map(ParsedCell::Value)
+        }
     }
 }
 
 /// Whether the cell's text alone identifies its type: a percent has its sign, money its currency, and a number
 /// does not start with a zero or a plus as article and telephone numbers do.
-pub fn is_plain(shape: &Shape, text: &str) -> bool {
+pub fn is_self_identifying(shape: &ParsedCell, text: &str) -> bool {
     match shape {
-        Shape::Percent(_) => text.contains('%'),
-        Shape::Money(currency, _) => {
+        ParsedCell::Percent(_) => text.contains('%'),
+        ParsedCell::Money(currency, _) => {
             is_code(currency) || SIGNS.iter().any(|(sign, _)| sign == currency)
         }
-        Shape::Number(_) => !loses_a_sign(text.trim_start_matches(['-', '('])),
-        Shape::Parts(..) | Shape::Value(_) => true,
+        ParsedCell::Number(_) => !looks_like_code(text.trim_start_matches(['-', '('])),
+        ParsedCell::AmbiguousDate(..) | ParsedCell::Value(_) => true,
     }
 }
 
 /// The currency code for `written`. `default` is used if there is no currency or its sign is ambiguous.
-pub fn currency(written: &str, default: Option<&str>) -> Result<String, String> {
+pub fn currency_code(written: &str, default: Option<&str>) -> Result<String, String> {
     let code = match SIGNS.iter().find(|(sign, _)| *sign == written) {
         Some((_, code)) => *code,
         None => written,
@@ -71,7 +73,7 @@ pub fn currency(written: &str, default: Option<&str>) -> Result<String, String> 
     }
 }
 
-fn money(text: &str) -> Option<Shape> {
+fn parse_money(text: &str) -> Option<ParsedCell> {
     let mut text = text.trim();
     let mut sign = "";
     if let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
@@ -83,7 +85,8 @@ fn money(text: &str) -> Option<Shape> {
     if sign == "-" && number.starts_with(['-', '(']) {
         return None;
     }
-    Written::new(&format!("{sign}{number}")).map(|w| Shape::Money(currency.to_owned(), w))
+    WrittenNumber::new(&format!("{sign}{number}"))
+        .map(|w| ParsedCell::Money(currency.to_owned(), w))
 }
 
 /// Splits off the currency before or after the amount; the currency is empty if there is none.
@@ -105,7 +108,7 @@ fn split_currency(text: &str) -> (&str, &str) {
     }
 }
 
-fn date(text: &str) -> Option<Shape> {
+fn parse_date(text: &str) -> Option<ParsedCell> {
     const NAMED: [&str; 7] =
         ["%Y-%m-%d", "%Y/%m/%d", "%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y"];
     let separators: Vec<char> = text.chars().filter(|c| !c.is_ascii_digit()).collect();
@@ -118,20 +121,24 @@ fn date(text: &str) -> Option<Shape> {
             && (1..=2).contains(&second.len())
             && year.len() == 4
         {
-            let shape = Shape::Parts(first.parse().ok()?, second.parse().ok()?, year.parse().ok()?);
-            return (day(&shape, DayOrder::DayFirst).is_some()
-                || day(&shape, DayOrder::MonthFirst).is_some())
+            let shape = ParsedCell::AmbiguousDate(
+                first.parse().ok()?,
+                second.parse().ok()?,
+                year.parse().ok()?,
+            );
+            return (date_in_order(&shape, DayMonthOrder::DayFirst).is_some()
+                || date_in_order(&shape, DayMonthOrder::MonthFirst).is_some())
             .then_some(shape);
         }
     }
     // Require a four-digit year: `%Y` alone would read the 24 of `24-01-31` as the year 24.
     let year = text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 4);
     let read = NAMED.iter().find_map(|form| NaiveDate::parse_from_str(text, form).ok());
-    read.filter(|_| year).map(|date| Shape::Value(Value::Date(date)))
+    read.filter(|_| year).map(|date| ParsedCell::Value(TypedValue::Date(date)))
 }
 
 /// The date of [`Shape::Parts`] in the given order; `None` if there is no such day or for other shapes.
-pub fn day(shape: &Shape, order: DayOrder) -> Option<NaiveDate> {
-    let Shape::Parts(first, second, year) = *shape else { return None };
+pub fn date_in_order(shape: &ParsedCell, order: DayMonthOrder) -> Option<NaiveDate> {
+    let ParsedCell::AmbiguousDate(first, second, year) = *shape else { return None };
     order.day(first, second, year)
 }

@@ -3,71 +3,81 @@
 //! All numbers and dates of a column use one format. It is inferred from the cells that are unambiguous; if every
 //! cell can be read in two ways, the user has to state the format.
 
-use super::cell::{self, Shape};
-use super::codes;
-use crate::extract::date::DayOrder;
-use crate::extract::number::{Decimal, Written};
-use crate::value::{Money, Type, Value};
-use crate::world::Mistakes;
+use super::cell::{self, ParsedCell};
+use super::code_columns;
+use crate::extract::date::DayMonthOrder;
+use crate::extract::number::{DecimalSeparator, WrittenNumber};
+use crate::value::{MoneyAmount, TypedValue, ValueType};
+use crate::world::FileMistakes;
 
 /// Formats that the user states for the whole table.
 #[derive(Clone, Debug, Default)]
-pub struct Writing {
-    pub decimal: Option<Decimal>,
-    pub dates: Option<DayOrder>,
+pub struct CsvValueFormats {
+    pub decimal: Option<DecimalSeparator>,
+    pub day_order: Option<DayMonthOrder>,
     /// The currency of amounts without one, or with a sign that several currencies share.
     pub currency: Option<String>,
 }
 
 /// A typed column.
 #[derive(Clone, Debug)]
-pub struct Column {
-    pub ty: Type,
+pub struct TypedColumn {
+    pub ty: ValueType,
     /// One value per row; `None` if the cell is empty.
-    pub values: Vec<Option<Value>>,
+    pub values: Vec<Option<TypedValue>>,
     /// A message for users who expected another type.
     pub note: Option<String>,
 }
 
 /// The raw cells of a column: its name, and the text of each row with its line (`None` if empty).
 #[derive(Clone, Copy, Debug)]
-pub struct Cells<'a> {
+pub struct RawColumn<'a> {
     pub name: &'a str,
     pub cells: &'a [(usize, Option<&'a str>)],
 }
 
-impl<'a> Cells<'a> {
-    fn filled(&self) -> impl Iterator<Item = (usize, &'a str)> {
+impl<'a> RawColumn<'a> {
+    fn filled_cells(&self) -> impl Iterator<Item = (usize, &'a str)> {
         self.cells.iter().filter_map(|(line, cell)| cell.map(|cell| (*line, cell)))
     }
 }
 
 /// Types in the order in which they are tried: a cell that fits several has the first.
-const DETECTED: [Type; 6] =
-    [Type::YesNo, Type::Date, Type::Duration, Type::Percent, Type::Money, Type::Number];
+const DETECTION_ORDER: [ValueType; 6] = [
+    ValueType::YesNo,
+    ValueType::Date,
+    ValueType::Duration,
+    ValueType::Percent,
+    ValueType::Money,
+    ValueType::Number,
+];
 
 /// Reads a column as `declared`, else as the type that fits all of its cells, else as text. If there are mistakes,
 /// all values are `None`.
 pub fn read(
-    column: Cells,
-    declared: Option<Type>,
-    writing: &Writing,
-    mistakes: &mut Mistakes,
-) -> Column {
+    column: RawColumn,
+    declared: Option<ValueType>,
+    writing: &CsvValueFormats,
+    mistakes: &mut FileMistakes,
+) -> TypedColumn {
     let (ty, note) = match declared {
         Some(ty) => (ty, None),
-        None => match (detect(column), codes::reason(column.name, column.filled())) {
-            ((Type::Number | Type::Text, _), Some(reason)) => (Type::Text, Some(reason)),
-            (detected, _) => detected,
-        },
+        None => {
+            match (detect(column), code_columns::text_reason(column.name, column.filled_cells())) {
+                ((ValueType::Number | ValueType::Text, _), Some(reason)) => {
+                    (ValueType::Text, Some(reason))
+                }
+                (detected, _) => detected,
+            }
+        }
     };
-    let mut shapes: Vec<(usize, &str, Shape)> = Vec::new();
+    let mut shapes: Vec<(usize, &str, ParsedCell)> = Vec::new();
     let before = mistakes.count();
-    for (line, text) in column.filled() {
-        match cell::shape(ty, text) {
+    for (line, text) in column.filled_cells() {
+        match cell::parse_cell(ty, text) {
             Some(shape) => shapes.push((line, text, shape)),
             None => {
-                let long = match codes::is_too_long(text) {
+                let long = match code_columns::is_too_long(text) {
                     true => "; it has more digits than a number holds, so it is text",
                     false => "",
                 };
@@ -76,11 +86,11 @@ pub fn read(
             }
         }
     }
-    let decimal = decimal(column.name, &shapes, writing, mistakes);
-    let dates = dates(column.name, &shapes, writing, mistakes);
-    let mut values: Vec<Value> = Vec::new();
+    let decimal = decimal_sign(column.name, &shapes, writing, mistakes);
+    let dates = day_order(column.name, &shapes, writing, mistakes);
+    let mut values: Vec<TypedValue> = Vec::new();
     for (line, _, shape) in &shapes {
-        match value(shape, decimal, dates, writing) {
+        match typed_value(shape, decimal, dates, writing) {
             Ok(value) => values.push(value),
             Err(what) => {
                 mistakes.add(Some(*line), Some(column.name), what);
@@ -90,25 +100,27 @@ pub fn read(
         }
     }
     if mistakes.count() > before {
-        return Column { ty, values: vec![None; column.cells.len()], note };
+        return TypedColumn { ty, values: vec![None; column.cells.len()], note };
     }
     let mut values = values.into_iter();
     let values = column.cells.iter().map(|(_, cell)| cell.and_then(|_| values.next())).collect();
-    Column { ty, values, note }
+    TypedColumn { ty, values, note }
 }
 
 /// The type that fits all cells, else text, with a note if most cells fit another type.
-fn detect(column: Cells) -> (Type, Option<String>) {
+fn detect(column: RawColumn) -> (ValueType, Option<String>) {
     let mut nearly = None;
-    let all = column.filled().count();
-    for ty in DETECTED {
-        let fits = |text: &str| cell::shape(ty, text).is_some_and(|s| cell::is_plain(&s, text));
-        let count = column.filled().filter(|(_, text)| fits(text)).count();
+    let all = column.filled_cells().count();
+    for ty in DETECTION_ORDER {
+        let fits = |text: &str| {
+            cell::parse_cell(ty, text).is_some_and(|s| cell::is_self_identifying(&s, text))
+        };
+        let count = column.filled_cells().filter(|(_, text)| fits(text)).count();
         if count == all && all > 0 {
             return (ty, None);
         }
         if nearly.is_none() && 2 * count > all {
-            nearly = column.filled().find(|(_, text)| !fits(text)).map(|(line, text)| {
+            nearly = column.filled_cells().find(|(_, text)| !fits(text)).map(|(line, text)| {
                 format!(
                     "column '{name}' is read as text: {count} of {all} cells are a {ty}, but not '{text}' on line {line} \
 (--types {name}={ty} makes that a mistake, --empty '{text}' an empty cell)",
@@ -117,46 +129,50 @@ fn detect(column: Cells) -> (Type, Option<String>) {
             });
         }
     }
-    (Type::Text, nearly)
+    (ValueType::Text, nearly)
 }
 
-fn example(ty: Type) -> &'static str {
+fn example(ty: ValueType) -> &'static str {
     match ty {
-        Type::Text => "any text",
-        Type::Number => "1,234.50",
-        Type::YesNo => "yes, no, true, false",
-        Type::Date => "2024-01-31 (a day that exists, its year in four digits)",
-        Type::Duration => "60 days",
-        Type::Money => "USD 1,200.50",
-        Type::Percent => "8.5%",
+        ValueType::Text => "any text",
+        ValueType::Number => "1,234.50",
+        ValueType::YesNo => "yes, no, true, false",
+        ValueType::Date => "2024-01-31 (a day that exists, its year in four digits)",
+        ValueType::Duration => "60 days",
+        ValueType::Money => "USD 1,200.50",
+        ValueType::Percent => "8.5%",
     }
 }
 
 /// The decimal sign of a column. Adds a mistake if cells contradict each other or the setting, or if all are
 /// ambiguous.
-fn decimal(
+fn decimal_sign(
     name: &str,
-    shapes: &[(usize, &str, Shape)],
-    writing: &Writing,
-    mistakes: &mut Mistakes,
-) -> Decimal {
-    let written = |shape: &Shape| -> Option<Written> {
+    shapes: &[(usize, &str, ParsedCell)],
+    writing: &CsvValueFormats,
+    mistakes: &mut FileMistakes,
+) -> DecimalSeparator {
+    let written = |shape: &ParsedCell| -> Option<WrittenNumber> {
         match shape {
-            Shape::Number(w) | Shape::Percent(w) | Shape::Money(_, w) => Some(w.clone()),
-            Shape::Parts(..) | Shape::Value(_) => None,
+            ParsedCell::Number(w) | ParsedCell::Percent(w) | ParsedCell::Money(_, w) => {
+                Some(w.clone())
+            }
+            ParsedCell::AmbiguousDate(..) | ParsedCell::Value(_) => None,
         }
     };
     let shows = |decimal| {
-        shapes.iter().find(|(_, _, s)| written(s).is_some_and(|w| w.shows == Some(decimal)))
+        shapes
+            .iter()
+            .find(|(_, _, s)| written(s).is_some_and(|w| w.implied_separator == Some(decimal)))
     };
-    let (point, comma) = (shows(Decimal::Point), shows(Decimal::Comma));
+    let (point, comma) = (shows(DecimalSeparator::Point), shows(DecimalSeparator::Comma));
     // An explicit setting is checked against the cells; without one the cells have to agree.
     match (writing.decimal, point, comma) {
-        (Some(Decimal::Point), _, Some((line, text, _))) => {
+        (Some(DecimalSeparator::Point), _, Some((line, text, _))) => {
             let what = format!("'{text}' is no number with a decimal point (--decimal)");
             mistakes.add(Some(*line), Some(name), what);
         }
-        (Some(Decimal::Comma), Some((line, text, _)), _) => {
+        (Some(DecimalSeparator::Comma), Some((line, text, _)), _) => {
             let what = format!("'{text}' is no number with a decimal comma (--decimal)");
             mistakes.add(Some(*line), Some(name), what);
         }
@@ -172,7 +188,8 @@ fn decimal(
             let either = shapes.iter().find(|(_, _, s)| written(s).is_some_and(|w| w.ambiguous));
             if let Some((line, text, shape)) = either
                 && let Some(w) = written(shape)
-                && let (Some(a), Some(b)) = (w.under(Decimal::Point), w.under(Decimal::Comma))
+                && let (Some(a), Some(b)) =
+                    (w.value_with(DecimalSeparator::Point), w.value_with(DecimalSeparator::Comma))
             {
                 let what = format!(
                     "'{text}' is {a} with a decimal point and {b} with a decimal comma; say which: --decimal point or --decimal comma"
@@ -184,29 +201,30 @@ fn decimal(
     }
     match (writing.decimal, comma) {
         (Some(decimal), _) => decimal,
-        (None, Some(_)) => Decimal::Comma,
-        (None, None) => Decimal::Point,
+        (None, Some(_)) => DecimalSeparator::Comma,
+        (None, None) => DecimalSeparator::Point,
     }
 }
 
 /// The order of day and month of a column. Adds a mistake if cells contradict each other or the setting, or if
 /// all are ambiguous.
-fn dates(
+fn day_order(
     name: &str,
-    shapes: &[(usize, &str, Shape)],
-    writing: &Writing,
-    mistakes: &mut Mistakes,
-) -> DayOrder {
-    let day = |shape: &Shape, order| cell::day(shape, order);
-    let both = |s: &Shape| (day(s, DayOrder::DayFirst), day(s, DayOrder::MonthFirst));
+    shapes: &[(usize, &str, ParsedCell)],
+    writing: &CsvValueFormats,
+    mistakes: &mut FileMistakes,
+) -> DayMonthOrder {
+    let day = |shape: &ParsedCell, order| cell::date_in_order(shape, order);
+    let both =
+        |s: &ParsedCell| (day(s, DayMonthOrder::DayFirst), day(s, DayMonthOrder::MonthFirst));
     let only_day = shapes.iter().find(|(_, _, s)| matches!(both(s), (Some(_), None)));
     let only_month = shapes.iter().find(|(_, _, s)| matches!(both(s), (None, Some(_))));
     let mut wrong = |line: usize, what: String| mistakes.add(Some(line), Some(name), what);
-    match (writing.dates, only_day, only_month) {
-        (Some(DayOrder::DayFirst), _, Some((line, text, _))) => {
+    match (writing.day_order, only_day, only_month) {
+        (Some(DayMonthOrder::DayFirst), _, Some((line, text, _))) => {
             wrong(*line, format!("'{text}' is no day, month and year (--dates)"));
         }
-        (Some(DayOrder::MonthFirst), Some((line, text, _)), _) => {
+        (Some(DayMonthOrder::MonthFirst), Some((line, text, _)), _) => {
             wrong(*line, format!("'{text}' is no month, day and year (--dates)"));
         }
         (None, Some((one, a, _)), Some((two, b, _))) => {
@@ -235,34 +253,35 @@ fn dates(
         }
         _ => {}
     }
-    match (writing.dates, only_month) {
+    match (writing.day_order, only_month) {
         (Some(order), _) => order,
-        (None, Some(_)) => DayOrder::MonthFirst,
-        (None, None) => DayOrder::DayFirst,
+        (None, Some(_)) => DayMonthOrder::MonthFirst,
+        (None, None) => DayMonthOrder::DayFirst,
     }
 }
 
 /// The value of a cell, given the column's number and date formats.
-fn value(
-    shape: &Shape,
-    decimal: Decimal,
-    dates: DayOrder,
-    writing: &Writing,
-) -> Result<Value, String> {
-    let number = |w: &Written| {
-        w.under(decimal).ok_or_else(|| "not a number in the way that this column has".to_owned())
+fn typed_value(
+    shape: &ParsedCell,
+    decimal: DecimalSeparator,
+    dates: DayMonthOrder,
+    writing: &CsvValueFormats,
+) -> Result<TypedValue, String> {
+    let number = |w: &WrittenNumber| {
+        w.value_with(decimal)
+            .ok_or_else(|| "not a number in the way that this column has".to_owned())
     };
     Ok(match shape {
-        Shape::Number(w) => Value::Number(number(w)?),
-        Shape::Percent(w) => Value::Percent(number(w)?),
-        Shape::Money(written, w) => Value::Money(Money {
-            currency: cell::currency(written, writing.currency.as_deref())?,
+        ParsedCell::Number(w) => TypedValue::Number(number(w)?),
+        ParsedCell::Percent(w) => TypedValue::Percent(number(w)?),
+        ParsedCell::Money(written, w) => TypedValue::Money(MoneyAmount {
+            currency: cell::currency_code(written, writing.currency.as_deref())?,
             amount: number(w)?,
         }),
-        Shape::Parts(..) => Value::Date(
-            cell::day(shape, dates)
+        ParsedCell::AmbiguousDate(..) => TypedValue::Date(
+            cell::date_in_order(shape, dates)
                 .ok_or_else(|| "not a day in the way that this column has".to_owned())?,
         ),
-        Shape::Value(value) => value.clone(),
+        ParsedCell::Value(value) => value.clone(),
     })
 }

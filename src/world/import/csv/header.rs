@@ -5,33 +5,36 @@
 //! values are reported in a note.
 
 use super::cell;
-use crate::value::Type;
-use crate::world::Mistakes;
+use crate::value::ValueType;
+use crate::world::FileMistakes;
 
 /// Types that a name is compared with. Yes and no are left out because they are common names.
-const TYPES: [Type; 5] = [Type::Date, Type::Duration, Type::Percent, Type::Money, Type::Number];
+const TYPES: [ValueType; 5] =
+    [ValueType::Date, ValueType::Duration, ValueType::Percent, ValueType::Money, ValueType::Number];
 
 /// A column name that looks like a value.
-pub struct Value<'a> {
+pub struct ValueLikeName<'a> {
     column: usize,
     name: &'a str,
-    ty: Type,
+    ty: ValueType,
 }
 
 /// All names of the header that look like values.
-pub fn values(header: &[String]) -> Vec<Value<'_>> {
+pub fn value_like_names(header: &[String]) -> Vec<ValueLikeName<'_>> {
     let value = |(column, name): (usize, &'_ String)| {
-        let fits = |ty: &Type| cell::shape(*ty, name).is_some_and(|s| cell::is_plain(&s, name));
+        let fits = |ty: &ValueType| {
+            cell::parse_cell(*ty, name).is_some_and(|s| cell::is_self_identifying(&s, name))
+        };
         let ty = TYPES.into_iter().find(fits);
         ty.map(|ty| (column, ty))
     };
     let found = header.iter().enumerate().filter_map(value);
-    found.map(|(column, ty)| Value { column, name: &header[column], ty }).collect()
+    found.map(|(column, ty)| ValueLikeName { column, name: &header[column], ty }).collect()
 }
 
-impl Value<'_> {
+impl ValueLikeName<'_> {
     /// A hint to append to another mistake that a missing header may explain.
-    pub fn perhaps_data(&self) -> String {
+    pub fn missing_header_hint(&self) -> String {
         format!(
             "'{}' in the first line is a {}: where the table has no header, give the names, --header NAME,NAME",
             self.name, self.ty
@@ -40,11 +43,15 @@ impl Value<'_> {
 }
 
 /// Adds the mistakes among `values`, given each column's type, and returns a note about the remaining ones.
-pub fn check(values: &[Value], types: &[(usize, Type)], mistakes: &mut Mistakes) -> Vec<String> {
+pub fn check(
+    values: &[ValueLikeName],
+    types: &[(usize, ValueType)],
+    mistakes: &mut FileMistakes,
+) -> Vec<String> {
     let mut names = Vec::new();
     for value in values {
         let below = types.contains(&(value.column, value.ty));
-        if below && matches!(value.ty, Type::Date | Type::Money) {
+        if below && matches!(value.ty, ValueType::Date | ValueType::Money) {
             let what = format!(
                 "this is a {} like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME",
                 value.ty

@@ -13,25 +13,25 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 pub mod cell;
-mod codes;
+mod code_columns;
 pub mod column;
 mod header;
 pub mod tasks;
 pub mod template;
 
-use super::write_listed;
-use crate::output::Output;
+use super::write_with_manifest;
+use crate::output::OutputWriter;
 use crate::progress::{NoProgress, ProgressListener};
-use crate::value::Type;
+use crate::value::ValueType;
+use crate::world::csv_table::{self, CsvLayout, CsvTable};
 use crate::world::delimiter::DelimiterSetting;
-use crate::world::grid::{self, Grid, Layout};
-use crate::world::{Delimiter, Mistakes, Passage};
-use column::{Cells, Column, Writing};
-use template::Template;
+use crate::world::{Delimiter, FileMistakes, Passage};
+use column::{CsvValueFormats, RawColumn, TypedColumn};
+use template::PassageTextTemplate;
 
 /// How to read a table.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct CsvImportOptions {
     /// Columns that together identify what a row is about.
     pub key: Vec<String>,
     /// Columns that become facts; if empty, all except the key.
@@ -39,34 +39,34 @@ pub struct Options {
     /// Template of the passage text with `{column}` for cells; by default a line `header: value` for each column.
     pub text: Option<String>,
     /// Declared types by column; the types of other columns are detected.
-    pub types: Vec<(String, Type)>,
+    pub types: Vec<(String, ValueType)>,
     /// Make a passage of each cell instead of each row.
     pub per_cell: bool,
     /// Texts that mark a cell as empty.
-    pub empty: Vec<String>,
+    pub empty_texts: Vec<String>,
     pub delimiter: Option<Delimiter>,
     /// The column names of a table without a header; empty if the first line is the header.
     pub header: Vec<String>,
-    pub writing: Writing,
+    pub formats: CsvValueFormats,
 }
 
 /// A column whose cells became facts.
 #[derive(Clone, Debug)]
-pub struct Attribute {
+pub struct AttributeColumn {
     pub column: String,
     /// The fact's name: the column's name in lower case, with `_` for characters that names cannot contain.
     pub field: String,
-    pub ty: Type,
+    pub ty: ValueType,
     /// Number of cells that are not empty.
-    pub filled: usize,
+    pub filled_cells: usize,
 }
 
 /// A table converted to passages.
 #[derive(Clone, Debug)]
-pub struct Import {
+pub struct CsvImport {
     pub file: PathBuf,
     pub rows: usize,
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<AttributeColumn>,
     pub passages: Vec<Passage>,
     /// Messages for the user that are not mistakes.
     pub notes: Vec<String>,
@@ -75,38 +75,38 @@ pub struct Import {
 /// Reads `file`.
 ///
 /// Fails with all mistakes of the file at once, each with its line and column; see [`Mistakes`].
-pub fn read(file: &Path, options: &Options) -> anyhow::Result<Import> {
+pub fn read(file: &Path, options: &CsvImportOptions) -> anyhow::Result<CsvImport> {
     read_with_progress(file, options, &NoProgress)
 }
 
 /// Like [`read`], and reports progress.
 pub fn read_with_progress(
     file: &Path,
-    options: &Options,
+    options: &CsvImportOptions,
     progress: &dyn ProgressListener,
-) -> anyhow::Result<Import> {
-    let mut mistakes = Mistakes::of_import(file);
-    let layout = Layout {
+) -> anyhow::Result<CsvImport> {
+    let mut mistakes = FileMistakes::for_import(file);
+    let layout = CsvLayout {
         delimiter: options.delimiter,
         setting: DelimiterSetting::CommandLine,
         header: &options.header,
     };
-    let table = Grid::read(file, layout, progress, &mut mistakes)?;
+    let table = CsvTable::read(file, layout, progress, &mut mistakes)?;
     let header = table.header.as_slice();
     let before = mistakes.count();
     table.check_header(&mut mistakes);
     // Names given with `--header` are not checked: the user has stated that they are names.
     let read = if options.header.is_empty() { header } else { &[] };
-    let values = header::values(read);
+    let values = header::value_like_names(read);
     if mistakes.count() > before
         && let Some(value) = values.first()
     {
-        mistakes.add(Some(1), None, value.perhaps_data());
+        mistakes.add(Some(1), None, value.missing_header_hint());
     }
     let of = |option: &str, names: &[String]| -> anyhow::Result<Vec<usize>> {
-        let found = names.iter().map(|name| index(option, name, header));
+        let found = names.iter().map(|name| column_index(option, name, header));
         found.collect::<Result<_, _>>().map_err(|what| {
-            let hint = values.first().map(|value| format!("; {}", value.perhaps_data()));
+            let hint = values.first().map(|value| format!("; {}", value.missing_header_hint()));
             anyhow::anyhow!("{}: {what}{}", file.display(), hint.unwrap_or_default())
         })
     };
@@ -127,13 +127,14 @@ pub fn read_with_progress(
     if let Some(i) = declared.iter().find(|i| !attributes.contains(i)) {
         bail!("--types: '{}' is not among the attributes, so it has no type", header[*i]);
     }
-    let template = options.text.as_deref().map(|text| Template::new(text, header)).transpose();
+    let template =
+        options.text.as_deref().map(|text| PassageTextTemplate::new(text, header)).transpose();
     let template = template.map_err(anyhow::Error::msg)?;
 
-    let fields = fields(header, &attributes, &mut mistakes);
+    let fields = fact_names(header, &attributes, &mut mistakes);
     let entities = entities(&table, &key, &mut mistakes);
-    let empty = |text: &str| text.is_empty() || options.empty.iter().any(|e| e == text);
-    let mut columns: Vec<Column> = Vec::new();
+    let empty = |text: &str| text.is_empty() || options.empty_texts.iter().any(|e| e == text);
+    let mut columns: Vec<TypedColumn> = Vec::new();
     let work = progress.start("reading columns", attributes.len() * table.rows.len());
     for &i in &attributes {
         let cells: Vec<(usize, Option<&str>)> = table
@@ -143,15 +144,15 @@ pub fn read_with_progress(
             .collect();
         // The last declaration wins, as for an option that is given twice.
         let ty = declared.iter().rposition(|d| *d == i).map(|at| options.types[at].1);
-        let cells = Cells { name: &header[i], cells: &cells };
-        columns.push(column::read(cells, ty, &options.writing, &mut mistakes));
+        let cells = RawColumn { name: &header[i], cells: &cells };
+        columns.push(column::read(cells, ty, &options.formats, &mut mistakes));
         work.advance(table.rows.len());
     }
     drop(work);
-    let types: Vec<(usize, Type)> =
+    let types: Vec<(usize, ValueType)> =
         attributes.iter().zip(&columns).map(|(&i, column)| (i, column.ty)).collect();
     let mut notes: Vec<String> = header::check(&values, &types, &mut mistakes);
-    mistakes.none()?;
+    mistakes.into_result()?;
 
     notes.extend(columns.iter().filter_map(|c| c.note.clone()));
     let mut passages = Vec::new();
@@ -202,34 +203,34 @@ pub fn read_with_progress(
             });
         }
     }
-    let filled = |c: &Column| c.values.iter().flatten().count();
-    let attributes: Vec<Attribute> = attributes
+    let filled = |c: &TypedColumn| c.values.iter().flatten().count();
+    let attributes: Vec<AttributeColumn> = attributes
         .iter()
         .zip(fields.iter().zip(&columns))
-        .map(|(i, (field, column))| Attribute {
+        .map(|(i, (field, column))| AttributeColumn {
             column: header[*i].clone(),
             field: field.clone(),
             ty: column.ty,
-            filled: filled(column),
+            filled_cells: filled(column),
         })
         .collect();
-    for attribute in attributes.iter().filter(|a| a.filled == 0) {
+    for attribute in attributes.iter().filter(|a| a.filled_cells == 0) {
         notes.push(format!("column '{}' is empty in every row", attribute.column));
     }
     if passages.is_empty() {
         bail!("{}: every cell is empty, so there is no passage", file.display());
     }
-    Ok(Import { file: file.to_owned(), rows: table.rows.len(), attributes, passages, notes })
+    Ok(CsvImport { file: file.to_owned(), rows: table.rows.len(), attributes, passages, notes })
 }
 
-impl Import {
+impl CsvImport {
     /// Writes `passages.jsonl` to `out` and, if `ask` names a column, `tasks.csv` and `scenario.yaml`. Either all
     /// files are written or none.
     ///
     /// Returns each file's name with a description of its content.
     pub fn write(
         &self,
-        output: &Output,
+        output: &OutputWriter,
         out: &Path,
         ask: Option<(&str, bool)>,
     ) -> anyhow::Result<Vec<(&'static str, String)>> {
@@ -241,12 +242,12 @@ impl Import {
         let mut files = vec![("passages.jsonl", jsonl)];
         let mut told = vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
         if let Some((column, per_cell)) = ask {
-            let questions = tasks::Questions::new(self, column, per_cell)?;
-            files.push(("tasks.csv", questions.csv()?));
-            let name = questions.name(out);
-            files.push(("scenario.yaml", questions.scenario(&name)?.into_bytes()));
-            told.push(("tasks.csv", format!("{} tasks, one a row", questions.count())));
-            told.push(match questions.sample() {
+            let questions = tasks::TableQuestions::new(self, column, per_cell)?;
+            files.push(("tasks.csv", questions.tasks_csv()?));
+            let name = questions.scenario_name(out);
+            files.push(("scenario.yaml", questions.scenario_yaml(&name)?.into_bytes()));
+            told.push(("tasks.csv", format!("{} tasks, one a row", questions.task_count())));
+            told.push(match questions.sample_size() {
                 None => ("scenario.yaml", "replays all tasks".to_owned()),
                 Some(size) => (
                     "scenario.yaml",
@@ -256,25 +257,25 @@ impl Import {
                 ),
             });
         }
-        write_listed(output, out, &files)?;
+        write_with_manifest(output, out, &files)?;
         Ok(told)
     }
 }
 
 /// The index of a column that a command-line option names.
-fn index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
+fn column_index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
     if let Some(at) = header.iter().position(|column| column == name) {
         return Ok(at);
     }
-    Err(format!("{option}: {}", grid::no_column(name, header)))
+    Err(format!("{option}: {}", csv_table::missing_column_message(name, header)))
 }
 
 /// The fact name of each attribute. Two attributes with the same fact name are a mistake.
-fn fields(header: &[String], attributes: &[usize], mistakes: &mut Mistakes) -> Vec<String> {
+fn fact_names(header: &[String], attributes: &[usize], mistakes: &mut FileMistakes) -> Vec<String> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut fields = Vec::new();
     for &i in attributes {
-        let field = field(&header[i]);
+        let field = fact_name(&header[i]);
         if let Some(other) = seen.insert(field.clone(), &header[i]) {
             let what =
                 format!("gives the same fact name as '{other}': {field}; rename one of them");
@@ -286,7 +287,7 @@ fn fields(header: &[String], attributes: &[usize], mistakes: &mut Mistakes) -> V
 }
 
 /// Converts a column name to a fact name: `Net Amount (USD)` to `net_amount_usd`.
-fn field(column: &str) -> String {
+fn fact_name(column: &str) -> String {
     let lower = column.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let name = words.collect::<Vec<_>>().join("_");
@@ -297,7 +298,7 @@ fn field(column: &str) -> String {
 }
 
 /// What each row is about. Empty and repeated keys are mistakes.
-fn entities(table: &Grid, key: &[usize], mistakes: &mut Mistakes) -> Vec<String> {
+fn entities(table: &CsvTable, key: &[usize], mistakes: &mut FileMistakes) -> Vec<String> {
     let names: Vec<&str> = key.iter().map(|i| table.header[*i].as_str()).collect();
     let names = names.join(", ");
     let mut seen: HashMap<String, usize> = HashMap::new();

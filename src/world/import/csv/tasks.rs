@@ -4,15 +4,15 @@ use std::path::{Component, Path};
 
 use anyhow::{Context, bail};
 
-use super::{Attribute, Import};
-use crate::value::Value;
+use super::{AttributeColumn, CsvImport};
+use crate::value::TypedValue;
 
 /// Maximum number of tasks that the generated scenario replays. This many give a failure rate to within five
 /// percentage points and take seconds on any table.
-const SAMPLE: usize = 500;
+const MAX_SAMPLED_TASKS: usize = 500;
 
 /// Number of trailing path components that become part of the scenario's name.
-const FOLDERS_NAMED: usize = 3;
+const MAX_NAME_COMPONENTS: usize = 3;
 
 /// Converts `text` to a scenario name, which is also a folder name: lower-case ASCII letters, digits and `_`.
 /// A hash keeps texts distinct that differ only in non-ASCII characters.
@@ -28,38 +28,42 @@ fn folder_name(text: &str) -> String {
 
 /// Tasks that ask for the value of one column in each row.
 #[derive(Clone, Debug)]
-pub struct Questions<'a> {
-    import: &'a Import,
-    attribute: &'a Attribute,
+pub struct TableQuestions<'a> {
+    import: &'a CsvImport,
+    attribute: &'a AttributeColumn,
     /// Whether each passage is one cell; then gold is also restricted to the column.
     per_cell: bool,
 }
 
-impl<'a> Questions<'a> {
+impl<'a> TableQuestions<'a> {
     /// Fails if `column` is not an attribute of the table or is empty in every row.
-    pub fn new(import: &'a Import, column: &str, per_cell: bool) -> anyhow::Result<Questions<'a>> {
+    pub fn new(
+        import: &'a CsvImport,
+        column: &str,
+        per_cell: bool,
+    ) -> anyhow::Result<TableQuestions<'a>> {
         let Some(attribute) = import.attributes.iter().find(|a| a.column == column) else {
             let names: Vec<&str> = import.attributes.iter().map(|a| a.column.as_str()).collect();
             bail!("--ask: there is no attribute '{column}'; allowed: {}", names.join(", "));
         };
-        if attribute.filled == 0 {
+        if attribute.filled_cells == 0 {
             bail!("--ask: column '{column}' is empty in every row, so there is nothing to ask for");
         }
-        Ok(Questions { import, attribute, per_cell })
+        Ok(TableQuestions { import, attribute, per_cell })
     }
 
     /// The number of tasks.
-    pub fn count(&self) -> usize {
-        self.attribute.filled
+    pub fn task_count(&self) -> usize {
+        self.attribute.filled_cells
     }
 
     /// How many tasks the scenario samples; `None` if it replays all of them.
-    pub fn sample(&self) -> Option<usize> {
-        (self.count() > SAMPLE).then_some(SAMPLE)
+    pub fn sample_size(&self) -> Option<usize> {
+        (self.task_count() > MAX_SAMPLED_TASKS).then_some(MAX_SAMPLED_TASKS)
     }
 
     /// `tasks.csv`: a task for each row in which the column is not empty.
-    pub fn csv(&self) -> anyhow::Result<Vec<u8>> {
+    pub fn tasks_csv(&self) -> anyhow::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["id", "entity", "expected"])?;
         for passage in &self.import.passages {
@@ -70,7 +74,7 @@ impl<'a> Questions<'a> {
             };
             let value = match value {
                 // `Display` shows money with two decimals; the expected value needs all of them.
-                Value::Money(money) => format!("{} {}", money.currency, money.amount),
+                TypedValue::Money(money) => format!("{} {}", money.currency, money.amount),
                 value => value.to_string(),
             };
             writer.write_record([&passage.id, entity, &value])?;
@@ -80,7 +84,7 @@ impl<'a> Questions<'a> {
 
     /// The scenario's name when written to `out`. It contains folder and column, so that the reports of two imports
     /// go to different folders.
-    pub fn name(&self, out: &Path) -> String {
+    pub fn scenario_name(&self, out: &Path) -> String {
         let here = out.canonicalize().unwrap_or_else(|_| out.to_owned());
         let parts = |path: &Path| {
             let parts = path.components().filter_map(|part| match part {
@@ -92,14 +96,14 @@ impl<'a> Questions<'a> {
         // A relative path as typed is more telling than its absolute location on this machine.
         let typed = if out.is_absolute() { Vec::new() } else { parts(out) };
         let mut name = if typed.is_empty() { parts(&here) } else { typed };
-        name.drain(..name.len().saturating_sub(FOLDERS_NAMED));
+        name.drain(..name.len().saturating_sub(MAX_NAME_COMPONENTS));
         name.push(self.attribute.field.clone());
         folder_name(&name.join("_"))
     }
 
     /// `scenario.yaml`: find the row, read the column, and compare the value with the table.
-    pub fn scenario(&self, name: &str) -> anyhow::Result<String> {
-        let Attribute { column, field, ty, .. } = self.attribute;
+    pub fn scenario_yaml(&self, name: &str) -> anyhow::Result<String> {
+        let AttributeColumn { column, field, ty, .. } = self.attribute;
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let mut gold = "passage.entity == task.entity".to_owned();
         if self.per_cell {
@@ -108,8 +112,8 @@ impl<'a> Questions<'a> {
         let query = quoted(&format!("{{{{ task.entity }}}}: {}", column.replace("{{", "{")));
         let gold = quoted(&gold);
         let field = serde_json::to_string(field)?;
-        let sample = self.sample().map_or_else(String::new, |size| {
-            let all = self.count();
+        let sample = self.sample_size().map_or_else(String::new, |size| {
+            let all = self.task_count();
             format!("\n  # Of {all} tasks, drawn by the seed. Without this line all of them are replayed.\n  sample: {size}")
         });
         Ok(format!(

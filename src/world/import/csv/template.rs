@@ -2,19 +2,19 @@
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Template(Vec<Part>);
+pub struct PassageTextTemplate(Vec<PassageTextPart>);
 
 #[derive(Clone, Debug, PartialEq)]
-enum Part {
+enum PassageTextPart {
     Text(String),
     /// The index of a column.
     Cell(usize),
 }
 
-impl Template {
+impl PassageTextTemplate {
     /// Parses a template; `{{` and `}}` give literal braces. The error names a column that `header` lacks, or a
     /// brace without a partner.
-    pub fn new(source: &str, header: &[String]) -> Result<Template, String> {
+    pub fn new(source: &str, header: &[String]) -> Result<PassageTextTemplate, String> {
         let mut parts = Vec::new();
         let mut text = String::new();
         let mut rest = source;
@@ -33,20 +33,20 @@ impl Template {
                     "--text: '{brace}' stands alone; write {{column}} for a cell, {brace}{brace} for a brace"
                 ));
             };
-            parts.push(Part::Text(std::mem::take(&mut text)));
-            parts.push(Part::Cell(super::index("--text", name.trim(), header)?));
+            parts.push(PassageTextPart::Text(std::mem::take(&mut text)));
+            parts.push(PassageTextPart::Cell(super::column_index("--text", name.trim(), header)?));
             rest = after;
         }
         text.push_str(rest);
-        parts.push(Part::Text(text));
-        Ok(Template(parts))
+        parts.push(PassageTextPart::Text(text));
+        Ok(PassageTextTemplate(parts))
     }
 
     /// The text for one row.
     pub fn render(&self, cells: &csv::StringRecord) -> String {
         let parts = self.0.iter().map(|part| match part {
-            Part::Text(text) => text.as_str(),
-            Part::Cell(column) => cells.get(*column).unwrap_or_default(),
+            PassageTextPart::Text(text) => text.as_str(),
+            PassageTextPart::Cell(column) => cells.get(*column).unwrap_or_default(),
         });
         parts.collect()
     }

@@ -9,39 +9,39 @@ use std::sync::LazyLock;
 use chrono::NaiveDate;
 use regex::Regex;
 
-use super::clause_type::Form;
+use super::clause_type::CuadAnswerForm;
 use crate::extract::jurisdiction::{self, US_STATES};
-use crate::value::{Period, Value};
+use crate::value::{CalendarPeriod, TypedValue};
 
 /// The result of reading an answer cell.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub enum CuadAnswer {
     /// The cell is empty: the authors gave no answer.
     Absent,
-    Value(Value),
+    Value(TypedValue),
     /// Not a single value, for the given reason.
     Unclear(&'static str),
 }
 
-const BLANK: Answer = Answer::Unclear("it has a blank ([]) in it");
-const SEVERAL: Answer = Answer::Unclear("it names several alternatives");
-const PERPETUAL: Answer = Answer::Unclear("perpetual is no date or duration");
+const BLANK: CuadAnswer = CuadAnswer::Unclear("it has a blank ([]) in it");
+const SEVERAL: CuadAnswer = CuadAnswer::Unclear("it names several alternatives");
+const PERPETUAL: CuadAnswer = CuadAnswer::Unclear("perpetual is no date or duration");
 
 /// Reads an answer cell in the given form.
-pub fn normalise(form: Form, text: &str) -> Answer {
+pub fn parse_answer(form: CuadAnswerForm, text: &str) -> CuadAnswer {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() {
-        return Answer::Absent;
+        return CuadAnswer::Absent;
     }
     match form {
-        Form::Name => Answer::Value(Value::Text(text)),
-        Form::Date => date(&text),
-        Form::Duration => duration(&text),
-        Form::Law => law(&text),
-        Form::YesNo => match text.to_ascii_lowercase().as_str() {
-            "yes" => Answer::Value(Value::YesNo(true)),
-            "no" => Answer::Value(Value::YesNo(false)),
-            _ => Answer::Unclear("it is neither Yes nor No"),
+        CuadAnswerForm::Name => CuadAnswer::Value(TypedValue::Text(text)),
+        CuadAnswerForm::Date => date(&text),
+        CuadAnswerForm::Duration => duration(&text),
+        CuadAnswerForm::Law => law(&text),
+        CuadAnswerForm::YesNo => match text.to_ascii_lowercase().as_str() {
+            "yes" => CuadAnswer::Value(TypedValue::YesNo(true)),
+            "no" => CuadAnswer::Value(TypedValue::YesNo(false)),
+            _ => CuadAnswer::Unclear("it is neither Yes nor No"),
         },
     }
 }
@@ -51,7 +51,7 @@ fn is_perpetual(text: &str) -> bool {
 }
 
 /// Reads `m/d/yy` or `m/d/yyyy`; two-digit years below 60 are 20yy, the others 19yy.
-fn date(text: &str) -> Answer {
+fn date(text: &str) -> CuadAnswer {
     if text.contains("[]") {
         return BLANK;
     }
@@ -61,7 +61,7 @@ fn date(text: &str) -> Answer {
     if is_perpetual(text) {
         return PERPETUAL;
     }
-    let unclear = Answer::Unclear("it is no day written m/d/yy or m/d/yyyy");
+    let unclear = CuadAnswer::Unclear("it is no day written m/d/yy or m/d/yyyy");
     let parts: Option<Vec<u32>> = text
         .split('/')
         .map(|part| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok()).flatten())
@@ -76,7 +76,7 @@ fn date(text: &str) -> Answer {
         _ => return unclear,
     };
     match NaiveDate::from_ymd_opt(year as i32, month, day) {
-        Some(day) => Answer::Value(Value::Date(day)),
+        Some(day) => CuadAnswer::Value(TypedValue::Date(day)),
         None => unclear,
     }
 }
@@ -90,7 +90,7 @@ static DURATION: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-fn duration(text: &str) -> Answer {
+fn duration(text: &str) -> CuadAnswer {
     let text = text.to_ascii_lowercase();
     if text.contains("[]") {
         return BLANK;
@@ -101,7 +101,7 @@ fn duration(text: &str) -> Answer {
     if [";", "/", ",", " or "].iter().any(|mark| text.contains(mark)) {
         return SEVERAL;
     }
-    let unclear = Answer::Unclear("it is no count of days, weeks, months or years");
+    let unclear = CuadAnswer::Unclear("it is no count of days, weeks, months or years");
     let Some(found) = DURATION.captures(&text) else {
         return unclear;
     };
@@ -119,16 +119,20 @@ fn duration(text: &str) -> Answer {
         return unclear;
     }
     let n = n as u32;
-    Answer::Value(Value::Duration(if months { Period::months(n) } else { Period::days(n) }))
+    CuadAnswer::Value(TypedValue::Duration(if months {
+        CalendarPeriod::months(n)
+    } else {
+        CalendarPeriod::days(n)
+    }))
 }
 
 /// Reads one jurisdiction in its canonical spelling. `England and Wales` is one jurisdiction.
-fn law(text: &str) -> Answer {
+fn law(text: &str) -> CuadAnswer {
     if text.contains('[') {
         return BLANK;
     }
     let places: BTreeSet<String> =
-        text.split(';').map(str::trim).filter(|p| !p.is_empty()).map(place).collect();
+        text.split(';').map(str::trim).filter(|p| !p.is_empty()).map(canonical_place).collect();
     let mut places = places.into_iter();
     let (Some(place), None) = (places.next(), places.next()) else {
         return SEVERAL;
@@ -137,11 +141,11 @@ fn law(text: &str) -> Answer {
     if parts.len() > 1 && parts.iter().all(|part| US_STATES.contains(part)) {
         return SEVERAL;
     }
-    Answer::Value(Value::Text(place))
+    CuadAnswer::Value(TypedValue::Text(place))
 }
 
 /// The spelling that the extractors use, if they know the place.
-fn place(text: &str) -> String {
+fn canonical_place(text: &str) -> String {
     let mut place = text;
     for prefix in ["Province of ", "State of ", "Commonwealth of ", "the "] {
         place = place.strip_prefix(prefix).unwrap_or(place);
@@ -153,10 +157,10 @@ fn place(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Type;
+    use crate::value::ValueType;
 
-    fn value(ty: Type, text: &str) -> Answer {
-        Answer::Value(Value::parse(ty, text).unwrap())
+    fn value(ty: ValueType, text: &str) -> CuadAnswer {
+        CuadAnswer::Value(TypedValue::parse(ty, text).unwrap())
     }
 
     #[test]
@@ -168,13 +172,20 @@ mod tests {
             ("12/10/94", "1994-12-10"),
             ("09/05/2019", "2019-09-05"),
         ] {
-            assert_eq!(normalise(Form::Date, text), value(Type::Date, day), "{text}");
+            assert_eq!(
+                parse_answer(CuadAnswerForm::Date, text),
+                value(ValueType::Date, day),
+                "{text}"
+            );
         }
-        assert_eq!(normalise(Form::Date, "03/[]/1999"), BLANK);
-        assert_eq!(normalise(Form::Date, "09/01/2006; 8/31/2007"), SEVERAL);
-        assert_eq!(normalise(Form::Date, "Perpetual"), PERPETUAL);
+        assert_eq!(parse_answer(CuadAnswerForm::Date, "03/[]/1999"), BLANK);
+        assert_eq!(parse_answer(CuadAnswerForm::Date, "09/01/2006; 8/31/2007"), SEVERAL);
+        assert_eq!(parse_answer(CuadAnswerForm::Date, "Perpetual"), PERPETUAL);
         for text in ["2/30/14", "14", "1/2/3", "-1/2/14", "+1/2/14", "//"] {
-            assert!(matches!(normalise(Form::Date, text), Answer::Unclear(_)), "{text}");
+            assert!(
+                matches!(parse_answer(CuadAnswerForm::Date, text), CuadAnswer::Unclear(_)),
+                "{text}"
+            );
         }
     }
 
@@ -194,7 +205,11 @@ mod tests {
             ("10 1 years", "1 year"),
             ("10 years", "10 years"),
         ] {
-            assert_eq!(normalise(Form::Duration, text), value(Type::Duration, period), "{text}");
+            assert_eq!(
+                parse_answer(CuadAnswerForm::Duration, text),
+                value(ValueType::Duration, period),
+                "{text}"
+            );
         }
         for (text, reason) in [
             ("6 months; 12 months", SEVERAL),
@@ -203,10 +218,13 @@ mod tests {
             ("successive []", BLANK),
             ("perpetual, 11/15/2014", PERPETUAL),
         ] {
-            assert_eq!(normalise(Form::Duration, text), reason, "{text}");
+            assert_eq!(parse_answer(CuadAnswerForm::Duration, text), reason, "{text}");
         }
         for text in ["0.3 year", "days", "1 fortnight", "99999999999999999999 days"] {
-            assert!(matches!(normalise(Form::Duration, text), Answer::Unclear(_)), "{text}");
+            assert!(
+                matches!(parse_answer(CuadAnswerForm::Duration, text), CuadAnswer::Unclear(_)),
+                "{text}"
+            );
         }
     }
 
@@ -220,12 +238,16 @@ mod tests {
             ("Federal Republic of Germany", "Germany"),
             ("PRC", "People's Republic of China"),
         ] {
-            assert_eq!(normalise(Form::Law, text), value(Type::Text, law), "{text}");
+            assert_eq!(
+                parse_answer(CuadAnswerForm::Law, text),
+                value(ValueType::Text, law),
+                "{text}"
+            );
         }
         for text in ["Illinois; New York", "Delaware, Illinois", "California; Hong Kong"] {
-            assert_eq!(normalise(Form::Law, text), SEVERAL, "{text}");
+            assert_eq!(parse_answer(CuadAnswerForm::Law, text), SEVERAL, "{text}");
         }
-        assert_eq!(normalise(Form::Law, "[]"), BLANK);
-        assert_eq!(normalise(Form::Law, "  "), Answer::Absent);
+        assert_eq!(parse_answer(CuadAnswerForm::Law, "[]"), BLANK);
+        assert_eq!(parse_answer(CuadAnswerForm::Law, "  "), CuadAnswer::Absent);
     }
 }

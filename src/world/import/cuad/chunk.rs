@@ -7,7 +7,7 @@ pub const SIZES: std::ops::RangeInclusive<usize> = 100..=20_000;
 
 /// How suitable the position before a character is for a cut, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Border {
+enum ChunkBorder {
     None,
     Word,
     Sentence,
@@ -30,7 +30,7 @@ pub fn chunk(text: &str, size: usize) -> Vec<Range<usize>> {
         let end = if chars.len() - start <= size + size / 4 {
             chars.len()
         } else {
-            cut(&borders, start, size)
+            cut_position(&borders, start, size)
         };
         chunks.push(byte(start)..byte(end));
         start = end;
@@ -38,34 +38,34 @@ pub fn chunk(text: &str, size: usize) -> Vec<Range<usize>> {
     chunks
 }
 
-fn cut(borders: &[Border], start: usize, size: usize) -> usize {
+fn cut_position(borders: &[ChunkBorder], start: usize, size: usize) -> usize {
     let limit = start + size;
     let last =
-        |from: usize, least: Border| (from + 1..=limit).rev().find(|&at| borders[at] >= least);
-    last(start + size / 2, Border::Paragraph)
-        .or_else(|| last(start + size / 4, Border::Sentence))
-        .or_else(|| last(start + size / 4, Border::Word))
+        |from: usize, least: ChunkBorder| (from + 1..=limit).rev().find(|&at| borders[at] >= least);
+    last(start + size / 2, ChunkBorder::Paragraph)
+        .or_else(|| last(start + size / 4, ChunkBorder::Sentence))
+        .or_else(|| last(start + size / 4, ChunkBorder::Word))
         .unwrap_or(limit)
 }
 
 /// A line of at most this many characters that does not end in punctuation is a heading (or a page number).
-const HEADING: usize = 80;
+const MAX_HEADING_CHARS: usize = 80;
 
 /// The kind of border before each character.
-fn borders(chars: &[(usize, char)]) -> Vec<Border> {
-    let mut borders = vec![Border::None; chars.len()];
+fn borders(chars: &[(usize, char)]) -> Vec<ChunkBorder> {
+    let mut borders = vec![ChunkBorder::None; chars.len()];
     let mut paragraph = 0;
     for at in 1..chars.len() {
         borders[at] = match chars[at - 1].1 {
             '\n' => {
-                let heading = at - paragraph <= HEADING
+                let heading = at - paragraph <= MAX_HEADING_CHARS
                     && !matches!(chars[at.saturating_sub(2)].1, '.' | ';' | ':' | '!' | '?');
                 paragraph = at;
-                if heading { Border::Word } else { Border::Paragraph }
+                if heading { ChunkBorder::Word } else { ChunkBorder::Paragraph }
             }
-            ' ' if ends_sentence(chars, at - 1) => Border::Sentence,
-            ' ' => Border::Word,
-            _ => Border::None,
+            ' ' if ends_sentence(chars, at - 1) => ChunkBorder::Sentence,
+            ' ' => ChunkBorder::Word,
+            _ => ChunkBorder::None,
         };
     }
     borders
@@ -109,7 +109,7 @@ fn ends_sentence(chars: &[(usize, char)], space: usize) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::fold::Folded;
+    use super::super::whitespace::FoldedText;
     use super::*;
 
     fn texts(text: &str, size: usize) -> Vec<&str> {
@@ -143,7 +143,7 @@ mod tests {
         fn chunks_cover_the_text_within_bounds(
             text in "([a-zA-Zé“漢 .;\n0-9]{0,40}[ \n]?[.\n]{0,2}){0,60}", size in 100usize..300,
         ) {
-            let text = Folded::of_contract(&text).marked;
+            let text = FoldedText::from_contract(&text).with_paragraphs;
             let chunks = texts(&text, size);
             prop_assert_eq!(chunks.concat(), text.clone());
             for (i, chunk) in chunks.iter().enumerate() {

@@ -1,10 +1,10 @@
 //! The clause types of CUAD, each with a column of texts, a column with the answer, and a field for the fact.
 
-use crate::value::Type;
+use crate::value::ValueType;
 
 /// How the answers of a clause type are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum CuadAnswerForm {
     /// A name, kept verbatim.
     Name,
     Date,
@@ -14,26 +14,26 @@ pub enum Form {
     YesNo,
 }
 
-impl Form {
+impl CuadAnswerForm {
     /// The type of the facts.
-    pub fn value_type(self) -> Type {
+    pub fn value_type(self) -> ValueType {
         match self {
-            Form::Name | Form::Law => Type::Text,
-            Form::Date => Type::Date,
-            Form::Duration => Type::Duration,
-            Form::YesNo => Type::YesNo,
+            CuadAnswerForm::Name | CuadAnswerForm::Law => ValueType::Text,
+            CuadAnswerForm::Date => ValueType::Date,
+            CuadAnswerForm::Duration => ValueType::Duration,
+            CuadAnswerForm::YesNo => ValueType::YesNo,
         }
     }
 }
 
 /// One of the authors' categories.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClauseType {
+pub struct CuadClauseType {
     /// The name of the column with the texts, such as `Expiration Date`.
     pub name: String,
     /// The field of the facts, such as `expiration_date`.
     pub field: String,
-    pub form: Form,
+    pub answer_form: CuadAnswerForm,
 }
 
 /// The fact that states that a contract renews; every passage of a renewal clause has it.
@@ -42,21 +42,21 @@ pub struct ClauseType {
 /// existence of the clause is known even then.
 pub const RENEWS: &str = "renews";
 
-impl ClauseType {
+impl CuadClauseType {
     /// The clause type of the column `name`: eight have other values, the rest are yes or no.
-    pub fn of_column(name: &str) -> ClauseType {
-        let form = match name {
-            "Document Name" | "Parties" => Form::Name,
-            "Agreement Date" | "Effective Date" | "Expiration Date" => Form::Date,
-            "Renewal Term" | "Notice Period To Terminate Renewal" => Form::Duration,
-            "Governing Law" => Form::Law,
-            _ => Form::YesNo,
+    pub fn from_column(name: &str) -> CuadClauseType {
+        let answer_form = match name {
+            "Document Name" | "Parties" => CuadAnswerForm::Name,
+            "Agreement Date" | "Effective Date" | "Expiration Date" => CuadAnswerForm::Date,
+            "Renewal Term" | "Notice Period To Terminate Renewal" => CuadAnswerForm::Duration,
+            "Governing Law" => CuadAnswerForm::Law,
+            _ => CuadAnswerForm::YesNo,
         };
         let field = match name {
             "Notice Period To Terminate Renewal" => "notice_period".to_owned(),
             _ => field_name(name),
         };
-        ClauseType { name: name.to_owned(), field, form }
+        CuadClauseType { name: name.to_owned(), field, answer_form }
     }
 }
 
@@ -72,9 +72,15 @@ mod tests {
 
     #[test]
     fn columns_give_plain_field_names() {
-        assert_eq!(ClauseType::of_column("Rofr/Rofo/Rofn").field, "rofr_rofo_rofn");
-        assert_eq!(ClauseType::of_column("Anti-Assignment").form, Form::YesNo);
-        let notice = ClauseType::of_column("Notice Period To Terminate Renewal");
-        assert_eq!((notice.field.as_str(), notice.form), ("notice_period", Form::Duration));
+        assert_eq!(CuadClauseType::from_column("Rofr/Rofo/Rofn").field, "rofr_rofo_rofn");
+        assert_eq!(
+            CuadClauseType::from_column("Anti-Assignment").answer_form,
+            CuadAnswerForm::YesNo
+        );
+        let notice = CuadClauseType::from_column("Notice Period To Terminate Renewal");
+        assert_eq!(
+            (notice.field.as_str(), notice.answer_form),
+            ("notice_period", CuadAnswerForm::Duration)
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::clause_type::ClauseType;
+use super::clause_type::CuadClauseType;
 use crate::input_file::{self, encoding};
 
 const MASTER: &str = "master_clauses.csv";
@@ -13,7 +13,7 @@ const TEXTS: &str = "full_contract_txt";
 
 /// One row of the master file; its cells are not interpreted yet.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct CuadRow {
     /// As written in the table, `....pdf`.
     pub filename: String,
     /// The file with the contract's text, if it exists.
@@ -24,16 +24,16 @@ pub struct Row {
 
 /// The content of the folder.
 #[derive(Clone, Debug)]
-pub struct Layout {
-    pub types: Vec<ClauseType>,
+pub struct CuadFolder {
+    pub types: Vec<CuadClauseType>,
     /// In the order of the file.
-    pub rows: Vec<Row>,
+    pub rows: Vec<CuadRow>,
     /// Text files that no row names, sorted by name.
     pub unlisted: Vec<String>,
 }
 
 /// Reads the master file and locates each row's text file. The error names what is missing in `dir`.
-pub fn read(dir: &Path) -> anyhow::Result<Layout> {
+pub fn read(dir: &Path) -> anyhow::Result<CuadFolder> {
     let master = dir.join(MASTER);
     let bytes = input_file::read(&master).with_context(|| {
         format!("cannot read {}; the folder must hold {MASTER} and {TEXTS}/", master.display())
@@ -52,10 +52,10 @@ pub fn read(dir: &Path) -> anyhow::Result<Layout> {
         row.path = Some(dir.join(TEXTS).join(name));
     }
     let unlisted = files.names.into_iter().filter(|name| !taken.contains(name)).collect();
-    Ok(Layout { types, rows, unlisted })
+    Ok(CuadFolder { types, rows, unlisted })
 }
 
-fn parse(bytes: &[u8]) -> anyhow::Result<(Vec<ClauseType>, Vec<Row>)> {
+fn parse(bytes: &[u8]) -> anyhow::Result<(Vec<CuadClauseType>, Vec<CuadRow>)> {
     let mut reader = csv::Reader::from_reader(bytes);
     let header = reader.headers()?.clone();
     let column = |name: &str| header.iter().position(|h| h.trim() == name);
@@ -66,7 +66,7 @@ fn parse(bytes: &[u8]) -> anyhow::Result<(Vec<ClauseType>, Vec<Row>)> {
         // The authors write `X-Answer`, except for one `X- Answer`.
         let answer = column(&format!("{name}-Answer")).or(column(&format!("{name}- Answer")));
         if let Some(answer) = answer {
-            types.push(ClauseType::of_column(name));
+            types.push(CuadClauseType::from_column(name));
             at.push((texts, answer));
         }
     }
@@ -78,19 +78,19 @@ fn parse(bytes: &[u8]) -> anyhow::Result<(Vec<ClauseType>, Vec<Row>)> {
         let record = record?;
         let cell = |i: usize| record.get(i).unwrap_or("").to_owned();
         let cells = at.iter().map(|&(texts, answer)| (cell(texts), cell(answer))).collect();
-        rows.push(Row { filename: cell(filename), path: None, cells });
+        rows.push(CuadRow { filename: cell(filename), path: None, cells });
     }
     Ok((types, rows))
 }
 
 /// The file names in the folder of texts, which are matched exactly or by their folded form.
-struct TextFiles {
+struct CuadTextFiles {
     names: BTreeSet<String>,
     /// Folded form -> name; `None` if two files share it.
     folded: BTreeMap<String, Option<String>>,
 }
 
-fn text_files(dir: &Path) -> anyhow::Result<TextFiles> {
+fn text_files(dir: &Path) -> anyhow::Result<CuadTextFiles> {
     let mut names = BTreeSet::new();
     let entries = std::fs::read_dir(dir)
         .with_context(|| format!("cannot read the contracts in {}", dir.display()))?;
@@ -105,10 +105,10 @@ fn text_files(dir: &Path) -> anyhow::Result<TextFiles> {
         let entry = folded.entry(folded_name(name));
         entry.and_modify(|n| *n = None).or_insert_with(|| Some(name.clone()));
     }
-    Ok(TextFiles { names, folded })
+    Ok(CuadTextFiles { names, folded })
 }
 
-impl TextFiles {
+impl CuadTextFiles {
     fn find(&self, filename: &str) -> Option<&str> {
         let exact = format!("{}.txt", stem(filename));
         if let Some(name) = self.names.get(&exact) {

@@ -12,7 +12,7 @@ pub fn parse(text: &str) -> Result<Vec<String>, String> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let mut input = Input { chars: text.char_indices().peekable(), end: text.len() };
+    let mut input = ListLiteralParser { chars: text.char_indices().peekable(), end: text.len() };
     let mut items = Vec::new();
     input.expect('[')?;
     loop {
@@ -35,12 +35,12 @@ pub fn parse(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-struct Input<'a> {
+struct ListLiteralParser<'a> {
     chars: Peekable<CharIndices<'a>>,
     end: usize,
 }
 
-impl Input<'_> {
+impl ListLiteralParser<'_> {
     fn next(&mut self) -> Option<(usize, char)> {
         self.chars.next()
     }

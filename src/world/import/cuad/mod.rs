@@ -23,27 +23,27 @@ use rayon::prelude::*;
 
 pub mod answer;
 pub mod chunk;
+pub mod clause_location;
 pub mod clause_type;
-pub mod fold;
 pub mod layout;
 pub mod list_literal;
-pub mod locate;
 pub mod parties;
 pub mod passages;
 pub mod report;
 pub mod tasks;
+pub mod whitespace;
 
-use super::write_listed;
-use crate::output::Output;
-use answer::Answer;
-use clause_type::ClauseType;
-use report::{Finding, Kind};
+use super::write_with_manifest;
+use crate::output::OutputWriter;
+use answer::CuadAnswer;
+use clause_type::CuadClauseType;
+use report::{CuadFinding, CuadFindingKind};
 
 use crate::input_file::{self, encoding};
 
 /// A contract with its clauses located.
 #[derive(Clone, Debug)]
-pub struct Contract {
+pub struct CuadContract {
     /// A short id that depends only on the file name, such as `ipassinc-3f09a1`.
     pub entity: String,
     /// The name of the text file.
@@ -58,54 +58,54 @@ pub struct Contract {
     /// Byte ranges of `text`, in order and without gaps.
     pub chunks: Vec<Range<usize>>,
     /// One per clause type, in the order of the table's columns.
-    pub clauses: Vec<Clause>,
+    pub clauses: Vec<CuadClause>,
 }
 
 /// What a contract says about one clause type.
 #[derive(Clone, Debug)]
-pub struct Clause {
+pub struct CuadClause {
     /// Number of clause texts in the table.
     pub texts: usize,
     /// Number of clause texts of which every part was found.
     pub located: usize,
-    pub answer: Answer,
+    pub answer: CuadAnswer,
     /// Chunk -> number of bytes of the clause in it.
     pub chunks: BTreeMap<usize, usize>,
 }
 
 /// An imported folder.
 #[derive(Clone, Debug)]
-pub struct Import {
-    pub types: Vec<ClauseType>,
+pub struct CuadImport {
+    pub types: Vec<CuadClauseType>,
     /// In the order of the table. Contracts without a text on disk are left out and reported in `findings`.
-    pub contracts: Vec<Contract>,
-    pub findings: Vec<Finding>,
+    pub contracts: Vec<CuadContract>,
+    pub findings: Vec<CuadFinding>,
 }
 
 /// Reads the folder `dir` and splits its contracts into chunks of `size` characters.
 ///
 /// Fails if the folder does not have the authors' layout. A contract without its text, or a list or an answer
 /// that cannot be read, is a finding and not an error.
-pub fn read(dir: &Path, size: usize) -> anyhow::Result<Import> {
+pub fn read(dir: &Path, size: usize) -> anyhow::Result<CuadImport> {
     if !chunk::SIZES.contains(&size) {
         let (least, most) = (chunk::SIZES.start(), chunk::SIZES.end());
         bail!("the chunk size is {size}; allowed: {least} to {most} characters");
     }
     let layout = layout::read(dir)?;
     let types = layout.types;
-    let read: Vec<(Option<Contract>, Vec<Finding>)> = layout
+    let read: Vec<(Option<CuadContract>, Vec<CuadFinding>)> = layout
         .rows
         .par_iter()
-        .map(|row| contract(&types, row, size))
+        .map(|row| read_contract(&types, row, size))
         .collect::<anyhow::Result<_>>()?;
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut contracts: Vec<Contract> = Vec::new();
+    let mut findings: Vec<CuadFinding> = Vec::new();
+    let mut contracts: Vec<CuadContract> = Vec::new();
     for (contract, found) in read {
         contracts.extend(contract);
         findings.extend(found);
     }
-    findings.extend(layout.unlisted.iter().map(|file| Finding {
-        kind: Kind::TextNotListed,
+    findings.extend(layout.unlisted.iter().map(|file| CuadFinding {
+        kind: CuadFindingKind::TextNotListed,
         file: file.clone(),
         clause_type: String::new(),
         found: String::new(),
@@ -120,18 +120,18 @@ pub fn read(dir: &Path, size: usize) -> anyhow::Result<Import> {
             bail!("'{other}' and '{}' have the same short id", contract.file);
         }
     }
-    Ok(Import { types, contracts, findings })
+    Ok(CuadImport { types, contracts, findings })
 }
 
-fn contract(
-    types: &[ClauseType],
-    row: &layout::Row,
+fn read_contract(
+    types: &[CuadClauseType],
+    row: &layout::CuadRow,
     size: usize,
-) -> anyhow::Result<(Option<Contract>, Vec<Finding>)> {
+) -> anyhow::Result<(Option<CuadContract>, Vec<CuadFinding>)> {
     let mut findings = Vec::new();
     let mut find = |kind, clause_type: &str, found: &str, why: String| {
         let file = row.filename.clone();
-        findings.push(Finding {
+        findings.push(CuadFinding {
             kind,
             file,
             clause_type: clause_type.to_owned(),
@@ -140,7 +140,12 @@ fn contract(
         });
     };
     let Some(path) = &row.path else {
-        find(Kind::FileMissing, "", "", "full_contract_txt has no text of this name".to_owned());
+        find(
+            CuadFindingKind::FileMissing,
+            "",
+            "",
+            "full_contract_txt has no text of this name".to_owned(),
+        );
         return Ok((None, findings));
     };
     let bytes =
@@ -148,26 +153,26 @@ fn contract(
     let bytes = encoding::to_utf8(bytes).with_context(|| path.display().to_string())?;
     let text = String::from_utf8_lossy(&bytes);
     if matches!(text, std::borrow::Cow::Owned(_)) {
-        find(Kind::NotUtf8, "", "", "bytes that are not UTF-8 were replaced".to_owned());
+        find(CuadFindingKind::NotUtf8, "", "", "bytes that are not UTF-8 were replaced".to_owned());
     }
-    let folded = fold::Folded::of_contract(&text);
-    let chunks = chunk::chunk(&folded.marked, size);
+    let folded = whitespace::FoldedText::from_contract(&text);
+    let chunks = chunk::chunk(&folded.with_paragraphs, size);
     let mut clauses = Vec::new();
     for (ty, (texts, answer)) in types.iter().zip(&row.cells) {
         let texts = list_literal::parse(texts).unwrap_or_else(|why| {
-            find(Kind::ListUnreadable, &ty.name, texts, why);
+            find(CuadFindingKind::ListUnreadable, &ty.name, texts, why);
             Vec::new()
         });
-        let mut clause = Clause {
+        let mut clause = CuadClause {
             texts: texts.len(),
             located: 0,
-            answer: answer::normalise(ty.form, answer),
+            answer: answer::parse_answer(ty.answer_form, answer),
             chunks: BTreeMap::new(),
         };
         for text in &texts {
-            let located = locate::locate(&folded.flat, text);
+            let located = clause_location::locate(&folded.flat, text);
             for range in &located.ranges {
-                for (chunk, bytes) in locate::chunks_of(&chunks, range) {
+                for (chunk, bytes) in clause_location::chunks_stating(&chunks, range) {
                     *clause.chunks.entry(chunk).or_default() += bytes;
                 }
             }
@@ -175,23 +180,38 @@ fn contract(
                 clause.located += 1;
             } else {
                 let missing = located.missing.join(" ... ");
-                find(Kind::TextNotLocated, &ty.name, &missing, "not in the contract".to_owned());
+                find(
+                    CuadFindingKind::TextNotLocated,
+                    &ty.name,
+                    &missing,
+                    "not in the contract".to_owned(),
+                );
             }
         }
-        let says_no = clause.answer == Answer::Value(crate::value::Value::YesNo(false));
+        let says_no = clause.answer == CuadAnswer::Value(crate::value::TypedValue::YesNo(false));
         match &clause.answer {
-            Answer::Unclear(why) => {
-                find(Kind::AnswerUnclear, &ty.name, answer, (*why).to_owned());
+            CuadAnswer::Unclear(why) => {
+                find(CuadFindingKind::AnswerUnclear, &ty.name, answer, (*why).to_owned());
             }
-            Answer::Absent if !texts.is_empty() => {
-                find(Kind::AnswerAbsent, &ty.name, "", "a clause without an answer".to_owned());
-            }
-            Answer::Value(_) if texts.is_empty() && !says_no => {
-                find(Kind::TextAbsent, &ty.name, answer, "an answer without a clause".to_owned());
-            }
-            Answer::Value(_) if !texts.is_empty() && says_no => {
+            CuadAnswer::Absent if !texts.is_empty() => {
                 find(
-                    Kind::AnswerDenies,
+                    CuadFindingKind::AnswerAbsent,
+                    &ty.name,
+                    "",
+                    "a clause without an answer".to_owned(),
+                );
+            }
+            CuadAnswer::Value(_) if texts.is_empty() && !says_no => {
+                find(
+                    CuadFindingKind::TextAbsent,
+                    &ty.name,
+                    answer,
+                    "an answer without a clause".to_owned(),
+                );
+            }
+            CuadAnswer::Value(_) if !texts.is_empty() && says_no => {
+                find(
+                    CuadFindingKind::AnswerDenies,
                     &ty.name,
                     answer,
                     "a clause, and the answer No".to_owned(),
@@ -206,13 +226,13 @@ fn contract(
         let at = types.iter().position(|ty| ty.name == name)?;
         Some(row.cells[at].1.as_str())
     };
-    let mut parties = parties::names(answer("Parties").unwrap_or(""));
+    let mut parties = parties::signatory_names(answer("Parties").unwrap_or(""));
     if parties.is_empty() {
-        parties.push(parties::company(&file).to_owned());
+        parties.push(parties::company_in_file_name(&file).to_owned());
     }
-    let contract = Contract {
-        entity: entity(&file),
-        title: parties::title(answer("Document Name").unwrap_or(""), &file),
+    let contract = CuadContract {
+        entity: entity_id(&file),
+        title: parties::contract_title(answer("Document Name").unwrap_or(""), &file),
         parties,
         file,
         text: folded.flat,
@@ -223,8 +243,8 @@ fn contract(
 }
 
 /// A short id: the company at the start of the file name, and six hexadecimal digits of a hash of the whole name.
-fn entity(file: &str) -> String {
-    let company = parties::company(file);
+fn entity_id(file: &str) -> String {
+    let company = parties::company_in_file_name(file);
     let mut slug: String =
         company.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
     slug.make_ascii_lowercase();
@@ -237,7 +257,7 @@ fn entity(file: &str) -> String {
 
 /// Which passages start with their contract's title and parties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Prefix {
+pub enum CuadTitlePrefix {
     /// All passages: `passages_title.jsonl`.
     Title,
     /// No passage: `passages_plain.jsonl`.
@@ -247,9 +267,9 @@ pub enum Prefix {
     Both,
 }
 
-impl Import {
+impl CuadImport {
     /// The clause of `contract` for the column `name`, if the table has that column.
-    pub fn clause<'a>(&self, contract: &'a Contract, name: &str) -> Option<&'a Clause> {
+    pub fn clause<'a>(&self, contract: &'a CuadContract, name: &str) -> Option<&'a CuadClause> {
         let at = self.types.iter().position(|ty| ty.name == name)?;
         contract.clauses.get(at)
     }
@@ -259,9 +279,9 @@ impl Import {
     /// Returns each file's name with a description of its content.
     pub fn write(
         &self,
-        output: &Output,
+        output: &OutputWriter,
         out: &Path,
-        prefix: Prefix,
+        prefix: CuadTitlePrefix,
     ) -> anyhow::Result<Vec<(&'static str, String)>> {
         let (mut files, mut written) = (Vec::new(), Vec::new());
         let mut add = |name: &'static str, bytes: Vec<u8>, count: usize, what: &str| {
@@ -270,23 +290,27 @@ impl Import {
         };
         for (name, titled) in [("passages_title.jsonl", true), ("passages_plain.jsonl", false)] {
             let wanted = match prefix {
-                Prefix::Title => titled,
-                Prefix::None => !titled,
-                Prefix::Both => true,
+                CuadTitlePrefix::Title => titled,
+                CuadTitlePrefix::None => !titled,
+                CuadTitlePrefix::Both => true,
             };
             if wanted {
                 let (bytes, count) = passages::jsonl(self, titled)?;
                 add(name, bytes, count, "passages");
             }
         }
-        for table in [tasks::renewal(self), tasks::governing_law(self), tasks::consent(self)] {
+        for table in [
+            tasks::renewal_tasks(self),
+            tasks::governing_law_tasks(self),
+            tasks::consent_tasks(self),
+        ] {
             add(table.name, table.csv()?, table.rows.len(), "tasks");
         }
         let rows = report::rows(self);
         add("import_report.csv", report::csv(&rows)?, rows.len(), "rows");
         let findings = report::findings_csv(&self.findings)?;
         add("import_findings.csv", findings, self.findings.len(), "findings");
-        write_listed(output, out, &files)?;
+        write_with_manifest(output, out, &files)?;
         Ok(written)
     }
 }
@@ -297,14 +321,14 @@ mod tests {
 
     #[test]
     fn an_entity_is_readable_and_depends_on_the_name_only() {
-        let one = entity("BellringBrandsInc_20190920_S-1_EX-10.12_Manufacturing Agreement1.txt");
-        let two = entity("BellringBrandsInc_20190920_S-1_EX-10.12_Manufacturing Agreement2.txt");
+        let one = entity_id("BellringBrandsInc_20190920_S-1_EX-10.12_Manufacturing Agreement1.txt");
+        let two = entity_id("BellringBrandsInc_20190920_S-1_EX-10.12_Manufacturing Agreement2.txt");
         assert!(one.starts_with("bellringbrandsinc-"), "{one}");
         assert_ne!(one, two);
         assert!(
-            entity("Antares Pharma, Inc. - Manufacturing Agreement.txt")
+            entity_id("Antares Pharma, Inc. - Manufacturing Agreement.txt")
                 .starts_with("antarespharmainc-")
         );
-        assert!(entity("漢.txt").starts_with("contract-"));
+        assert!(entity_id("漢.txt").starts_with("contract-"));
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::Import;
-use super::answer::Answer;
-use crate::world::import::sheet;
+use super::CuadImport;
+use super::answer::CuadAnswer;
+use crate::world::import::report_csv;
 
 /// An item of the data set that the import could not use unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Finding {
-    pub kind: Kind,
+pub struct CuadFinding {
+    pub kind: CuadFindingKind,
     /// The contract's file name in the table; for a text that no row names, the name of the text file.
     pub file: String,
     pub clause_type: String,
@@ -24,7 +24,7 @@ pub struct Finding {
 /// The category of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum CuadFindingKind {
     /// A row without a text file; the contract is left out.
     FileMissing,
     /// A text file without a row; it is left out.
@@ -44,26 +44,26 @@ pub enum Kind {
     TextAbsent,
 }
 
-impl Kind {
+impl CuadFindingKind {
     /// A description for the terminal.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
-            Kind::FileMissing => "contracts without their text on disk (left out)",
-            Kind::TextNotListed => "texts on disk that no row names (left out)",
-            Kind::NotUtf8 => "texts with bytes that are not UTF-8",
-            Kind::ListUnreadable => "cells that are no list of texts",
-            Kind::TextNotLocated => "clause texts not located",
-            Kind::AnswerUnclear => "answers that are no single value",
-            Kind::AnswerAbsent => "clauses without an answer",
-            Kind::AnswerDenies => "clauses whose answer is No",
-            Kind::TextAbsent => "answers without a clause",
+            CuadFindingKind::FileMissing => "contracts without their text on disk (left out)",
+            CuadFindingKind::TextNotListed => "texts on disk that no row names (left out)",
+            CuadFindingKind::NotUtf8 => "texts with bytes that are not UTF-8",
+            CuadFindingKind::ListUnreadable => "cells that are no list of texts",
+            CuadFindingKind::TextNotLocated => "clause texts not located",
+            CuadFindingKind::AnswerUnclear => "answers that are no single value",
+            CuadFindingKind::AnswerAbsent => "clauses without an answer",
+            CuadFindingKind::AnswerDenies => "clauses whose answer is No",
+            CuadFindingKind::TextAbsent => "answers without a clause",
         }
     }
 }
 
 /// One line of the report, for a clause type or for the total.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Row {
+pub struct CuadReportRow {
     pub clause_type: String,
     pub field: String,
     #[serde(rename = "type")]
@@ -81,26 +81,27 @@ pub struct Row {
 }
 
 /// One row per clause type in the order of the table, then `total`, whose `contracts` counts all imported ones.
-pub fn rows(import: &Import) -> Vec<Row> {
-    let mut total = Row {
+pub fn rows(import: &CuadImport) -> Vec<CuadReportRow> {
+    let mut total = CuadReportRow {
         clause_type: "total".to_owned(),
         contracts: import.contracts.len(),
-        ..Row::default()
+        ..CuadReportRow::default()
     };
     let mut rows = Vec::new();
     for (i, ty) in import.types.iter().enumerate() {
-        let mut row = Row {
+        let mut row = CuadReportRow {
             clause_type: ty.name.clone(),
             field: ty.field.clone(),
-            value_type: ty.form.value_type().to_string(),
-            ..Row::default()
+            value_type: ty.answer_form.value_type().to_string(),
+            ..CuadReportRow::default()
         };
         for clause in import.contracts.iter().map(|contract| &contract.clauses[i]) {
             row.contracts += usize::from(clause.texts > 0);
             row.texts_located += clause.located;
             row.texts_not_located += clause.texts - clause.located;
-            row.answers_normalised += usize::from(matches!(clause.answer, Answer::Value(_)));
-            row.answers_not_normalised += usize::from(matches!(clause.answer, Answer::Unclear(_)));
+            row.answers_normalised += usize::from(matches!(clause.answer, CuadAnswer::Value(_)));
+            row.answers_not_normalised +=
+                usize::from(matches!(clause.answer, CuadAnswer::Unclear(_)));
             row.passages += clause.chunks.len();
         }
         total.texts_located += row.texts_located;
@@ -117,19 +118,19 @@ pub fn rows(import: &Import) -> Vec<Row> {
 }
 
 /// `import_report.csv`.
-pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
-    sheet::rows(rows)
+pub fn csv(rows: &[CuadReportRow]) -> anyhow::Result<Vec<u8>> {
+    report_csv::rows_csv(rows)
 }
 
 /// `import_findings.csv`.
-pub fn findings_csv(findings: &[Finding]) -> anyhow::Result<Vec<u8>> {
-    sheet::findings(["kind", "file", "clause_type", "found", "why"], findings, |finding| {
+pub fn findings_csv(findings: &[CuadFinding]) -> anyhow::Result<Vec<u8>> {
+    report_csv::findings_csv(["kind", "file", "clause_type", "found", "why"], findings, |finding| {
         finding.kind
     })
 }
 
 /// The report as a table for the terminal.
-pub fn table(rows: &[Row]) -> String {
+pub fn table(rows: &[CuadReportRow]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header([
@@ -160,17 +161,17 @@ pub fn table(rows: &[Row]) -> String {
 
 /// Findings by kind: names all contracts that were left out, and the first few findings of the other kinds. The
 /// complete list is in `import_findings.csv`.
-pub fn findings_text(findings: &[Finding]) -> String {
+pub fn findings_text(findings: &[CuadFinding]) -> String {
     const NAMED: usize = 12;
-    let mut kinds: BTreeMap<Kind, Vec<&Finding>> = BTreeMap::new();
+    let mut kinds: BTreeMap<CuadFindingKind, Vec<&CuadFinding>> = BTreeMap::new();
     for finding in findings {
         kinds.entry(finding.kind).or_default().push(finding);
     }
     let mut text = String::new();
     for (kind, found) in kinds {
-        text.push_str(&format!("{} {}\n", found.len(), kind.words()));
+        text.push_str(&format!("{} {}\n", found.len(), kind.description()));
         let named = match kind {
-            Kind::FileMissing | Kind::TextNotListed => found.len(),
+            CuadFindingKind::FileMissing | CuadFindingKind::TextNotListed => found.len(),
             _ => NAMED,
         };
         for finding in found.iter().take(named) {

@@ -6,19 +6,19 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::answer::Answer;
-use super::{Clause, Contract, Import, parties, passages};
-use crate::value::{Period, Value};
+use super::answer::CuadAnswer;
+use super::{CuadClause, CuadContract, CuadImport, parties, passages};
+use crate::value::{CalendarPeriod, TypedValue};
 
 /// A CSV file of tasks.
 #[derive(Clone, Debug)]
-pub struct TaskTable {
+pub struct CuadTaskTable {
     pub name: &'static str,
     pub header: Vec<&'static str>,
     pub rows: Vec<Vec<String>>,
 }
 
-impl TaskTable {
+impl CuadTaskTable {
     /// The table as CSV text.
     pub fn csv(&self) -> anyhow::Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(Vec::new());
@@ -31,61 +31,68 @@ impl TaskTable {
 }
 
 /// The correct result of a step that reads one clause.
-enum Known<'a> {
+enum CuadExpectedAnswer<'a> {
     /// The clause is located and has this answer.
-    Stated(&'a Value),
+    Stated(&'a TypedValue),
     /// The contract has no such clause.
-    Nothing,
+    NoClause,
     /// A clause without a readable answer or an answer without a located clause.
     Unknown,
 }
 
-fn known(clause: &Clause) -> Known<'_> {
-    let nothing = matches!(clause.answer, Answer::Absent | Answer::Value(Value::YesNo(false)));
+fn expected_answer(clause: &CuadClause) -> CuadExpectedAnswer<'_> {
+    let nothing =
+        matches!(clause.answer, CuadAnswer::Absent | CuadAnswer::Value(TypedValue::YesNo(false)));
     match &clause.answer {
-        Answer::Value(value) if !nothing && !clause.chunks.is_empty() => Known::Stated(value),
-        _ if nothing && clause.texts == 0 => Known::Nothing,
-        _ => Known::Unknown,
+        CuadAnswer::Value(value) if !nothing && !clause.chunks.is_empty() => {
+            CuadExpectedAnswer::Stated(value)
+        }
+        _ if nothing && clause.texts == 0 => CuadExpectedAnswer::NoClause,
+        _ => CuadExpectedAnswer::Unknown,
     }
 }
 
-fn gold(contract: &Contract, clause: &Clause) -> String {
-    let ids: Vec<String> = clause.chunks.keys().map(|&c| passages::id(contract, c)).collect();
+fn gold_ids(contract: &CuadContract, clause: &CuadClause) -> String {
+    let ids: Vec<String> =
+        clause.chunks.keys().map(|&c| passages::passage_id(contract, c)).collect();
     ids.join(";")
 }
 
 /// A contract whose expiry date and notice period are both located.
 #[derive(Clone, Copy, Debug)]
-pub struct Renewal<'a> {
-    pub contract: &'a Contract,
+pub struct CuadRenewalCase<'a> {
+    pub contract: &'a CuadContract,
     pub expiry: NaiveDate,
-    pub notice: Period,
+    pub notice: CalendarPeriod,
     /// The last day for giving notice: the expiry date minus the notice period.
     pub deadline: NaiveDate,
-    expiry_clause: &'a Clause,
-    notice_clause: &'a Clause,
-    renewal_clause: &'a Clause,
+    expiry_clause: &'a CuadClause,
+    notice_clause: &'a CuadClause,
+    renewal_clause: &'a CuadClause,
 }
 
 /// The contracts of the renewal desk, in the order of the table.
-pub fn renewals(import: &Import) -> Vec<Renewal<'_>> {
+pub fn renewal_cases(import: &CuadImport) -> Vec<CuadRenewalCase<'_>> {
     let renewal = |contract| {
         let expiry_clause = import.clause(contract, "Expiration Date")?;
         let notice_clause = import.clause(contract, "Notice Period To Terminate Renewal")?;
         let renewal_clause = import.clause(contract, "Renewal Term")?;
-        let Known::Stated(&Value::Date(expiry)) = known(expiry_clause) else {
+        let CuadExpectedAnswer::Stated(&TypedValue::Date(expiry)) = expected_answer(expiry_clause)
+        else {
             return None;
         };
-        let Known::Stated(&Value::Duration(notice)) = known(notice_clause) else {
+        let CuadExpectedAnswer::Stated(&TypedValue::Duration(notice)) =
+            expected_answer(notice_clause)
+        else {
             return None;
         };
         // Whether the contract renews follows from the existence of the clause, even if its length is unknown.
-        let silent = renewal_clause.texts == 0 && renewal_clause.answer == Answer::Absent;
+        let silent = renewal_clause.texts == 0 && renewal_clause.answer == CuadAnswer::Absent;
         if renewal_clause.chunks.is_empty() && !silent {
             return None;
         }
         let deadline = notice.before(expiry)?;
-        Some(Renewal {
+        Some(CuadRenewalCase {
             contract,
             expiry,
             notice,
@@ -101,8 +108,8 @@ pub fn renewals(import: &Import) -> Vec<Renewal<'_>> {
 /// The days on which the desk reviews a contract, named by their position: well before the 90-day window in which
 /// notice is due, just before it, early and late in it, after the deadline, and after the expiry. The distances
 /// vary by contract.
-fn looks(renewal: &Renewal, contract: u64) -> Vec<(&'static str, NaiveDate)> {
-    let &Renewal { deadline, expiry, .. } = renewal;
+fn review_days(renewal: &CuadRenewalCase, contract: u64) -> Vec<(&'static str, NaiveDate)> {
+    let &CuadRenewalCase { deadline, expiry, .. } = renewal;
     let before = |date: NaiveDate, days| date.checked_sub_days(Days::new(days));
     let left = (expiry - deadline).num_days().max(0) as u64;
     let looks = [
@@ -118,45 +125,45 @@ fn looks(renewal: &Renewal, contract: u64) -> Vec<(&'static str, NaiveDate)> {
 }
 
 /// The renewal desk: computes the deadline from expiry date and notice period and decides what to do on a given day.
-pub fn renewal(import: &Import) -> TaskTable {
+pub fn renewal_tasks(import: &CuadImport) -> CuadTaskTable {
     let mut rows = Vec::new();
-    for (i, renewal) in renewals(import).iter().enumerate() {
+    for (i, renewal) in renewal_cases(import).iter().enumerate() {
         let contract = renewal.contract;
-        for (moment, today) in looks(renewal, i as u64) {
-            let mut row = first_cells(contract, moment);
+        for (moment, today) in review_days(renewal, i as u64) {
+            let mut row = leading_cells(contract, moment);
             row.extend([
                 moment.to_owned(),
                 today.to_string(),
-                gold(contract, renewal.expiry_clause),
-                gold(contract, renewal.notice_clause),
-                gold(contract, renewal.renewal_clause),
+                gold_ids(contract, renewal.expiry_clause),
+                gold_ids(contract, renewal.notice_clause),
+                gold_ids(contract, renewal.renewal_clause),
             ]);
             rows.push(row);
         }
     }
     let steps = ["moment", "today", "gold.find_term", "gold.find_notice", "gold.find_renewal"];
-    TaskTable { name: "renewal_tasks.csv", header: header(&steps), rows }
+    CuadTaskTable { name: "renewal_tasks.csv", header: header(&steps), rows }
 }
 
 /// The governing-law router: every contract whose governing law is known or that has no such clause.
-pub fn governing_law(import: &Import) -> TaskTable {
+pub fn governing_law_tasks(import: &CuadImport) -> CuadTaskTable {
     let mut rows = Vec::new();
     for contract in &import.contracts {
         let Some(clause) = import.clause(contract, "Governing Law") else {
             continue;
         };
-        if matches!(known(clause), Known::Unknown) {
+        if matches!(expected_answer(clause), CuadExpectedAnswer::Unknown) {
             continue;
         }
-        let mut row = first_cells(contract, "law");
-        row.push(gold(contract, clause));
+        let mut row = leading_cells(contract, "law");
+        row.push(gold_ids(contract, clause));
         rows.push(row);
     }
-    TaskTable { name: "governing_law_tasks.csv", header: header(&["gold.find_law"]), rows }
+    CuadTaskTable { name: "governing_law_tasks.csv", header: header(&["gold.find_law"]), rows }
 }
 
 /// The consent desk: every contract for which change of control and assignment are both known.
-pub fn consent(import: &Import) -> TaskTable {
+pub fn consent_tasks(import: &CuadImport) -> CuadTaskTable {
     let mut rows = Vec::new();
     for contract in &import.contracts {
         let Some(control) = import.clause(contract, "Change Of Control") else {
@@ -165,27 +172,30 @@ pub fn consent(import: &Import) -> TaskTable {
         let Some(assignment) = import.clause(contract, "Anti-Assignment") else {
             continue;
         };
-        if [control, assignment].iter().any(|clause| matches!(known(clause), Known::Unknown)) {
+        if [control, assignment]
+            .iter()
+            .any(|clause| matches!(expected_answer(clause), CuadExpectedAnswer::Unknown))
+        {
             continue;
         }
-        let mut row = first_cells(contract, "consent");
-        row.extend([gold(contract, control), gold(contract, assignment)]);
+        let mut row = leading_cells(contract, "consent");
+        row.extend([gold_ids(contract, control), gold_ids(contract, assignment)]);
         rows.push(row);
     }
     let steps = ["gold.find_control", "gold.find_assignment"];
-    TaskTable { name: "consent_tasks.csv", header: header(&steps), rows }
+    CuadTaskTable { name: "consent_tasks.csv", header: header(&steps), rows }
 }
 
 fn header(rest: &[&'static str]) -> Vec<&'static str> {
     [&["id", "weight", "contract", "title", "party"], rest].concat()
 }
 
-fn first_cells(contract: &Contract, suffix: &str) -> Vec<String> {
+fn leading_cells(contract: &CuadContract, suffix: &str) -> Vec<String> {
     vec![
         format!("{}.{suffix}", contract.entity),
         "1".to_owned(),
         contract.entity.clone(),
         contract.title.clone(),
-        parties::listed(&contract.parties),
+        parties::join_party_names(&contract.parties),
     ]
 }

@@ -2,9 +2,9 @@
 
 /// A derivation as an expression tree.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Tree {
+pub enum DerivationTree {
     /// `+`, `-`, `*` or `/`.
-    Op(char, Box<Tree>, Box<Tree>),
+    Op(char, Box<DerivationTree>, Box<DerivationTree>),
     /// An index into the derivation's operands, which are in order of first use.
     Operand(usize),
     Constant(f64),
@@ -12,8 +12,8 @@ pub enum Tree {
 
 /// A derivation and the figures that it uses.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Derivation {
-    pub tree: Tree,
+pub struct TatqaDerivation {
+    pub tree: DerivationTree,
     /// For each operand the index of the question's fact, and its value as written in the derivation.
     pub operands: Vec<(usize, f64)>,
 }
@@ -29,14 +29,14 @@ pub const SHAPES: [(&str, &str, &[&str]); 7] = [
     ("ratio", "a / b", &["(a/b)"]),
 ];
 
-impl Derivation {
+impl TatqaDerivation {
     /// Parses a derivation in prefix order; a leaf that is one of `facts` becomes an operand.
-    pub fn new(tokens: &[String], facts: &[String]) -> Result<Derivation, String> {
+    pub fn new(tokens: &[String], facts: &[String]) -> Result<TatqaDerivation, String> {
         let mut operands = Vec::new();
         let mut tokens = tokens.iter();
-        let tree = tree(&mut tokens, facts, &mut operands, 0)?;
+        let tree = parse_tree(&mut tokens, facts, &mut operands, 0)?;
         match tokens.next() {
-            None => Ok(Derivation { tree, operands }),
+            None => Ok(TatqaDerivation { tree, operands }),
             Some(token) => Err(format!("the derivation goes on with '{token}' after its end")),
         }
     }
@@ -48,7 +48,7 @@ impl Derivation {
 
     /// The name of the derivation's shape, if it is one of [`SHAPES`].
     pub fn shape(&self) -> Option<&'static str> {
-        let written = self.written();
+        let written = self.formula();
         SHAPES
             .iter()
             .find(|(_, _, forms)| forms.contains(&written.as_str()))
@@ -56,17 +56,17 @@ impl Derivation {
     }
 
     /// The formula with letters for operands, such as `(((a-b)/b)*100)`.
-    pub fn written(&self) -> String {
-        self.tree.written()
+    pub fn formula(&self) -> String {
+        self.tree.formula()
     }
 }
 
-impl Tree {
+impl DerivationTree {
     fn eval(&self, values: &[f64]) -> Option<f64> {
         Some(match self {
-            Tree::Constant(value) => *value,
-            Tree::Operand(at) => *values.get(*at)?,
-            Tree::Op(op, left, right) => {
+            DerivationTree::Constant(value) => *value,
+            DerivationTree::Operand(at) => *values.get(*at)?,
+            DerivationTree::Op(op, left, right) => {
                 let (left, right) = (left.eval(values)?, right.eval(values)?);
                 match op {
                     '+' => left + right,
@@ -78,24 +78,26 @@ impl Tree {
         })
     }
 
-    fn written(&self) -> String {
+    fn formula(&self) -> String {
         match self {
-            Tree::Constant(value) => value.to_string(),
-            Tree::Operand(at) => match u8::try_from(*at) {
+            DerivationTree::Constant(value) => value.to_string(),
+            DerivationTree::Operand(at) => match u8::try_from(*at) {
                 Ok(at @ 0..26) => char::from(b'a' + at).to_string(),
                 _ => format!("x{at}"),
             },
-            Tree::Op(op, left, right) => format!("({}{op}{})", left.written(), right.written()),
+            DerivationTree::Op(op, left, right) => {
+                format!("({}{op}{})", left.formula(), right.formula())
+            }
         }
     }
 }
 
-fn tree<'a>(
+fn parse_tree<'a>(
     tokens: &mut impl Iterator<Item = &'a String>,
     facts: &[String],
     operands: &mut Vec<(usize, f64)>,
     depth: usize,
-) -> Result<Tree, String> {
+) -> Result<DerivationTree, String> {
     // Deeper than any real derivation, and shallow enough for the recursion.
     const DEEPEST: usize = 100;
     if depth > DEEPEST {
@@ -103,25 +105,25 @@ fn tree<'a>(
     }
     let token = tokens.next().ok_or("the derivation stops too early")?;
     if let op @ ("+" | "-" | "*" | "/") = token.as_str() {
-        let left = tree(tokens, facts, operands, depth + 1)?;
-        let right = tree(tokens, facts, operands, depth + 1)?;
+        let left = parse_tree(tokens, facts, operands, depth + 1)?;
+        let right = parse_tree(tokens, facts, operands, depth + 1)?;
         let op = op.chars().next().unwrap_or('+');
-        return Ok(Tree::Op(op, Box::new(left), Box::new(right)));
+        return Ok(DerivationTree::Op(op, Box::new(left), Box::new(right)));
     }
-    let value = leaf(token).ok_or_else(|| format!("'{token}' is no number"))?;
+    let value = leaf_value(token).ok_or_else(|| format!("'{token}' is no number"))?;
     // Prefer the fact that is written in the same way: several facts can have the same value.
     let same = facts.iter().position(|fact| fact == token);
-    let fact = same.or_else(|| facts.iter().position(|fact| leaf(fact) == Some(value)));
-    let Some(fact) = fact else { return Ok(Tree::Constant(value)) };
+    let fact = same.or_else(|| facts.iter().position(|fact| leaf_value(fact) == Some(value)));
+    let Some(fact) = fact else { return Ok(DerivationTree::Constant(value)) };
     let at = operands.iter().position(|(f, v)| *f == fact && *v == value);
-    Ok(Tree::Operand(at.unwrap_or_else(|| {
+    Ok(DerivationTree::Operand(at.unwrap_or_else(|| {
         operands.push((fact, value));
         operands.len() - 1
     })))
 }
 
 /// The value of a leaf; in a derivation `12.6%` means 0.126.
-fn leaf(text: &str) -> Option<f64> {
+fn leaf_value(text: &str) -> Option<f64> {
     let plain = text.replace([',', '$', ' '], "");
     let value = match plain.strip_suffix('%') {
         Some(points) => points.parse::<f64>().ok()? / 100.0,
@@ -141,8 +143,8 @@ mod tests {
     #[test]
     fn a_derivation_by_hand() {
         let tokens = texts(&["*", "/", "-", "1568.6", "1571.7", "1571.7", "100"]);
-        let derivation = Derivation::new(&tokens, &texts(&["1571.7", "1568.6"])).unwrap();
-        assert_eq!(derivation.written(), "(((a-b)/b)*100)");
+        let derivation = TatqaDerivation::new(&tokens, &texts(&["1571.7", "1568.6"])).unwrap();
+        assert_eq!(derivation.formula(), "(((a-b)/b)*100)");
         assert_eq!(derivation.operands, [(1, 1568.6), (0, 1571.7)]);
         assert_eq!(derivation.shape(), Some("percent_change"));
         assert_eq!(derivation.eval(&[30.0, 20.0]), Some(50.0));
@@ -151,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_no_derivation_is_said() {
-        let of = |tokens: &[&str]| Derivation::new(&texts(tokens), &[]).unwrap_err();
+        let of = |tokens: &[&str]| TatqaDerivation::new(&texts(tokens), &[]).unwrap_err();
         assert!(of(&["-", "1"]).contains("stops too early"));
         assert!(of(&["-", "1", "2", "3"]).contains("goes on with '3'"));
         assert!(of(&["-", "one", "2"]).contains("'one' is no number"));

@@ -2,19 +2,19 @@
 
 use std::ops::Range;
 
-use crate::extract::number::{Decimal, Written};
+use crate::extract::number::{DecimalSeparator, WrittenNumber};
 
 /// The figure in a cell: `$(8,280)` is -8280, `(66)%` is -66, `12.3%` is 12.3 (percentage points).
 ///
 /// `None` for a cell that contains words, a dash or nothing.
-pub fn of_cell(text: &str) -> Option<f64> {
+pub fn figure_in_cell(text: &str) -> Option<f64> {
     let plain: String =
         text.chars().filter(|c| !c.is_whitespace() && !"$€£¥%".contains(*c)).collect();
-    Written::new(&plain)?.under(Decimal::Point)
+    WrittenNumber::new(&plain)?.value_with(DecimalSeparator::Point)
 }
 
 /// The figure at `span` (a half-open range of characters of `text`), completed if the span ends inside it.
-pub fn in_text(text: &str, span: Range<usize>) -> Option<f64> {
+pub fn figure_in_text(text: &str, span: Range<usize>) -> Option<f64> {
     let chars: Vec<char> = text.chars().collect();
     let part = |i: usize| {
         let c = *chars.get(i)?;
@@ -28,7 +28,7 @@ pub fn in_text(text: &str, span: Range<usize>) -> Option<f64> {
     let first = span.find(|i| part(*i).is_some())?;
     let start = (0..=first).rev().take_while(|i| part(*i).is_some()).last()?;
     let end = (first..chars.len()).take_while(|i| part(*i).is_some()).last()? + 1;
-    of_cell(&chars[start..end].iter().collect::<String>())
+    figure_in_cell(&chars[start..end].iter().collect::<String>())
 }
 
 #[cfg(test)]
@@ -46,7 +46,7 @@ mod tests {
             ("$500   2.800% senior notes due 2021", None),
             ("", None),
         ] {
-            assert_eq!(of_cell(text), value, "{text}");
+            assert_eq!(figure_in_cell(text), value, "{text}");
         }
     }
 
@@ -54,9 +54,9 @@ mod tests {
     fn a_span_that_stops_inside_a_figure_means_all_of_it() {
         let text = "totalled ’s $1,882 and 3.5%.";
         let at = text.chars().position(|c| c == '1').unwrap();
-        assert_eq!(in_text(text, at..at + 4), Some(1882.0));
-        assert_eq!(in_text(text, at - 1..at + 5), Some(1882.0));
-        assert_eq!(in_text(text, 0..8), None);
-        assert_eq!(in_text(text, 900..usize::MAX), None);
+        assert_eq!(figure_in_text(text, at..at + 4), Some(1882.0));
+        assert_eq!(figure_in_text(text, at - 1..at + 5), Some(1882.0));
+        assert_eq!(figure_in_text(text, 0..8), None);
+        assert_eq!(figure_in_text(text, 900..usize::MAX), None);
     }
 }

@@ -10,20 +10,20 @@ use crate::input_file;
 
 /// A table with the paragraphs around it and the questions about them.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Context {
-    pub table: Table,
-    pub paragraphs: Vec<Paragraph>,
-    pub questions: Vec<Question>,
+pub struct TatqaContext {
+    pub table: TatqaTable,
+    pub paragraphs: Vec<TatqaParagraph>,
+    pub questions: Vec<TatqaQuestion>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub struct Table {
+pub struct TatqaTable {
     pub uid: String,
     pub table: Vec<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub struct Paragraph {
+pub struct TatqaParagraph {
     /// From 1; mappings refer to a paragraph by this number.
     pub order: usize,
     pub text: String,
@@ -31,7 +31,7 @@ pub struct Paragraph {
 
 /// A question. The fields from `tree_derivation` on exist only in `test_gold`.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Question {
+pub struct TatqaQuestion {
     pub uid: String,
     pub question: String,
     pub answer: serde_json::Value,
@@ -50,9 +50,9 @@ pub struct Question {
 }
 
 /// Reads the file. The error names the first deviation from the authors' layout.
-pub fn read(file: &Path) -> anyhow::Result<Vec<Context>> {
+pub fn read(file: &Path) -> anyhow::Result<Vec<TatqaContext>> {
     let text = input_file::read_text(file)?;
-    let contexts: Vec<Context> = serde_json::from_str(&text)
+    let contexts: Vec<TatqaContext> = serde_json::from_str(&text)
         .with_context(|| format!("{} is not laid out as TAT-QA is", file.display()))?;
     if contexts.is_empty() {
         bail!("{}: no context in the file", file.display());

@@ -22,15 +22,15 @@ pub mod passages;
 pub mod questions;
 pub mod report;
 
-use super::write_listed;
-use crate::output::Output;
+use super::write_with_manifest;
+use crate::output::OutputWriter;
 use crate::world::Passage;
-use questions::Arithmetic;
-use report::{Finding, Kind};
+use questions::ArithmeticQuestion;
+use report::{TatqaFinding, TatqaFindingKind};
 
 /// The location of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum FigureLocation {
     /// Row and column of the table, from 0.
     Cell { row: usize, column: usize },
     /// A half-open range of characters in the paragraph with this order.
@@ -39,25 +39,25 @@ pub enum Place {
 
 /// An imported file.
 #[derive(Clone, Debug, Default)]
-pub struct Import {
+pub struct TatqaImport {
     pub contexts: usize,
     pub passages: Vec<Passage>,
     /// The number of questions in the file by answer type.
     pub questions: BTreeMap<String, usize>,
     /// Number of arithmetic questions with mappings.
-    pub mapped: usize,
+    pub mapped_questions: usize,
     /// The questions whose answers follow from the figures in their gold passages.
-    pub arithmetic: Vec<Arithmetic>,
-    pub findings: Vec<Finding>,
+    pub arithmetic: Vec<ArithmeticQuestion>,
+    pub findings: Vec<TatqaFinding>,
 }
 
 /// Reads `file`.
 ///
 /// Fails if the file does not have the authors' layout. A question that cannot become a task is a finding and not
 /// an error.
-pub fn read(file: &Path) -> anyhow::Result<Import> {
+pub fn read(file: &Path) -> anyhow::Result<TatqaImport> {
     let contexts = layout::read(file)?;
-    let mut import = Import { contexts: contexts.len(), ..Import::default() };
+    let mut import = TatqaImport { contexts: contexts.len(), ..TatqaImport::default() };
     let mut entities: BTreeMap<String, String> = BTreeMap::new();
     for context in &contexts {
         let uid = &context.table.uid;
@@ -65,30 +65,30 @@ pub fn read(file: &Path) -> anyhow::Result<Import> {
         if let Some(other) = entities.insert(entity.clone(), uid.clone()) {
             bail!("{}: the tables '{other}' and '{uid}' have the same short id", file.display());
         }
-        let places: Vec<Place> = context
+        let places: Vec<FigureLocation> = context
             .questions
             .iter()
             .flat_map(|q| &q.mappings)
-            .filter_map(questions::place)
+            .filter_map(questions::mapped_location)
             .collect();
-        let sheet = passages::sheet(&entity, context, &places);
+        let sheet = passages::context_passages(&entity, context, &places);
         for question in &context.questions {
             *import.questions.entry(question.answer_type.clone()).or_default() += 1;
             if question.answer_type != "arithmetic" {
                 continue;
             }
-            import.mapped += usize::from(!question.mappings.is_empty());
-            match questions::arithmetic(question, &sheet) {
+            import.mapped_questions += usize::from(!question.mappings.is_empty());
+            match questions::read_question(question, &sheet) {
                 Ok(arithmetic) => {
-                    if let Some(why) = arithmetic.not_a_task() {
-                        let why = format!("{why}: {}", arithmetic.derivation.written());
-                        let kind = Kind::NotInScenario;
-                        import.findings.push(Finding::of(question, &entity, kind, why));
+                    if let Some(why) = arithmetic.reason_not_a_task() {
+                        let why = format!("{why}: {}", arithmetic.derivation.formula());
+                        let kind = TatqaFindingKind::NotInScenario;
+                        import.findings.push(TatqaFinding::new(question, &entity, kind, why));
                     }
                     import.arithmetic.push(arithmetic);
                 }
                 Err((kind, why)) => {
-                    import.findings.push(Finding::of(question, &entity, kind, why));
+                    import.findings.push(TatqaFinding::new(question, &entity, kind, why));
                 }
             }
         }
@@ -100,10 +100,10 @@ pub fn read(file: &Path) -> anyhow::Result<Import> {
     Ok(import)
 }
 
-impl Import {
+impl TatqaImport {
     /// The questions that the scenario can ask.
-    pub fn tasks(&self) -> impl Iterator<Item = &Arithmetic> {
-        self.arithmetic.iter().filter(|a| a.not_a_task().is_none())
+    pub fn tasks(&self) -> impl Iterator<Item = &ArithmeticQuestion> {
+        self.arithmetic.iter().filter(|a| a.reason_not_a_task().is_none())
     }
 
     /// Writes `passages.jsonl`, `tasks.csv`, `import_report.csv` and `import_findings.csv` to `out`. Either all files
@@ -112,7 +112,7 @@ impl Import {
     /// Returns each file's name with a description of its content.
     pub fn write(
         &self,
-        output: &Output,
+        output: &OutputWriter,
         out: &Path,
     ) -> anyhow::Result<Vec<(&'static str, String)>> {
         let mut jsonl = Vec::new();
@@ -132,7 +132,7 @@ impl Import {
         said.push(("import_report.csv", format!("{} rows", rows.len())));
         files.push(("import_findings.csv", report::findings_csv(&self.findings)?));
         said.push(("import_findings.csv", format!("{} findings", self.findings.len())));
-        write_listed(output, out, &files)?;
+        write_with_manifest(output, out, &files)?;
         Ok(said)
     }
 }

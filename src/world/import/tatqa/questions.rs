@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use super::Place;
-use super::derivation::Derivation;
-use super::layout::Question;
-use super::passages::{FIGURE, Label, Sheet};
-use super::report::Kind;
+use super::FigureLocation;
+use super::derivation::TatqaDerivation;
+use super::layout::TatqaQuestion;
+use super::passages::{FIGURE, TatqaCellLabel, TatqaContextPassages};
+use super::report::TatqaFindingKind;
 
 /// A figure that a question uses.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Operand {
+pub struct TatqaOperand {
     /// The id of the passage that states it.
     pub passage: String,
     /// The name of the fact in that passage.
@@ -23,17 +23,17 @@ pub struct Operand {
     /// writes percentage points as a fraction; usually 1.
     pub factor: f64,
     /// Empty for a figure in a paragraph.
-    pub label: Label,
+    pub label: TatqaCellLabel,
 }
 
 /// A question whose answer follows from what its gold passages state.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Arithmetic {
+pub struct ArithmeticQuestion {
     pub id: String,
     pub entity: String,
     pub question: String,
-    pub derivation: Derivation,
-    pub operands: Vec<Operand>,
+    pub derivation: TatqaDerivation,
+    pub operands: Vec<TatqaOperand>,
     /// The expected answer, in units of `scale`.
     pub answer: f64,
     /// Half a unit of the answer's last decimal place.
@@ -42,9 +42,9 @@ pub struct Arithmetic {
     pub scale: String,
 }
 
-impl Arithmetic {
+impl ArithmeticQuestion {
     /// Why the scenario cannot ask the question; `None` if it can.
-    pub fn not_a_task(&self) -> Option<&'static str> {
+    pub fn reason_not_a_task(&self) -> Option<&'static str> {
         if self.derivation.shape().is_none() || self.operands.len() > 2 {
             return Some("a derivation of another shape");
         }
@@ -54,35 +54,37 @@ impl Arithmetic {
 }
 
 /// The location that a mapping refers to; `None` for an unknown kind of mapping.
-pub fn place(mapping: &BTreeMap<String, Vec<usize>>) -> Option<Place> {
+pub fn mapped_location(mapping: &BTreeMap<String, Vec<usize>>) -> Option<FigureLocation> {
     let (name, numbers) = mapping.iter().next()?;
     let [first, second] = numbers[..] else { return None };
     if name == "table" {
-        return Some(Place::Cell { row: first, column: second });
+        return Some(FigureLocation::Cell { row: first, column: second });
     }
     let paragraph = name.strip_prefix("paragraph_")?.parse().ok()?;
-    Some(Place::Text { paragraph, start: first, end: second })
+    Some(FigureLocation::Text { paragraph, start: first, end: second })
 }
 
 /// Reads an arithmetic question. The error is the reason why its answer does not follow from the passages.
-pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kind, String)> {
+pub fn read_question(
+    question: &TatqaQuestion,
+    sheet: &TatqaContextPassages,
+) -> Result<ArithmeticQuestion, (TatqaFindingKind, String)> {
     if question.mappings.is_empty() {
-        return Err((Kind::NoMapping, String::new()));
+        return Err((TatqaFindingKind::NoMapping, String::new()));
     }
-    let answer = question
-        .answer
-        .as_f64()
-        .ok_or_else(|| (Kind::AnswerNoNumber, format!("the answer is {}", question.answer)))?;
-    let derivation = Derivation::new(&question.tree_derivation, &question.facts)
-        .map_err(|why| (Kind::DerivationUnreadable, why))?;
+    let answer = question.answer.as_f64().ok_or_else(|| {
+        (TatqaFindingKind::AnswerNoNumber, format!("the answer is {}", question.answer))
+    })?;
+    let derivation = TatqaDerivation::new(&question.tree_derivation, &question.facts)
+        .map_err(|why| (TatqaFindingKind::DerivationUnreadable, why))?;
     let mut operands = Vec::new();
     for &(fact, value) in &derivation.operands {
         let text = question.facts.get(fact).map_or("", String::as_str);
-        let place = question.mappings.get(fact).and_then(place);
+        let place = question.mappings.get(fact).and_then(mapped_location);
         let found = place.and_then(|place| Some((place, sheet.figures.get(&place)?)));
         let Some((place, (passage, field, stated))) = found else {
             return Err((
-                Kind::FigureNotLocated,
+                TatqaFindingKind::FigureNotLocated,
                 format!("{text}: no figure where it is mapped to"),
             ));
         };
@@ -92,9 +94,9 @@ pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kin
             .find(|factor| (stated * factor - value).abs() <= 1e-9 * value.abs().max(1e-9));
         let Some(factor) = factor else {
             let why = format!("{text}: the passage states {stated}");
-            return Err((Kind::FigureDiffers, why));
+            return Err((TatqaFindingKind::FigureDiffers, why));
         };
-        operands.push(Operand {
+        operands.push(TatqaOperand {
             passage: sheet.passages[*passage].id.clone(),
             field: field.clone(),
             stated: *stated,
@@ -108,10 +110,10 @@ pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kin
     // Slightly more than half a unit, because a value exactly halfway may be rounded either way.
     if !follows.is_some_and(|v| (v - answer).abs() <= tolerance * (1.0 + 1e-6)) {
         let follows = follows.map_or_else(|| "no number".to_owned(), |v| v.to_string());
-        let why = format!("{} gives {follows}, the answer is {answer}", derivation.written());
-        return Err((Kind::AnswerDiffers, why));
+        let why = format!("{} gives {follows}, the answer is {answer}", derivation.formula());
+        return Err((TatqaFindingKind::AnswerDiffers, why));
     }
-    Ok(Arithmetic {
+    Ok(ArithmeticQuestion {
         id: question.uid.clone(),
         entity: sheet.entity.clone(),
         question: question.question.clone(),
@@ -131,7 +133,7 @@ fn decimals(number: &str) -> i32 {
 }
 
 /// `tasks.csv`, for questions of a known shape, which have one or two operands.
-pub fn csv<'a>(tasks: impl Iterator<Item = &'a Arithmetic>) -> anyhow::Result<Vec<u8>> {
+pub fn csv<'a>(tasks: impl Iterator<Item = &'a ArithmeticQuestion>) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "id",
@@ -152,8 +154,8 @@ pub fn csv<'a>(tasks: impl Iterator<Item = &'a Arithmetic>) -> anyhow::Result<Ve
         let Some(a) = task.operands.first() else { continue };
         // `a - a` (a figure that did not change) has one operand, which is used twice.
         let b = task.operands.get(1).unwrap_or(a);
-        let name = |operand: &Operand| {
-            let Label { section, row, column } = &operand.label;
+        let name = |operand: &TatqaOperand| {
+            let TatqaCellLabel { section, row, column } = &operand.label;
             let parts = [section.as_str(), row.as_str(), column.as_str()];
             let parts: Vec<&str> = parts.into_iter().filter(|t| !t.is_empty()).collect();
             // A paragraph has no label, so the query is the question itself.

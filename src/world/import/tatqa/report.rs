@@ -4,24 +4,29 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Import;
+use super::TatqaImport;
 use super::derivation::SHAPES;
-use super::layout::Question;
-use crate::world::import::sheet;
+use super::layout::TatqaQuestion;
+use crate::world::import::report_csv;
 
 /// A question that did not become a task.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Finding {
-    pub kind: Kind,
+pub struct TatqaFinding {
+    pub kind: TatqaFindingKind,
     pub report: String,
     pub id: String,
     pub question: String,
     pub why: String,
 }
 
-impl Finding {
-    pub fn of(question: &Question, report: &str, kind: Kind, why: String) -> Finding {
-        Finding {
+impl TatqaFinding {
+    pub fn new(
+        question: &TatqaQuestion,
+        report: &str,
+        kind: TatqaFindingKind,
+        why: String,
+    ) -> TatqaFinding {
+        TatqaFinding {
             kind,
             report: report.to_owned(),
             id: question.uid.clone(),
@@ -34,7 +39,7 @@ impl Finding {
 /// The category of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum TatqaFindingKind {
     /// The file does not state where the figures are.
     NoMapping,
     AnswerNoNumber,
@@ -49,17 +54,17 @@ pub enum Kind {
     NotInScenario,
 }
 
-impl Kind {
+impl TatqaFindingKind {
     /// A description for the terminal.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
-            Kind::NoMapping => "without a mapping to cells or paragraphs",
-            Kind::AnswerNoNumber => "with an answer that is no number",
-            Kind::DerivationUnreadable => "with a derivation that cannot be read",
-            Kind::FigureNotLocated => "with a figure that is not where it is mapped to",
-            Kind::FigureDiffers => "with another figure where it is mapped to",
-            Kind::AnswerDiffers => "whose derivation does not give the answer",
-            Kind::NotInScenario => {
+            TatqaFindingKind::NoMapping => "without a mapping to cells or paragraphs",
+            TatqaFindingKind::AnswerNoNumber => "with an answer that is no number",
+            TatqaFindingKind::DerivationUnreadable => "with a derivation that cannot be read",
+            TatqaFindingKind::FigureNotLocated => "with a figure that is not where it is mapped to",
+            TatqaFindingKind::FigureDiffers => "with another figure where it is mapped to",
+            TatqaFindingKind::AnswerDiffers => "whose derivation does not give the answer",
+            TatqaFindingKind::NotInScenario => {
                 "whose answer follows, but the scenario cannot ask (another shape, or a paragraph with several figures)"
             }
         }
@@ -68,7 +73,7 @@ impl Kind {
 
 /// One line of the report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
+pub struct TatqaReportRow {
     /// A derivation shape, `other`, or `total`.
     pub shape: String,
     pub formula: String,
@@ -79,17 +84,17 @@ pub struct Row {
 }
 
 /// One row per shape, then `other` and `total`.
-pub fn rows(import: &Import) -> Vec<Row> {
+pub fn rows(import: &TatqaImport) -> Vec<TatqaReportRow> {
     let row = |shape: &str, formula: &str, wanted: &dyn Fn(Option<&str>) -> bool| {
-        let of = |a: &&super::Arithmetic| wanted(a.derivation.shape());
-        Row {
+        let of = |a: &&super::ArithmeticQuestion| wanted(a.derivation.shape());
+        TatqaReportRow {
             shape: shape.to_owned(),
             formula: formula.to_owned(),
             reproduced: import.arithmetic.iter().filter(of).count(),
             tasks: import.tasks().filter(of).count(),
         }
     };
-    let mut rows: Vec<Row> = SHAPES
+    let mut rows: Vec<TatqaReportRow> = SHAPES
         .iter()
         .map(|(name, formula, _)| row(name, formula, &|shape| shape == Some(*name)))
         .collect();
@@ -99,17 +104,19 @@ pub fn rows(import: &Import) -> Vec<Row> {
 }
 
 /// `import_report.csv`.
-pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
-    sheet::rows(rows)
+pub fn csv(rows: &[TatqaReportRow]) -> anyhow::Result<Vec<u8>> {
+    report_csv::rows_csv(rows)
 }
 
 /// `import_findings.csv`.
-pub fn findings_csv(findings: &[Finding]) -> anyhow::Result<Vec<u8>> {
-    sheet::findings(["kind", "report", "id", "question", "why"], findings, |finding| finding.kind)
+pub fn findings_csv(findings: &[TatqaFinding]) -> anyhow::Result<Vec<u8>> {
+    report_csv::findings_csv(["kind", "report", "id", "question", "why"], findings, |finding| {
+        finding.kind
+    })
 }
 
 /// The summary that is shown in the terminal.
-pub fn text(import: &Import) -> String {
+pub fn summary(import: &TatqaImport) -> String {
     let questions: Vec<String> =
         import.questions.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
     let mut text = format!(
@@ -121,19 +128,19 @@ pub fn text(import: &Import) -> String {
     text.push_str(&format!(
         "{} of {} arithmetic questions with mappings follow from what their gold passages state\n",
         import.arithmetic.len(),
-        import.mapped
+        import.mapped_questions
     ));
-    for Row { shape, formula, reproduced, tasks } in rows(import) {
+    for TatqaReportRow { shape, formula, reproduced, tasks } in rows(import) {
         text.push_str(&format!(
             "  {shape:<15} {formula:<18} {reproduced:>4}, {tasks:>4} as tasks\n"
         ));
     }
-    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut kinds: BTreeMap<TatqaFindingKind, usize> = BTreeMap::new();
     for finding in &import.findings {
         *kinds.entry(finding.kind).or_default() += 1;
     }
     for (kind, count) in kinds {
-        text.push_str(&format!("{count} {}\n", kind.words()));
+        text.push_str(&format!("{count} {}\n", kind.description()));
     }
     text
 }

@@ -8,68 +8,79 @@
 
 mod clauses;
 mod contract;
+mod near_misses;
 mod prose;
 mod tasks;
-mod twins;
 
 use std::path::Path;
 
 use anyhow::bail;
 use rand::RngExt;
 
-use self::clauses::{Clause, Terms};
-use self::contract::{Contract, Site};
-use self::twins::Part;
+use self::clauses::{ClauseFamily, ContractTerms};
+use self::contract::{ContractDrawSite, SyntheticContract};
+use self::near_misses::ContractFilePart;
 use super::Difficulty;
-use super::draw::stream;
-use super::names::{MAX_NAMES, Register};
-use crate::output::Output;
-use crate::world::{Passage, Variant};
+use super::company_names::{CompanyNameRegister, MAX_NAMES};
+use super::random_streams::stream;
+use crate::output::OutputWriter;
+use crate::world::{Passage, PassageVariant};
 
 pub use self::tasks::{RenewalTask, WINDOW_DAYS};
 
 /// A generated portfolio.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Portfolio {
+pub struct ContractPortfolio {
     /// Contract by contract; within one, in the order of its file.
     pub passages: Vec<Passage>,
     pub tasks: Vec<RenewalTask>,
 }
 
 /// Generates `contracts` contracts. Fails for zero and for more than `MAX_NAMES`.
-pub fn contracts(contracts: usize, seed: u64, difficulty: Difficulty) -> anyhow::Result<Portfolio> {
+pub fn generate_contracts(
+    contracts: usize,
+    seed: u64,
+    difficulty: Difficulty,
+) -> anyhow::Result<ContractPortfolio> {
     if !(1..=MAX_NAMES).contains(&contracts) {
         bail!("{contracts} contracts asked for; allowed: 1 to {MAX_NAMES}");
     }
-    let mut register = Register::default();
+    let mut register = CompanyNameRegister::default();
     let mut leader = None;
-    let mut portfolio = Portfolio { passages: Vec::new(), tasks: Vec::new() };
+    let mut portfolio = ContractPortfolio { passages: Vec::new(), tasks: Vec::new() };
     for index in 0..contracts {
-        let contract = Contract::draw(seed, index, difficulty.0, &mut register, &mut leader);
-        portfolio.passages.extend(write_down(seed, index, &contract, difficulty.0));
+        let contract =
+            SyntheticContract::draw(seed, index, difficulty.0, &mut register, &mut leader);
+        portfolio.passages.extend(contract_passages(seed, index, &contract, difficulty.0));
         portfolio.tasks.extend(tasks::draw(seed, index, &contract));
     }
     Ok(portfolio)
 }
 
 /// The passages of one contract's file.
-fn write_down(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> Vec<Passage> {
-    let folder = twins::draw(seed, index, contract, difficulty);
+fn contract_passages(
+    seed: u64,
+    index: usize,
+    contract: &SyntheticContract,
+    difficulty: f64,
+) -> Vec<Passage> {
+    let folder = near_misses::draw(seed, index, contract, difficulty);
     let style = &contract.style;
-    let mut headers = stream(seed, index, Site::Header);
-    let mut draws = || -> [f64; Clause::ALL.len()] { std::array::from_fn(|_| headers.random()) };
+    let mut headers = stream(seed, index, ContractDrawSite::Header);
+    let mut draws =
+        || -> [f64; ClauseFamily::ALL.len()] { std::array::from_fn(|_| headers.random()) };
     let (current_headers, twin_headers) = (draws(), draws());
     // Some contracts have title and parties at the head of every page, others on none; where they do, a page break
     // occasionally removes them.
     let named = headers.random::<f64>() >= 0.1 + 0.7 * difficulty;
-    let header = |terms: &Terms, clause: Clause, draw: f64| {
-        if clause == Clause::Parties || !named || draw < 0.05 {
+    let header = |terms: &ContractTerms, clause: ClauseFamily, draw: f64| {
+        if clause == ClauseFamily::Parties || !named || draw < 0.05 {
             return String::new();
         }
         format!("{} {}, {}\n", style.title(), terms.reference, terms.party)
     };
-    let place = |clause: Clause, framed: bool, swapped: bool| {
-        if framed || clause == Clause::Parties {
+    let place = |clause: ClauseFamily, framed: bool, swapped: bool| {
+        if framed || clause == ClauseFamily::Parties {
             return String::new();
         }
         // The same clause for the other party follows as part (b) of the section.
@@ -82,8 +93,8 @@ fn write_down(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> 
         }
     };
 
-    let mut passages: Vec<((Part, Clause, bool), Passage)> = Vec::new();
-    for clause in Clause::ALL.into_iter().filter(|c| contract.has(*c)) {
+    let mut passages: Vec<((ContractFilePart, ClauseFamily, bool), Passage)> = Vec::new();
+    for clause in ClauseFamily::ALL.into_iter().filter(|c| contract.has_clause(*c)) {
         let amended = folder.amended.iter().find(|(c, _)| *c == clause);
         let body = clauses::text(clause, &contract.terms, style, difficulty, false);
         let body = match amended {
@@ -104,15 +115,23 @@ fn write_down(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> 
             of: None,
             variant: None,
         };
-        let part = if amended.is_some() { Part::Amendment } else { Part::Agreement };
+        let part = if amended.is_some() {
+            ContractFilePart::Amendment
+        } else {
+            ContractFilePart::Agreement
+        };
         passages.push(((part, clause, false), passage));
     }
-    for twin in folder.twins {
+    for twin in folder.near_misses {
         let body = clauses::text(twin.clause, &twin.terms, style, difficulty, twin.swapped);
-        let body = if twin.frame.is_empty() { body } else { format!("{} {body}", twin.frame) };
+        let body = if twin.introduction.is_empty() {
+            body
+        } else {
+            format!("{} {body}", twin.introduction)
+        };
         let of = format!("{}-{}", contract.id, twin.clause.attribute().replace('_', "-"));
         let draw = twin_headers[twin.clause as usize];
-        let framed = !twin.frame.is_empty();
+        let framed = !twin.introduction.is_empty();
         let passage = Passage {
             id: format!("{of}-{}", twin.name),
             text: format!(
@@ -132,14 +151,14 @@ fn write_down(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> 
     passages.into_iter().map(|(_, passage)| passage).collect()
 }
 
-impl Portfolio {
+impl ContractPortfolio {
     /// Number of passages of this variant.
-    pub fn count(&self, variant: Variant) -> usize {
+    pub fn variant_count(&self, variant: PassageVariant) -> usize {
         self.passages.iter().filter(|p| p.variant == Some(variant)).count()
     }
 
     /// Writes `passages.jsonl` and `renewal_tasks.csv` to `dir`, which is created if necessary.
-    pub fn write(&self, output: &Output, dir: &Path) -> anyhow::Result<()> {
+    pub fn write(&self, output: &OutputWriter, dir: &Path) -> anyhow::Result<()> {
         let mut lines = Vec::new();
         for passage in &self.passages {
             serde_json::to_writer(&mut lines, passage)?;

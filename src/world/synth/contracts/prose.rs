@@ -2,22 +2,22 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::spell::words;
-use crate::value::{Money, Period};
+use crate::number_words::to_words;
+use crate::value::{CalendarPeriod, MoneyAmount};
 
 /// `ninety (90) days`, `one (1) year`. A period consists of whole years, whole months or days.
-pub(super) fn period(period: Period) -> String {
+pub(super) fn period(period: CalendarPeriod) -> String {
     let (n, unit) = count(period);
-    format!("{} ({n}) {unit}{}", words(n), if n == 1 { "" } else { "s" })
+    format!("{} ({n}) {unit}{}", to_words(n), if n == 1 { "" } else { "s" })
 }
 
 /// The period as an adjective: `ninety (90) day`, `one (1) year`.
-pub(super) fn period_adjective(period: Period) -> String {
+pub(super) fn period_adjective(period: CalendarPeriod) -> String {
     let (n, unit) = count(period);
-    format!("{} ({n}) {unit}", words(n))
+    format!("{} ({n}) {unit}", to_words(n))
 }
 
-fn count(period: Period) -> (u32, &'static str) {
+fn count(period: CalendarPeriod) -> (u32, &'static str) {
     match (period.months, period.days) {
         (0, days) => (days, "day"),
         (months, _) if months.is_multiple_of(12) => (months / 12, "year"),
@@ -36,7 +36,7 @@ pub(super) fn date(date: NaiveDate, american: bool) -> String {
 }
 
 /// `USD 1,250,000`: whole units with thousands separators.
-pub(super) fn money(money: &Money) -> String {
+pub(super) fn money(money: &MoneyAmount) -> String {
     let digits = format!("{:.0}", money.amount);
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -51,7 +51,7 @@ pub(super) fn money(money: &Money) -> String {
 /// Replaces each `{key}` by its value, in one pass.
 ///
 /// A key without a value is a bug in a wording; it is replaced by nothing, and debug builds panic.
-pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub(super) fn fill_template(template: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::with_capacity(template.len() * 2);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -72,11 +72,11 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_contracts_write_them() {
-        assert_eq!(period(Period::days(180)), "one hundred eighty (180) days");
-        assert_eq!(period(Period::months(12)), "one (1) year");
-        assert_eq!(period_adjective(Period::months(42)), "forty-two (42) month");
-        let cap = Money { currency: "EUR".into(), amount: 1_250_000.0 };
+        assert_eq!(period(CalendarPeriod::days(180)), "one hundred eighty (180) days");
+        assert_eq!(period(CalendarPeriod::months(12)), "one (1) year");
+        assert_eq!(period_adjective(CalendarPeriod::months(42)), "forty-two (42) month");
+        let cap = MoneyAmount { currency: "EUR".into(), amount: 1_250_000.0 };
         assert_eq!(money(&cap), "EUR 1,250,000");
-        assert_eq!(fill("{a} and {b}", &[("a", "{b}"), ("b", "c")]), "{b} and c");
+        assert_eq!(fill_template("{a} and {b}", &[("a", "{b}"), ("b", "c")]), "{b} and c");
     }
 }

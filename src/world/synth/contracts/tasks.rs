@@ -5,11 +5,11 @@ use rand::RngExt;
 use rand_distr::{Distribution, Normal};
 use serde::Serialize;
 
-use super::contract::{Contract, Site};
-use crate::world::synth::draw::stream;
+use super::contract::{ContractDrawSite, SyntheticContract};
+use crate::world::synth::random_streams::stream;
 
 /// Number of tasks per contract.
-const PER_CONTRACT: usize = 3;
+const TASKS_PER_CONTRACT: usize = 3;
 
 /// The desk acts only within this many days before the deadline.
 pub const WINDOW_DAYS: u64 = 90;
@@ -29,14 +29,14 @@ pub struct RenewalTask {
 
 /// Draws the tasks of contract `index`. Cancelling, renewing and doing nothing are each correct in a fair share of the
 /// tasks, and `today` is so close to the deadline that a wrong date matters.
-pub(super) fn draw(seed: u64, index: usize, contract: &Contract) -> Vec<RenewalTask> {
-    let mut rng = stream(seed, index, Site::Tasks);
+pub(super) fn draw(seed: u64, index: usize, contract: &SyntheticContract) -> Vec<RenewalTask> {
+    let mut rng = stream(seed, index, ContractDrawSite::Tasks);
     let terms = &contract.terms;
     let deadline = terms.notice.before(terms.expiry()).unwrap_or(terms.expiry());
     let back = |days: u64| deadline.checked_sub_days(Days::new(days)).unwrap_or(deadline);
     let on = |days: u64| deadline.checked_add_days(Days::new(days)).unwrap_or(deadline);
     let mut tasks = Vec::new();
-    for n in 0..PER_CONTRACT {
+    for n in 0..TASKS_PER_CONTRACT {
         // Most tasks are about a month before the deadline.
         let days = match Normal::<f64>::new(30.0, 20.0) {
             Ok(normal) => normal.sample(&mut rng),

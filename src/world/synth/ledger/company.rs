@@ -3,8 +3,8 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::world::synth::draw::pick;
-use crate::world::synth::names::{FAMILY, GOODS, Name, Register};
+use crate::world::synth::company_names::{CompanyName, CompanyNameRegister, FAMILY_SIZE, GOODS};
+use crate::world::synth::random_streams::pick;
 
 const TOWNS: [&str; 16] = [
     "Aberdeen",
@@ -27,15 +27,15 @@ const TOWNS: [&str; 16] = [
 
 /// A business partner.
 #[derive(Clone, Debug)]
-pub(super) struct Company {
-    name: Name,
+pub(super) struct LedgerCompany {
+    name: CompanyName,
     pub town: &'static str,
 }
 
-impl Company {
+impl LedgerCompany {
     /// The full name, as in the records.
     pub fn name(&self) -> String {
-        self.name.full(&GOODS)
+        self.name.full_name(&GOODS)
     }
 
     /// The name as correspondents shorten it: names that differ only in the legal form become equal.
@@ -46,16 +46,16 @@ impl Company {
 
 /// Draws companies in order; the others of a family may resemble its first one.
 #[derive(Default)]
-pub(super) struct Companies {
-    register: Register,
-    leader: Option<Company>,
+pub(super) struct CompanyGenerator {
+    register: CompanyNameRegister,
+    leader: Option<LedgerCompany>,
     count: usize,
 }
 
-impl Companies {
+impl CompanyGenerator {
     /// The next company. The number of values drawn from `rng` depends on the difficulty.
-    pub fn next(&mut self, rng: &mut ChaCha8Rng, difficulty: f64) -> Company {
-        let place = self.count % FAMILY;
+    pub fn next(&mut self, rng: &mut ChaCha8Rng, difficulty: f64) -> LedgerCompany {
+        let place = self.count % FAMILY_SIZE;
         self.count += 1;
         let alike = rng.random_bool(0.2 + 0.7 * difficulty) && place > 0;
         let town = pick(rng, &TOWNS);
@@ -63,7 +63,7 @@ impl Companies {
         let near = rng.random_bool(0.5);
         let like = self.leader.as_ref().filter(|_| alike);
         let town = like.filter(|_| near).map_or(town, |leader| leader.town);
-        let company = Company { name: self.register.name(rng, like.map(|l| &l.name)), town };
+        let company = LedgerCompany { name: self.register.name(rng, like.map(|l| &l.name)), town };
         if place == 0 {
             self.leader = Some(company.clone());
         }

@@ -3,12 +3,12 @@
 use rand::RngExt;
 use serde::Serialize;
 
-use super::Site;
-use super::order::{Case, Order};
-use super::row::money;
-use super::vendor::Vendor;
-use crate::value::Money;
-use crate::world::synth::draw::{pick, stream};
+use super::LedgerDrawSite;
+use super::ledger_row::money;
+use super::order::{InvoiceCase, PurchaseOrder};
+use super::vendor::LedgerVendor;
+use crate::value::MoneyAmount;
+use crate::world::synth::random_streams::{pick, stream};
 
 /// Weight of exceptions. They are 40% of the tasks, so that each kind occurs, but 18% of the total weight. The usual
 /// share is 10 to 23% (Ardent Partners and others; indicative).
@@ -31,7 +31,7 @@ pub struct InvoiceTask {
     pub printed_order: Option<String>,
     pub item: String,
     pub quantity: u32,
-    pub amount: Money,
+    pub amount: MoneyAmount,
     /// The account named on the invoice, if any.
     pub printed_account: Option<String>,
 }
@@ -41,28 +41,35 @@ pub(super) fn draw(
     seed: u64,
     index: usize,
     difficulty: f64,
-    vendor: &Vendor,
-    orders: &[Order],
+    vendor: &LedgerVendor,
+    orders: &[PurchaseOrder],
 ) -> Vec<InvoiceTask> {
     let open = orders.iter().filter(|order| order.is_open());
-    open.map(|order| one(seed, index, difficulty, vendor, order)).collect()
+    open.map(|order| draw_invoice(seed, index, difficulty, vendor, order)).collect()
 }
 
-fn one(seed: u64, index: usize, difficulty: f64, vendor: &Vendor, order: &Order) -> InvoiceTask {
-    let mut rng = stream(seed, index, Site::Invoice(order.place));
+fn draw_invoice(
+    seed: u64,
+    index: usize,
+    difficulty: f64,
+    vendor: &LedgerVendor,
+    order: &PurchaseOrder,
+) -> InvoiceTask {
+    let mut rng = stream(seed, index, LedgerDrawSite::Invoice(order.position));
     // The odd account is a changed or unverified one; a vendor without either gets an ordinary invoice.
-    let odd = vendor.requested.as_ref().or(vendor.former.as_ref());
+    let odd = vendor.requested_account.as_ref().or(vendor.former_account.as_ref());
     let names_one = rng.random_bool(0.4);
     let printed_account = match (order.case, odd) {
-        (Case::Account, Some(odd)) => Some(odd.clone()),
+        (InvoiceCase::Account, Some(odd)) => Some(odd.clone()),
         _ => names_one.then(|| vendor.account.clone()),
     };
     let plain = match order.case {
-        Case::Plain => true,
-        Case::Account => odd.is_none(),
-        Case::Price | Case::Quantity | Case::NoReceipt => false,
+        InvoiceCase::Plain => true,
+        InvoiceCase::Account => odd.is_none(),
+        InvoiceCase::Price | InvoiceCase::Quantity | InvoiceCase::NoReceipt => false,
     };
-    let price = if order.case == Case::Price { order.draft_price } else { order.unit_price };
+    let price =
+        if order.case == InvoiceCase::Price { order.requested_price } else { order.unit_price };
     // The order number is missing, correct, or written in another format.
     let digits = order.number.trim_start_matches("PO-");
     let other_form = pick(&mut rng, &[format!("PO{digits}"), digits.to_owned()]);
@@ -82,7 +89,7 @@ fn one(seed: u64, index: usize, difficulty: f64, vendor: &Vendor, order: &Order)
         account: vendor.account.clone(),
         vendor_name: if short { vendor.company.short_name() } else { vendor.company.name() },
         printed_order,
-        item: if loosely { order.article.loosely() } else { order.article.listed() },
+        item: if loosely { order.article.informal_text() } else { order.article.catalogue_text() },
         quantity: order.quantity,
         amount: money(f64::from(order.quantity) * price),
         printed_account,

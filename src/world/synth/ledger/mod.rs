@@ -10,14 +10,14 @@
 //! 2. `vendor`, `order`: the rows of purchasing; `invoice`: its tasks;
 //! 3. `customer`, `price`: the rows of sales; `quote`: its tasks.
 
+mod articles;
 mod company;
 mod customer;
-mod goods;
 mod invoice;
+mod ledger_row;
 mod order;
 mod price;
 mod quote;
-mod row;
 mod vendor;
 
 use std::path::Path;
@@ -28,22 +28,22 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use self::company::Companies;
-use self::customer::Customer;
-use self::goods::Catalogue;
-use self::price::Product;
-use self::vendor::Vendor;
+use self::articles::ArticleCatalogue;
+use self::company::CompanyGenerator;
+use self::customer::LedgerCustomer;
+use self::price::LedgerProduct;
+use self::vendor::LedgerVendor;
 use super::Difficulty;
-use super::names::MAX_NAMES;
-use crate::output::Output;
-use crate::world::{Passage, Variant};
+use super::company_names::MAX_NAMES;
+use crate::output::OutputWriter;
+use crate::world::{Passage, PassageVariant};
 
 pub use self::invoice::InvoiceTask;
 pub use self::quote::QuoteTask;
 
 /// The options that determine a ledger.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Options {
+pub struct LedgerOptions {
     /// Number of vendors. A higher number leaves the rows of the earlier ones unchanged.
     pub vendors: usize,
     /// Number of customers; each comes with an article. A higher number leaves the earlier ones unchanged.
@@ -54,7 +54,7 @@ pub struct Options {
 
 /// A generated ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ledger {
+pub struct SyntheticLedger {
     /// Vendor by vendor: account, orders, receipts, invoices.
     pub purchasing: Vec<Passage>,
     pub invoices: Vec<InvoiceTask>,
@@ -65,22 +65,22 @@ pub struct Ledger {
 
 /// Numbers of rows and tasks written.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Written {
+pub struct LedgerCounts {
     pub purchasing: usize,
     pub invoices: usize,
     pub sales: usize,
     pub quotes: usize,
     /// Near-misses that are out of date or not yet in force.
-    pub versions: usize,
+    pub version_rows: usize,
     /// Near-misses that were requested or reversed, with another figure.
-    pub numbers: usize,
+    pub number_rows: usize,
     /// Near-misses of the same record for another purpose.
-    pub bindings: usize,
+    pub binding_rows: usize,
 }
 
 /// Generates a ledger. Fails if either number is zero or above `MAX_NAMES`.
-pub fn ledger(options: Options) -> anyhow::Result<Ledger> {
-    let mut ledger = Ledger::default();
+pub fn generate_ledger(options: LedgerOptions) -> anyhow::Result<SyntheticLedger> {
+    let mut ledger = SyntheticLedger::default();
     for (rows, tasks) in purchasing(options)? {
         ledger.purchasing.extend(rows);
         ledger.invoices.extend(tasks);
@@ -94,8 +94,12 @@ pub fn ledger(options: Options) -> anyhow::Result<Ledger> {
 
 /// Writes `purchasing.jsonl`, `invoices.csv`, `sales.jsonl` and `quotes.csv` to `dir`, which is created if necessary.
 /// Only the records of one vendor or customer are in memory at a time.
-pub fn write(options: Options, output: &Output, dir: &Path) -> anyhow::Result<Written> {
-    let mut written = Written::default();
+pub fn write(
+    options: LedgerOptions,
+    output: &OutputWriter,
+    dir: &Path,
+) -> anyhow::Result<LedgerCounts> {
+    let mut written = LedgerCounts::default();
     let bought =
         files(purchasing(options)?, &mut written, |w| (&mut w.purchasing, &mut w.invoices))?;
     let sold = files(sales(options)?, &mut written, |w| (&mut w.sales, &mut w.quotes))?;
@@ -112,8 +116,8 @@ pub fn write(options: Options, output: &Output, dir: &Path) -> anyhow::Result<Wr
 /// The rows as JSONL and the tasks as CSV; adds their numbers to `written`.
 fn files<T: Serialize>(
     records: impl Iterator<Item = (Vec<Passage>, Vec<T>)>,
-    written: &mut Written,
-    counts: fn(&mut Written) -> (&mut usize, &mut usize),
+    written: &mut LedgerCounts,
+    counts: fn(&mut LedgerCounts) -> (&mut usize, &mut usize),
 ) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
     let mut lines = Vec::new();
     let mut table = csv::Writer::from_writer(Vec::new());
@@ -122,9 +126,9 @@ fn files<T: Serialize>(
             serde_json::to_writer(&mut lines, passage)?;
             lines.push(b'\n');
             match passage.variant {
-                Some(Variant::Version) => written.versions += 1,
-                Some(Variant::Number) => written.numbers += 1,
-                Some(_) => written.bindings += 1,
+                Some(PassageVariant::Version) => written.version_rows += 1,
+                Some(PassageVariant::Number) => written.number_rows += 1,
+                Some(_) => written.binding_rows += 1,
                 None => {}
             }
         }
@@ -140,13 +144,13 @@ fn files<T: Serialize>(
 
 /// The rows of each vendor in order, and the invoices that it sends.
 fn purchasing(
-    options: Options,
+    options: LedgerOptions,
 ) -> anyhow::Result<impl Iterator<Item = (Vec<Passage>, Vec<InvoiceTask>)>> {
-    let Options { vendors, seed, difficulty: Difficulty(difficulty), .. } = options;
-    countable(vendors, "vendors")?;
-    let mut companies = Companies::default();
+    let LedgerOptions { vendors, seed, difficulty: Difficulty(difficulty), .. } = options;
+    check_count(vendors, "vendors")?;
+    let mut companies = CompanyGenerator::default();
     Ok((0..vendors).map(move |index| {
-        let vendor = Vendor::draw(seed, index, difficulty, &mut companies);
+        let vendor = LedgerVendor::draw(seed, index, difficulty, &mut companies);
         let orders = order::draw(seed, index, difficulty);
         let mut rows = vendor.rows();
         rows.extend(orders.iter().flat_map(|order| order.rows(&vendor)));
@@ -155,21 +159,23 @@ fn purchasing(
 }
 
 /// The rows of each customer and its article in order, and the quotes that it requests.
-fn sales(options: Options) -> anyhow::Result<impl Iterator<Item = (Vec<Passage>, Vec<QuoteTask>)>> {
-    let Options { customers, seed, difficulty: Difficulty(difficulty), .. } = options;
-    countable(customers, "customers")?;
-    let (mut companies, mut catalogue) = (Companies::default(), Catalogue::default());
-    let mut products: Vec<Product> = Vec::new();
+fn sales(
+    options: LedgerOptions,
+) -> anyhow::Result<impl Iterator<Item = (Vec<Passage>, Vec<QuoteTask>)>> {
+    let LedgerOptions { customers, seed, difficulty: Difficulty(difficulty), .. } = options;
+    check_count(customers, "customers")?;
+    let (mut companies, mut catalogue) = (CompanyGenerator::default(), ArticleCatalogue::default());
+    let mut products: Vec<LedgerProduct> = Vec::new();
     Ok((0..customers).map(move |index| {
-        let customer = Customer::draw(seed, index, difficulty, &mut companies);
-        products.push(Product::draw(seed, index, difficulty, &mut catalogue, &products));
+        let customer = LedgerCustomer::draw(seed, index, difficulty, &mut companies);
+        products.push(LedgerProduct::draw(seed, index, difficulty, &mut catalogue, &products));
         let mut rows = customer.rows();
         rows.extend(products[index].rows());
         (rows, quote::draw(seed, index, difficulty, &customer, &products))
     }))
 }
 
-fn countable(count: usize, what: &str) -> anyhow::Result<()> {
+fn check_count(count: usize, what: &str) -> anyhow::Result<()> {
     if !(1..=MAX_NAMES).contains(&count) {
         bail!("{count} {what} asked for; allowed: 1 to {MAX_NAMES}");
     }
@@ -178,7 +184,7 @@ fn countable(count: usize, what: &str) -> anyhow::Result<()> {
 
 /// The random streams of a record. Their numbers determine all generated files, so existing ones must not change.
 #[derive(Clone, Copy)]
-enum Site {
+enum LedgerDrawSite {
     Vendor,
     Account,
     /// The `n`th order of a vendor.
@@ -192,31 +198,31 @@ enum Site {
     Quotes,
 }
 
-impl From<Site> for u64 {
-    fn from(site: Site) -> u64 {
+impl From<LedgerDrawSite> for u64 {
+    fn from(site: LedgerDrawSite) -> u64 {
         match site {
-            Site::Vendor => 0,
-            Site::Account => 1,
-            Site::Order(n) => 8 + n as u64,
-            Site::Receipt(n) => 16 + n as u64,
-            Site::Invoice(n) => 24 + n as u64,
-            Site::Customer => 32,
-            Site::Tier => 33,
-            Site::Credit => 34,
-            Site::Product => 35,
-            Site::Quotes => 36,
+            LedgerDrawSite::Vendor => 0,
+            LedgerDrawSite::Account => 1,
+            LedgerDrawSite::Order(n) => 8 + n as u64,
+            LedgerDrawSite::Receipt(n) => 16 + n as u64,
+            LedgerDrawSite::Invoice(n) => 24 + n as u64,
+            LedgerDrawSite::Customer => 32,
+            LedgerDrawSite::Tier => 33,
+            LedgerDrawSite::Credit => 34,
+            LedgerDrawSite::Product => 35,
+            LedgerDrawSite::Quotes => 36,
         }
     }
 }
 
 /// Whether a record has a near-miss whose share of records is `low` at difficulty 0 and `high` at 1. Draws exactly one
 /// number, so that a harder ledger contains all near-misses of an easier one.
-fn chance(rng: &mut ChaCha8Rng, (low, high): (f64, f64), difficulty: f64) -> bool {
+fn draw_near_miss(rng: &mut ChaCha8Rng, (low, high): (f64, f64), difficulty: f64) -> bool {
     rng.random::<f64>() < low + (high - low) * difficulty
 }
 
 /// A date by its number of days since 1 January 2026; negative numbers are in earlier years.
-fn day(number: i64) -> NaiveDate {
+fn day_of_2026(number: i64) -> NaiveDate {
     let first = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap_or_default();
     let days = Days::new(number.unsigned_abs());
     let day = if number < 0 { first.checked_sub_days(days) } else { first.checked_add_days(days) };

@@ -3,23 +3,23 @@
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
 
-use super::goods::Article;
-use super::row::Row;
-use super::vendor::Vendor;
-use super::{Site, chance, day};
-use crate::world::synth::draw::{pick, stream};
-use crate::world::synth::names::FAMILY;
-use crate::world::{Passage, Variant};
+use super::articles::LedgerArticle;
+use super::ledger_row::LedgerRow;
+use super::vendor::LedgerVendor;
+use super::{LedgerDrawSite, day_of_2026, draw_near_miss};
+use crate::world::synth::company_names::FAMILY_SIZE;
+use crate::world::synth::random_streams::{pick, stream};
+use crate::world::{Passage, PassageVariant};
 
 /// Number of orders per vendor.
-const ORDERS: usize = 5;
+const ORDERS_PER_VENDOR: usize = 5;
 
 /// The first of them are paid; the invoices for the others are tasks.
-const PAID: usize = 2;
+const PAID_ORDERS: usize = 2;
 
 /// What is wrong with the invoice for an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Case {
+pub(super) enum InvoiceCase {
     Plain,
     /// It bills a higher price than the order's: that of a change that was not released.
     Price,
@@ -32,56 +32,63 @@ pub(super) enum Case {
 }
 
 /// An order and its later events.
-pub(super) struct Order {
+pub(super) struct PurchaseOrder {
     /// The `entity` of its rows, such as `PO-20412`.
     pub number: String,
     /// Its position among the vendor's orders.
-    pub place: usize,
-    pub article: Article,
+    pub position: usize,
+    pub article: LedgerArticle,
     pub quantity: u32,
     pub unit_price: f64,
     /// The price in a requested change.
-    pub draft_price: f64,
-    pub case: Case,
+    pub requested_price: f64,
+    pub case: InvoiceCase,
     /// `None` for an open order, whose invoice is a task.
     paid_invoice: Option<String>,
-    released: i64,
+    released_on: i64,
     /// Quantity and price of the first revision, if there are two.
-    revised: Option<(u32, f64)>,
-    drafted: bool,
-    received: Option<u32>,
+    first_revision: Option<(u32, f64)>,
+    change_requested: bool,
+    received_quantity: Option<u32>,
     received_on: i64,
     /// The quantity received in an earlier partial delivery.
-    part: Option<u32>,
+    part_delivery: Option<u32>,
     /// A quantity that was posted and reversed.
-    reversed: Option<u32>,
+    reversed_quantity: Option<u32>,
     receipt: String,
 }
 
-impl Order {
+impl PurchaseOrder {
     pub fn is_open(&self) -> bool {
         self.paid_invoice.is_none()
     }
 }
 
 /// The orders of vendor `index`, by date.
-pub(super) fn draw(seed: u64, index: usize, difficulty: f64) -> Vec<Order> {
-    let mut orders: Vec<Order> = Vec::new();
-    for place in 0..ORDERS {
-        let order = one(seed, index, place, difficulty, orders.last());
+pub(super) fn draw(seed: u64, index: usize, difficulty: f64) -> Vec<PurchaseOrder> {
+    let mut orders: Vec<PurchaseOrder> = Vec::new();
+    for place in 0..ORDERS_PER_VENDOR {
+        let order = draw_order(seed, index, place, difficulty, orders.last());
         orders.push(order);
     }
     orders
 }
 
-fn one(seed: u64, index: usize, place: usize, difficulty: f64, last: Option<&Order>) -> Order {
-    let mut rng = stream(seed, index, Site::Order(place));
+fn draw_order(
+    seed: u64,
+    index: usize,
+    place: usize,
+    difficulty: f64,
+    last: Option<&PurchaseOrder>,
+) -> PurchaseOrder {
+    let mut rng = stream(seed, index, LedgerDrawSite::Order(place));
     // Orders are numbered in turn over the vendors of a family, so look-alike vendors have neighbouring numbers.
-    let turn = (index / FAMILY * ORDERS + place) * FAMILY + index % FAMILY;
+    let turn =
+        (index / FAMILY_SIZE * ORDERS_PER_VENDOR + place) * FAMILY_SIZE + index % FAMILY_SIZE;
     let (repeat, related) = (rng.random::<f64>(), rng.random_bool(0.6));
-    let fresh = Article::random(&mut rng);
+    let fresh = LedgerArticle::random(&mut rng);
     // Drawn even if unused: the draws that follow must not depend on the difficulty.
-    let near = last.map(|last| last.article.alike(&mut rng));
+    let near = last.map(|last| last.article.similar(&mut rng));
     let same = repeat < 0.15 + 0.5 * difficulty;
     let article = match last {
         Some(last) if same => last.article,
@@ -93,118 +100,131 @@ fn one(seed: u64, index: usize, place: usize, difficulty: f64, last: Option<&Ord
         Err(_) => 12.0,
     };
     let drift = pick(&mut rng, &[1.0, 1.0, 1.03, 1.05, 0.96]);
-    let unit_price = cents(match last {
+    let unit_price = round_to_cents(match last {
         Some(last) if same => last.unit_price * drift,
         _ => list,
     });
     let quantity = 10 * rng.random_range(2..60);
-    let draft_price =
-        cents(unit_price * rng.random_range(1.03..1.15)).max(cents(unit_price * 1.02) + 0.01);
-    let revised = chance(&mut rng, (0.1, 0.5), difficulty);
-    let drafted = chance(&mut rng, (0.05, 0.35), difficulty);
+    let draft_price = round_to_cents(unit_price * rng.random_range(1.03..1.15))
+        .max(round_to_cents(unit_price * 1.02) + 0.01);
+    let revised = draw_near_miss(&mut rng, (0.1, 0.5), difficulty);
+    let drafted = draw_near_miss(&mut rng, (0.05, 0.35), difficulty);
     let (more, less) = (rng.random_bool(0.6), rng.random_range(0.5..0.95));
     let tens = |share: f64| {
         let part = 10 * (f64::from(quantity) * share / 10.0).round().max(1.0) as u32;
         part.min(quantity - 10)
     };
-    let before = if more { (tens(less), unit_price) } else { (quantity, cents(unit_price / less)) };
+    let before =
+        if more { (tens(less), unit_price) } else { (quantity, round_to_cents(unit_price / less)) };
     let released = 5 + 25 * place as i64 + rng.random_range(0..20);
 
-    let mut rng = stream(seed, index, Site::Receipt(place));
+    let mut rng = stream(seed, index, LedgerDrawSite::Receipt(place));
     // 60% of the invoices are plain; task weights reduce the share of the others to a realistic one.
     let case = match rng.random_range(0..100) {
-        _ if place < PAID => Case::Plain,
-        0..60 => Case::Plain,
-        60..72 => Case::Price,
-        72..82 => Case::Quantity,
-        82..90 => Case::NoReceipt,
-        _ => Case::Account,
+        _ if place < PAID_ORDERS => InvoiceCase::Plain,
+        0..60 => InvoiceCase::Plain,
+        60..72 => InvoiceCase::Price,
+        72..82 => InvoiceCase::Quantity,
+        82..90 => InvoiceCase::NoReceipt,
+        _ => InvoiceCase::Account,
     };
     let part = tens(rng.random_range(0.3..0.9));
     let received = match case {
-        Case::NoReceipt => None,
-        Case::Quantity => Some(part),
+        InvoiceCase::NoReceipt => None,
+        InvoiceCase::Quantity => Some(part),
         _ => Some(quantity),
     };
-    let earlier = chance(&mut rng, (0.15, 0.55), difficulty).then(|| (part / 2).max(5));
-    let reversed = chance(&mut rng, (0.05, 0.3), difficulty);
+    let earlier = draw_near_miss(&mut rng, (0.15, 0.55), difficulty).then(|| (part / 2).max(5));
+    let reversed = draw_near_miss(&mut rng, (0.05, 0.3), difficulty);
     let received_on = released + rng.random_range(12..26);
     let invoice = format!("INV-{}", rng.random_range(100_000..1_000_000));
-    Order {
+    PurchaseOrder {
         number: format!("PO-{}", 20_001 + turn),
-        place,
+        position: place,
         article,
         quantity,
         unit_price,
-        draft_price,
+        requested_price: draft_price,
         case,
-        paid_invoice: (place < PAID).then_some(invoice),
-        released,
-        revised: revised.then_some(before),
-        drafted,
-        received,
+        paid_invoice: (place < PAID_ORDERS).then_some(invoice),
+        released_on: released,
+        first_revision: revised.then_some(before),
+        change_requested: drafted,
+        received_quantity: received,
         received_on,
-        part: received.and(earlier),
-        reversed: (received.is_some() && reversed).then_some(if case == Case::Quantity {
-            quantity
-        } else {
-            part
-        }),
+        part_delivery: received.and(earlier),
+        reversed_quantity: (received.is_some() && reversed)
+            .then_some(if case == InvoiceCase::Quantity { quantity } else { part }),
         receipt: format!("GR-{}", 500_001 + turn),
     }
 }
 
-fn cents(amount: f64) -> f64 {
+fn round_to_cents(amount: f64) -> f64 {
     (amount * 100.0).round().max(5.0) / 100.0
 }
 
-impl Order {
+impl PurchaseOrder {
     /// The rows of the order, its receipt and its paid invoice, each followed by its near-misses.
-    pub fn rows(&self, vendor: &Vendor) -> Vec<Passage> {
+    pub fn rows(&self, vendor: &LedgerVendor) -> Vec<Passage> {
         let mut rows = vec![self.order_row(vendor, None)];
-        if let Some((quantity, price)) = self.revised {
-            let version = (Variant::Version, "revision-1", quantity, price);
+        if let Some((quantity, price)) = self.first_revision {
+            let version = (PassageVariant::Version, "revision-1", quantity, price);
             rows.push(self.order_row(vendor, Some(version)));
         }
-        if self.drafted {
-            let draft = (Variant::Number, "requested", self.quantity, self.draft_price);
+        if self.change_requested {
+            let draft = (PassageVariant::Number, "requested", self.quantity, self.requested_price);
             rows.push(self.order_row(vendor, Some(draft)));
         }
-        if let Some(received) = self.received {
+        if let Some(received) = self.received_quantity {
             rows.push(self.receipt_row(vendor, None, received));
-            if let Some(part) = self.part {
-                rows.push(self.receipt_row(vendor, Some((Variant::Version, "part")), part));
+            if let Some(part) = self.part_delivery {
+                rows.push(self.receipt_row(vendor, Some((PassageVariant::Version, "part")), part));
             }
-            if let Some(quantity) = self.reversed {
-                rows.push(self.receipt_row(vendor, Some((Variant::Number, "reversed")), quantity));
+            if let Some(quantity) = self.reversed_quantity {
+                rows.push(self.receipt_row(
+                    vendor,
+                    Some((PassageVariant::Number, "reversed")),
+                    quantity,
+                ));
             }
         }
         if let Some(invoice) = &self.paid_invoice {
-            let row = Row::new(&self.number, "invoice")
+            let row = LedgerRow::new(&self.number, "invoice")
                 .text("invoice", invoice)
                 .text("billed against", &self.number)
                 .text("billed by", &vendor.company.name())
-                .text("billed item", &self.article.listed())
+                .text("billed item", &self.article.catalogue_text())
                 .number("quantity billed", self.quantity)
                 .money("amount billed", f64::from(self.quantity) * self.unit_price)
-                .date("billed on", day(self.received_on + 3))
+                .date("billed on", day_of_2026(self.received_on + 3))
                 .text("invoice status", "paid");
             rows.push(row.passage());
         }
         rows
     }
 
-    fn order_row(&self, vendor: &Vendor, other: Option<(Variant, &str, u32, f64)>) -> Passage {
-        let row = Row::new(&self.number, "order");
-        let last = if self.revised.is_some() { 2 } else { 1 };
+    fn order_row(
+        &self,
+        vendor: &LedgerVendor,
+        other: Option<(PassageVariant, &str, u32, f64)>,
+    ) -> Passage {
+        let row = LedgerRow::new(&self.number, "order");
+        let last = if self.first_revision.is_some() { 2 } else { 1 };
         let (row, quantity, price, revision, status, on) = match other {
-            None => (row, self.quantity, self.unit_price, last, "released", self.released),
+            None => (row, self.quantity, self.unit_price, last, "released", self.released_on),
             Some((variant, name, quantity, price)) => {
                 let row = row.near_miss(variant, name);
-                if variant == Variant::Version {
-                    (row, quantity, price, 1, "released", self.released - 4)
+                if variant == PassageVariant::Version {
+                    (row, quantity, price, 1, "released", self.released_on - 4)
                 } else {
-                    (row, quantity, price, last + 1, "requested, not released", self.released + 5)
+                    (
+                        row,
+                        quantity,
+                        price,
+                        last + 1,
+                        "requested, not released",
+                        self.released_on + 5,
+                    )
                 }
             }
         };
@@ -212,26 +232,26 @@ impl Order {
             .number("revision", revision)
             .text("supplier number", &vendor.number)
             .text("supplier", &vendor.company.name())
-            .text("item", &self.article.listed())
+            .text("item", &self.article.catalogue_text())
             .number("quantity", quantity)
             .money("unit price", price)
             .money("order total", f64::from(quantity) * price)
-            .date("revision date", day(on))
+            .date("revision date", day_of_2026(on))
             .text("order status", status)
             .passage()
     }
 
     fn receipt_row(
         &self,
-        vendor: &Vendor,
-        other: Option<(Variant, &str)>,
+        vendor: &LedgerVendor,
+        other: Option<(PassageVariant, &str)>,
         quantity: u32,
     ) -> Passage {
-        let row = Row::new(&self.number, "receipt");
+        let row = LedgerRow::new(&self.number, "receipt");
         let (row, status, on) = match other {
             None => (row, "posted", self.received_on),
             Some((variant, name)) => {
-                let version = variant == Variant::Version;
+                let version = variant == PassageVariant::Version;
                 let status = if version { "posted" } else { "reversed" };
                 (row.near_miss(variant, name), status, self.received_on - 6)
             }
@@ -239,9 +259,9 @@ impl Order {
         row.text("goods receipt", &self.receipt)
             .text("received against", &self.number)
             .text("received from", &vendor.company.name())
-            .text("received item", &self.article.listed())
+            .text("received item", &self.article.catalogue_text())
             .number("quantity received to date", quantity)
-            .date("received on", day(on))
+            .date("received on", day_of_2026(on))
             .text("receipt status", status)
             .passage()
     }

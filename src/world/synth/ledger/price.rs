@@ -3,40 +3,40 @@
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
 
+use super::articles::{ArticleCatalogue, LedgerArticle};
 use super::customer::TIERS;
-use super::goods::{Article, Catalogue};
-use super::row::{Row, money};
-use super::{Site, chance, day};
-use crate::world::synth::draw::{pick, stream};
-use crate::world::synth::names::FAMILY;
-use crate::world::{Passage, Variant};
+use super::ledger_row::{LedgerRow, money};
+use super::{LedgerDrawSite, day_of_2026, draw_near_miss};
+use crate::world::synth::company_names::FAMILY_SIZE;
+use crate::world::synth::random_streams::{pick, stream};
+use crate::world::{Passage, PassageVariant};
 
 /// The quantity from which the discount of the price row applies.
-pub(super) const DISCOUNT_FROM: u32 = 100;
+pub(super) const DISCOUNT_QUANTITY: u32 = 100;
 
 /// An article with its prices.
-pub(super) struct Product {
+pub(super) struct LedgerProduct {
     /// The article number, such as `P-3007`; together with the tier it is the `entity` of a price row.
     pub number: String,
-    pub article: Article,
+    pub article: LedgerArticle,
     /// By tier: price and discount in percent.
     pub prices: [(f64, f64); TIERS.len()],
     /// Last year's and next year's prices as multiples of this year's, if they are on the list.
-    last: Option<f64>,
-    next: Option<f64>,
+    last_year_factor: Option<f64>,
+    next_year_factor: Option<f64>,
 }
 
-impl Product {
+impl LedgerProduct {
     /// The article that comes with customer `index`; `earlier` are those of the previous customers.
     pub fn draw(
         seed: u64,
         index: usize,
         difficulty: f64,
-        catalogue: &mut Catalogue,
-        earlier: &[Product],
-    ) -> Product {
-        let mut rng = stream(seed, index, Site::Product);
-        let place = index % FAMILY;
+        catalogue: &mut ArticleCatalogue,
+        earlier: &[LedgerProduct],
+    ) -> LedgerProduct {
+        let mut rng = stream(seed, index, LedgerDrawSite::Product);
+        let place = index % FAMILY_SIZE;
         let alike = rng.random_bool(0.2 + 0.7 * difficulty) && place > 0;
         let like = alike.then(|| earlier[index - place].article);
         // The median is 15 dollars, and 90% are between 4 and 56.
@@ -51,9 +51,9 @@ impl Product {
         let more = pick(&mut rng, &[0.0, 1.0, 2.0]);
         let last = rng.random_range(0.9..0.98);
         let next = rng.random_range(1.02..1.08);
-        let last = chance(&mut rng, (0.3, 0.8), difficulty).then_some(last);
-        let next = chance(&mut rng, (0.1, 0.4), difficulty).then_some(next);
-        Product {
+        let last_year_factor = draw_near_miss(&mut rng, (0.3, 0.8), difficulty).then_some(last);
+        let next_year_factor = draw_near_miss(&mut rng, (0.1, 0.4), difficulty).then_some(next);
+        LedgerProduct {
             number: format!("P-{}", 3001 + index),
             article: catalogue.article(&mut rng, like),
             prices: [
@@ -61,20 +61,20 @@ impl Product {
                 (money(silver).amount, off + more),
                 (money(gold).amount, off + 2.0 * more),
             ],
-            last,
-            next,
+            last_year_factor,
+            next_year_factor,
         }
     }
 
     /// The `entity` of the price row for a tier.
-    pub fn price_row(&self, tier: usize) -> String {
+    pub fn price_row_entity(&self, tier: usize) -> String {
         format!("{}/{}", self.number, TIERS[tier])
     }
 
     /// The price of `quantity` units for a customer of `tier`, after the discount.
     pub fn total(&self, tier: usize, quantity: u32) -> f64 {
         let (price, off) = self.prices[tier];
-        let off = if quantity >= DISCOUNT_FROM { off } else { 0.0 };
+        let off = if quantity >= DISCOUNT_QUANTITY { off } else { 0.0 };
         money(f64::from(quantity) * price * (1.0 - off / 100.0)).amount
     }
 
@@ -82,23 +82,23 @@ impl Product {
     pub fn rows(&self) -> Vec<Passage> {
         let mut rows = Vec::new();
         for (tier, (price, off)) in self.prices.into_iter().enumerate() {
-            let row = || Row::new(&self.price_row(tier), "price");
-            let cells = |row: Row, price: f64, since: i64| {
+            let row = || LedgerRow::new(&self.price_row_entity(tier), "price");
+            let cells = |row: LedgerRow, price: f64, since: i64| {
                 row.text("product", &self.number)
-                    .text("product name", &self.article.listed())
+                    .text("product name", &self.article.catalogue_text())
                     .text("tier", TIERS[tier])
                     .money("unit price", price)
                     .percent("discount from 100 units", off)
-                    .date("price valid from", day(since))
+                    .date("price valid from", day_of_2026(since))
             };
             rows.push(cells(row(), price, 0).passage());
-            if let Some(share) = self.last {
-                let row = row().near_miss(Variant::Version, "2025");
+            if let Some(share) = self.last_year_factor {
+                let row = row().near_miss(PassageVariant::Version, "2025");
                 let row = cells(row, price * share, -365);
-                rows.push(row.date("price valid until", day(-1)).passage());
+                rows.push(row.date("price valid until", day_of_2026(-1)).passage());
             }
-            if let Some(share) = self.next {
-                let row = row().near_miss(Variant::Version, "2027");
+            if let Some(share) = self.next_year_factor {
+                let row = row().near_miss(PassageVariant::Version, "2027");
                 rows.push(cells(row, price * share, 365).passage());
             }
         }

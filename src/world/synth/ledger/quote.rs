@@ -5,15 +5,15 @@ use rand::RngExt;
 use rand::seq::IndexedRandom;
 use serde::Serialize;
 
-use super::customer::Customer;
-use super::price::Product;
-use super::row::money;
-use super::{Site, day};
-use crate::value::Money;
-use crate::world::synth::draw::stream;
+use super::customer::LedgerCustomer;
+use super::ledger_row::money;
+use super::price::LedgerProduct;
+use super::{LedgerDrawSite, day_of_2026};
+use crate::value::MoneyAmount;
+use crate::world::synth::random_streams::stream;
 
 /// Number of quotes that each customer requests.
-const PER_CUSTOMER: usize = 3;
+const QUOTES_PER_CUSTOMER: usize = 3;
 
 /// One row of `quotes.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,7 +26,7 @@ pub struct QuoteTask {
     pub product: String,
     pub price: String,
     /// The total of the correct quote.
-    pub total: Money,
+    pub total: MoneyAmount,
     pub today: NaiveDate,
     /// The name in the signature of the request.
     pub customer_name: String,
@@ -40,12 +40,12 @@ pub(super) fn draw(
     seed: u64,
     index: usize,
     difficulty: f64,
-    customer: &Customer,
-    products: &[Product],
+    customer: &LedgerCustomer,
+    products: &[LedgerProduct],
 ) -> Vec<QuoteTask> {
-    let mut rng = stream(seed, index, Site::Quotes);
+    let mut rng = stream(seed, index, LedgerDrawSite::Quotes);
     let mut tasks = Vec::new();
-    for n in 0..PER_CUSTOMER {
+    for n in 0..QUOTES_PER_CUSTOMER {
         let Some(product) = products.choose(&mut rng) else { continue };
         // A third exceeds the limit; most totals are close enough to it for a wrong price or limit to matter.
         let share = if rng.random_bool(0.33) {
@@ -54,23 +54,27 @@ pub(super) fn draw(
             rng.random_range(0.5..0.97)
         };
         let unit = product.total(customer.tier, 1000) / 1000.0;
-        let quantity = (customer.limit * share / unit).round().max(1.0) as u32;
+        let quantity = (customer.credit_limit * share / unit).round().max(1.0) as u32;
         let [short, loosely] = [(); 2].map(|()| rng.random::<f64>() < 0.2 + 0.6 * difficulty);
         tasks.push(QuoteTask {
             id: format!("{}-q{}", customer.number, n + 1),
             weight: (1 + customer.tier) as f64,
             customer: customer.number.clone(),
             product: product.number.clone(),
-            price: product.price_row(customer.tier),
+            price: product.price_row_entity(customer.tier),
             total: money(product.total(customer.tier, quantity)),
-            today: day(rng.random_range(130..160)),
+            today: day_of_2026(rng.random_range(130..160)),
             customer_name: if short {
                 customer.company.short_name()
             } else {
                 customer.company.name()
             },
             town: customer.company.town.to_owned(),
-            item: if loosely { product.article.loosely() } else { product.article.listed() },
+            item: if loosely {
+                product.article.informal_text()
+            } else {
+                product.article.catalogue_text()
+            },
             quantity,
         });
     }

@@ -3,85 +3,91 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::company::{Companies, Company};
-use super::row::{CURRENCY, Row};
-use super::{Site, chance, day};
-use crate::world::synth::draw::{pick, stream};
-use crate::world::{Passage, Variant};
+use super::company::{CompanyGenerator, LedgerCompany};
+use super::ledger_row::{CURRENCY, LedgerRow};
+use super::{LedgerDrawSite, day_of_2026, draw_near_miss};
+use crate::world::synth::random_streams::{pick, stream};
+use crate::world::{Passage, PassageVariant};
 
 /// A vendor that sends invoices.
-pub(super) struct Vendor {
+pub(super) struct LedgerVendor {
     /// The `entity` of its rows, such as `V-1007`.
     pub number: String,
-    pub company: Company,
+    pub company: LedgerCompany,
     /// The account that is to be paid.
     pub account: String,
     /// The previous account, if it has changed.
-    pub former: Option<String>,
+    pub former_account: Option<String>,
     /// An account that somebody asked to be paid at and that nobody has verified.
-    pub requested: Option<String>,
+    pub requested_account: Option<String>,
     /// The account for invoices in another currency.
-    foreign: Option<String>,
+    foreign_account: Option<String>,
     /// The days from which the former, the current and the requested account are valid, counted from 1 January 2026.
-    since: [i64; 3],
-    terms: u32,
+    valid_from: [i64; 3],
+    payment_terms_days: u32,
 }
 
-impl Vendor {
-    pub fn draw(seed: u64, index: usize, difficulty: f64, companies: &mut Companies) -> Vendor {
-        let company = companies.next(&mut stream(seed, index, Site::Vendor), difficulty);
-        let mut rng = stream(seed, index, Site::Account);
+impl LedgerVendor {
+    pub fn draw(
+        seed: u64,
+        index: usize,
+        difficulty: f64,
+        companies: &mut CompanyGenerator,
+    ) -> LedgerVendor {
+        let company = companies.next(&mut stream(seed, index, LedgerDrawSite::Vendor), difficulty);
+        let mut rng = stream(seed, index, LedgerDrawSite::Account);
         let bank = rng.random_range(1000..1012);
         let current = account(&mut rng, bank);
         // Both banks and the account are drawn in any case, so that later draws do not depend on the difficulty.
         let mut beside = |share| {
-            let there = chance(&mut rng, share, difficulty);
+            let there = draw_near_miss(&mut rng, share, difficulty);
             let (stays, other_bank) = (rng.random_bool(0.5), rng.random_range(1000..1012));
             let account = account(&mut rng, if stays { bank } else { other_bank });
             there.then_some(account)
         };
-        Vendor {
+        LedgerVendor {
             number: format!("V-{}", 1001 + index),
             company,
             account: current,
-            former: beside((0.2, 0.7)),
-            requested: beside((0.05, 0.35)),
-            foreign: beside((0.05, 0.3)),
-            since: [
+            former_account: beside((0.2, 0.7)),
+            requested_account: beside((0.05, 0.35)),
+            foreign_account: beside((0.05, 0.3)),
+            valid_from: [
                 -rng.random_range(900..2000),
                 -rng.random_range(30..800),
                 rng.random_range(60..160),
             ],
-            terms: pick(&mut rng, &[14, 30, 30, 45, 60]),
+            payment_terms_days: pick(&mut rng, &[14, 30, 30, 45, 60]),
         }
     }
 
     /// The current row, then its near-misses.
     pub fn rows(&self) -> Vec<Passage> {
-        let [former, current, requested] = self.since;
-        let row = || Row::new(&self.number, "vendor");
-        let rest = |row: Row, account: &str, currency: &str, status: &str, since: i64| {
+        let [former, current, requested] = self.valid_from;
+        let row = || LedgerRow::new(&self.number, "vendor");
+        let rest = |row: LedgerRow, account: &str, currency: &str, status: &str, since: i64| {
             row.text("vendor", &self.number)
                 .text("vendor name", &self.company.name())
                 .text("town", self.company.town)
                 .text("bank account", account)
                 .text("account currency", currency)
                 .text("account status", status)
-                .date("account valid from", day(since))
+                .date("account valid from", day_of_2026(since))
         };
-        let days = |row: Row| row.number("payment terms in days", self.terms).passage();
+        let days =
+            |row: LedgerRow| row.number("payment terms in days", self.payment_terms_days).passage();
         let mut rows = vec![days(rest(row(), &self.account, CURRENCY, "verified", current))];
-        if let Some(account) = &self.former {
-            let row = row().near_miss(Variant::Version, "former");
+        if let Some(account) = &self.former_account {
+            let row = row().near_miss(PassageVariant::Version, "former");
             let row = rest(row, account, CURRENCY, "verified", former);
-            rows.push(days(row.date("account valid until", day(current - 1))));
+            rows.push(days(row.date("account valid until", day_of_2026(current - 1))));
         }
-        if let Some(account) = &self.requested {
-            let row = row().near_miss(Variant::Number, "requested");
+        if let Some(account) = &self.requested_account {
+            let row = row().near_miss(PassageVariant::Number, "requested");
             rows.push(days(rest(row, account, CURRENCY, "requested, not verified", requested)));
         }
-        if let Some(account) = &self.foreign {
-            let row = row().near_miss(Variant::Binding, "foreign");
+        if let Some(account) = &self.foreign_account {
+            let row = row().near_miss(PassageVariant::Binding, "foreign");
             rows.push(days(rest(row, account, "EUR", "verified", former)));
         }
         rows

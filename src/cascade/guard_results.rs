@@ -1,0 +1,101 @@
+//! What guards did in the runs of one task, and how its runs would end with a guard off or at another threshold.
+
+use super::replays::TrialReplays;
+use super::step_effects;
+use crate::compile::{CompiledTask, variant_intervention_id};
+use crate::kernel::exact::ForwardBackward;
+use crate::kernel::{BranchMasses, Intervention, OUTCOMES};
+use crate::scenario::Scenario;
+pub use crate::step::guard::GuardCounts;
+
+/// The result with one guard off or at another threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GuardVariantResult {
+    pub counts: GuardCounts,
+    pub outcomes: [f64; OUTCOMES],
+}
+
+/// The guards of one step of one task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepGuardResults {
+    /// By guard.
+    pub counts: Vec<GuardCounts>,
+    /// By variant: see [`Compiled::variants`].
+    pub variants: Vec<GuardVariantResult>,
+}
+
+/// By step; empty for steps whose guards are off. Exact from a flow; else estimated from replayed trials and the
+/// outcomes of all trials.
+pub fn by_step(
+    scenario: &Scenario,
+    compiled: &CompiledTask,
+    masses: &BranchMasses,
+    how: Result<&ForwardBackward, &TrialReplays>,
+) -> Vec<StepGuardResults> {
+    let plain = how.err().map(|replays| (replays, step_effects::plain_outcomes(replays)));
+    let outcomes = |step: usize, at: usize| {
+        let what = Intervention::CounterfactualOrNothing(variant_intervention_id(at));
+        match (how, &plain) {
+            (Ok(flow), _) => flow.outcomes_with(step, what),
+            (_, Some((replays, plain))) => {
+                step_effects::outcomes_under(replays, plain, &masses.outcomes, step, what)
+            }
+            _ => masses.outcomes,
+        }
+    };
+    let at_step = |step: usize| {
+        let variants = &compiled.variants[step];
+        if variants.is_empty() {
+            return StepGuardResults::default();
+        }
+        let watched = GuardedStepMasses { scenario, compiled, masses, step };
+        let otherwise = variants.iter().enumerate().map(|(at, variant)| GuardVariantResult {
+            counts: watched.counts(Some(variant_intervention_id(at)))[variant.guard],
+            outcomes: outcomes(step, at),
+        });
+        StepGuardResults { counts: watched.counts(None), variants: otherwise.collect() }
+    };
+    (0..scenario.steps.len()).map(at_step).collect()
+}
+
+/// One guarded step of a solved task.
+struct GuardedStepMasses<'a> {
+    scenario: &'a Scenario,
+    compiled: &'a CompiledTask,
+    masses: &'a BranchMasses,
+    step: usize,
+}
+
+impl GuardedStepMasses<'_> {
+    /// Counts by guard; rows with a detour of this mark are replaced by the detour.
+    fn counts(&self, mark: Option<u8>) -> Vec<GuardCounts> {
+        let kernel = &self.compiled.model.kernels[self.step];
+        let mut counts = vec![GuardCounts::default(); self.scenario.steps[self.step].guards.len()];
+        for (row, _) in kernel.inputs() {
+            let mass = |at: usize| self.masses.steps[self.step][at].iter().sum::<f64>();
+            let span = kernel.span(row);
+            match mark.and_then(|mark| kernel.counterfactual(row, mark)) {
+                None => span.for_each(|at| self.count(at, mass(at), &mut counts)),
+                Some(detour) => {
+                    // A detour weighs nothing in a plain run: its branches share the probability of the row that it
+                    // replaces.
+                    let visits: f64 = span.map(mass).sum();
+                    let p = |at: usize| visits * kernel.branches()[at].p;
+                    detour.for_each(|at| self.count(at, p(at), &mut counts));
+                }
+            }
+        }
+        counts
+    }
+
+    /// Adds what guards did on the way to the branch at index `at`, which runs take with probability `p`.
+    fn count(&self, at: usize, p: f64, counts: &mut [GuardCounts]) {
+        let trails = &self.compiled.traces[self.step];
+        let Ok(found) = trails.binary_search_by_key(&at, |(place, _)| *place) else {
+            return;
+        };
+        for (sum, of) in counts.iter_mut().zip(&trails[found].1.counts) {
+            sum.add(of, p);
+        }
+    }
+}

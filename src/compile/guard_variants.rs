@@ -1,0 +1,146 @@
+//! Variants of guard settings: off, and with other thresholds. Each variant is a counterfactual row of the rows that it
+//! changes, so that a curve over thresholds needs only one compilation.
+
+use super::search_cache::CorpusRankings;
+use super::search_plan::StepPlan;
+use super::{CompileContext, CompileQuestion};
+use crate::kernel::FIRST_COMPILER_INTERVENTION;
+use crate::scenario::{GuardCheck, PipelineStep, StepGuard};
+use crate::step::MissKind;
+use crate::step::guard::{GuardObservation, GuardSetting, best, margin};
+
+/// One guard of a step with another setting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GuardVariant {
+    /// Index of the guard among the step's guards.
+    pub guard: usize,
+    pub setting: GuardSetting,
+}
+
+/// Maximum number of thresholds on a curve, in addition to the declared one.
+pub const CURVE_POINTS: usize = 16;
+
+/// The id of the counterfactual row for the variant with this index.
+pub fn variant_intervention_id(at: usize) -> u8 {
+    // The cast cannot overflow: `most` limits the number of variants.
+    FIRST_COMPILER_INTERVENTION + MissKind::ALL.len() as u8 + at as u8
+}
+
+/// The number of ids available for variants of one step.
+const VARIANT_IDS: usize = 255 - FIRST_COMPILER_INTERVENTION as usize - MissKind::ALL.len();
+
+/// The maximum number of variants of a step, whatever its searches find.
+pub fn max_variants(step: &PipelineStep) -> usize {
+    let curve = |guard: &StepGuard| if has_threshold(&guard.check) { CURVE_POINTS + 2 } else { 1 };
+    step.guards.iter().map(curve).sum::<usize>().min(VARIANT_IDS)
+}
+
+fn has_threshold(check: &GuardCheck) -> bool {
+    matches!(
+        check,
+        GuardCheck::Score(_) | GuardCheck::Margin(_) | GuardCheck::ScoringVerifier { .. }
+    )
+}
+
+impl CompileContext<'_> {
+    /// The variants of a step: each guard off, and guards with a threshold at even quantiles of the values that the
+    /// first attempt gives on the oracle's queries, with the declared threshold among them, ascending.
+    pub(super) fn variants(
+        &self,
+        step: usize,
+        plans: &[StepPlan],
+        answers: &CorpusRankings,
+    ) -> Vec<GuardVariant> {
+        if !self.guarded(step) || *self.question == CompileQuestion::Plain {
+            return Vec::new();
+        }
+        let guards = &self.scenario.steps[step].guards;
+        let off = |guard| GuardVariant { guard, setting: GuardSetting::Off };
+        let mut variants: Vec<GuardVariant> = (0..guards.len()).map(off).collect();
+        for (place, guard) in guards.iter().enumerate() {
+            let Some(search) = self.search(step).filter(|_| has_threshold(&guard.check)) else {
+                continue;
+            };
+            let embedder = search.settings.embedder;
+            let declared = match &guard.check {
+                GuardCheck::Score(floors) | GuardCheck::Margin(floors) => {
+                    floors.get(&embedder).copied()
+                }
+                GuardCheck::ScoringVerifier { min_score: least, .. } => Some(*least),
+                _ => None,
+            };
+            let Some(declared) = declared else {
+                continue; // it does not guard this embedder
+            };
+            let mut seen = Vec::new();
+            for plan in plans {
+                for ask in &plan.oracle_queries {
+                    let found = crate::step::StepOutput::Context(search.top_passages(answers, ask));
+                    let look = self.observe_search(step, &search, answers, ask, Some(&found));
+                    seen.extend(self.observed_value(&guard.check, place, &look));
+                }
+            }
+            let thresholds = threshold_curve(seen, declared);
+            variants.extend(thresholds.into_iter().map(|least| GuardVariant {
+                guard: place,
+                setting: GuardSetting::Threshold { embedder, least },
+            }));
+        }
+        variants.truncate(VARIANT_IDS);
+        variants
+    }
+
+    /// The steps with active guards, with the ids of their variants' counterfactual rows.
+    pub(super) fn guard_swaps(&self) -> Vec<(usize, u8)> {
+        let steps = self.scenario.steps.iter().enumerate().filter(|(step, _)| self.guarded(*step));
+        let marks =
+            |(step, of)| (0..max_variants(of)).map(move |at| (step, variant_intervention_id(at)));
+        steps.flat_map(marks).collect()
+    }
+
+    fn observed_value(
+        &self,
+        check: &GuardCheck,
+        place: usize,
+        look: &GuardObservation,
+    ) -> Option<f64> {
+        let measured = match check {
+            GuardCheck::Score(_) => best(&look.scores),
+            GuardCheck::Margin(_) => margin(&look.scores),
+            GuardCheck::ScoringVerifier { .. } => look.verified[place].map(f64::from),
+            _ => None,
+        };
+        measured.filter(|m| m.is_finite())
+    }
+}
+
+/// At most [`CURVE`] even steps of the distinct values, one above all of them, and the declared threshold. Values are
+/// rounded to the six decimals of reports, so that a threshold can be declared as reported.
+fn threshold_curve(mut seen: Vec<f64>, declared: f64) -> Vec<f64> {
+    let decimals = 1e6;
+    seen.sort_by(f64::total_cmp);
+    seen.dedup();
+    let steps = CURVE_POINTS.min(seen.len());
+    let step = |i: usize| (seen[i * seen.len() / steps] * decimals).floor() / decimals;
+    let mut thresholds: Vec<f64> = (0..steps).map(step).chain([declared]).collect();
+    // Above the highest value, every output raises an alarm.
+    thresholds.extend(seen.last().map(|last| ((last * decimals).floor() + 1.0) / decimals));
+    thresholds.sort_by(f64::total_cmp);
+    thresholds.dedup();
+    thresholds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_runs_from_no_alarm_to_nothing_but_alarms() {
+        let seen: Vec<f64> = (0..100).map(|i| f64::from(i % 50)).collect();
+        let curve = threshold_curve(seen, 12.5);
+        assert_eq!(curve.first(), Some(&0.0));
+        assert!(curve.last().unwrap() > &49.0 && curve.contains(&12.5));
+        assert!(curve.len() <= CURVE_POINTS + 2 && curve.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(threshold_curve(Vec::new(), 0.5), [0.5]);
+    }
+}

@@ -1,0 +1,175 @@
+//! Reweighting of a compiled arm's rows under other odds, without compiling again.
+//!
+//! Other odds of readers and guards change only the probabilities of a row's branches: inputs, queries, searches,
+//! outputs and states stay the same. Moreover, most rows are alike: whatever the contract, gold in first place with two
+//! distractors below it is read correctly with the same probability. Therefore
+//!
+//! 1. the arm is compiled at odds under which everything possible has positive probability, usually its own;
+//! 2. the rows that depend on odds are also weighted at two further points, and rows that agree to the last bit at all
+//!    three points form a class. Probabilities are polynomials in the odds, and distinct polynomials agree at random
+//!    points with probability zero (Schwartz 1980);
+//! 3. for any other odds, one row of each class is weighted, by the same code that compiled it. A class whose three
+//!    results are equal does not depend on the odds and stays fixed.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::row_classes::{OUTSIDE_SUPPORT, ReweightContext, RowClasses, RowWeights, StepCostFn};
+use super::search_cache::{CorpusRankings, SearchCache};
+use super::search_plan::StepPlan;
+use super::{ArmOdds, CompileContext, CompileQuestion, CompiledTask, StepVariants, TaskBuilder};
+use crate::expr::CorpusIndex;
+use crate::scenario::{Scenario, ScenarioArm};
+use crate::step::reader::ReaderRates;
+
+/// The weights of an arm's rows as a function of the odds; see the module documentation.
+pub struct ReweightableArm<'a> {
+    classes: RowClasses,
+    /// What is needed to compile rows again; `None` if no class requires it.
+    recompile: Option<(CompiledArm<'a>, Vec<CorpusRankings<'a>>, Box<StepCostFn<'a>>)>,
+}
+
+/// A compiled arm whose rows are not classified yet.
+pub struct CompiledArm<'a> {
+    room: CompileContext<'a>,
+    others: [CompileContext<'a>; 2],
+    drafts: Vec<TaskBuilder<'a>>,
+    /// By step, then by task.
+    plans: Vec<Vec<StepPlan<'a>>>,
+}
+
+impl<'a> CompiledArm<'a> {
+    /// Compiles an arm for plain runs at the first of the odds. The other two serve to classify rows; see the module
+    /// documentation.
+    ///
+    /// # Errors
+    /// Those of [`super::compile()`].
+    pub fn new(
+        scenario: &'a Scenario,
+        arm: &'a ScenarioArm,
+        indices: &'a [CorpusIndex],
+        searches: &mut SearchCache,
+        odds: [ArmOdds; 3],
+        step_done: &(dyn Fn() + Sync),
+    ) -> anyhow::Result<CompiledArm<'a>> {
+        let rooms = odds
+            .map(|odds| CompileContext::new(scenario, arm, indices, odds, &CompileQuestion::Plain));
+        Ok(CompiledArm::compile_rows(rooms, searches, step_done)?.0)
+    }
+
+    /// Compiles the rows in the first of the contexts.
+    fn compile_rows(
+        [room, second, third]: [CompileContext<'a>; 3],
+        searches: &mut SearchCache,
+        step_done: &(dyn Fn() + Sync),
+    ) -> anyhow::Result<(CompiledArm<'a>, StepVariants)> {
+        let mut plans = Vec::with_capacity(room.scenario.steps.len());
+        let (drafts, variants) =
+            room.compile_steps(searches, step_done, &mut |of_step| plans.push(of_step))?;
+        Ok((CompiledArm { room, others: [second, third], drafts, plans }, variants))
+    }
+
+    fn classes(&self, answers: &[CorpusRankings], toll: &StepCostFn) -> anyhow::Result<RowClasses> {
+        self.reweight_context(answers, toll).classes([&self.room, &self.others[0], &self.others[1]])
+    }
+
+    fn reweight_context<'g>(
+        &'g self,
+        answers: &'g [CorpusRankings<'g>],
+        toll: &'g StepCostFn<'g>,
+    ) -> ReweightContext<'g, 'a> {
+        ReweightContext { drafts: &self.drafts, plans: &self.plans, answers, cost: toll }
+    }
+
+    /// The search results of each step's corpus, by step.
+    fn answers<'s>(&self, searches: &'s SearchCache) -> Vec<CorpusRankings<'s>> {
+        let of_step = |step: usize| match self.room.corpus(step) {
+            Some(corpus) => searches.rankings(corpus),
+            None => CorpusRankings::default(),
+        };
+        (0..self.plans.len()).map(of_step).collect()
+    }
+}
+
+/// Compiles an arm for a run, as [`super::compile()`] does, and classifies its rows. The first of the odds must be the
+/// arm's own. Guards must be off, and nothing may be possible under other odds that is impossible under its own.
+///
+/// # Errors
+/// Those of [`super::compile()`].
+pub fn compile_and_classify<'a>(
+    scenario: &'a Scenario,
+    arm: &'a ScenarioArm,
+    indices: &'a [CorpusIndex],
+    searches: &mut SearchCache,
+    odds: [ArmOdds; 3],
+    toll: &StepCostFn,
+    step_done: &(dyn Fn() + Sync),
+) -> anyhow::Result<(Vec<CompiledTask>, ReweightableArm<'a>)> {
+    let rooms =
+        odds.map(|odds| CompileContext::new(scenario, arm, indices, odds, &CompileQuestion::Run));
+    let (laid, variants) = CompiledArm::compile_rows(rooms, searches, step_done)?;
+    let classes = laid.classes(&laid.answers(searches), toll)?;
+    let compiled = TaskBuilder::finish_all(laid.drafts, &variants);
+    Ok((compiled, ReweightableArm { classes, recompile: None }))
+}
+
+impl<'a> ReweightableArm<'a> {
+    /// Classifies the rows of a compiled arm; `searches` must be those that it was compiled with.
+    ///
+    /// # Errors
+    /// See [`Scales::weigh`].
+    pub fn new(
+        laid: CompiledArm<'a>,
+        searches: &'a SearchCache,
+        toll: Box<StepCostFn<'a>>,
+    ) -> anyhow::Result<ReweightableArm<'a>> {
+        let answers = laid.answers(searches);
+        let classes = laid.classes(&answers, &toll)?;
+        Ok(ReweightableArm { classes, recompile: Some((laid, answers, toll)) })
+    }
+
+    /// The number of weights that [`Scales::weigh`] returns.
+    pub fn width(&self) -> usize {
+        self.classes.list.last().map_or(0, |class| class.start + class.width)
+    }
+
+    /// The position of a row's weights: see [`crate::kernel::many::Many::new`].
+    pub fn start(&self, task: usize, step: usize, row: u32) -> u32 {
+        let class = self.classes.of[task][step][row as usize];
+        self.classes.list[class as usize].start as u32
+    }
+
+    /// The weights of all rows under other odds.
+    ///
+    /// # Errors
+    /// If something is possible under these odds that was impossible when the arm was compiled.
+    pub fn weigh(&self, odds: &ArmOdds) -> anyhow::Result<Vec<f64>> {
+        let chances = ReaderRates::of_reader(&odds.reader);
+        let mut weights = Vec::with_capacity(self.width());
+        let mut said = Vec::new();
+        let mut room = None;
+        for class in &self.classes.list {
+            let RowWeights::Recompiled(like) = &class.weights else {
+                class.weights.weigh(&chances, &mut said, &mut weights)?;
+                continue;
+            };
+            let (laid, answers, toll) = self.recompile.as_ref().context(OUTSIDE_SUPPORT)?;
+            let room = room
+                .get_or_insert_with(|| CompileContext { odds: odds.clone(), ..laid.room.clone() });
+            laid.reweight_context(answers, toll).append_recompiled(
+                room,
+                class.place,
+                like,
+                &mut weights,
+            )?;
+        }
+        Ok(weights)
+    }
+
+    /// A task as compiled by [`Laid::new`]; `None` if the arm was compiled by [`compile_and_tell`].
+    pub fn compiled(&self, task: usize) -> Option<CompiledTask> {
+        let (laid, ..) = self.recompile.as_ref()?;
+        Some(laid.drafts[task].clone().finish(Arc::default()))
+    }
+}

@@ -1,0 +1,247 @@
+//! Tokenization with the vocabulary of a GGUF file, or with a `tokenizer.json` in the same directory.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail, ensure};
+use serde_json::{Value, json};
+use tokenizers::Tokenizer;
+
+use super::gguf::{GgufHeader, GgufMetaValue};
+
+/// Token types in a GGUF file.
+const CONTROL: i128 = 3;
+const USER_DEFINED: i128 = 4;
+
+/// Tokens that end an answer, recognised by their text whether or not the file lists them as end tokens.
+const END_TOKEN_TEXTS: [&str; 7] = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|end_of_turn|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|end|>",
+    "</s>",
+];
+
+/// Word-splitting patterns of the models' own tokenizers, by llama.cpp's names for them.
+const WORDS_QWEN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const WORDS_LLAMA: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const KNOWN_PRETOKENIZERS: [&str; 6] =
+    ["qwen2", "llama-bpe", "llama3", "smollm", "gpt-2", "deepseek-r1-qwen"];
+
+/// A tokenizer with its special tokens.
+pub struct GgufTokenizer {
+    tokenizer: Tokenizer,
+    pub vocabulary: usize,
+    /// The token that is put before every text unless it is already there.
+    begin_token: Option<u32>,
+    /// The tokens that end an answer.
+    pub end_tokens: Vec<u32>,
+    /// The texts of the begin and end tokens, which chat templates use.
+    pub begin_text: String,
+    pub end_text: String,
+}
+
+impl GgufTokenizer {
+    /// Builds the tokenizer from `tokenizer.json` beside `model`, or from the metadata.
+    ///
+    /// # Errors
+    /// Missing metadata, or an unknown kind of tokenizer without a `tokenizer.json` beside the model.
+    pub fn of(header: &GgufHeader, model: &Path) -> anyhow::Result<GgufTokenizer> {
+        let tokens = header.texts("tokenizer.ggml.tokens")?;
+        let beside = model.with_file_name("tokenizer.json");
+        let tokenizer = match beside.is_file() {
+            true => {
+                let bytes = crate::input_file::read(&beside)
+                    .with_context(|| format!("cannot read {}", beside.display()))?;
+                Tokenizer::from_bytes(bytes).map_err(|e| anyhow!("{}: {e}", beside.display()))?
+            }
+            false => {
+                let json = tokenizer_json(header, &tokens)?;
+                Tokenizer::from_bytes(serde_json::to_vec(&json)?)
+                    .map_err(|e| anyhow!("the tokens of the file cannot be used: {e}"))?
+            }
+        };
+        let id = |key: &str| {
+            let id = header.count(&format!("tokenizer.ggml.{key}"))?;
+            u32::try_from(id).ok().filter(|id| (*id as usize) < tokens.len())
+        };
+        let (begin, end) = (id("bos_token_id"), id("eos_token_id"));
+        let mut ends: Vec<u32> =
+            ["eos_token_id", "eot_token_id", "eom_token_id"].into_iter().filter_map(id).collect();
+        // Some files do not list all tokens that end an answer.
+        let known = tokens.iter().enumerate().filter(|(_, token)| END_TOKEN_TEXTS.contains(*token));
+        ends.extend(known.filter_map(|(id, _)| u32::try_from(id).ok()));
+        ends.sort_unstable();
+        ends.dedup();
+        let text =
+            |id: Option<u32>| id.map_or_else(String::new, |id| tokens[id as usize].to_owned());
+        let of_words = header.text("tokenizer.ggml.model") == Some("llama");
+        let adds = header.boolean("tokenizer.ggml.add_bos_token").unwrap_or(of_words);
+        Ok(GgufTokenizer {
+            tokenizer,
+            vocabulary: tokens.len(),
+            begin_token: begin.filter(|_| adds),
+            end_tokens: ends,
+            begin_text: text(begin),
+            end_text: text(end),
+        })
+    }
+
+    /// # Errors
+    /// Errors of the tokenizer, and tokens that the model does not have.
+    pub fn encode(&self, text: &str) -> anyhow::Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode(text, false).map_err(|e| anyhow!("{e}"))?;
+        let mut ids = encoding.get_ids().to_vec();
+        if let Some(first) = self.begin_token.filter(|first| ids.first() != Some(first)) {
+            ids.insert(0, first);
+        }
+        if let Some(beyond) = ids.iter().find(|id| **id as usize >= self.vocabulary) {
+            bail!(
+                "the token {beyond} is not among the {} of the model: its tokenizer.json is of another",
+                self.vocabulary
+            );
+        }
+        Ok(ids)
+    }
+
+    /// # Errors
+    /// Errors of the tokenizer.
+    pub fn decode(&self, ids: &[u32]) -> anyhow::Result<String> {
+        self.tokenizer.decode(ids, true).map_err(|e| anyhow!("{e}"))
+    }
+}
+
+/// The file's tokenizer in the format of `tokenizer.json`.
+fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value> {
+    let kinds: Vec<i128> = header
+        .list("tokenizer.ggml.token_type")
+        .map(|list| {
+            list.iter()
+                .map(|kind| if let GgufMetaValue::Integer(n) = kind { *n } else { 1 })
+                .collect()
+        })
+        .unwrap_or_default();
+    let special = |id: &usize| matches!(kinds.get(*id), Some(&(CONTROL | USER_DEFINED)));
+    let added: Vec<Value> = (0..tokens.len())
+        .filter(special)
+        .map(|id| {
+            json!({
+                "id": id, "content": tokens[id], "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false, "special": kinds[id] == CONTROL,
+            })
+        })
+        .collect();
+    // Two tokens may have the same text if their bytes are not valid UTF-8; the first is used.
+    let mut vocabulary = serde_json::Map::new();
+    for (id, token) in tokens.iter().enumerate() {
+        vocabulary.entry((*token).to_owned()).or_insert_with(|| json!(id));
+    }
+    let bytes = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
+    let split = |pattern: &str| {
+        json!({"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
+            bytes(false),
+        ]})
+    };
+    let model = header.text("tokenizer.ggml.model").context("tokenizer.ggml.model is missing")?;
+    let (normalizer, words, decoder, merges, by_bytes, whole_words) = match model {
+        "gpt2" => {
+            let name = header.text("tokenizer.ggml.pre").unwrap_or("default");
+            let words = match name {
+                "qwen2" | "deepseek-r1-qwen" => split(WORDS_QWEN),
+                "llama-bpe" | "llama3" => split(WORDS_LLAMA),
+                "smollm" => json!({"type": "Sequence", "pretokenizers": [
+                    {"type": "Digits", "individual_digits": true},
+                    bytes(true),
+                ]}),
+                "gpt-2" => bytes(true),
+                other => bail!(
+                    "how its tokenizer splits words ({other:?}) is not known here; known: {}. Put the model's \
+                     tokenizer.json beside the file",
+                    KNOWN_PRETOKENIZERS.join(", ")
+                ),
+            };
+            let merges = header.texts("tokenizer.ggml.merges")?;
+            let pair = |merge: &&str| merge.split_once(' ').map(|(a, b)| json!([a, b]));
+            let merges: Option<Vec<Value>> = merges.iter().map(pair).collect();
+            let merges = merges.context("a merge of tokenizer.ggml.merges is not two tokens")?;
+            // Llama's tokenizers take a whole word that is in the vocabulary without applying merges.
+            let whole_words = name.starts_with("llama");
+            (Value::Null, words, bytes(true), merges, false, whole_words)
+        }
+        "llama" => {
+            let scores =
+                header.list("tokenizer.ggml.scores").context("tokenizer.ggml.scores is missing")?;
+            ensure!(
+                scores.len() == tokens.len(),
+                "there are {} scores for {} tokens",
+                scores.len(),
+                tokens.len()
+            );
+            let score = |id: usize| match scores[id] {
+                GgufMetaValue::Float(score) => score,
+                _ => 0.0,
+            };
+            let prefix = header.boolean("tokenizer.ggml.add_space_prefix").unwrap_or(true);
+            let replace =
+                json!({"type": "Replace", "pattern": {"String": " "}, "content": "\u{2581}"});
+            let normalizer = match prefix {
+                true => {
+                    json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u{2581}"}, replace]})
+                }
+                false => replace,
+            };
+            let mut decoders = vec![
+                json!({"type": "Replace", "pattern": {"String": "\u{2581}"}, "content": " "}),
+                json!({"type": "ByteFallback"}),
+                json!({"type": "Fuse"}),
+            ];
+            if prefix {
+                decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
+            }
+            let decoder = json!({"type": "Sequence", "decoders": decoders});
+            let merges = merges_from_scores(tokens, &special, &score);
+            (normalizer, Value::Null, decoder, merges, true, false)
+        }
+        other => bail!(
+            "its tokenizer is of the kind {other:?}; allowed: gpt2, llama, or a tokenizer.json beside the file"
+        ),
+    };
+    let unknown =
+        header.count("tokenizer.ggml.unknown_token_id").filter(|id| by_bytes && *id < tokens.len());
+    Ok(json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": normalizer,
+        "pre_tokenizer": words, "post_processor": null, "decoder": decoder,
+        "model": {
+            "type": "BPE", "dropout": null, "unk_token": unknown.map(|id| tokens[id]),
+            "continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": by_bytes,
+            "byte_fallback": by_bytes, "ignore_merges": whole_words, "vocab": vocabulary, "merges": merges,
+        },
+    }))
+}
+
+/// BPE merges that give the same tokens as the scores: the higher a token's score, the earlier its halves are merged.
+fn merges_from_scores(
+    tokens: &[&str],
+    special: &impl Fn(&usize) -> bool,
+    score: &impl Fn(usize) -> f64,
+) -> Vec<Value> {
+    let ids: HashMap<&str, usize> = tokens
+        .iter()
+        .enumerate()
+        .filter(|(id, _)| !special(id))
+        .map(|(id, token)| (*token, id))
+        .collect();
+    let mut merges = Vec::new();
+    for (id, token) in tokens.iter().enumerate().filter(|(id, _)| !special(id)) {
+        for (at, _) in token.char_indices().skip(1) {
+            if let (Some(&left), Some(&right)) = (ids.get(&token[..at]), ids.get(&token[at..])) {
+                merges.push((score(id), left, right));
+            }
+        }
+    }
+    merges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    merges.into_iter().map(|(_, left, right)| json!([tokens[left], tokens[right]])).collect()
+}

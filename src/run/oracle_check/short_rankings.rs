@@ -1,0 +1,104 @@
+//! Finds rankings that are too short: if all gold passages of a task are missed, those that take their place come after
+//! them in the ranking.
+//!
+//! Searches go as deep as that takes, except for embedders with a depth of their own: parts of a fusion, candidates of
+//! a reranker, answers of a service, run files. Their depth affects what they find, so it is not changed here, but reported if it
+//! is too small for the gold of a task.
+
+use super::{ArmOracles, ShortRankingRecord};
+use crate::retrieve::RunFileAnswers;
+use crate::scenario::{EmbedderKind, PipelineStepKind, Scenario, ScenarioArm};
+use crate::session::run_file_answers;
+use crate::step::oracle::{self, OracleRun};
+use crate::world::Task;
+
+/// One record for each arm and step with such tasks. `judged` holds the oracles, one entry for each set of corpora.
+pub(super) fn short_rankings<'a>(
+    scenario: &'a Scenario,
+    arms: &[&ScenarioArm],
+    judged: &[ArmOracles],
+) -> Vec<ShortRankingRecord> {
+    let mut short = Vec::new();
+    for arm in arms {
+        let Some(of) = judged.iter().find(|judged| judged.arm.corpora == arm.corpora) else {
+            continue;
+        };
+        for (at, step) in scenario.steps.iter().enumerate() {
+            let (PipelineStepKind::Retrieve(retrieve), Some(with)) =
+                (&step.kind, arm.retrieval[at])
+            else {
+                continue;
+            };
+            let embedder = &scenario.embedders[with.embedder];
+            let corpus = arm.corpora[retrieve.corpus];
+            let passages = scenario.corpora[corpus].passages.len();
+            let pairs = scenario.tasks.tasks.iter().zip(&of.oracles);
+            let (limited_by, rankings): (String, Vec<TooShort>) = match &embedder.kind {
+                EmbedderKind::RunFile(file) => {
+                    // A run that cannot be matched with queries is reported when it is opened.
+                    let Ok(run) = run_file_answers::match_qids(scenario, file, corpus) else {
+                        continue;
+                    };
+                    let of_task = |(task, oracle): (&'a Task, &OracleRun)| {
+                        in_run(&run.answers, scenario, task, oracle, at, with.top_k, passages)
+                    };
+                    (file.file.clone(), pairs.filter_map(of_task).collect())
+                }
+                kind => {
+                    let Some(depth) = kind.depth() else { continue };
+                    let of_task = |(task, oracle): (&'a Task, &OracleRun)| {
+                        let needed = (with.top_k + oracle.gold[at].len()).min(passages);
+                        (needed > depth).then_some(TooShort { task, depth, needed })
+                    };
+                    ("depth".to_owned(), pairs.filter_map(of_task).collect())
+                }
+            };
+            let Some(needed) = rankings.iter().map(|ranking| ranking.needed).max() else {
+                continue;
+            };
+            short.push(ShortRankingRecord {
+                arm: arm.id.clone(),
+                step: step.id.clone(),
+                embedder: embedder.name.clone(),
+                limited_by,
+                depth: rankings.iter().map(|ranking| ranking.depth).min().unwrap_or(0),
+                needed,
+                top_k: with.top_k,
+                tasks: rankings.into_iter().map(|ranking| ranking.task.id.clone()).collect(),
+            });
+        }
+    }
+    short
+}
+
+/// A task whose ranking is too short, how long it is, and how long it would have to be.
+struct TooShort<'a> {
+    task: &'a Task,
+    depth: usize,
+    needed: usize,
+}
+
+/// The shortest ranking that a run file has for the right queries of a task at the step `at`, if gold in it leaves fewer
+/// than `top_k` others. Queries that the run does not hold are reported by themselves.
+fn in_run<'a>(
+    answers: &RunFileAnswers,
+    scenario: &Scenario,
+    task: &'a Task,
+    oracle: &OracleRun,
+    at: usize,
+    top_k: usize,
+    passages: usize,
+) -> Option<TooShort<'a>> {
+    let asked = oracle::oracle_queries(scenario, oracle, task, at)?;
+    let rankings = asked.queries.iter().filter_map(|query| answers.get(query));
+    let short = rankings.filter_map(|ranking| {
+        let gold = ranking.iter().filter(|hit| oracle.gold[at].contains(&hit.passage)).count();
+        let needed = (top_k + gold).min(passages);
+        (gold > 0 && ranking.len() < needed).then_some(TooShort {
+            task,
+            depth: ranking.len(),
+            needed,
+        })
+    });
+    short.min_by_key(|ranking| ranking.depth)
+}

@@ -1,0 +1,23 @@
+//! Draws the sample of tasks that `tasks.sample` asks for.
+
+use crate::kernel::rng;
+use crate::world::Task;
+
+/// Keeps the `size` tasks with the smallest draws, in file order.
+///
+/// A draw is a function of the seed and the task's id alone, so adding or removing one task changes the sample by at
+/// most one task.
+pub(super) fn sample_tasks(tasks: &mut Vec<Task>, size: usize, seed: u64) {
+    let mut drawn: Vec<(u64, usize)> = tasks
+        .iter()
+        // Step ids are identifiers, so no step uses this name and its random numbers.
+        .map(|task| rng::draw(rng::key(seed, &task.id, "(sample)"), 1))
+        .zip(0..)
+        .collect();
+    drawn.sort_unstable();
+    drawn.truncate(size);
+    let mut kept = vec![false; tasks.len()];
+    drawn.into_iter().for_each(|(_, at)| kept[at] = true);
+    let mut kept = kept.into_iter();
+    tasks.retain(|_| kept.next() == Some(true));
+}
