@@ -13,6 +13,8 @@ use std::sync::{LazyLock, Mutex};
 use anyhow::Context;
 use tempfile::NamedTempFile;
 
+use crate::wrong_use::WrongUse;
+
 /// Prefix and suffix of the names of our temporary files; random letters are between them.
 const PREFIX: &str = ".knockon-";
 const SUFFIX: &str = ".tmp";
@@ -89,13 +91,15 @@ pub fn write_with_header<H: AsRef<[u8]>>(
     Ok(())
 }
 
-/// Fails if writing a file into `dir` would fail, and leaves nothing there. `dir` itself need not exist yet.
+/// Fails if writing a file into `dir` would fail, and leaves nothing there. `dir` itself need not exist yet; a file in
+/// its place is [`WrongUse`].
 pub fn check_writable(dir: &Path) -> anyhow::Result<()> {
     let cannot = || format!("cannot write into {}", dir.display());
     let existing = dir.ancestors().map(or_current).find(|dir| dir.symlink_metadata().is_ok());
     let existing = existing.unwrap_or(Path::new("."));
     if existing.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-        anyhow::bail!("{}: {} is a file", cannot(), existing.display());
+        let why = format!("{}: {} is a file", cannot(), existing.display());
+        return Err(WrongUse::new(why).into());
     }
     locked_temporary(existing).with_context(cannot).map(drop)
 }

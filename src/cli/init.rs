@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use super::terminal::{self, complain};
 use super::{EXIT_SUCCESS, EXIT_USAGE, schema};
 use crate::atomic_file;
+use crate::output::OutputWriter;
 
 /// Write a small commented scenario with its data, ready to run
 #[derive(clap::Args)]
@@ -57,6 +58,7 @@ pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         complain!("error: {list} {are} there already; move {them} away, or name another folder");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
+    OutputWriter::default().check_folder(&args.dir, &[], None)?;
     let contents: Vec<(&str, &str)> = files.iter().map(|&(name, text, _)| (name, text)).collect();
     atomic_file::write_all(&args.dir, &contents)?;
     // Paths as a user would type them: `scenario.yaml`, not `./scenario.yaml`.

@@ -16,6 +16,7 @@ use crate::output::{OutputWriter, WriteRefused};
 use crate::run::oracle_check::OracleRecord;
 use crate::scenario::{self, Scenario};
 use crate::session::{Session, UnknownName};
+use crate::wrong_use::WrongUse;
 
 pub mod check;
 mod embed;
@@ -158,8 +159,15 @@ pub fn main() -> ExitCode {
     let flushed = |code| terminal::text_output().flush().map(|()| code).map_err(Into::into);
     result.and_then(flushed).unwrap_or_else(|error: anyhow::Error| {
         complain!("error: {error:#}");
-        ExitCode::from(if error.is::<WriteRefused>() { EXIT_USAGE } else { EXIT_FINDING })
+        ExitCode::from(exit_code(&error))
     })
+}
+
+/// The exit code of a command that failed with this error.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let wrong_use =
+        error.is::<WrongUse>() || error.is::<WriteRefused>() || error.is::<UnknownName>();
+    if wrong_use { EXIT_USAGE } else { EXIT_FINDING }
 }
 
 fn success(_: ()) -> ExitCode {

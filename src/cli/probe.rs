@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use super::embed::model_spec;
 use super::progress::ProgressBars;
@@ -24,6 +24,7 @@ use crate::run::{self, RunRecord};
 use crate::scenario::{EmbedderDeclaration, EmbedderKind};
 use crate::session::Session;
 use crate::world::{beir, labelled_pair, triplet};
+use crate::wrong_use::WrongUse;
 
 /// Compare embedders: general retrieval, near-misses told apart, geometry, and failures in a pipeline
 #[derive(clap::Args)]
@@ -105,7 +106,8 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
                 EmbedderKind::Bm25(params) => ContenderKind::Bm25(*params),
                 EmbedderKind::Model(spec) => ContenderKind::Vectors(
                     embed::open_cached(spec, None)
-                        .with_context(|| format!("embedder '{name}'"))?
+                        // As text: that a scenario names no model is a finding, not wrong use of the command.
+                        .map_err(|error| anyhow!("embedder '{name}': {error:#}"))?
                         .into(),
                 ),
                 EmbedderKind::Http(spec) => {
@@ -126,7 +128,9 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     // The scorecard identifies rows by the name of the embedder.
     let mut seen = std::collections::BTreeSet::new();
     for contender in &contenders {
-        ensure!(seen.insert(&contender.name), "--embedders: '{}' is there twice", contender.name);
+        WrongUse::unless(seen.insert(&contender.name), || {
+            format!("--embedders: '{}' is there twice", contender.name)
+        })?;
     }
     let probes = read_probe_sets(args)?;
     let mut pipelines = Vec::new();

@@ -13,6 +13,7 @@ use super::cache::default_dir;
 use super::files::{parse, read_settings, transformer_folder};
 use super::registry::ModelTask;
 use super::{ModelKind, ModelPrecision, bundled, registry};
+use crate::wrong_use::WrongUse;
 
 /// Environment variable that sets the directory of pulled models.
 pub const MODELS_VARIABLE: &str = "KNOCKON_MODELS";
@@ -122,20 +123,23 @@ pub fn adapter_dir(adapter: &str) -> Option<PathBuf> {
 /// vector does not depend on which models were pulled.
 ///
 /// # Errors
-/// No such model; the message names the command that fetches it.
+/// No model of this name ([`WrongUse`]), or one that is not on disk; the message names the command that fetches it.
 pub fn model_dir(model: &str, precision: ModelPrecision) -> anyhow::Result<PathBuf> {
     let path = Path::new(model);
     if path.components().count() > 1 || path.is_absolute() || is_model(path) {
         if is_model(path) {
             return Ok(path.to_owned());
         }
-        bail!(
+        let why = format!(
             "{model} is no model directory: it should hold config.json, tokenizer.json and \
              model.safetensors"
         );
+        return Err(WrongUse::new(why).into());
     }
     if registry::find(model).is_some_and(|known| matches!(known.purpose, ModelTask::Reads)) {
-        bail!("{model} is a language model, which answers questions; it has no vectors");
+        let why =
+            format!("{model} is a language model, which answers questions; it has no vectors");
+        return Err(WrongUse::new(why).into());
     }
     let found = match precision {
         ModelPrecision::F32 => pulled_model_dir(model),
@@ -146,9 +150,10 @@ pub fn model_dir(model: &str, precision: ModelPrecision) -> anyhow::Result<PathB
     }
     let known = registry::encoders().map(|m| m.name).collect::<Vec<_>>().join(", ");
     if registry::find(model).is_none() {
-        bail!(
+        let why = format!(
             "there is no model {model}: neither among the known ones ({known}) nor as a directory"
         );
+        return Err(WrongUse::new(why).into());
     }
     if precision == ModelPrecision::F32 {
         bail!(

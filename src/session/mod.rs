@@ -22,6 +22,7 @@ pub(crate) mod run_file_answers;
 mod truncation;
 
 pub use name_lookup::UnknownName;
+pub(crate) use name_lookup::index_of;
 use retrievers::SessionRetrievers;
 
 /// The scenario of a session, owned or borrowed.
