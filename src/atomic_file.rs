@@ -61,7 +61,7 @@ impl StagedFiles {
     /// Renames the files to their final names, in order.
     pub fn commit(self) -> anyhow::Result<()> {
         for (file, path) in self.0 {
-            file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            rename(file, &path)?;
         }
         Ok(())
     }
@@ -87,8 +87,14 @@ pub fn write_with_header<H: AsRef<[u8]>>(
         file.sync_all()
     };
     finish().with_context(cannot)?;
-    temporary.persist(path).with_context(cannot)?;
-    Ok(())
+    rename(temporary, path)
+}
+
+/// Gives a temporary file its final name.
+fn rename(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
+    // The error of `persist` repeats its cause.
+    let renamed = file.persist(path).map_err(|failed| failed.error);
+    renamed.with_context(|| format!("cannot write {}", path.display())).map(drop)
 }
 
 /// Fails if writing a file into `dir` would fail, and leaves nothing there. `dir` itself need not exist yet; a file in

@@ -45,6 +45,7 @@ pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         &schema,
         "for editors, which complete and check the scenario by it",
     ));
+    OutputWriter::default().check_folder(&args.dir, &[], None)?;
     let there: Vec<String> = files
         .iter()
         .map(|(name, ..)| args.dir.join(name))
@@ -58,7 +59,6 @@ pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         complain!("error: {list} {are} there already; move {them} away, or name another folder");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    OutputWriter::default().check_folder(&args.dir, &[], None)?;
     let contents: Vec<(&str, &str)> = files.iter().map(|&(name, text, _)| (name, text)).collect();
     atomic_file::write_all(&args.dir, &contents)?;
     // Paths as a user would type them: `scenario.yaml`, not `./scenario.yaml`.

@@ -170,6 +170,16 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     output.write_listed(&args.out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{}", scorecard_output::terminal(&rows))?;
+    if let (Some(first), Some(reference)) = (contenders.first(), rows.first())
+        && first.name != reference.embedder
+    {
+        // The first may rank without vectors, and then has no score of texts alone.
+        let note = format!(
+            "'{}' has no score on these sets; differences are from '{}'",
+            first.name, reference.embedder
+        );
+        super::print_notes(&[note]);
+    }
     for (name, _) in files {
         writeln!(stdout, "{}", args.out.join(name).display())?;
     }

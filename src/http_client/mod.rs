@@ -12,10 +12,11 @@
 mod retry;
 mod secrets;
 
+use std::env::VarError;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -107,20 +108,36 @@ pub fn parse_address(url: &str) -> anyhow::Result<reqwest::Url> {
 /// The key in the environment variable that `api_key_env` names.
 ///
 /// # Errors
-/// The variable is unset or empty.
+/// The variable is unset or empty, or not UTF-8.
 pub fn api_key(variable: &str) -> anyhow::Result<String> {
-    self::variable(variable)
-        .map_err(|_| anyhow!("the environment variable {variable} (api_key_env) holds no key"))
+    match trimmed_variable(variable) {
+        Ok(key) if key.is_empty() => {
+            bail!("the environment variable {variable} (api_key_env) holds no key")
+        }
+        Ok(key) => Ok(key),
+        Err(why) => bail!("the environment variable {variable} (api_key_env) {why}"),
+    }
 }
 
 /// The trimmed value of an environment variable.
 ///
 /// # Errors
-/// The variable is unset or empty.
+/// The variable is unset or empty, or not UTF-8.
 pub fn variable(name: &str) -> anyhow::Result<String> {
-    let text = std::env::var(name).unwrap_or_default().trim().to_owned();
-    ensure!(!text.is_empty(), "the environment variable {name} holds nothing");
-    Ok(text)
+    match trimmed_variable(name) {
+        Ok(text) if text.is_empty() => bail!("the environment variable {name} holds nothing"),
+        Ok(text) => Ok(text),
+        Err(why) => bail!("the environment variable {name} {why}"),
+    }
+}
+
+/// The trimmed value of an environment variable, empty if it is unset; or what is wrong with it.
+fn trimmed_variable(name: &str) -> Result<String, &'static str> {
+    match std::env::var(name) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(VarError::NotPresent) => Ok(String::new()),
+        Err(VarError::NotUnicode(_)) => Err("holds bytes that are not UTF-8"),
+    }
 }
 
 impl JsonEndpoint {
@@ -169,11 +186,16 @@ impl JsonEndpoint {
                 let Some(ended) = under_way.join_next().await else { break };
                 let (at, reply) = ended.context("a request ended unexpectedly")?;
                 let bytes = reply.as_ref().map_or(0, Vec::len);
-                if let Err(what) = reply.and_then(|reply| take(at, &reply))
+                let secrets = &line.endpoint.secrets;
+                // Only what was made of the reply: the words of a failed request hold no secret, and a key that is an
+                // ordinary word would cut them.
+                let taken = reply.and_then(|reply| {
+                    take(at, &reply).map_err(|what| secrets.redact_or_withhold(&what, bytes))
+                });
+                if let Err(what) = taken
                     // The smallest index is reported, so that the message does not depend on the order of arrival.
                     && given_up.as_ref().is_none_or(|first| at < first.index)
                 {
-                    let what = line.endpoint.secrets.redact_or_withhold(&what, bytes);
                     given_up = Some(JsonRequestError { index: at, reason: what });
                 }
             }
@@ -227,7 +249,7 @@ impl JsonRequestSender {
     async fn attempt(&self, body: &[u8]) -> Result<Vec<u8>, AttemptFailure> {
         let JsonEndpoint { url, headers, secrets, timeout, max_reply_bytes: longest_reply, .. } =
             &self.endpoint;
-        let broken = |e| AttemptFailure::connection(e, *timeout);
+        let broken = |e| AttemptFailure::connection(e, *timeout, secrets);
         let mut url = url.clone();
         let mut redirects = 0;
         let mut response = loop {
@@ -318,7 +340,9 @@ fn error_message(reply: &[u8], secrets: &RequestSecrets) -> String {
         text.as_str().map(str::to_owned)
     });
     let shown = |text: &str| {
-        excerpt(secrets.redact_or_withhold(text, reply.len()).as_bytes(), MAX_SHOWN_CHARS)
+        let shown = secrets.redact_or_withhold(text, reply.len());
+        // Again, since the excerpt leaves out characters, which may have stood within a secret.
+        secrets.redact_or_withhold(&excerpt(shown.as_bytes(), MAX_SHOWN_CHARS), reply.len())
     };
     match message {
         Some(message) => shown(&message),

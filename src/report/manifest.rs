@@ -2,6 +2,8 @@
 //!
 //! The manifest has no date and only the paths that the scenario names, so that equal inputs give equal bytes.
 
+use std::path::{Path, is_separator};
+
 use serde_json::{Value as Json, json};
 
 use super::csv::method_name;
@@ -295,10 +297,10 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDeclaration, fingerprint: &Optio
         EmbedderKind::Model(model) => json!({
             "name": name,
             "kind": model.kind.name(),
-            "model": model.model,
+            "model": as_written(&model.model, scenario),
             "precision": precision(model.precision),
             "dim": model.dim,
-            "adapter": model.adapter,
+            "adapter": model.adapter.as_ref().map(|adapter| as_written(adapter, scenario)),
             "fingerprint": fingerprint,
         }),
         EmbedderKind::Http(http) => json!({
@@ -384,11 +386,22 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDeclaration, fingerprint: &Optio
             };
             json!({
                 "name": name, "kind": "rerank", "first": scenario.embedders[*first].name, "with": with,
-                "model": model, "precision": weights,
+                "model": as_written(model, scenario), "precision": weights,
                 "parameters": parameters, "fingerprint": fingerprint,
             })
         }
     }
+}
+
+/// The path of a model as the scenario has it, so that a manifest does not depend on the folder from which the scenario
+/// was run.
+fn as_written<'a>(model: &'a str, scenario: &Scenario) -> &'a str {
+    let dir = scenario.path.parent().unwrap_or(Path::new("")).to_string_lossy();
+    let inside = model.strip_prefix(&*dir).and_then(|rest| rest.strip_prefix(is_separator));
+    // A bare name is not a path, so it was not written as one.
+    inside
+        .filter(|inside| inside.starts_with('.') || inside.contains(is_separator))
+        .unwrap_or(model)
 }
 
 fn penalty(penalty: &Penalty) -> [Json; 2] {

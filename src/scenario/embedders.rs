@@ -1,6 +1,7 @@
 //! Resolves the section `embedders`: checks each entry's settings for its kind and fills in defaults.
 
 use std::ops::Range;
+use std::path::Path;
 
 use super::diagnostics::Diagnostic;
 use super::file::{self, EmbedderEntry, EmbedderKindEntry, ScenarioFile};
@@ -159,8 +160,9 @@ impl ScenarioResolver<'_> {
             self.check_at_least_one("max_tokens", max_tokens);
         }
         self.count_to("dim", &entry.dim, 1, MAX_DIMENSION);
-        if let Some(adapter) = &entry.adapter
-            && embed::model_paths::adapter_dir(&adapter.value).is_none()
+        let adapter_place = entry.adapter.as_ref().map(|at| self.model_place(&at.value));
+        if let (Some(adapter), Some(place)) = (&entry.adapter, &adapter_place)
+            && embed::model_paths::adapter_dir(place).is_none()
         {
             let message = format!("`{}` is not an adapter", adapter.value);
             self.mistakes.push(
@@ -178,12 +180,13 @@ impl ScenarioResolver<'_> {
         };
         // A known model that has not been downloaded is not a mistake of the file: `run` explains how to get it.
         let name = model.value.as_str();
+        let place = self.model_place(name);
         // The directory of a similarity map has a check of its own.
         let trained =
             matches!(&entry.with, Some(with) if with.value == file::RerankerEntry::SimilarityMap);
         let known = registry::encoders().any(|model| model.name == name)
-            || embed::model_paths::adapter_dir(name).is_some();
-        if !trained && !known && !std::path::Path::new(name).is_dir() {
+            || embed::model_paths::adapter_dir(&place).is_some();
+        if !trained && !known && !Path::new(&place).is_dir() {
             let known: Vec<&str> = registry::encoders().map(|m| m.name).collect();
             self.mistakes.push(
                 Diagnostic::new(
@@ -201,7 +204,7 @@ impl ScenarioResolver<'_> {
                 EmbedderKindEntry::Static => ModelKind::Static,
                 _ => ModelKind::Transformer,
             },
-            model: model.value.clone(),
+            model: place,
             precision: match entry.precision.as_ref().map(|at| at.value) {
                 None | Some(file::PrecisionEntry::Int8) => ModelPrecision::Int8,
                 Some(file::PrecisionEntry::F32) => ModelPrecision::F32,
@@ -215,9 +218,18 @@ impl ScenarioResolver<'_> {
             query_prefix: text(&entry.query_prefix),
             passage_prefix: text(&entry.passage_prefix),
             max_tokens: entry.max_tokens.as_ref().map(|at| at.value as usize),
-            adapter: text(&entry.adapter),
+            adapter: adapter_place,
             dim: entry.dim.as_ref().map(|at| at.value as usize),
         })
+    }
+
+    /// Where to look for a model or an adapter: a path is relative to the scenario file, as that of a data file is, and a
+    /// bare name stays one.
+    fn model_place(&self, written: &str) -> String {
+        match written.starts_with('.') || written.contains(std::path::is_separator) {
+            true => self.dir.join(written).to_string_lossy().into_owned(),
+            false => written.to_owned(),
+        }
     }
 
     fn fusion(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::diagnostics::Diagnostic;
 use super::file::{self, EmbedderEntry};
-use super::resolve::{ScenarioData, ScenarioResolver};
+use super::resolve::{MissingRunPolicy, ScenarioData, ScenarioResolver};
 use super::spanned_de::Spanned;
 use super::{EmbedderKind, HttpSearchSettings, QidMapping, RunFileSettings};
 use serde_json::Value as Json;
@@ -229,6 +229,9 @@ impl ScenarioResolver<'_> {
 
     /// Reads a run in TREC's format.
     fn read_run(&mut self, file: &Spanned<String>) -> Option<TrecRun> {
+        if self.missing_runs == MissingRunPolicy::Empty && !self.dir.join(&file.value).exists() {
+            return Some(TrecRun::default());
+        }
         let path = self.data_file(file)?;
         let text = self.read_data(file, input_file::read_text(&path))?;
         match TrecRun::parse(&text) {

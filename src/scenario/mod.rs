@@ -45,6 +45,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use self::resolve::MissingRunPolicy;
 use crate::expr::{Expression, GoldRule, QueryTemplate};
 use crate::input_file::{self, encoding};
 use crate::progress::{NoProgress, ProgressListener};
@@ -358,6 +359,23 @@ pub fn load_with_progress(
     path: &Path,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
+    load_as(path, MissingRunPolicy::Report, progress)
+}
+
+/// The same as [`load_with_progress`], without the run files that do not exist yet: to export the queries from which
+/// they are made. Nothing can be searched in them.
+pub fn load_for_queries(
+    path: &Path,
+    progress: &dyn ProgressListener,
+) -> Result<Scenario, Diagnostics> {
+    load_as(path, MissingRunPolicy::Empty, progress)
+}
+
+fn load_as(
+    path: &Path,
+    missing_runs: MissingRunPolicy,
+    progress: &dyn ProgressListener,
+) -> Result<Scenario, Diagnostics> {
     let path = &scenario_path(path);
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
@@ -387,7 +405,7 @@ pub fn load_with_progress(
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            resolve_text(&diagnostics.source, path, input, progress)
+            resolve_text(&diagnostics.source, path, input, missing_runs, progress)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -431,6 +449,7 @@ fn resolve_text(
     text: &str,
     path: &Path,
     input: ScenarioInputFile,
+    missing_runs: MissingRunPolicy,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let mut found = Vec::new();
@@ -462,6 +481,7 @@ fn resolve_text(
         inputs: vec![input],
         extractions: Vec::new(),
         amounts: Vec::new(),
+        missing_runs,
         progress,
     };
     let resolved = resolver.resolve_file(&file, path);
