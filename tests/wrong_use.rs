@@ -191,7 +191,6 @@ fn files_and_folders_in_each_others_place_are_wrong_use() {
         (&["run", "scenario.yaml", "--arms", "words", "--out", "file"][..], "file is a file"),
         (&["run", "scenario.yaml", "--arms", "words", "--out", "file/x"], "file is a file"),
         (&["init", "scenario.yaml"], "scenario.yaml is a file"),
-        (&["init", ""], "is empty"),
         (&["synth", "ledger", "--out", "file"], "file is a file"),
         (&["import", "csv", "prices.csv", "--key", "part", "--out", "file"], "file is a file"),
         (&["queries", "scenario.yaml", "--out", "new/"], "new/ names a folder"),

@@ -132,7 +132,7 @@ pub fn variable(name: &str) -> anyhow::Result<String> {
 }
 
 /// The trimmed value of an environment variable, empty if it is unset; or what is wrong with it.
-fn trimmed_variable(name: &str) -> Result<String, &'static str> {
+pub(crate) fn trimmed_variable(name: &str) -> Result<String, &'static str> {
     match std::env::var(name) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(VarError::NotPresent) => Ok(String::new()),

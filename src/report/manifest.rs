@@ -397,7 +397,10 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDeclaration, fingerprint: &Optio
 /// was run.
 fn as_written<'a>(model: &'a str, scenario: &Scenario) -> &'a str {
     let dir = scenario.path.parent().unwrap_or(Path::new("")).to_string_lossy();
-    let inside = model.strip_prefix(&*dir).and_then(|rest| rest.strip_prefix(is_separator));
+    let inside = match dir.is_empty() {
+        true => None,
+        false => model.strip_prefix(&*dir).and_then(|rest| rest.strip_prefix(is_separator)),
+    };
     // A bare name is not a path, so it was not written as one.
     inside
         .filter(|inside| inside.starts_with('.') || inside.contains(is_separator))

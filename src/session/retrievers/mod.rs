@@ -427,7 +427,9 @@ const NO_POSTGRES: &str =
 /// The address of the database, which only the environment holds.
 #[cfg(feature = "pgvector")]
 fn address(pg: &PgvectorSettings) -> anyhow::Result<String> {
-    let address = std::env::var(&pg.url_env).unwrap_or_default();
+    let address = crate::http_client::trimmed_variable(&pg.url_env).map_err(|why| {
+        anyhow::anyhow!("the environment variable {} (url_env) {why}", pg.url_env)
+    })?;
     ensure!(
         !address.is_empty(),
         "the environment variable {} (url_env) holds no address; it is like \
