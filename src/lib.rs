@@ -45,6 +45,7 @@ pub mod cli;
 pub mod compile;
 #[doc(hidden)]
 pub mod embed;
+pub mod environment;
 #[doc(hidden)]
 pub mod expr;
 #[doc(hidden)]
@@ -100,9 +101,15 @@ pub mod world;
 
 pub use cascade::trace::RunTrace;
 #[doc(inline)]
+pub use environment::Environment;
+#[doc(inline)]
+pub use input_file::InMemoryFiles;
+#[doc(inline)]
 pub use report::csv::files as csv_files;
 pub use run::RunRecord;
 #[doc(inline)]
-pub use scenario::{Diagnostic, DiagnosticExplanation, Diagnostics, Scenario, explain, load};
+pub use scenario::{
+    Diagnostic, DiagnosticExplanation, Diagnostics, Scenario, explain, load, load_from,
+};
 pub use session::Session;
 pub use step::{MissKind, RunOutcome, StepEvent};

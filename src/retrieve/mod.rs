@@ -50,6 +50,12 @@ pub struct SearchRequest<'a> {
 
 /// A ranker of the passages of one corpus. A shallow ranking must be a prefix of a deeper one.
 pub trait Retriever: Send + Sync {
+    /// For a retriever of the caller's own: text that changes whenever any ranking could change, apart from the corpus.
+    /// It appears in the manifest. 1 to 128 of ASCII letters, digits, `-` and `_`.
+    fn fingerprint(&self) -> Option<&str> {
+        None
+    }
+
     /// Answers each request with its best `depth` passages, or fewer if fewer qualify.
     /// Calls `done(n)` from any thread whenever `n` further requests are finished.
     ///
@@ -64,6 +70,10 @@ pub trait Retriever: Send + Sync {
 }
 
 impl<R: Retriever + ?Sized> Retriever for std::sync::Arc<R> {
+    fn fingerprint(&self) -> Option<&str> {
+        (**self).fingerprint()
+    }
+
     fn search(
         &self,
         requests: &[SearchRequest],
