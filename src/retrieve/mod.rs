@@ -15,6 +15,7 @@ mod ranking_cache;
 mod remote_corpus;
 mod rerank;
 mod response_cache;
+mod retrieval_error;
 mod run_file;
 mod top_k;
 
@@ -28,6 +29,7 @@ pub use http_search::{HTTP_DEPTH, HttpRetriever, MAX_ANSWER_BYTES};
 pub use ranking_cache::MemoizedRetriever;
 pub use remote_corpus::{RemoteCorpus, ShortAnswerCount};
 pub use rerank::{RERANK_DEPTH, RerankedRetriever};
+pub use retrieval_error::RetrievalError;
 pub use run_file::{Entry, RunFileAnswers, RunFileQueries, RunFileRetriever, TrecRun};
 
 /// A passage that was found: its index in the corpus and its score (higher is better).

@@ -90,6 +90,11 @@ pub const READER_PARAMETERS: [&str; 8] = [
     "overlooked",
 ];
 
+/// A scenario that passed every check, but cannot be solved as it asks, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnsolvableScenario(pub String);
+
 /// A scenario that passed every check: all names are resolved to indices and all data is read.
 #[derive(Debug)]
 pub struct Scenario {

@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::expr::CorpusIndex;
 use crate::input_file::InMemoryFiles;
 use crate::progress::{NoProgress, ProgressListener};
-use crate::retrieve::Retriever;
+use crate::retrieve::{RetrievalError, Retriever};
 use crate::scenario::{self, Diagnostics, EmbedderDeclaration, Scenario};
 use crate::world::Corpus;
 
@@ -56,7 +56,7 @@ impl Deref for SessionScenario<'_> {
 /// let record = session.run(&session.all_arms())?;
 /// let baseline = session.arm("bm25")?;
 /// let trace = session.trace(baseline, session.task("c001-t1")?)?;
-/// # Ok::<(), anyhow::Error>(())
+/// # Ok::<(), knockon::Error>(())
 /// ```
 pub struct Session<'a> {
     scenario: SessionScenario<'a>,
@@ -169,7 +169,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// An unknown task, and a scenario that the session does not own or that is in use.
-    pub fn keep_tasks<S: AsRef<str>>(self, ids: &[S]) -> anyhow::Result<Session<'a>> {
+    pub(crate) fn restrict_tasks<S: AsRef<str>>(self, ids: &[S]) -> anyhow::Result<Session<'a>> {
         let Session { mut scenario, retrievers, progress, .. } = self;
         let (loaded, environment, own) = retrievers.into_loaded();
         let SessionScenario::Owned(held) = &mut scenario else {
@@ -228,13 +228,17 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A model or a service that cannot be opened, a cache that cannot be written.
-    pub fn retriever(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
-        self.retrievers.open(embedder, corpus)
+    pub(crate) fn open_retriever(
+        &self,
+        embedder: usize,
+        corpus: usize,
+    ) -> anyhow::Result<Box<dyn Retriever>> {
+        self.retrievers.open(embedder, corpus).map_err(RetrievalError::wrap)
     }
 }
 
 impl RetrieverSource for Session<'_> {
     fn retriever(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
-        self.retriever(embedder, corpus)
+        self.open_retriever(embedder, corpus)
     }
 }
