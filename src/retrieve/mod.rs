@@ -35,7 +35,9 @@ pub use run_file::{Entry, RunFileAnswers, RunFileQueries, RunFileRetriever, Trec
 /// A passage that was found: its index in the corpus and its score (higher is better).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PassageHit {
+    /// Its index in the corpus.
     pub passage: u32,
+    /// Higher is better.
     pub score: f32,
 }
 
@@ -45,6 +47,7 @@ pub type PassageRanking = Vec<PassageHit>;
 /// One query to a retriever.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchRequest<'a> {
+    /// The text to search for.
     pub query: &'a str,
     /// The passages that may be found, as strictly ascending indices; `None` means all.
     pub candidates: Option<&'a [u32]>,
