@@ -119,9 +119,9 @@ fn adapter_candidates(adapter: &str) -> [PathBuf; 2] {
 
 /// The directory of a LoRA adapter: an existing directory, else a bundled adapter of that name.
 pub fn adapter_dir(adapter: &str, environment: &Environment) -> Option<PathBuf> {
-    let inside = || bundled::folder(adapter, environment).ok().flatten();
-    let there = adapter_candidates(adapter);
-    there.into_iter().find(|dir| is_adapter(dir)).or_else(|| inside().filter(|dir| is_adapter(dir)))
+    adapter_candidates(adapter).into_iter().find(|dir| is_adapter(dir)).or_else(|| {
+        bundled::folder(adapter, environment).ok().flatten().filter(|dir| is_adapter(dir))
+    })
 }
 
 /// The directory of `model` that suits `precision`: for f32 the original; for int8 the bundled form first, so that a
