@@ -41,8 +41,9 @@ impl InMemoryFiles {
     }
 
     fn get(&self, path: &Path) -> Result<&Arc<[u8]>> {
-        let missing = || Error::new(ErrorKind::NotFound, "there is no file of that name in memory");
-        self.files.get(&normalized(path)).ok_or_else(missing)
+        self.files.get(&normalized(path)).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "there is no file of that name in memory")
+        })
     }
 }
 

@@ -88,9 +88,9 @@ impl<'a> OwnModels<'a> {
 
 /// Fingerprints name files of the cache.
 fn check_fingerprint(fingerprint: &str) -> anyhow::Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     ensure!(
-        !fingerprint.is_empty() && fingerprint.len() <= 128 && fingerprint.chars().all(allowed),
+        (1..=128).contains(&fingerprint.len())
+            && fingerprint.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
         "the fingerprint {fingerprint:?} cannot be used; allowed: 1 to 128 of letters, digits, - and _"
     );
     Ok(())
