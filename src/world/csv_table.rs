@@ -9,7 +9,7 @@ use csv::StringRecord;
 use super::csv_records::{CsvRecord, CsvRecordReader, separator_line};
 use super::delimiter::{Delimiter, DelimiterSetting};
 use super::mistakes::FileMistakes;
-use crate::input_file::{self, encoding};
+use crate::input_file::{InputFile, encoding};
 use crate::progress::ProgressListener;
 
 /// Maximum number of names that a message lists; the rest are counted.
@@ -92,13 +92,15 @@ impl CsvTable {
     ///
     /// # Errors
     /// If the file cannot be read as a table at all, so that further mistakes would be meaningless.
-    pub fn read(
-        path: &Path,
+    pub fn read<'f>(
+        file: impl Into<InputFile<'f>>,
         layout: CsvLayout,
         progress: &dyn ProgressListener,
         mistakes: &mut FileMistakes,
     ) -> anyhow::Result<CsvTable> {
-        let bytes = input_file::read(path).with_context(|| cannot_read(path))?;
+        let file = file.into();
+        let path = file.path();
+        let bytes = file.read().with_context(|| cannot_read(path))?;
         let bytes = encoding::to_utf8(bytes).with_context(|| path.display().to_string())?;
         let (delimiter, start) = layout.delimiter(path, &bytes)?;
         let mut records = CsvRecordReader::new(&bytes, start, delimiter);
