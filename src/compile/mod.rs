@@ -27,8 +27,10 @@ use crate::kernel::forward_simulation::ForwardSimulation;
 use crate::kernel::trellis::{TrellisFrontier, TrellisShape};
 use crate::kernel::{KernelBuilder, KernelModel, rng};
 use crate::retrieve::PassageHit;
-use crate::scenario::{InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm};
-use crate::step::guard::{self, GuardTrace};
+use crate::scenario::{
+    GuardRates, InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm, StepGuard,
+};
+use crate::step::guard::GuardTrace;
 use crate::step::oracle::{self, OracleRun};
 use crate::step::reader::{ReaderModel, ValuePool};
 use crate::step::text_limits::text_bytes;
@@ -111,17 +113,19 @@ pub enum CompileQuestion {
 pub struct ArmOdds {
     pub reader: ReaderModel,
     /// By step, then by guard.
-    pub guards: Vec<Vec<guard::GuardRates>>,
+    pub guards: Vec<Vec<GuardRates>>,
 }
 
 impl ArmOdds {
     /// The scenario's own odds.
     pub fn of_arm(scenario: &Scenario, arm: &ScenarioArm) -> anyhow::Result<ArmOdds> {
-        let guards =
-            |step: &PipelineStep| step.guards.iter().map(guard::GuardRates::of_guard).collect();
         Ok(ArmOdds {
             reader: ReaderModel::new(&arm.reader.preset, &arm.reader.overrides)?,
-            guards: scenario.steps.iter().map(guards).collect(),
+            guards: scenario
+                .steps
+                .iter()
+                .map(|step| step.guards.iter().map(StepGuard::rates).collect())
+                .collect(),
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::expr::EvalEnvironment;
 use crate::kernel::{
     BREAK, BranchFault, FIRST_COMPILER_INTERVENTION, GuardEffect, KernelBranch, REPAIR, RIGHT, STOP,
 };
-use crate::scenario::{GuardCheck, PipelineStepKind, RetrieveStep, StepGuard};
+use crate::scenario::{PipelineStepKind, RetrieveStep, StepGuard};
 use crate::step::deterministic_steps;
 use crate::step::guard::{
     AttemptResult, GuardObservation, GuardSetting, GuardTrace, GuardedBranch,
@@ -218,12 +218,10 @@ impl<'a> CompileContext<'a> {
             }
             _ => passages.iter().filter_map(score).collect(),
         };
-        let verified = |guard: &StepGuard| match guard.check {
-            GuardCheck::ScoringVerifier { embedder, .. } => {
-                let hits = answers.ranking(embedder, &verifier_query(&ask.query, best?));
-                hits.first().map(|hit| hit.score)
-            }
-            _ => None,
+        let verified = |guard: &StepGuard| {
+            let embedder = guard.check.scoring_embedder()?;
+            let hits = answers.ranking(embedder, &verifier_query(&ask.query, best?));
+            hits.first().map(|hit| hit.score)
         };
         GuardObservation {
             scores,

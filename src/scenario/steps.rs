@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::diagnostics::Diagnostic;
-use super::file::{self, RetrieveEntry, RetryEntry, ScenarioFile, StepEntry};
-use super::guards::GuardedStep;
+use super::file::{self, RetrieveEntry, ScenarioFile, StepEntry};
+use super::guards::{GuardedStep, RetryEntry};
 use super::name_values::StepTextValues;
 use super::node::YamlNode;
 use super::resolve::{ScenarioData, ScenarioResolver};
@@ -121,19 +121,7 @@ impl StepEntry {
     fn guard_input_names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for Spanned { value: guard, .. } in self.guard.iter().flat_map(|guards| &guards.value) {
-            let named = |expression: &Spanned<String>| -> Vec<String> {
-                let parsed = ParsedExpression::new(&expression.value);
-                parsed.map_or_else(
-                    |_| Vec::new(),
-                    |p| p.names().into_iter().map(str::to_owned).collect(),
-                )
-            };
-            // The step's own output is what the check looks at; it is not an input.
-            let check = guard.check.iter().flat_map(named);
-            names.extend(check.filter(|name| *name != self.id.value));
-            names.extend(guard.same_entity.iter().flat_map(named));
-            let other = guard.agrees_with.as_ref().map(|other| other.value.clone());
-            names.extend(other.filter(|name| *name != self.id.value));
+            names.extend(guard.check_names(&self.id.value));
             for Spanned { value: retry, .. } in
                 guard.retry.iter().flat_map(|retries| &retries.value)
             {

@@ -6,11 +6,11 @@
 use crate::compile::ArmOdds;
 use crate::impact::RandomVariable;
 use crate::scenario::{
-    AssumptionRange, FigureSource, GUARD_RATES, ImpactVariable, READER_PARAMETERS, Scenario,
-    SensitivitySettings, VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
+    AssumedGuardRate, AssumptionRange, FigureSource, GuardRate, ImpactVariable,
+    ParameterProvenance, ReaderParameter, Scenario, SensitivitySettings, SourcedValue,
+    VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
-use crate::step::guard;
-use crate::step::reader::{ParameterProvenance, ReaderModel, SourcedParameter};
+use crate::step::reader::ReaderModel;
 
 use super::record::AssumptionRecord;
 
@@ -72,9 +72,9 @@ type DefaultAssumptionRange = Option<(AssumptionRange, AssumptionSpread)>;
 #[derive(Clone, Debug, PartialEq)]
 pub enum AssumptionTarget {
     /// A parameter of the reader of these arms, by their indices in the scenario.
-    Reader { parameter: &'static str, arms: Vec<usize> },
-    /// A rate of a guard, as an index into [`RATES`].
-    Rate { step: usize, guard: usize, rate: usize },
+    Reader { parameter: ReaderParameter, arms: Vec<usize> },
+    /// A rate of a guard.
+    Rate { step: usize, guard: usize, rate: GuardRate },
     /// The mean of a variable.
     Mean(usize),
     /// The mean number of cases a year.
@@ -119,7 +119,7 @@ pub fn assumptions(
             found.push(VariedAssumption { target: what, record: told, spread });
         }
     };
-    for parameter in READER_PARAMETERS {
+    for &parameter in ReaderParameter::ALL {
         let groups = reader_values(scenario, arms, parameter)?;
         for (of, arms) in &groups {
             let name = reader_assumption(parameter);
@@ -132,7 +132,9 @@ pub fn assumptions(
                 }
             };
             let range = match parameter {
-                "follow" if of.tag != ParameterProvenance::Scenario => follow_range(of),
+                ReaderParameter::Follow if of.tag != ParameterProvenance::Scenario => {
+                    follow_range(of)
+                }
                 _ => chance_range(of),
             };
             let what = AssumptionTarget::Reader { parameter, arms: arms.clone() };
@@ -143,13 +145,9 @@ pub fn assumptions(
         if !arms.iter().any(|&arm| scenario.arms[arm].guarded[at]) {
             continue;
         }
-        for (place, rate, name) in step.assumed_rates() {
-            let parameters = guard::parameters(&step.guards[place]);
-            let Some(of) = parameters.iter().find(|p| p.name == GUARD_RATES[rate]) else {
-                continue;
-            };
-            let what = AssumptionTarget::Rate { step: at, guard: place, rate };
-            push(name.clone(), name, what, of.value, backing_of(of), chance_range(of));
+        for AssumedGuardRate { guard, rate, name, value: of } in step.assumed_rates() {
+            let what = AssumptionTarget::Rate { step: at, guard, rate };
+            push(name.clone(), name, what, of.value, backing_of(&of), chance_range(&of));
         }
     }
     if let Some(impact) = &scenario.impact {
@@ -185,24 +183,22 @@ pub fn assumptions(
 fn reader_values(
     scenario: &Scenario,
     arms: &[usize],
-    name: &str,
-) -> anyhow::Result<Vec<(SourcedParameter, Vec<usize>)>> {
-    let mut groups: Vec<(SourcedParameter, Vec<usize>)> = Vec::new();
+    parameter: ReaderParameter,
+) -> anyhow::Result<Vec<(SourcedValue, Vec<usize>)>> {
+    let mut groups: Vec<(SourcedValue, Vec<usize>)> = Vec::new();
     for &arm in arms {
         let settings = &scenario.arms[arm].reader;
         let reader = ReaderModel::new(&settings.preset, &settings.overrides)?;
-        let Some(own) = reader.parameters.into_iter().find(|p| p.name == name) else {
-            continue;
-        };
-        match groups.iter_mut().find(|(known, _)| *known == own) {
+        let own = reader.parameters.get(parameter);
+        match groups.iter_mut().find(|(known, _)| known == own) {
             Some((_, arms)) => arms.push(arm),
-            None => groups.push((own, vec![arm])),
+            None => groups.push((own.clone(), vec![arm])),
         }
     }
     Ok(groups)
 }
 
-fn backing_of(of: &SourcedParameter) -> FigureSource {
+fn backing_of(of: &SourcedValue) -> FigureSource {
     FigureSource { tag: of.tag.name(), source: of.source.clone() }
 }
 
@@ -225,7 +221,7 @@ fn default_range(low: f64, high: f64, by: &FigureSource, of: &str) -> Option<Ass
 }
 
 /// The default range of a chance. What is impossible or certain has none.
-fn chance_range(of: &SourcedParameter) -> DefaultAssumptionRange {
+fn chance_range(of: &SourcedValue) -> DefaultAssumptionRange {
     let by = backing_of(of);
     let (low, high) = odds_range(of.value, 0.0, 1.0, range_factor(by.tag))?;
     Some((default_range(low, high, &by, "the odds")?, AssumptionSpread::Odds(0.0, 1.0)))
@@ -239,7 +235,7 @@ fn odds_range(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> 
 }
 
 /// The default range of `follow`: down as for any chance, and up to [`MOST_FOLLOWED`].
-fn follow_range(of: &SourcedParameter) -> DefaultAssumptionRange {
+fn follow_range(of: &SourcedValue) -> DefaultAssumptionRange {
     let (mut range, spread) = chance_range(of)?;
     range.high = MAX_FOLLOW.max(range.high);
     range.backing.source = format!(
@@ -283,19 +279,20 @@ pub fn adjusted_odds(
     for (assumption, &value) in assumptions.iter().zip(values) {
         match &assumption.target {
             what if !what.affects(scenario, arm) => {}
-            AssumptionTarget::Reader { parameter, .. } => odds.reader.set(parameter, value),
+            AssumptionTarget::Reader { parameter, .. } => {
+                odds.reader.parameters.get_mut(*parameter).value = value;
+            }
             AssumptionTarget::Rate { step, guard, rate } => {
-                if let Some(own) = odds.guards[*step][*guard].rate(GUARD_RATES[*rate]) {
-                    *own = value;
-                }
+                *odds.guards[*step][*guard].get_mut(*rate) = value;
             }
             AssumptionTarget::Mean(_) | AssumptionTarget::Volume => {}
         }
     }
     // The two chances must not sum to more than one: `fabricate` takes what `follow` leaves.
-    let left = 1.0 - odds.reader.get("follow");
-    if odds.reader.get("fabricate") > left {
-        odds.reader.set("fabricate", left);
+    let reader = &mut odds.reader.parameters;
+    let left = 1.0 - reader.follow.value;
+    if reader.fabricate.value > left {
+        reader.fabricate.value = left;
     }
     odds
 }

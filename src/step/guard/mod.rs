@@ -6,17 +6,22 @@
 //! wrong value is never retried. Only the two kinds defined by rates, a reviewer and a verifier without a model, are
 //! given whether the output is right; the rates model what they would find out.
 
-mod parameters;
+mod branches;
+mod counts;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{OutputState, StepBranch, StepEvent, StepOutput};
-use crate::expr::{EvalEnvironment, Expression};
 use crate::kernel::{BranchFault, GuardEffect};
-use crate::scenario::{GuardCheck, StepGuard};
+use crate::scenario::{
+    AlarmRule, CheckedOutput, GuardRates, OutputScores, StepGuard, ThresholdScope,
+};
 use crate::value::TypedValue;
 
-pub use parameters::{GuardRates, escalation_effort, look_effort, parameters};
+pub use branches::GuardedBranch;
+use branches::merge_branches;
+pub use counts::GuardCounts;
+use counts::average_counts;
 
 /// What guards can observe of one output.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +35,14 @@ pub struct GuardObservation<'a> {
     pub entity: Option<&'a str>,
     /// By guard: the score of the verifier's model for the query and the best passage; `None` if it gives no score.
     pub verified: Vec<Option<f32>>,
+}
+
+impl GuardObservation<'_> {
+    /// The scores that the guard with this index sees.
+    pub fn scores_for(&self, guard: usize) -> OutputScores<'_> {
+        let verifier = self.verified.get(guard).copied().flatten();
+        OutputScores { passages: &self.scores, verifier }
+    }
 }
 
 /// How a guard's threshold is set.
@@ -62,49 +75,6 @@ pub struct GuardAlarm {
     pub rejected: StepOutput,
     /// The rejected output was right, and its branch was not an error.
     pub right: bool,
-}
-
-/// Expected numbers of events at one guard. A guard may look several times per run, once at every attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct GuardCounts {
-    pub looks: f64,
-    /// Alarms on outputs that were not right, and such outputs that passed.
-    pub caught: f64,
-    pub missed: f64,
-    /// Alarms on right outputs.
-    pub false_alarms: f64,
-    /// Consequences of the alarms; the remaining alarms stopped the run.
-    pub retries: f64,
-    pub escalations: f64,
-}
-
-impl GuardCounts {
-    pub fn add(&mut self, other: &GuardCounts, weight: f64) {
-        self.looks += weight * other.looks;
-        self.caught += weight * other.caught;
-        self.missed += weight * other.missed;
-        self.false_alarms += weight * other.false_alarms;
-        self.retries += weight * other.retries;
-        self.escalations += weight * other.escalations;
-    }
-
-    pub fn alarms(&self) -> f64 {
-        self.caught + self.false_alarms
-    }
-
-    fn scaled(&self, by: f64) -> GuardCounts {
-        let mut scaled = GuardCounts::default();
-        scaled.add(self, by);
-        scaled
-    }
-}
-
-/// Sets `a` to the mean of `a` and `b`, weighted by the probabilities `p` and `q`.
-fn average_counts(a: &mut [GuardCounts], p: f64, b: &[GuardCounts], q: f64) {
-    for (a, b) in a.iter_mut().zip(b) {
-        *a = a.scaled(p / (p + q));
-        a.add(b, q / (p + q));
-    }
 }
 
 /// How a sequence of alarms ended.
@@ -148,34 +118,6 @@ pub struct GuardContext<'a> {
     /// The possible results of a further attempt, given the guard's index, the number of its retry, and the phrasing of
     /// the first attempt. A retry does not depend on what was tried before it. The probabilities sum to one.
     pub retry: &'a (dyn Fn(usize, usize, Option<usize>) -> Vec<AttemptResult<'a>> + 'a),
-}
-
-/// A branch with the guards applied.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GuardedBranch {
-    pub branching: StepBranch,
-    /// `None` if no guard looked.
-    pub trace: Option<GuardTrace>,
-}
-
-impl GuardedBranch {
-    /// A branch that no guard looked at.
-    pub fn unguarded(branching: StepBranch) -> GuardedBranch {
-        GuardedBranch { branching, trace: None }
-    }
-
-    /// Whether both are the same branch: equal in output, event and final attempt. The branches of one row are distinct
-    /// in this sense, whatever their probabilities and the order in which they were found.
-    pub fn is_same_branch(&self, other: &GuardedBranch) -> bool {
-        let came_out = |handled: &GuardedBranch| {
-            let trail = handled.trace.as_ref();
-            trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
-        };
-        let (x, y) = (&self.branching, &other.branching);
-        let same =
-            (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
-        same && came_out(self) == came_out(other)
-    }
 }
 
 /// Paths that are followed together, because they agree in everything that their future depends on.
@@ -315,20 +257,16 @@ impl<'a> GuardContext<'a> {
 
     /// Whether the guard looks at this output at all.
     fn looks(&self, place: usize, look: &GuardObservation, output: &StepOutput) -> bool {
-        let check = &self.guards[place].check;
-        let there = match output {
+        let guard = &self.guards[place];
+        let has_output = match output {
             StepOutput::Skipped => false,
-            StepOutput::Missing => matches!(check, GuardCheck::Present),
-            _ => true,
+            StepOutput::Missing => guard.check.checks_missing_outputs(),
+            StepOutput::Context(_) | StepOutput::Value(_) | StepOutput::Action(_) => true,
         };
-        // A guard applies only to the embedders that it lists.
-        let listed = match check {
-            GuardCheck::Score(floors) | GuardCheck::Margin(floors) => {
-                look.embedder.is_some_and(|embedder| floors.contains_key(&embedder))
-            }
-            _ => true,
-        };
-        there && listed && self.setting(place) != GuardSetting::Off
+        let in_scope = guard
+            .threshold()
+            .is_none_or(|threshold| threshold.least.for_embedder(look.embedder).is_some());
+        has_output && in_scope && self.setting(place) != GuardSetting::Off
     }
 
     fn setting(&self, place: usize) -> GuardSetting {
@@ -337,51 +275,43 @@ impl<'a> GuardContext<'a> {
 
     /// The probability of an alarm, given that the guard looks at the output.
     fn alarm_probability(&self, place: usize, look: &GuardObservation, output: &StepOutput) -> f64 {
-        let setting = self.setting(place);
-        let check = &self.guards[place].check;
-        let below = |score: Option<f64>, least: f64| score.is_none_or(|score| score < least);
-        let floor = |floors: &BTreeMap<usize, f64>| match (setting, look.embedder?) {
-            (GuardSetting::Threshold { embedder, least }, searched) if embedder == searched => {
+        let raised = match self.guards[place].check.rule() {
+            AlarmRule::Condition(condition) => condition.raises_alarm(&CheckedOutput {
+                value: output.value(),
+                is_empty: match output {
+                    StepOutput::Missing => true,
+                    StepOutput::Context(passages) => passages.is_empty(),
+                    StepOutput::Skipped | StepOutput::Value(_) | StepOutput::Action(_) => false,
+                },
+                entity: look.entity,
+                step: self.step,
+                values: &self.values,
+                task: self.task,
+            }),
+            AlarmRule::Threshold(threshold) => self
+                .least(place, &threshold.least, look.embedder)
+                .is_some_and(|least| threshold.raises_alarm(&look.scores_for(place), least)),
+            AlarmRule::Rates(_) => return self.rate(place, output),
+        };
+        f64::from(raised)
+    }
+
+    /// The threshold of a guard for what this embedder found, under the guard's setting.
+    fn least(
+        &self,
+        place: usize,
+        declared: &ThresholdScope,
+        searched: Option<usize>,
+    ) -> Option<f64> {
+        match (self.setting(place), declared) {
+            (GuardSetting::Threshold { least, .. }, ThresholdScope::Any(_)) => Some(least),
+            (GuardSetting::Threshold { embedder, least }, ThresholdScope::ByEmbedder(_))
+                if searched == Some(embedder) =>
+            {
                 Some(least)
             }
-            (_, searched) => floors.get(&searched).copied(),
-        };
-        let seen = match check {
-            GuardCheck::Expr(check) => {
-                matches!(self.eval(check, output), Some(TypedValue::YesNo(false)))
-            }
-            GuardCheck::AgreesWith(other) => match (output.value(), self.values[*other]) {
-                (Some(own), Some(other)) => own != other,
-                _ => false,
-            },
-            GuardCheck::Present => match output {
-                StepOutput::Missing => true,
-                StepOutput::Context(passages) => passages.is_empty(),
-                _ => false,
-            },
-            GuardCheck::Score(floors) => {
-                floor(floors).is_some_and(|least| below(best(&look.scores), least))
-            }
-            GuardCheck::Margin(floors) => {
-                floor(floors).is_some_and(|least| below(margin(&look.scores), least))
-            }
-            GuardCheck::SameEntity(entity) => {
-                let wanted = self.eval(entity, output).map(|entity| entity.to_string());
-                matches!((wanted, look.entity), (Some(wanted), Some(found)) if wanted != found)
-            }
-            GuardCheck::ScoringVerifier { min_score: least, .. } => {
-                let score = look.verified.get(place).copied().flatten();
-                let least = match setting {
-                    GuardSetting::Threshold { least, .. } => least,
-                    _ => *least,
-                };
-                below(score.map(f64::from), least)
-            }
-            GuardCheck::RatedVerifier { .. } | GuardCheck::Reviewer { .. } => {
-                return self.rate(place, output);
-            }
-        };
-        f64::from(seen)
+            _ => declared.for_embedder(searched),
+        }
     }
 
     fn rate(&self, place: usize, output: &StepOutput) -> f64 {
@@ -389,13 +319,6 @@ impl<'a> GuardContext<'a> {
             OutputState::Correct => self.rates[place].false_alarm_rate,
             OutputState::Wrong | OutputState::Missing => self.rates[place].catch_rate,
         }
-    }
-
-    fn eval(&self, expr: &Expression, output: &StepOutput) -> Option<TypedValue> {
-        let mut values = self.values.clone();
-        values[self.step] = output.value();
-        let env = EvalEnvironment { task: Some(self.task), passage: None, steps: &values };
-        expr.eval(&env).ok().flatten()
     }
 
     /// The branch at the end of a path. It has the event of its first attempt, which is the root cause; if that was
@@ -449,38 +372,4 @@ impl<'a> GuardContext<'a> {
             trace: Some(trail),
         }
     }
-}
-
-/// Merges equal branches. The alarms and the source passage are those of the first one; the guards' counts are
-/// averaged.
-fn merge_branches(handled: Vec<GuardedBranch>) -> Vec<GuardedBranch> {
-    let mut merged: Vec<GuardedBranch> = Vec::new();
-    for one in handled.into_iter().filter(|h| h.branching.p > 0.0) {
-        match merged.iter_mut().find(|m| m.is_same_branch(&one)) {
-            Some(same) => {
-                if let (Some(trail), Some(other)) = (&mut same.trace, &one.trace) {
-                    average_counts(
-                        &mut trail.counts,
-                        same.branching.p,
-                        &other.counts,
-                        one.branching.p,
-                    );
-                }
-                same.branching.p += one.branching.p;
-            }
-            None => merged.push(one),
-        }
-    }
-    merged
-}
-
-/// The score of the best passage; `None` if nothing was found.
-pub fn best(scores: &[f32]) -> Option<f64> {
-    scores.first().map(|&score| f64::from(score))
-}
-
-/// The lead of the best passage over the next one: infinite if there is only one, `None` if nothing was found.
-pub fn margin(scores: &[f32]) -> Option<f64> {
-    let second = scores.get(1).map_or(f64::NEG_INFINITY, |&score| f64::from(score));
-    Some(best(scores)? - second)
 }

@@ -4,37 +4,19 @@
 use std::collections::BTreeSet;
 
 use super::{ReaderModel, StepEvent, ValuePool};
+use crate::scenario::ReaderParameters;
 use crate::value::TypedValue;
 use crate::world::Corpus;
 
 /// Remaining probabilities below this are rounding error.
 const ROUNDING: f64 = 1e-12;
 
-/// The parameters of a reader; see [`Reader::get`].
-#[derive(Clone, Copy, Debug)]
-pub struct ReaderRates {
-    misread: f64,
-    distracted_above: f64,
-    distracted_below: f64,
-    overlooked: f64,
-    lucky: f64,
-    follow: f64,
-    fabricate: f64,
-    fabricate_empty: f64,
-}
+/// The values of a reader's parameters.
+pub type ReaderRates = ReaderParameters<f64>;
 
 impl ReaderRates {
     pub fn of_reader(reader: &ReaderModel) -> ReaderRates {
-        ReaderRates {
-            misread: reader.get("misread"),
-            distracted_above: reader.get("distracted_above"),
-            distracted_below: reader.get("distracted_below"),
-            overlooked: reader.get("overlooked"),
-            lucky: reader.get("lucky"),
-            follow: reader.get("follow"),
-            fabricate: reader.get("fabricate"),
-            fabricate_empty: reader.get("fabricate_empty"),
-        }
+        reader.parameters.map(|parameter| parameter.value)
     }
 
     /// Whether the support of `others` is contained in this one's: whatever can happen there can happen here.
