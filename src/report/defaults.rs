@@ -10,10 +10,10 @@ use crate::compile::intervention_runs;
 use crate::embed::Penalty;
 use crate::retrieve::pgvector::PG_DEPTH;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
-use crate::run::sensitivity::{MAX_FOLLOW, ODDS_DRAWS, RANGE_FACTORS};
+use crate::run::sensitivity::{MAX_FOLLOW, ODDS_DRAWS, range_factor};
 use crate::scenario::{
     DEFAULT_BASE_SAMPLES, DEFAULT_MAX_COMBINATIONS, DEFAULT_PRESET, DEFAULT_TOP_K, DEFAULT_YEARS,
-    READER_PRESETS, SimulationSettings, SourcedParameter, guard_defaults,
+    ParameterProvenance, READER_PRESETS, SimulationSettings, SourcedParameter, guard_defaults,
 };
 use crate::step::reader::{MAX_POOL, MIN_POOL, ReaderModel};
 use crate::{number_words, stats};
@@ -165,7 +165,9 @@ fn solving(page: &mut String) {
         ),
         (
             "default range of an assumption",
-            RANGE_FACTORS.map(|(tag, width)| format!("{tag} {width}")).join(", "),
+            ParameterProvenance::ALL
+                .map(|tag| format!("{} {}", tag.name(), range_factor(tag)))
+                .join(", "),
             "assumed",
             "what odds or amounts are divided and multiplied by, by the tag of the figure",
         ),

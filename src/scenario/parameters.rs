@@ -18,6 +18,14 @@ pub enum ParameterProvenance {
 }
 
 impl ParameterProvenance {
+    /// All of them, the best backed first.
+    pub const ALL: [ParameterProvenance; 4] = [
+        ParameterProvenance::Cited,
+        ParameterProvenance::Indicative,
+        ParameterProvenance::Assumed,
+        ParameterProvenance::Scenario,
+    ];
+
     /// The name used in files.
     pub fn name(self) -> &'static str {
         match self {

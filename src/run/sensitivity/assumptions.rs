@@ -14,10 +14,15 @@ use crate::step::reader::ReaderModel;
 
 use super::record::AssumptionRecord;
 
-/// The factor by which the odds of a chance, or an amount, are divided and multiplied at the ends of a default range,
-/// by the kind of source: the weaker the source, the wider the range.
-pub const RANGE_FACTORS: [(&str, f64); 4] =
-    [("cited", 1.25), ("indicative", 1.5), ("assumed", 2.0), ("scenario", 2.0)];
+/// The factor by which the odds of a chance, or an amount, are divided and multiplied at the ends of a default range:
+/// the weaker the source, the wider the range.
+pub fn range_factor(tag: ParameterProvenance) -> f64 {
+    match tag {
+        ParameterProvenance::Cited => 1.25,
+        ParameterProvenance::Indicative => 1.5,
+        ParameterProvenance::Assumed | ParameterProvenance::Scenario => 2.0,
+    }
+}
 
 /// Upper end of the default range for following a wrong passage. The presets' figures come from questions that the
 /// reader can often answer from its own knowledge; without any, it follows more often.
@@ -39,7 +44,7 @@ pub enum AssumptionSpread {
     /// Half of the draws lie below the figure and half above, so that the figure is the median. Within each half the
     /// logarithm is uniform, since a factor says how far the figure may be off.
     Factor,
-    /// As [`Spread::Factor`], for the odds of the figure between these ends.
+    /// As [`AssumptionSpread::Factor`], for the odds of the figure between these ends.
     Odds(f64, f64),
 }
 
@@ -199,11 +204,7 @@ fn reader_values(
 }
 
 fn backing_of(of: &SourcedValue) -> FigureSource {
-    FigureSource { tag: of.tag.name(), source: of.source.clone() }
-}
-
-fn range_factor(tag: &str) -> f64 {
-    RANGE_FACTORS.iter().find(|(known, _)| *known == tag).map_or(2.0, |(_, width)| *width)
+    FigureSource { tag: of.tag, source: of.source.clone() }
 }
 
 /// A default range; `None` if its ends are equal.
@@ -211,12 +212,12 @@ fn default_range(low: f64, high: f64, by: &FigureSource, of: &str) -> Option<Ass
     let source = format!(
         "ours: {of} divided and multiplied by {}, for a figure that is {}",
         range_factor(by.tag),
-        by.tag
+        by.tag.name()
     );
     (low < high).then_some(AssumptionRange {
         low,
         high,
-        backing: FigureSource { tag: "assumed", source },
+        backing: FigureSource { tag: ParameterProvenance::Assumed, source },
     })
 }
 
@@ -234,14 +235,14 @@ fn odds_range(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> 
     (ratio > 0.0 && ratio.is_finite()).then(|| (back(ratio / times), back(ratio * times)))
 }
 
-/// The default range of `follow`: down as for any chance, and up to [`MOST_FOLLOWED`].
+/// The default range of `follow`: down as for any chance, and up to [`MAX_FOLLOW`].
 fn follow_range(of: &SourcedValue) -> DefaultAssumptionRange {
     let (mut range, spread) = chance_range(of)?;
     range.high = MAX_FOLLOW.max(range.high);
     range.backing.source = format!(
         "ours: the odds divided by {}, for a figure that is {}; up to {MAX_FOLLOW}, since it comes from questions on which \
          the reader knows something of its own",
-        range_factor(of.tag.name()),
+        range_factor(of.tag),
         of.tag.name()
     );
     Some((range, spread))
@@ -317,7 +318,7 @@ mod tests {
     use super::*;
 
     fn assumption(value: f64, low: f64, high: f64, spread: AssumptionSpread) -> VariedAssumption {
-        let backing = FigureSource { tag: "assumed", source: String::new() };
+        let backing = FigureSource { tag: ParameterProvenance::Assumed, source: String::new() };
         let range = backing.clone();
         let told = AssumptionRecord { name: String::new(), value, low, high, backing, range };
         VariedAssumption { target: AssumptionTarget::Volume, record: told, spread }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use anyhow::ensure;
 
 use assumptions::{AssumptionTarget, VariedAssumption};
-pub use assumptions::{MAX_FOLLOW, RANGE_FACTORS};
+pub use assumptions::{MAX_FOLLOW, range_factor};
 pub use preparation::SensitivityPreparation;
 pub use record::{
     ArmOrderRecord, AssumptionEffect, AssumptionRecord, SensitivityAnswerRecord, SensitivityRecord,

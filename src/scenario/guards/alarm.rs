@@ -1,10 +1,10 @@
 //! What a resolved check is: how it comes to an alarm, what it observes of an output, and what one look costs.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::effort::SourcedEffort;
 use super::rates::CheckErrorRates;
+use super::threshold::PassingThreshold;
 use crate::expr::{EvalEnvironment, Expression};
 use crate::value::TypedValue;
 use crate::world::Task;
@@ -70,49 +70,5 @@ impl CheckedOutput<'_> {
         values[self.step] = self.value;
         let env = EvalEnvironment { task: Some(self.task), passage: None, steps: &values };
         expression.eval(&env).ok().flatten()
-    }
-}
-
-/// The scores that belong to one output of a search.
-#[derive(Clone, Copy, Debug)]
-pub struct OutputScores<'a> {
-    /// Of the passages handed on, best first, and of at least two passages if two were found; empty for steps that do
-    /// not search.
-    pub passages: &'a [f32],
-    /// Of the query and the best passage, by the check's own embedder ([`GuardCheck::scoring_embedder`]).
-    pub verifier: Option<f32>,
-}
-
-/// The minimum that a score must reach.
-#[derive(Debug)]
-pub struct PassingThreshold {
-    pub least: ThresholdScope,
-    /// Takes the score that is compared; `None` if there is none, which is an alarm.
-    pub measure: fn(&OutputScores) -> Option<f64>,
-}
-
-impl PassingThreshold {
-    /// Whether there is no score, or one below `least`.
-    pub fn raises_alarm(&self, scores: &OutputScores, least: f64) -> bool {
-        (self.measure)(scores).is_none_or(|score| score < least)
-    }
-}
-
-/// The searches to which a threshold applies.
-#[derive(Debug)]
-pub enum ThresholdScope {
-    /// By embedder, since embedders differ in scale. Rankings of an embedder that is not listed are not checked.
-    ByEmbedder(BTreeMap<usize, f64>),
-    /// All of them.
-    Any(f64),
-}
-
-impl ThresholdScope {
-    /// The threshold for what this embedder found; `None` if that is not checked.
-    pub fn for_embedder(&self, searched: Option<usize>) -> Option<f64> {
-        match self {
-            ThresholdScope::ByEmbedder(least) => least.get(&searched?).copied(),
-            ThresholdScope::Any(least) => Some(*least),
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! `margin`: the best passage must be ahead of the next one by at least this much.
 
-use super::alarm::{AlarmRule, GuardCheck, OutputScores, PassingThreshold, ThresholdScope};
+use super::alarm::{AlarmRule, GuardCheck};
 use super::kind::{GuardKind, GuardSubject, GuardedStep};
-use super::score::best_score;
+use super::threshold::{OutputScores, PassingThreshold, ThresholdScope};
 use crate::expr::ExpressionScope;
 use crate::scenario::resolve::ScenarioResolver;
 use crate::scenario::spanned_de::{NamedEntries, Spanned};
@@ -30,7 +30,7 @@ impl GuardKind for MarginGuard {
 /// The lead of the best passage over the next one: infinite if there is only one, `None` if nothing was found.
 fn lead(scores: &OutputScores) -> Option<f64> {
     let second = scores.passages.get(1).map_or(f64::NEG_INFINITY, |&score| f64::from(score));
-    Some(best_score(scores)? - second)
+    Some(scores.best()? - second)
 }
 
 #[derive(Debug)]

@@ -19,6 +19,7 @@ mod retry;
 mod reviewer;
 mod same_entity;
 mod score;
+mod threshold;
 mod verifier;
 
 use std::collections::BTreeSet;
@@ -33,10 +34,7 @@ use crate::expr::ExpressionScope;
 
 use kind::{GivenGuardKind, GuardKind};
 
-pub use alarm::{
-    AlarmCondition, AlarmRule, CheckedOutput, GuardCheck, OutputScores, PassingThreshold,
-    ThresholdScope,
-};
+pub use alarm::{AlarmCondition, AlarmRule, CheckedOutput, GuardCheck};
 pub use effort::SourcedEffort;
 pub(super) use escalation::EscalateEntry;
 pub use escalation::GuardEscalation;
@@ -44,6 +42,7 @@ pub(super) use kind::GuardedStep;
 pub use rates::{CheckErrorRates, GuardRate, GuardRates};
 pub use retry::GuardRetry;
 pub(super) use retry::RetryEntry;
+pub use threshold::{OutputScores, PassingThreshold, ThresholdScope};
 
 /// Builds the file format of a guard, and everything that is done for each kind, from the list of kinds.
 macro_rules! guard_kinds {

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::alarm::{AlarmRule, GuardCheck, PassingThreshold, ThresholdScope};
+use super::alarm::{AlarmRule, GuardCheck};
 use super::effort::SourcedEffort;
 use super::kind::{GuardKind, GuardSubject, GuardedStep};
 use super::rates::CheckErrorRates;
+use super::threshold::{PassingThreshold, ThresholdScope};
 use crate::expr::ExpressionScope;
 use crate::scenario::PipelineStepKind;
 use crate::scenario::diagnostics::Diagnostic;
