@@ -49,8 +49,9 @@ impl CompileContext<'_> {
             return Vec::new();
         }
         let guards = &self.scenario.steps[step].guards;
-        let off = |guard| GuardVariant { guard, setting: GuardSetting::Off };
-        let mut variants: Vec<GuardVariant> = (0..guards.len()).map(off).collect();
+        let mut variants: Vec<GuardVariant> = (0..guards.len())
+            .map(|guard| GuardVariant { guard, setting: GuardSetting::Off })
+            .collect();
         for (place, guard) in guards.iter().enumerate() {
             let (Some(threshold), Some(search)) = (guard.threshold(), self.search(step)) else {
                 continue;
@@ -81,21 +82,25 @@ impl CompileContext<'_> {
     /// The steps with active guards, with the ids of their variants' counterfactual rows.
     pub(super) fn guard_swaps(&self) -> Vec<(usize, u8)> {
         let steps = self.scenario.steps.iter().enumerate().filter(|(step, _)| self.guarded(*step));
-        let marks =
-            |(step, of)| (0..max_variants(of)).map(move |at| (step, variant_intervention_id(at)));
-        steps.flat_map(marks).collect()
+        steps
+            .flat_map(|(step, of)| {
+                (0..max_variants(of)).map(move |at| (step, variant_intervention_id(at)))
+            })
+            .collect()
     }
 }
 
-/// At most [`CURVE_POINTS`] even steps of the distinct values, one above all of them, and the declared threshold. Values are
-/// rounded to the six decimals of reports, so that a threshold can be declared as reported.
+/// At most [`CURVE_POINTS`] even steps of the distinct values, one above all of them, and the declared threshold.
+/// Values are rounded to the six decimals of reports, so that a threshold can be declared as reported.
 fn threshold_curve(mut seen: Vec<f64>, declared: f64) -> Vec<f64> {
     let decimals = 1e6;
     seen.sort_by(f64::total_cmp);
     seen.dedup();
     let steps = CURVE_POINTS.min(seen.len());
-    let step = |i: usize| (seen[i * seen.len() / steps] * decimals).floor() / decimals;
-    let mut thresholds: Vec<f64> = (0..steps).map(step).chain([declared]).collect();
+    let mut thresholds: Vec<f64> = (0..steps)
+        .map(|i| (seen[i * seen.len() / steps] * decimals).floor() / decimals)
+        .chain([declared])
+        .collect();
     // Above the highest value, every output raises an alarm.
     thresholds.extend(seen.last().map(|last| ((last * decimals).floor() + 1.0) / decimals));
     thresholds.sort_by(f64::total_cmp);
