@@ -36,6 +36,7 @@ mod sensitivity;
 mod source;
 mod span_map;
 mod spanned_de;
+mod step_inputs;
 mod step_kinds;
 mod steps;
 mod task_sample;

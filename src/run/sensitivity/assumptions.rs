@@ -6,7 +6,7 @@
 use crate::compile::ArmOdds;
 use crate::impact::RandomVariable;
 use crate::scenario::{
-    AssumedGuardRate, AssumptionRange, FigureSource, GuardRate, ImpactVariable,
+    AssumedGuardRate, AssumptionRange, FigureSource, GuardRate, ImpactSettings, ImpactVariable,
     ParameterProvenance, ReaderParameter, Scenario, SensitivitySettings, SourcedValue,
     VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
@@ -100,91 +100,135 @@ impl AssumptionTarget {
     }
 }
 
+/// A figure that may be varied.
+struct AssumptionCandidate {
+    /// The name in the scenario file.
+    name: String,
+    /// The name in reports, which tells arms apart.
+    shown: String,
+    target: AssumptionTarget,
+    value: f64,
+    backing: FigureSource,
+    default: DefaultAssumptionRange,
+}
+
+impl AssumptionCandidate {
+    /// The figure with its range; `None` if it is not asked for, or has no range.
+    fn varied(self, asked: &SensitivitySettings) -> Option<VariedAssumption> {
+        let (range, spread) = match &asked.assumptions {
+            None => self.default?,
+            Some(named) => match named.iter().find(|(known, _)| *known == self.name)? {
+                (_, Some(range)) => (range.clone(), AssumptionSpread::Even),
+                (_, None) => self.default?,
+            },
+        };
+        let AssumptionRange { low, high, backing: range } = range;
+        let record = AssumptionRecord {
+            name: self.shown,
+            value: self.value,
+            low,
+            high,
+            backing: self.backing,
+            range,
+        };
+        Some(VariedAssumption { target: self.target, record, spread })
+    }
+}
+
 /// All figures that have a range to be varied in: readers first, then guards, then money.
 pub fn assumptions(
     scenario: &Scenario,
     arms: &[usize],
     asked: &SensitivitySettings,
 ) -> anyhow::Result<Vec<VariedAssumption>> {
-    let mut found = Vec::new();
-    let mut push = |name: String,
-                    shown: String,
-                    what: AssumptionTarget,
-                    value: f64,
-                    by: FigureSource,
-                    default: DefaultAssumptionRange| {
-        let range = match &asked.assumptions {
-            None => default,
-            Some(named) => match named.iter().find(|(known, _)| *known == name) {
-                None => return,
-                Some((_, Some(range))) => Some((range.clone(), AssumptionSpread::Even)),
-                Some((_, None)) => default,
-            },
-        };
-        if let Some((AssumptionRange { low, high, backing }, spread)) = range {
-            let told =
-                AssumptionRecord { name: shown, value, low, high, backing: by, range: backing };
-            found.push(VariedAssumption { target: what, record: told, spread });
-        }
-    };
+    let mut candidates = Vec::new();
     for &parameter in ReaderParameter::ALL {
-        let groups = reader_values(scenario, arms, parameter)?;
-        for (of, arms) in &groups {
-            let name = reader_assumption(parameter);
-            let shown = match groups.len() {
-                1 => name.clone(),
-                _ => {
-                    let ids: Vec<&str> =
-                        arms.iter().map(|&a| scenario.arms[a].id.as_str()).collect();
-                    format!("{name} ({})", ids.join(", "))
-                }
-            };
-            let range = match parameter {
-                ReaderParameter::Follow if of.tag != ParameterProvenance::Scenario => {
-                    follow_range(of)
-                }
-                _ => chance_range(of),
-            };
-            let what = AssumptionTarget::Reader { parameter, arms: arms.clone() };
-            push(name, shown, what, of.value, backing_of(of), range);
-        }
+        candidates.extend(reader_candidates(scenario, arms, parameter)?);
     }
+    candidates.extend(guard_candidates(scenario, arms));
+    candidates.extend(scenario.impact.iter().flat_map(impact_candidates));
+    Ok(candidates.into_iter().filter_map(|candidate| candidate.varied(asked)).collect())
+}
+
+fn reader_candidates(
+    scenario: &Scenario,
+    arms: &[usize],
+    parameter: ReaderParameter,
+) -> anyhow::Result<Vec<AssumptionCandidate>> {
+    let groups = reader_values(scenario, arms, parameter)?;
+    let mut candidates = Vec::new();
+    for (of, arms) in &groups {
+        let name = reader_assumption(parameter);
+        let shown = match groups.len() {
+            1 => name.clone(),
+            _ => {
+                let ids: Vec<&str> = arms.iter().map(|&a| scenario.arms[a].id.as_str()).collect();
+                format!("{name} ({})", ids.join(", "))
+            }
+        };
+        let default = match parameter {
+            ReaderParameter::Follow if of.tag != ParameterProvenance::Scenario => follow_range(of),
+            _ => chance_range(of),
+        };
+        candidates.push(AssumptionCandidate {
+            name,
+            shown,
+            target: AssumptionTarget::Reader { parameter, arms: arms.clone() },
+            value: of.value,
+            backing: backing_of(of),
+            default,
+        });
+    }
+    Ok(candidates)
+}
+
+/// The rates of guards that are on under some arm.
+fn guard_candidates(scenario: &Scenario, arms: &[usize]) -> Vec<AssumptionCandidate> {
+    let mut candidates = Vec::new();
     for (at, step) in scenario.steps.iter().enumerate() {
         if !arms.iter().any(|&arm| scenario.arms[arm].guarded[at]) {
             continue;
         }
         for AssumedGuardRate { guard, rate, name, value: of } in step.assumed_rates() {
-            let what = AssumptionTarget::Rate { step: at, guard, rate };
-            push(name.clone(), name, what, of.value, backing_of(&of), chance_range(&of));
-        }
-    }
-    if let Some(impact) = &scenario.impact {
-        for (at, variable) in impact.variables.iter().enumerate() {
-            let name = variable_assumption(&variable.name);
-            let (mean, backing) = (variable.variable.mean(), variable.backing.clone());
-            push(
-                name.clone(),
+            candidates.push(AssumptionCandidate {
+                shown: name.clone(),
                 name,
-                AssumptionTarget::Mean(at),
-                mean,
-                backing,
-                mean_range(variable),
-            );
+                target: AssumptionTarget::Rate { step: at, guard, rate },
+                value: of.value,
+                backing: backing_of(&of),
+                default: chance_range(&of),
+            });
         }
-        let (mean, by) = (impact.volume.mean(), impact.volume_backing.clone());
-        let times = range_factor(by.tag);
-        let range = default_range(mean / times, mean * times, &by, "the mean");
-        let range = range.map(|range| (range, AssumptionSpread::Factor));
-        push(
-            VOLUME_ASSUMPTION.to_owned(),
-            VOLUME_ASSUMPTION.to_owned(),
-            AssumptionTarget::Volume,
-            mean,
-            by,
-            range,
-        );
     }
-    Ok(found)
+    candidates
+}
+
+/// The means of the variables and of the yearly volume.
+fn impact_candidates(impact: &ImpactSettings) -> Vec<AssumptionCandidate> {
+    let mut candidates = Vec::new();
+    for (at, variable) in impact.variables.iter().enumerate() {
+        let name = variable_assumption(&variable.name);
+        candidates.push(AssumptionCandidate {
+            shown: name.clone(),
+            name,
+            target: AssumptionTarget::Mean(at),
+            value: variable.variable.mean(),
+            backing: variable.backing.clone(),
+            default: mean_range(variable),
+        });
+    }
+    let (mean, backing) = (impact.volume.mean(), impact.volume_backing.clone());
+    let times = range_factor(backing.tag);
+    let range = default_range(mean / times, mean * times, &backing, "the mean");
+    candidates.push(AssumptionCandidate {
+        name: VOLUME_ASSUMPTION.to_owned(),
+        shown: VOLUME_ASSUMPTION.to_owned(),
+        target: AssumptionTarget::Volume,
+        value: mean,
+        backing,
+        default: range.map(|range| (range, AssumptionSpread::Factor)),
+    });
+    candidates
 }
 
 /// The distinct values of a reader parameter, each with the arms whose readers have it.

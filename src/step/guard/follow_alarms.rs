@@ -134,10 +134,10 @@ impl<'a> GuardContext<'a> {
 
     /// Whether two queued paths have the same future and the same original error.
     fn have_same_future(&self, a: &GuardPath, b: &GuardPath) -> bool {
-        let first = |way: &GuardPath| {
-            (way.first.event, way.first.fault, self.is_right(way.first), way.phrasing)
-        };
-        (a.attempt, &a.retries_used) == (b.attempt, &b.retries_used) && first(a) == first(b)
+        (a.attempt, &a.retries_used) == (b.attempt, &b.retries_used)
+            && a.phrasing == b.phrasing
+            && (a.first.event, a.first.fault) == (b.first.event, b.first.fault)
+            && self.is_right(a.first) == self.is_right(b.first)
     }
 
     /// Whether the output is right and the branch is not an error.

@@ -21,25 +21,27 @@ impl ReaderRates {
 
     /// Whether the support of `others` is contained in this one's: whatever can happen there can happen here.
     pub fn contains_support_of(&self, others: &ReaderRates) -> bool {
-        let possible = |c: &ReaderRates| {
-            let chances = [
-                c.misread,
-                c.distracted_above,
-                c.distracted_below,
-                c.overlooked,
-                c.lucky,
-                c.follow,
-                c.fabricate,
-                c.fabricate_empty,
-                // The complement of this sum is the probability to abstain.
-                c.follow + c.fabricate,
-            ];
-            chances.map(|chance| [chance > 0.0, 1.0 - chance > ROUNDING])
-        };
-        let pairs = possible(self).into_iter().zip(possible(others));
+        let pairs = self.possibilities().into_iter().zip(others.possibilities());
         pairs
             .flat_map(|(own, others)| own.into_iter().zip(others))
             .all(|(own, other)| own || !other)
+    }
+
+    /// For each random choice of the reader: whether it can turn out either way.
+    fn possibilities(&self) -> [[bool; 2]; 9] {
+        let chances = [
+            self.misread,
+            self.distracted_above,
+            self.distracted_below,
+            self.overlooked,
+            self.lucky,
+            self.follow,
+            self.fabricate,
+            self.fabricate_empty,
+            // The complement of this sum is the probability to abstain.
+            self.follow + self.fabricate,
+        ];
+        chances.map(|chance| [chance > 0.0, 1.0 - chance > ROUNDING])
     }
 
     fn distracted(&self, above: bool) -> f64 {
@@ -196,12 +198,12 @@ impl<'a> AnswerList<'_, 'a> {
         event: StepEvent,
         source: Option<u32>,
     ) -> ReplacementShares {
-        let answers = &mut *self.answers;
-        let answer = |(value, share)| {
-            answers.push(ReaderAnswer { value: Some(value), event, source });
-            share
-        };
-        others.into_iter().map(answer).collect()
+        let mut shares = Vec::with_capacity(others.len());
+        for (value, share) in others {
+            self.answers.push(ReaderAnswer { value: Some(value), event, source });
+            shares.push(share);
+        }
+        shares
     }
 }
 

@@ -20,7 +20,6 @@ use crate::scenario::{
     ParameterProvenance, READER_PRESETS, ReaderParameter, ReaderParameters, SourcedParameter,
     SourcedValue,
 };
-use crate::value::TypedValue;
 
 pub use answer_distribution::{
     AnswerDistribution, FieldReading, ReaderAnswer, ReaderRates, answer_distribution,
@@ -120,11 +119,12 @@ pub fn reading_row(reader: &ReaderModel, reading: &FieldReading) -> StepRow {
         });
     } else {
         let event = if right.is_some() { StepEvent::Misread } else { StepEvent::Fabricated };
-        let wrong = |(value, p): (&TypedValue, f64)| StepBranch {
-            fault: BranchFault::Own,
-            ..StepBranch::new(Some(StepOutput::Value(value.clone())), event, p)
-        };
-        row.error_branches = pool.excluding(&[right]).into_iter().map(wrong).collect();
+        for (value, p) in pool.excluding(&[right]) {
+            row.error_branches.push(StepBranch {
+                fault: BranchFault::Own,
+                ..StepBranch::new(Some(StepOutput::Value(value.clone())), event, p)
+            });
+        }
     }
     row
 }
@@ -133,12 +133,16 @@ fn branches(reader: &ReaderModel, reading: &FieldReading) -> Vec<StepBranch> {
     let (answers, distribution) = answer_distribution(reading);
     let mut p = Vec::with_capacity(answers.len());
     distribution.write_probabilities(&ReaderRates::of_reader(reader), &mut p);
-    let branch = |(answer, p): (ReaderAnswer, f64)| {
+    let mut branches = Vec::new();
+    for (answer, p) in answers.into_iter().zip(p).filter(|(_, p)| *p > 0.0) {
         let output =
             answer.value.map_or(StepOutput::Missing, |value| StepOutput::Value(value.clone()));
-        StepBranch { source: answer.source, ..StepBranch::new(Some(output), answer.event, p) }
-    };
-    answers.into_iter().zip(p).filter(|(_, p)| *p > 0.0).map(branch).collect()
+        branches.push(StepBranch {
+            source: answer.source,
+            ..StepBranch::new(Some(output), answer.event, p)
+        });
+    }
+    branches
 }
 
 #[cfg(test)]
@@ -146,6 +150,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::value::TypedValue;
     use crate::world::{Corpus, Passage};
 
     fn corpus(values: &[f64]) -> Corpus {

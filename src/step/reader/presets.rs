@@ -108,13 +108,12 @@ fn sourced(value: f64, tag: ParameterProvenance, source: impl Into<String>) -> S
 /// Fitted to ten passages, because among twenty and thirty (tables 6 and 7) each further passage has less effect.
 fn by_position() -> ReaderParameters<SourcedValue> {
     let (alone, first, fifth, last) = (0.883f64, 0.768f64, 0.612f64, 0.624f64);
-    let each = |share: f64, passages: f64| 1.0 - share.powf(1.0 / passages);
-    let (above, below) = (each(last / alone, 9.0), each(first / alone, 9.0));
+    let (above, below) =
+        (loss_per_passage(last / alone, 9.0), loss_per_passage(first / alone, 9.0));
     let unhidden = alone * (1.0 - above).powi(4) * (1.0 - below).powi(5);
     let seen = (fifth - LUCKY) / (unhidden - LUCKY);
-    let overlooked = each(seen, 4.0);
+    let overlooked = loss_per_passage(seen, 4.0);
     let (follow, fabricate) = (0.608, 0.065);
-    let elsewhere = |of: &str| format!("{CLASHEVAL_2}: as gpt-4o {of}");
     ReaderParameters {
         misread: sourced(
             1.0 - alone,
@@ -135,11 +134,15 @@ fn by_position() -> ReaderParameters<SourcedValue> {
                 "{LOST_IN_THE_MIDDLE}: {alone} alone to {first} as the first of 10, spread over 9 distractors"
             ),
         ),
-        follow: sourced(follow, ParameterProvenance::Assumed, elsewhere("follows wrong evidence")),
+        follow: sourced(
+            follow,
+            ParameterProvenance::Assumed,
+            format!("{CLASHEVAL_2}: as gpt-4o follows wrong evidence"),
+        ),
         fabricate: sourced(
             fabricate,
             ParameterProvenance::Assumed,
-            elsewhere("says something else"),
+            format!("{CLASHEVAL_2}: as gpt-4o says something else"),
         ),
         fabricate_empty: sourced(1.0 - REFUSES, ParameterProvenance::Indicative, RGB),
         lucky: sourced(LUCKY, ParameterProvenance::Indicative, LUCKY_TRIAL),
@@ -151,4 +154,9 @@ fn by_position() -> ReaderParameters<SourcedValue> {
             ),
         ),
     }
+}
+
+/// The probability of a loss at each of several independent passages that together leave this share.
+fn loss_per_passage(share: f64, passages: f64) -> f64 {
+    1.0 - share.powf(1.0 / passages)
 }
