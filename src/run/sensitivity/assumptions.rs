@@ -1,4 +1,4 @@
-//! Lists the assumptions of a scenario with the ranges in which they are varied. All default ranges come from here.
+//! Lists the assumptions of a scenario with the ranges in which they are varied.
 //!
 //! Variation from case to case is not varied here. A loss between 15,000 and 300,000 is drawn anew for every case, and
 //! no study removes that; what is unknown is its mean, so the mean is varied. The same holds for the volume of a year.
@@ -6,27 +6,17 @@
 use crate::compile::ArmOdds;
 use crate::impact::RandomVariable;
 use crate::scenario::{
-    AssumedGuardRate, AssumptionRange, FigureSource, GuardRate, ImpactSettings, ImpactVariable,
+    AssumedGuardRate, AssumptionRange, FigureSource, GuardRate, ImpactSettings,
     ParameterProvenance, ReaderParameter, Scenario, SensitivitySettings, SourcedValue,
     VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
 use crate::step::reader::ReaderModel;
 
+use super::default_ranges::{
+    DefaultAssumptionRange, backing_of, chance_range, default_range, follow_range, mean_range,
+    range_factor,
+};
 use super::record::AssumptionRecord;
-
-/// The factor by which the odds of a chance, or an amount, are divided and multiplied at the ends of a default range:
-/// the weaker the source, the wider the range.
-pub fn range_factor(tag: ParameterProvenance) -> f64 {
-    match tag {
-        ParameterProvenance::Cited => 1.25,
-        ParameterProvenance::Indicative => 1.5,
-        ParameterProvenance::Assumed | ParameterProvenance::Scenario => 2.0,
-    }
-}
-
-/// Upper end of the default range for following a wrong passage. The presets' figures come from questions that the
-/// reader can often answer from its own knowledge; without any, it follows more often.
-pub const MAX_FOLLOW: f64 = 0.95;
 
 /// A figure that is varied.
 #[derive(Clone, Debug)]
@@ -72,9 +62,6 @@ impl VariedAssumption {
 fn between(from: f64, to: f64, u: f64) -> f64 {
     from + u * (to - from)
 }
-
-/// A default range, and how figures are drawn from it.
-type DefaultAssumptionRange = Option<(AssumptionRange, AssumptionSpread)>;
 
 /// What a figure describes.
 #[derive(Clone, Debug, PartialEq)]
@@ -248,72 +235,6 @@ fn reader_values(
         }
     }
     Ok(groups)
-}
-
-fn backing_of(of: &SourcedValue) -> FigureSource {
-    FigureSource { tag: of.tag, source: of.source.clone() }
-}
-
-/// A default range; `None` if its ends are equal.
-fn default_range(low: f64, high: f64, by: &FigureSource, of: &str) -> Option<AssumptionRange> {
-    let source = format!(
-        "ours: {of} divided and multiplied by {}, for a figure that is {}",
-        range_factor(by.tag),
-        by.tag.name()
-    );
-    (low < high).then_some(AssumptionRange {
-        low,
-        high,
-        backing: FigureSource { tag: ParameterProvenance::Assumed, source },
-    })
-}
-
-/// The default range of a chance. What is impossible or certain has none.
-fn chance_range(of: &SourcedValue) -> DefaultAssumptionRange {
-    let by = backing_of(of);
-    let (low, high) = odds_range(of.value, 0.0, 1.0, range_factor(by.tag))?;
-    Some((default_range(low, high, &by, "the odds")?, AssumptionSpread::Odds(0.0, 1.0)))
-}
-
-/// The ends of a range around `value`, whose odds between `from` and `to` are divided and multiplied by `times`.
-fn odds_range(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> {
-    let ratio = (value - from) / (to - value);
-    let [low, high] =
-        [ratio / times, ratio * times].map(|ratio| from + (to - from) * ratio / (1.0 + ratio));
-    (ratio > 0.0 && ratio.is_finite()).then_some((low, high))
-}
-
-/// The default range of `follow`: down as for any chance, and up to [`MAX_FOLLOW`].
-fn follow_range(of: &SourcedValue) -> DefaultAssumptionRange {
-    let (mut range, spread) = chance_range(of)?;
-    range.high = MAX_FOLLOW.max(range.high);
-    range.backing.source = format!(
-        "ours: the odds divided by {}, for a figure that is {}; up to {MAX_FOLLOW}, since it comes from questions on which \
-         the reader knows something of its own",
-        range_factor(of.tag),
-        of.tag.name()
-    );
-    Some((range, spread))
-}
-
-/// The default range of a variable's mean: by odds if the variable has two bounds, by a factor if the mean is positive.
-fn mean_range(of: &ImpactVariable) -> DefaultAssumptionRange {
-    let (mean, times) = (of.variable.mean(), range_factor(of.backing.tag));
-    match of.variable.bounds() {
-        Some((from, to)) => {
-            let (low, high) = odds_range(mean, from, to, times)?;
-            let of_what = "the odds of the mean between the variable's ends";
-            Some((
-                default_range(low, high, &of.backing, of_what)?,
-                AssumptionSpread::Odds(from, to),
-            ))
-        }
-        None if mean > 0.0 => Some((
-            default_range(mean / times, mean * times, &of.backing, "the mean")?,
-            AssumptionSpread::Factor,
-        )),
-        None => None,
-    }
 }
 
 /// The odds of an arm with these values of all assumptions.
