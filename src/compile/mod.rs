@@ -29,6 +29,7 @@ use crate::kernel::{KernelBuilder, KernelModel, rng};
 use crate::retrieve::PassageHit;
 use crate::scenario::{
     GuardRates, InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm, StepGuard,
+    UnsolvableScenario,
 };
 use crate::step::guard::GuardTrace;
 use crate::step::oracle::{self, OracleRun};
@@ -448,13 +449,13 @@ impl<'a> CompileContext<'a> {
                     return Ok(());
                 }
                 if simulation.method == InferenceMethod::Exact {
-                    bail!(
+                    bail!(UnsolvableScenario(format!(
                         "task '{}', arm '{}', step '{}': more than {} joint states, or more than memory should hold; use method: auto, raise simulation.max_states, or write steps that belong together one after another",
                         draft.task.id,
                         self.arm.id,
                         self.scenario.steps[step].id,
                         simulation.max_states
-                    );
+                    )));
                 }
                 // Beyond the state limit, only the inputs that sampled runs visit are compiled from here on. The rows
                 // compiled so far contain every input that these runs can have met.
