@@ -12,11 +12,10 @@
 mod retry;
 mod secrets;
 
-use std::env::VarError;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -103,41 +102,6 @@ pub fn parse_address(url: &str) -> anyhow::Result<reqwest::Url> {
         "an address does not hold a password here: name a variable in api_key_env"
     );
     Ok(url)
-}
-
-/// The key in the environment variable that `api_key_env` names.
-///
-/// # Errors
-/// The variable is unset or empty, or not UTF-8.
-pub fn api_key(variable: &str) -> anyhow::Result<String> {
-    match trimmed_variable(variable) {
-        Ok(key) if key.is_empty() => {
-            bail!("the environment variable {variable} (api_key_env) holds no key")
-        }
-        Ok(key) => Ok(key),
-        Err(why) => bail!("the environment variable {variable} (api_key_env) {why}"),
-    }
-}
-
-/// The trimmed value of an environment variable.
-///
-/// # Errors
-/// The variable is unset or empty, or not UTF-8.
-pub fn variable(name: &str) -> anyhow::Result<String> {
-    match trimmed_variable(name) {
-        Ok(text) if text.is_empty() => bail!("the environment variable {name} holds nothing"),
-        Ok(text) => Ok(text),
-        Err(why) => bail!("the environment variable {name} {why}"),
-    }
-}
-
-/// The trimmed value of an environment variable, empty if it is unset; or what is wrong with it.
-pub(crate) fn trimmed_variable(name: &str) -> Result<String, &'static str> {
-    match std::env::var(name) {
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(VarError::NotPresent) => Ok(String::new()),
-        Err(VarError::NotUnicode(_)) => Err("holds bytes that are not UTF-8"),
-    }
 }
 
 impl JsonEndpoint {

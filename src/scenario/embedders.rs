@@ -162,7 +162,7 @@ impl ScenarioResolver<'_> {
         self.count_to("dim", &entry.dim, 1, MAX_DIMENSION);
         let adapter_place = entry.adapter.as_ref().map(|at| self.model_place(&at.value));
         if let (Some(adapter), Some(place)) = (&entry.adapter, &adapter_place)
-            && embed::model_paths::adapter_dir(place).is_none()
+            && !embed::model_paths::is_known_adapter(place)
         {
             let message = format!("`{}` is not an adapter", adapter.value);
             self.mistakes.push(
@@ -185,7 +185,7 @@ impl ScenarioResolver<'_> {
         let trained =
             matches!(&entry.with, Some(with) if with.value == file::RerankerEntry::SimilarityMap);
         let known = registry::encoders().any(|model| model.name == name)
-            || embed::model_paths::adapter_dir(&place).is_some();
+            || embed::model_paths::is_known_adapter(&place);
         if !trained && !known && !Path::new(&place).is_dir() {
             let known: Vec<&str> = registry::encoders().map(|m| m.name).collect();
             self.mistakes.push(

@@ -16,7 +16,7 @@ use crate::embed::http::{RESERVED_BODY_KEYS, RESERVED_HEADERS, RequestAdditions,
 use crate::embed::{self, HttpEmbedderSpec};
 use crate::expr::suggest;
 use crate::http_client;
-use crate::input_file::{self, numbered_lines};
+use crate::input_file::numbered_lines;
 use crate::retrieve::{HTTP_DEPTH, TrecRun};
 use crate::world::FileMistakes;
 
@@ -229,11 +229,14 @@ impl ScenarioResolver<'_> {
 
     /// Reads a run in TREC's format.
     fn read_run(&mut self, file: &Spanned<String>) -> Option<TrecRun> {
-        if self.missing_runs == MissingRunPolicy::Empty && !self.dir.join(&file.value).exists() {
-            return Some(TrecRun::default());
+        if self.missing_runs == MissingRunPolicy::Empty {
+            let opened = self.source.file(&self.dir.join(&file.value)).open();
+            if opened.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+                return Some(TrecRun::default());
+            }
         }
         let path = self.data_file(file)?;
-        let text = self.read_data(file, input_file::read_text(&path))?;
+        let text = self.read_data(file, self.source.file(&path).read_text())?;
         match TrecRun::parse(&text) {
             Ok(run) => Some(run),
             Err(mistakes) => {
@@ -287,7 +290,7 @@ impl ScenarioResolver<'_> {
     /// Reads a file of lines `qid TAB query`.
     fn listed_queries(&mut self, file: &Spanned<String>) -> Option<BTreeMap<String, String>> {
         let path = self.data_file(file)?;
-        let listed = input_file::read_text(&path).and_then(|text| {
+        let listed = self.source.file(&path).read_text().and_then(|text| {
             let mut mistakes = FileMistakes::new(&path);
             let mut listed = BTreeMap::new();
             for (number, line) in numbered_lines(&text).filter(|(_, l)| !l.trim().is_empty()) {

@@ -27,6 +27,7 @@ mod impact;
 mod name_advice;
 mod name_values;
 mod node;
+mod parameters;
 mod pgvector;
 mod plan;
 mod resolve;
@@ -35,6 +36,7 @@ mod sensitivity;
 mod source;
 mod span_map;
 mod spanned_de;
+mod step_inputs;
 mod step_kinds;
 mod steps;
 mod task_sample;
@@ -47,7 +49,7 @@ use serde::Deserialize;
 
 use self::resolve::MissingRunPolicy;
 use crate::expr::{Expression, GoldRule, QueryTemplate};
-use crate::input_file::{self, encoding};
+use crate::input_file::{InMemoryFiles, InputFile, InputSource, encoding};
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::ValueType;
 use crate::world::{Corpus, LookupTable, Task, TaskSet};
@@ -61,17 +63,22 @@ pub use embedder::{
 pub use expected::ExpectedColumn;
 pub use explain::{DiagnosticExplanation, explain, explanations};
 pub use guards::{
-    GuardCheck, GuardEffort, GuardErrorRates, GuardEscalation, GuardRetry, StepGuard,
+    AlarmCondition, AlarmRule, CheckErrorRates, CheckedOutput, GuardCheck, GuardEscalation,
+    GuardRate, GuardRates, GuardRetry, OutputScores, PassingThreshold, SourcedEffort, StepGuard,
+    ThresholdScope, guard_defaults,
 };
 pub use impact::{
     CallPrice, DEFAULT_YEARS, FigureSource, ImpactSettings, ImpactVariable, LossRule, MISS_KINDS,
     OUTCOMES, RUN_END_NAMES, RunningCosts,
 };
+pub use parameters::{
+    ParameterProvenance, ReaderParameter, ReaderParameters, SourcedParameter, SourcedValue,
+};
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
 pub use schema_check::schema;
 pub use sensitivity::{
-    AssumptionRange, DEFAULT_BASE_SAMPLES, GUARD_RATES, SensitivitySettings, VOLUME_ASSUMPTION,
-    reader_assumption, variable_assumption,
+    AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
+    VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
 pub use source::ScenarioSource;
 
@@ -79,17 +86,10 @@ pub use source::ScenarioSource;
 pub const READER_PRESETS: [&str; 6] =
     ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "gpt-3.5-turbo", "perfect"];
 
-/// The parameters of the reader, each a probability.
-pub const READER_PARAMETERS: [&str; 8] = [
-    "misread",
-    "distracted_above",
-    "distracted_below",
-    "follow",
-    "fabricate",
-    "fabricate_empty",
-    "lucky",
-    "overlooked",
-];
+/// A scenario that passed every check, but cannot be solved as it asks, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnsolvableScenario(pub String);
 
 /// A scenario that passed every check: all names are resolved to indices and all data is read.
 #[derive(Debug)]
@@ -191,7 +191,7 @@ impl Scenario {
 impl PipelineStep {
     /// The name of each guard in reports: its kind of check, numbered if several guards share the kind.
     pub fn guard_names(&self) -> Vec<String> {
-        let name = |at: usize| self.guards[at].check.name();
+        let name = |at: usize| self.guards[at].kind;
         let alike = |at: usize, below: usize| (0..below).filter(|&i| name(i) == name(at)).count();
         let full = |at: usize| match alike(at, self.guards.len()) {
             1 => name(at).to_owned(),
@@ -290,10 +290,10 @@ pub struct ScenarioArm {
 /// The reader of an arm: a preset, and parameters that replace the preset's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderSettings {
-    /// One of [`PRESETS`].
+    /// One of [`READER_PRESETS`].
     pub preset: String,
-    /// Probabilities by name; the names are among [`PARAMETERS`].
-    pub overrides: BTreeMap<String, f64>,
+    /// The parameters that replace the preset's.
+    pub overrides: ReaderParameters<Option<f64>>,
 }
 
 /// The retrieval settings of a step in one arm.
@@ -359,7 +359,7 @@ pub fn load_with_progress(
     path: &Path,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
-    load_as(path, MissingRunPolicy::Report, progress)
+    load_file(InputFile::from(&scenario_path(path)), MissingRunPolicy::Report, progress)
 }
 
 /// The same as [`load_with_progress`], without the run files that do not exist yet: to export the queries from which
@@ -368,15 +368,22 @@ pub fn load_for_queries(
     path: &Path,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
-    load_as(path, MissingRunPolicy::Empty, progress)
+    load_file(InputFile::from(&scenario_path(path)), MissingRunPolicy::Empty, progress)
 }
 
-fn load_as(
-    path: &Path,
+/// Reads and checks a scenario and all its data files in memory; `name` is that of the scenario among them. The error
+/// holds every mistake.
+pub fn load_from(name: &str, files: &InMemoryFiles) -> Result<Scenario, Diagnostics> {
+    let file = InputSource::Memory(files).file(Path::new(name));
+    load_file(file, MissingRunPolicy::Report, &NoProgress)
+}
+
+fn load_file(
+    file: InputFile,
     missing_runs: MissingRunPolicy,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
-    let path = &scenario_path(path);
+    let path = file.path();
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
         path: shown.clone(),
@@ -384,11 +391,11 @@ fn load_as(
         mistakes: Vec::new(),
         unreadable: None,
     };
-    let bytes = match input_file::read(path) {
+    let bytes = match file.read() {
         Ok(bytes) => bytes,
         Err(error) => {
             let why =
-                if path.is_dir() { missing_scenario_message(path) } else { error.to_string() };
+                if file.is_folder() { missing_scenario_message(path) } else { error.to_string() };
             diagnostics.unreadable = Some(format!("cannot read {shown}: {why}"));
             return Err(diagnostics);
         }
@@ -405,7 +412,7 @@ fn load_as(
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            resolve_text(&diagnostics.source, path, input, missing_runs, progress)
+            resolve_text(&diagnostics.source, file, input, missing_runs, progress)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -447,7 +454,7 @@ fn missing_scenario_message(dir: &Path) -> String {
 /// Runs all stages on the text of the file.
 fn resolve_text(
     text: &str,
-    path: &Path,
+    written: InputFile,
     input: ScenarioInputFile,
     missing_runs: MissingRunPolicy,
     progress: &dyn ProgressListener,
@@ -471,10 +478,12 @@ fn resolve_text(
             return Err(found);
         }
     };
+    let path = written.path();
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut resolver = resolve::ScenarioResolver {
         file: text,
         tree: &raw,
+        source: written.source(),
         dir,
         mistakes: found,
         notes: Vec::new(),
