@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -13,10 +14,7 @@ use super::{
     EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, input_files, load_scenario, set_thread_count,
 };
 use crate::embed::registry::{self, ModelTask};
-use crate::embed::{
-    self, CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedder, ModelKind, ModelPrecision,
-    ModelSpec, TextRole, model_paths,
-};
+use crate::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole, model_paths};
 use crate::expr::suggest;
 use crate::input_file;
 use crate::output::OwnershipProof;
@@ -83,7 +81,7 @@ enum TextRoleArg {
 pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
     let mut output = args.force.output().with_inputs(&args.file);
-    let kind = match (&args.scenario, &args.embedder, &args.model) {
+    let kind: Arc<dyn EmbedderKind> = match (&args.scenario, &args.embedder, &args.model) {
         (Some(file), Some(name), _) => match load_scenario(file) {
             Err(code) => return Ok(code),
             Ok(scenario) => {
@@ -96,7 +94,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
                 EmbedPrecisionArg::Int8 => ModelPrecision::Int8,
                 EmbedPrecisionArg::F32 => ModelPrecision::F32,
             };
-            EmbedderKind::Model(model_spec(model, precision)?)
+            Arc::new(model_spec(model, precision)?)
         }
         _ => bail!("name a --model, or a --scenario and an --embedder"),
     };
@@ -123,14 +121,10 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
         TextRoleArg::Query => TextRole::Query,
         TextRoleArg::Passage => TextRole::Passage,
     };
-    let (name, model): (_, Box<dyn Embedder>) = match kind {
-        EmbedderKind::Model(spec) => (spec.model.clone(), embed::open_cached(&spec, None)?),
-        EmbedderKind::Http(spec) => {
-            let remote = Box::new(HttpEmbedder::new(spec.clone())?);
-            (spec.model, Box::new(CachedEmbedder::new(remote, None)?))
-        }
-        _ => bail!("--embedder: it makes no vectors; static, transformer and http do"),
+    let Some(model) = kind.vector_model() else {
+        bail!("--embedder: it makes no vectors; static, transformer and http do");
     };
+    let (name, model) = (model.model_name(), model.load(None)?);
     let bars = ProgressBars::new();
     let progress: &dyn ProgressListener = &bars;
     let vectors = {
@@ -153,7 +147,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The settings of an embedder that a scenario declares.
-fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
+fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
     let unknown = || {
         let near =

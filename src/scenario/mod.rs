@@ -13,12 +13,9 @@
 mod arms;
 mod currencies;
 mod diagnostics;
-mod embedder;
-mod embedder_dependencies;
-mod embedders;
+pub mod embedders;
 mod expected;
 mod explain;
-mod external_retrievers;
 mod extract;
 mod file;
 mod gold_check;
@@ -27,8 +24,9 @@ mod impact;
 mod name_advice;
 mod name_values;
 mod node;
-mod pgvector;
+mod node_de;
 mod plan;
+mod provenance;
 mod resolve;
 mod schema_check;
 mod sensitivity;
@@ -53,9 +51,10 @@ use crate::world::{Corpus, LookupTable, Task, TaskSet};
 
 pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
-pub use embedder::{
-    EmbedderDeclaration, EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings,
-    QidMapping, RerankerModel, RunFileSettings,
+pub use embedders::{
+    EmbedderDeclaration, EmbedderHost, EmbedderKind, NoteSource, NoteTopic, OpenedEmbedders,
+    OpeningFailure, RankingLimit, RightQuery, RightQuerySource, TextIndexer, VectorModel,
+    default_embedder,
 };
 pub use expected::ExpectedColumn;
 pub use explain::{DiagnosticExplanation, explain, explanations};
@@ -67,6 +66,7 @@ pub use impact::{
     OUTCOMES, RUN_END_NAMES, RunningCosts,
 };
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
+pub use provenance::ParameterProvenance;
 pub use schema_check::schema;
 pub use sensitivity::{
     AssumptionRange, DEFAULT_BASE_SAMPLES, GUARD_RATES, SensitivitySettings, VOLUME_ASSUMPTION,

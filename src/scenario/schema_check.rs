@@ -70,6 +70,9 @@ impl SchemaChecker<'_> {
             _ => return Some(node.clone()),
         };
         match (&node.value, ty) {
+            (YamlValue::Map(_), "object") if schema.get("oneOf").is_some() => {
+                self.object_of_kind(node, schema, what)
+            }
             (YamlValue::Map(_), "object") => self.object(node, schema, what),
             (YamlValue::List(items), "array") => {
                 let element = schema.get("items").unwrap_or(&Json::Null);
@@ -172,6 +175,35 @@ impl SchemaChecker<'_> {
                 .label(format!("allowed: {allowed}")),
         );
         None
+    }
+
+    /// Checks a map whose key `kind` determines which other keys it may have.
+    fn object_of_kind(&mut self, node: &YamlNode, schema: &Json, what: &str) -> Option<YamlNode> {
+        let kind = node.get("kind").and_then(YamlNode::text);
+        let Some((kind, own)) = kind.and_then(|kind| Some((kind, alternative(schema, kind)?)))
+        else {
+            // Without a kind no setting is unused, so only the kind is reported.
+            return self.object(node, &with_keys_of_all_kinds(schema), what);
+        };
+        let keys: Vec<&str> = property_names(own).filter(|key| *key != "kind").collect();
+        let mut used = Vec::new();
+        for (key, value) in node.entries() {
+            let name = key.name.as_str();
+            let unused = name != "kind"
+                && !keys.contains(&name)
+                && alternatives(schema).iter().any(|other| property(other, name).is_some());
+            if !unused {
+                used.push((key.clone(), value.clone()));
+                continue;
+            }
+            let message = format!("an embedder of kind {kind} has no `{name}`");
+            self.mistakes.push(
+                Diagnostic::new("setting-unused", value.span.clone(), message)
+                    .label(format!("{kind} takes {}", keys.join(", "))),
+            );
+        }
+        let used = YamlNode { span: node.span.clone(), value: YamlValue::Map(used) };
+        self.object(&used, own, what)
     }
 
     fn object(&mut self, node: &YamlNode, schema: &Json, what: &str) -> Option<YamlNode> {
@@ -307,6 +339,43 @@ fn resolved(schema: &Json) -> &Json {
             .unwrap_or(schema),
         None => schema,
     }
+}
+
+/// The alternatives among which the key `kind` of a map chooses.
+fn alternatives(schema: &Json) -> &[Json] {
+    schema.get("oneOf").and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The alternative for a kind; `None` for an unknown kind.
+fn alternative<'s>(schema: &'s Json, kind: &str) -> Option<&'s Json> {
+    alternatives(schema).iter().find(|alternative| {
+        property(alternative, "kind").is_some_and(|names| {
+            names.get("const").and_then(Json::as_str) == Some(kind) || words(names).contains(&kind)
+        })
+    })
+}
+
+/// A map with the keys of all alternatives.
+fn with_keys_of_all_kinds(schema: &Json) -> Json {
+    let mut properties = serde_json::Map::new();
+    for of_kind in std::iter::once(schema).chain(alternatives(schema)) {
+        for (key, value) in
+            of_kind.get("properties").and_then(Json::as_object).into_iter().flatten()
+        {
+            properties.entry(key).or_insert_with(|| value.clone());
+        }
+    }
+    let required = schema.get("required").cloned().unwrap_or_default();
+    serde_json::json!({"type": "object", "properties": properties, "required": required})
+}
+
+fn property<'s>(schema: &'s Json, key: &str) -> Option<&'s Json> {
+    schema.get("properties")?.get(key)
+}
+
+fn property_names(schema: &Json) -> impl Iterator<Item = &str> {
+    let properties = schema.get("properties").and_then(Json::as_object);
+    properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str))
 }
 
 /// Removes null from the generated schema: optional keys are left out, not set to null.

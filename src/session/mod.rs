@@ -18,7 +18,6 @@ use crate::world::Corpus;
 mod name_lookup;
 mod retrievers;
 pub mod right_queries;
-pub(crate) mod run_file_answers;
 mod truncation;
 
 pub use name_lookup::UnknownName;

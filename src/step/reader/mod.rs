@@ -21,37 +21,12 @@ use crate::kernel::BranchFault;
 use crate::scenario::READER_PRESETS;
 use crate::value::TypedValue;
 
+pub use crate::scenario::ParameterProvenance;
 pub use answer_distribution::{
     AnswerDistribution, FieldReading, ReaderAnswer, ReaderRates, answer_distribution,
 };
 use presets::preset_parameters;
 pub use value_pool::{MAX_POOL, MIN_POOL, ValuePool};
-
-/// How reliable a figure is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParameterProvenance {
-    /// From a published table that we have read.
-    Cited,
-    /// From a secondary source, or derived from a cited figure by a stated assumption.
-    Indicative,
-    /// Our own assumption.
-    Assumed,
-    /// Given in the scenario file.
-    Scenario,
-}
-
-impl ParameterProvenance {
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            ParameterProvenance::Cited => "cited",
-            ParameterProvenance::Indicative => "indicative",
-            ParameterProvenance::Assumed => "assumed",
-            ParameterProvenance::Scenario => "scenario",
-        }
-    }
-}
 
 /// A parameter of a reader or a guard, with its source.
 #[derive(Clone, Debug, PartialEq, Serialize)]

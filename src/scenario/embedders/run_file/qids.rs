@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 
-use super::right_queries::right_queries;
+use super::{QidMapping, RightQuerySource, RunFileSettings};
 use crate::expr::CorpusIndex;
 use crate::retrieve::{Entry, PassageHit, PassageRanking, RunFileAnswers, RunFileQueries};
-use crate::scenario::{QidMapping, RunFileSettings, Scenario, ScenarioArm};
+use crate::scenario::Scenario;
 
 /// The answers of a run file for one corpus.
-pub struct MatchedRunFile {
+pub(super) struct MatchedRunFile {
     pub answers: RunFileAnswers,
     /// The right queries of the tasks; empty if the queries are listed in a file.
     right_queries: BTreeSet<String>,
@@ -24,10 +24,11 @@ pub struct MatchedRunFile {
 /// # Errors
 /// Passages that the corpus does not have, one query with two answers, no qid that matches a query, an oracle that
 /// cannot be run.
-pub fn match_qids(
+pub(super) fn match_qids(
     scenario: &Scenario,
     file: &RunFileSettings,
     corpus: usize,
+    queries: &dyn RightQuerySource,
 ) -> anyhow::Result<MatchedRunFile> {
     let asked: BTreeMap<String, Vec<String>> = match &file.qid {
         QidMapping::Listed(queries) => {
@@ -37,7 +38,7 @@ pub fn match_qids(
             }
             asked
         }
-        _ => qids_by_query(scenario, file, corpus)?,
+        _ => qids_by_query(scenario, file, corpus, queries)?,
     };
     let index = CorpusIndex::new(&scenario.corpora[corpus]);
     let hit = |entry: &Entry| -> anyhow::Result<PassageHit> {
@@ -109,30 +110,20 @@ fn qids_by_query(
     scenario: &Scenario,
     file: &RunFileSettings,
     corpus: usize,
+    queries: &dyn RightQuerySource,
 ) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    // Arms with the same corpora have the same right queries.
-    let mut arms: Vec<&ScenarioArm> = Vec::new();
-    for arm in &scenario.arms {
-        if !arms.iter().any(|known| known.corpora == arm.corpora) {
-            arms.push(arm);
-        }
-    }
     let mut qids: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for arm in arms {
-        let queries = right_queries(scenario, &indices, arm)?;
-        for query in queries.into_iter().filter(|query| query.corpus == corpus) {
-            let full = query.phrasing_id(scenario);
-            let qid = match &file.qid {
-                QidMapping::Task => scenario.tasks.tasks[query.task].id.clone(),
-                // Phrasings may have qids of their own or share that of the step.
-                _ if file.run.queries.contains_key(&full) => full,
-                _ => query.query_id(scenario),
-            };
-            let known = qids.entry(query.text).or_default();
-            if !known.contains(&qid) {
-                known.push(qid);
-            }
+    for query in queries.right_queries_to(corpus)? {
+        let full = query.phrasing_id(scenario);
+        let qid = match &file.qid {
+            QidMapping::Task => scenario.tasks.tasks[query.task].id.clone(),
+            // Phrasings may have qids of their own or share that of the step.
+            _ if file.run.queries.contains_key(&full) => full,
+            _ => query.query_id(scenario),
+        };
+        let known = qids.entry(query.text).or_default();
+        if !known.contains(&qid) {
+            known.push(qid);
         }
     }
     Ok(qids)
