@@ -18,6 +18,7 @@ mod expected;
 mod explain;
 mod extract;
 mod file;
+mod file_schema;
 mod gold_check;
 mod guards;
 mod impact;
@@ -58,6 +59,7 @@ pub use embedders::{
 };
 pub use expected::ExpectedColumn;
 pub use explain::{DiagnosticExplanation, explain, explanations};
+pub use file_schema::schema;
 pub use guards::{
     GuardCheck, GuardEffort, GuardErrorRates, GuardEscalation, GuardRetry, StepGuard,
 };
@@ -67,7 +69,6 @@ pub use impact::{
 };
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
 pub use provenance::ParameterProvenance;
-pub use schema_check::schema;
 pub use sensitivity::{
     AssumptionRange, DEFAULT_BASE_SAMPLES, GUARD_RATES, SensitivitySettings, VOLUME_ASSUMPTION,
     reader_assumption, variable_assumption,

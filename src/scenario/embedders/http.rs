@@ -127,8 +127,13 @@ impl HttpEmbedderEntry {
                         return None;
                     }
                 };
-                if let Some(mistake) = self.addition_mistake(setting, name, &supplied) {
-                    resolver.mistakes.push(mistake);
+                let mistake = match setting {
+                    "headers" => self.header_mistake(&name.value, &supplied),
+                    _ => body_key_mistake(setting, &name.value),
+                };
+                if let Some((message, label)) = mistake {
+                    let mistake = Diagnostic::new("out-of-range", name.span.clone(), message);
+                    resolver.mistakes.push(mistake.label(label));
                     return None;
                 }
                 // Header names are case-insensitive; keys of a body are not.
@@ -142,59 +147,38 @@ impl HttpEmbedderEntry {
         })
     }
 
-    /// The mistake in a header or body key, if there is one.
-    fn addition_mistake(
-        &self,
-        setting: &str,
-        name: &Spanned<String>,
-        supplied: &SuppliedValue,
-    ) -> Option<Diagnostic> {
-        let wrong = |message: String, label: &str| {
-            let mistake = Diagnostic::new("out-of-range", name.span.clone(), message);
-            Some(mistake.label(label.to_owned()))
-        };
-        let called = name.value.as_str();
-        if setting != "headers" {
-            return match RESERVED_BODY_KEYS.contains(&called) {
-                true => wrong(
-                    format!("`{called}` of the body is not set in `{setting}`"),
-                    "it follows from the texts, `model`, and `send_dim` with `dim`",
-                ),
-                false => None,
-            };
-        }
-        let header = called.to_lowercase();
+    /// The mistake in a header, if there is one: a message and a label.
+    fn header_mistake(&self, name: &str, value: &SuppliedValue) -> Option<(String, &'static str)> {
+        let header = name.to_lowercase();
         if RESERVED_HEADERS.contains(&header.as_str()) {
-            return wrong(
-                format!("the header `{called}` follows from the request"),
-                "leave it out",
-            );
+            let message = format!("the header `{name}` follows from the request");
+            return Some((message, "leave it out"));
         }
         if header == "authorization" && self.api_key_env.is_some() {
-            return wrong(
-                "`api_key_env` sets the header `authorization` already".to_owned(),
-                "leave out one of them",
-            );
+            let message = "`api_key_env` sets the header `authorization` already";
+            return Some((message.to_owned(), "leave out one of them"));
         }
-        let text = match supplied {
+        let text = match value {
             SuppliedValue::Variable(_) => String::new(),
             SuppliedValue::Written(Json::String(text)) => text.clone(),
             SuppliedValue::Written(number @ Json::Number(_)) => number.to_string(),
             SuppliedValue::Written(_) => {
-                return wrong(
-                    format!("the header `{called}` has no text"),
-                    "allowed: a text, or {env: NAME} for what an environment variable holds",
-                );
+                let label =
+                    "allowed: a text, or {env: NAME} for what an environment variable holds";
+                return Some((format!("the header `{name}` has no text"), label));
             }
         };
         // The HTTP library decides which header names and values are valid.
-        match http_client::headers(&[(called.to_owned(), text)], None) {
-            Ok(_) => None,
-            Err(error) => {
-                wrong(error.to_string(), "allowed: letters, digits and hyphens; plain text")
-            }
-        }
+        let error = http_client::headers(&[(name.to_owned(), text)], None).err()?;
+        Some((error.to_string(), "allowed: letters, digits and hyphens; plain text"))
     }
+}
+
+/// The mistake in a key of the body, if there is one: a message and a label.
+fn body_key_mistake(setting: &str, key: &str) -> Option<(String, &'static str)> {
+    let message = format!("`{key}` of the body is not set in `{setting}`");
+    let label = "it follows from the texts, `model`, and `send_dim` with `dim`";
+    RESERVED_BODY_KEYS.contains(&key).then_some((message, label))
 }
 
 impl VectorModel for HttpEmbedderSpec {

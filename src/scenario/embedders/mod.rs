@@ -1,4 +1,4 @@
-//! The section `embedders`, and the kinds of embedders: one module for each kind, listed in [`KINDS`].
+//! The section `embedders`, and the kinds of embedders: one module for each kind, listed in `KINDS`.
 //!
 //! A module of a kind has the settings as written, with the documentation that editors show; their resolution; and the
 //! resolved settings, which implement [`EmbedderKind`]. Nothing outside of it depends on the kind.

@@ -32,8 +32,10 @@ impl ScenarioResolver<'_> {
         let order = graph::order(&parents);
         self.check_depth(entries, names, &parents, &order);
         for cycle in order.cycles {
-            let place = |i: &usize| entries.iter().find(|(known, _)| known.value == names[*i]);
-            let mut at = cycle.iter().filter_map(place).map(|(name, _)| name);
+            let mut at = cycle
+                .iter()
+                .filter_map(|&i| entries.iter().find(|(known, _)| known.value == names[i]))
+                .map(|(name, _)| name);
             let Some(first) = at.next() else { continue };
             // A cycle lists each embedder before its users. The message shows the reverse: users before parts.
             let way = cycle.iter().take(1).chain(cycle.iter().rev());

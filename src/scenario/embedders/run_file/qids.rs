@@ -8,6 +8,7 @@ use super::{QidMapping, RightQuerySource, RunFileSettings};
 use crate::expr::CorpusIndex;
 use crate::retrieve::{Entry, PassageHit, PassageRanking, RunFileAnswers, RunFileQueries};
 use crate::scenario::Scenario;
+use crate::world::Corpus;
 
 /// The answers of a run file for one corpus.
 pub(super) struct MatchedRunFile {
@@ -40,16 +41,8 @@ pub(super) fn match_qids(
         }
         _ => qids_by_query(scenario, file, corpus, queries)?,
     };
-    let index = CorpusIndex::new(&scenario.corpora[corpus]);
-    let hit = |entry: &Entry| -> anyhow::Result<PassageHit> {
-        let passage = index.passage_with_id(&entry.passage).with_context(|| {
-            format!(
-                "{}, line {}: '{}' is no passage of the corpus {}",
-                file.file, entry.line, entry.passage, scenario.corpora[corpus].name
-            )
-        })?;
-        Ok(PassageHit { passage, score: entry.score })
-    };
+    let corpus = &scenario.corpora[corpus];
+    let index = CorpusIndex::new(corpus);
     let mut told = MatchedRunFile {
         answers: RunFileAnswers::new(),
         right_queries: BTreeSet::new(),
@@ -62,7 +55,7 @@ pub(super) fn match_qids(
         let mut answer: Option<(&str, PassageRanking)> = None;
         for (qid, entries) in answered {
             used.insert(qid);
-            let ranking = entries.iter().map(hit).collect::<anyhow::Result<PassageRanking>>()?;
+            let ranking = passage_ranking(entries, file, corpus, &index)?;
             match &answer {
                 None => answer = Some((qid, ranking)),
                 Some((first, known)) if *known != ranking => bail!(
@@ -86,7 +79,7 @@ pub(super) fn match_qids(
              should read like '{want}' (see `qid` and `queries` of run_file)",
             file.file,
             told.qid_count,
-            scenario.corpora[corpus].name
+            corpus.name
         );
     }
     if !matches!(file.qid, QidMapping::Listed(_)) {
@@ -95,12 +88,31 @@ pub(super) fn match_qids(
     Ok(told)
 }
 
+/// The passages of a recorded ranking as indices.
+fn passage_ranking(
+    entries: &[Entry],
+    file: &RunFileSettings,
+    corpus: &Corpus,
+    index: &CorpusIndex,
+) -> anyhow::Result<PassageRanking> {
+    let hits = entries.iter().map(|entry| {
+        let passage = index.passage_with_id(&entry.passage).with_context(|| {
+            format!(
+                "{}, line {}: '{}' is no passage of the corpus {}",
+                file.file, entry.line, entry.passage, corpus.name
+            )
+        })?;
+        Ok(PassageHit { passage, score: entry.score })
+    });
+    hits.collect()
+}
+
 /// Whether a qid belongs to a task that is in the file but not replayed now.
 fn of_another_task(scenario: &Scenario, file: &RunFileSettings, qid: &str) -> bool {
-    let other = |id: &str| scenario.other_tasks.contains(id);
+    let others = &scenario.other_tasks;
     match file.qid {
-        QidMapping::Task => other(qid),
-        QidMapping::TaskStep => qid.match_indices('.').any(|(at, _)| other(&qid[..at])),
+        QidMapping::Task => others.contains(qid),
+        QidMapping::TaskStep => qid.match_indices('.').any(|(at, _)| others.contains(&qid[..at])),
         QidMapping::Listed(_) => false,
     }
 }
