@@ -39,17 +39,17 @@ pub(super) fn short_rankings<'a>(
             let (limited_by, rankings): (String, Vec<TooShort>) = match limit {
                 RankingLimit::Unlimited => continue,
                 RankingLimit::Depth(depth) => {
-                    let of_task = |(task, oracle): (&'a Task, &OracleRun)| {
+                    let short = pairs.filter_map(|(task, oracle)| {
                         let needed = (with.top_k + oracle.gold[at].len()).min(passages);
                         (needed > depth).then_some(TooShort { task, depth, needed })
-                    };
-                    ("depth".to_owned(), pairs.filter_map(of_task).collect())
+                    });
+                    ("depth".to_owned(), short.collect())
                 }
                 RankingLimit::Recorded { file, rankings } => {
-                    let of_task = |(task, oracle): (&'a Task, &OracleRun)| {
+                    let short = pairs.filter_map(|(task, oracle)| {
                         in_recorded(&rankings, scenario, task, oracle, at, with.top_k, passages)
-                    };
-                    (file, pairs.filter_map(of_task).collect())
+                    });
+                    (file, short.collect())
                 }
             };
             let Some(needed) = rankings.iter().map(|ranking| ranking.needed).max() else {

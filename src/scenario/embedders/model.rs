@@ -135,7 +135,7 @@ impl TransformerEntry {
         if let Some(adapter) = &self.adapter
             && embed::model_paths::adapter_dir(&adapter.value).is_none()
         {
-            let message = format!("`{}` is no adapter", adapter.value);
+            let message = format!("`{}` is not an adapter", adapter.value);
             resolver.mistakes.push(
                 Diagnostic::new("unknown-adapter", adapter.span.clone(), message).label(
                     "allowed: a name in models/, or a directory with adapter_config.json and adapter_model.safetensors",

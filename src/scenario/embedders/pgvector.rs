@@ -188,7 +188,7 @@ impl PgvectorEntry {
         let columns = [Some(table), self.id_column.as_ref(), self.vector_column.as_ref()];
         for at in columns.into_iter().flatten() {
             if at.value.split('.').any(|part| part.trim().is_empty() || part.contains('\0')) {
-                let message = format!("`{}` is no name in PostgreSQL", at.value);
+                let message = format!("`{}` is not a name in PostgreSQL", at.value);
                 resolver.mistakes.push(
                     Diagnostic::new("bad-name", at.span.clone(), message)
                         .label("allowed: a name, for a table also SCHEMA.NAME"),

@@ -95,12 +95,12 @@ impl EmbedderSettings for RerankEntry {
     ) -> Option<Arc<dyn EmbedderKind>> {
         let name = entry.name;
         if self.first.is_none() {
-            let message = format!("`{}` has nothing to order anew", name.value);
+            let message = format!("`{}` has nothing to rerank", name.value);
             let label = "kind rerank needs `first`: the embedder that ranks first";
             resolver.report_missing_setting(name.span.clone(), message, label);
         }
         if self.with.is_none() {
-            let message = format!("`{}` does not say what orders anew", name.value);
+            let message = format!("`{}` does not say what reranks", name.value);
             let label = "kind rerank needs `with`: cross_encoder, max_sim or similarity_map";
             resolver.report_missing_setting(name.span.clone(), message, label);
         }
@@ -171,7 +171,7 @@ impl RerankEntry {
         if let Some(model) = self.model.as_ref().filter(|_| map)
             && !embed::is_similarity_map(Path::new(&model.value))
         {
-            let message = format!("`{}` is no similarity map", model.value);
+            let message = format!("`{}` is not a similarity map", model.value);
             resolver.mistakes.push(
                 Diagnostic::new("unknown-model", model.span.clone(), message)
                     .label("allowed: a directory that `knockon verifier` has written"),

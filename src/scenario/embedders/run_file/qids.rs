@@ -98,7 +98,7 @@ fn passage_ranking(
     let hits = entries.iter().map(|entry| {
         let passage = index.passage_with_id(&entry.passage).with_context(|| {
             format!(
-                "{}, line {}: '{}' is no passage of the corpus {}",
+                "{}, line {}: '{}' is not a passage of the corpus {}",
                 file.file, entry.line, entry.passage, corpus.name
             )
         })?;
@@ -178,7 +178,7 @@ impl MatchedRunFile {
         if self.unmatched_qids > 0 {
             let what = match file.qid {
                 QidMapping::Listed(_) => "are not in its list of queries",
-                _ => "stand for no query of a task here",
+                _ => "match no query of a task here",
             };
             let (idle, qids) = (self.unmatched_qids, self.qid_count);
             notes.push(format!("{name}: {idle} of {qids} qids in {} {what}", file.file));
