@@ -15,6 +15,7 @@ use super::{
 };
 use crate::embed::registry::{self, ModelTask};
 use crate::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole, model_paths};
+use crate::environment::Environment;
 use crate::expr::suggest;
 use crate::input_file;
 use crate::output::OwnershipProof;
@@ -80,6 +81,7 @@ enum TextRoleArg {
 
 pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
+    let environment = Environment::from_process();
     let mut output = args.force.output().with_inputs(&args.file);
     let kind: Arc<dyn EmbedderKind> = match (&args.scenario, &args.embedder, &args.model) {
         (Some(file), Some(name), _) => match load_scenario(file) {
@@ -94,7 +96,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
                 EmbedPrecisionArg::Int8 => ModelPrecision::Int8,
                 EmbedPrecisionArg::F32 => ModelPrecision::F32,
             };
-            Arc::new(model_spec(model, precision)?)
+            Arc::new(model_spec(model, precision, &environment)?)
         }
         _ => bail!("name a --model, or a --scenario and an --embedder"),
     };
@@ -124,7 +126,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     let Some(model) = kind.vector_model() else {
         bail!("--embedder: it makes no vectors; static, transformer and http do");
     };
-    let (name, model) = (model.model_name(), model.load(None)?);
+    let (name, model) = (model.model_name(), model.load(&environment)?);
     let bars = ProgressBars::new();
     let progress: &dyn ProgressListener = &bars;
     let vectors = {
@@ -159,14 +161,18 @@ fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<Arc<dyn E
 }
 
 /// The settings of a model, given by its registered name or by a directory, whose files determine its kind.
-pub(super) fn model_spec(model: &str, precision: ModelPrecision) -> anyhow::Result<ModelSpec> {
+pub(super) fn model_spec(
+    model: &str,
+    precision: ModelPrecision,
+    environment: &Environment,
+) -> anyhow::Result<ModelSpec> {
     let kind = match registry::find(model).map(|known| known.purpose) {
         Some(ModelTask::Embeds { kind, .. }) => kind,
         Some(ModelTask::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
         Some(ModelTask::Reads) => bail!("{model} answers questions; it has no vectors"),
-        None if model_paths::adapter_dir(model).is_some() => ModelKind::Transformer,
+        None if model_paths::adapter_dir(model, environment).is_some() => ModelKind::Transformer,
         None => {
-            let dir = model_paths::model_dir(model, precision)?;
+            let dir = model_paths::model_dir(model, precision, environment)?;
             model_paths::model_kind(&dir)?
         }
     };

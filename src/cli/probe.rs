@@ -16,6 +16,7 @@ use super::{
     set_thread_count,
 };
 use crate::embed::{ModelPrecision, bundled};
+use crate::environment::Environment;
 use crate::output::OutputManifest;
 use crate::probe::contender::{ContenderKind, ProbeContender};
 use crate::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output};
@@ -88,9 +89,10 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     if names.is_empty() && args.scenario.is_none() {
         names = DEFAULT_EMBEDDERS.map(str::to_owned).to_vec();
     }
+    let environment = Environment::from_process();
     let mut declared = Vec::new();
     for name in &names {
-        let (kind, embedder) = open_embedder(name)?;
+        let (kind, embedder) = open_embedder(name, &environment)?;
         declared.push((name.clone(), kind));
         contenders.push(ProbeContender { name: name.clone(), kind: embedder });
     }
@@ -100,7 +102,7 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
             Err(code) => return Ok(code),
         };
         for EmbedderDeclaration { name, kind } in &scenario.embedders {
-            let opened = ContenderKind::of_embedder(kind);
+            let opened = ContenderKind::of_embedder(kind, &environment);
             let Some(embedder) = opened.with_context(|| format!("embedder '{name}'"))? else {
                 complain!(
                     "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
@@ -169,25 +171,28 @@ fn run_all_arms(session: &Session) -> anyhow::Result<RunRecord> {
 }
 
 /// An embedder by name: as a scenario declares it, and opened.
-fn open_embedder(name: &str) -> anyhow::Result<(Arc<dyn EmbedderKind>, ContenderKind)> {
+fn open_embedder(
+    name: &str,
+    environment: &Environment,
+) -> anyhow::Result<(Arc<dyn EmbedderKind>, ContenderKind)> {
     let kind = match scenario::default_embedder(name) {
         Some(kind) => kind,
-        None => named_model(name)?,
+        None => named_model(name, environment)?,
     };
-    let contender = ContenderKind::of_embedder(&kind)?;
+    let contender = ContenderKind::of_embedder(&kind, environment)?;
     let contender = contender.with_context(|| format!("'{name}' has no vectors of its own"))?;
     Ok((kind, contender))
 }
 
 /// A model by name, with its precision after a colon.
-fn named_model(name: &str) -> anyhow::Result<Arc<dyn EmbedderKind>> {
+fn named_model(name: &str, environment: &Environment) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     // Only known suffixes are split off: a path may contain a colon.
     let (model, precision) = match name.rsplit_once(':') {
         Some((model, "f32")) => (model, ModelPrecision::F32),
         Some((model, "int8")) => (model, ModelPrecision::Int8),
         _ => (name, ModelPrecision::Int8),
     };
-    Ok(Arc::new(model_spec(model, precision)?))
+    Ok(Arc::new(model_spec(model, precision, environment)?))
 }
 
 fn read_probe_sets(args: &ProbeArgs) -> anyhow::Result<ProbeDatasets> {
@@ -211,7 +216,10 @@ fn read_probe_sets(args: &ProbeArgs) -> anyhow::Result<ProbeDatasets> {
     if triplets.is_empty() {
         let bundled: &bundled::BundledFiles =
             &[("near_misses.csv", include_bytes!("../../scenarios/probe/near_misses.csv"))];
-        triplets.push(bundled::unpack("probe", bundled)?.join("near_misses.csv"));
+        triplets.push(
+            bundled::unpack("probe", bundled, &Environment::from_process())?
+                .join("near_misses.csv"),
+        );
     }
     for file in &triplets {
         probes.triplets.push((stem(file), triplet::read(file, &bars)?));

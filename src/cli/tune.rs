@@ -9,6 +9,7 @@ use anyhow::ensure;
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
 use super::{OverwriteArgs, files_in, set_thread_count};
+use crate::environment::Environment;
 use crate::train::{
     self, TrainingTexts, TuningArm, TuningMethod, TuningOutcome, TuningRecipe, TuningRequest,
 };
@@ -164,7 +165,14 @@ pub fn run(args: &TuneArgs) -> anyhow::Result<()> {
         output.check_folder(dir, &train::RESULT_FILES, None)?;
     }
     let checkpoint_every = args.checkpoint_every;
-    let request = TuningRequest { base: &args.base, recipe, texts: &texts, arms, checkpoint_every };
+    let request = TuningRequest {
+        base: &args.base,
+        recipe,
+        texts: &texts,
+        arms,
+        checkpoint_every,
+        environment: Environment::from_process(),
+    };
     let outcomes = train::tune(&request, &bars);
     bars.clear();
     let outcomes = outcomes?;

@@ -13,6 +13,7 @@ use crate::embed::similarity_map::{
     self, DEFAULT_TOKENS, MapNetworkShape, SimilarityMapBase, SimilarityMapConfig,
 };
 use crate::embed::{self, ModelKind, ModelPrecision, ModelSpec};
+use crate::environment::Environment;
 use crate::train::verifier::{HeldOutScore, VerifierExample, VerifierRecipe, train};
 use crate::world::{labelled_pair, triplet};
 
@@ -91,7 +92,7 @@ pub fn run(args: &VerifierArgs) -> anyhow::Result<()> {
     let precision = ModelPrecision::Int8;
     let spec = ModelSpec::new(ModelKind::Transformer, &args.base).with_precision(precision);
     let tokens = usize::from(args.tokens);
-    let maps = embed::open_maps(&spec, tokens)?;
+    let maps = embed::open_maps(&spec, tokens, &Environment::from_process())?;
     let trained = train(&items, &maps, &recipe, &bars)?;
     bars.clear();
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::embed::{Embedder, EmbeddingVectors, TextRole};
+use crate::environment::Environment;
 use crate::progress::ProgressListener;
 use crate::retrieve::{DenseIndex, PassageRanking, Retriever, SearchRequest};
 use crate::scenario::EmbedderKind;
@@ -33,9 +34,12 @@ impl ContenderKind {
     ///
     /// # Errors
     /// A model that cannot be loaded.
-    pub fn of_embedder(kind: &Arc<dyn EmbedderKind>) -> anyhow::Result<Option<ContenderKind>> {
+    pub fn of_embedder(
+        kind: &Arc<dyn EmbedderKind>,
+        environment: &Environment,
+    ) -> anyhow::Result<Option<ContenderKind>> {
         if let Some(model) = kind.vector_model() {
-            return Ok(Some(ContenderKind::Vectors(model.load(None)?.into())));
+            return Ok(Some(ContenderKind::Vectors(model.load(environment)?.into())));
         }
         Ok(kind.text_indexer().map(|_| ContenderKind::Words(kind.clone())))
     }

@@ -270,7 +270,7 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDeclaration, fingerprint: &Optio
     {
         told.extend(settings);
     }
-    if !decl.kind.is_fully_described() {
+    if !decl.kind.is_fully_described() || fingerprint.is_some() {
         told["fingerprint"] = json!(fingerprint);
     }
     told

@@ -9,7 +9,7 @@ use csv::StringRecord;
 use super::csv_records::{CsvRecord, CsvRecordReader, separator_line};
 use super::delimiter::{Delimiter, DelimiterSetting};
 use super::mistakes::FileMistakes;
-use crate::input_file::{self, encoding};
+use crate::input_file::{InputFile, encoding};
 use crate::progress::ProgressListener;
 
 /// Maximum number of names that a message lists; the rest are counted.
@@ -85,14 +85,16 @@ impl CsvTable {
     ///
     /// # Errors
     /// If the file cannot be read as a table at all, so that further mistakes would be meaningless.
-    pub fn read(
-        path: &Path,
+    pub fn read<'f>(
+        file: impl Into<InputFile<'f>>,
         layout: CsvLayout,
         progress: &dyn ProgressListener,
         mistakes: &mut FileMistakes,
     ) -> anyhow::Result<CsvTable> {
+        let file = file.into();
+        let path = file.path();
         let cannot = || format!("cannot read {}", path.display());
-        let bytes = input_file::read(path).with_context(cannot)?;
+        let bytes = file.read().with_context(cannot)?;
         let bytes = encoding::to_utf8(bytes).with_context(|| path.display().to_string())?;
         let (delimiter, start) = layout.delimiter(path, &bytes)?;
         let mut records = CsvRecordReader::new(&bytes, start, delimiter);

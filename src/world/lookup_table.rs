@@ -6,6 +6,7 @@ use std::path::Path;
 use super::csv_table::{CsvLayout, CsvTable};
 use super::delimiter::Delimiter;
 use super::mistakes::FileMistakes;
+use crate::input_file::InputFile;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{TypedValue, ValueType};
 
@@ -34,21 +35,21 @@ impl LookupTable {
         key: &str,
         columns: &BTreeMap<String, ValueType>,
     ) -> anyhow::Result<LookupTable> {
-        LookupTable::read_with_progress(name, path, key, columns, None, &NoProgress)
+        LookupTable::read_with_progress(name, path.into(), key, columns, None, &NoProgress)
     }
 
     /// Like [`Table::read`] with a delimiter, and reports progress.
     pub fn read_with_progress(
         name: &str,
-        path: &Path,
+        file: InputFile,
         key: &str,
         columns: &BTreeMap<String, ValueType>,
         delimiter: Option<Delimiter>,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<LookupTable> {
-        let mut mistakes = FileMistakes::new(path);
+        let mut mistakes = FileMistakes::new(file.path());
         let layout = CsvLayout::for_scenario(delimiter);
-        let grid = CsvTable::read(path, layout, progress, &mut mistakes)?;
+        let grid = CsvTable::read(file, layout, progress, &mut mistakes)?;
         let needed: Vec<&str> =
             [key].into_iter().chain(columns.keys().map(String::as_str)).collect();
         let places = grid.find_columns(&needed, |_| false, &mut mistakes).unwrap_or_default();

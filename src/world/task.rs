@@ -13,6 +13,7 @@ use super::json_line;
 use super::json_numbers;
 use super::json_object;
 use super::mistakes::FileMistakes;
+use crate::input_file::InputFile;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{TypedValue, ValueType};
 use crate::visible_text::name_problem;
@@ -59,16 +60,17 @@ impl TaskSet {
     /// type, and all others are ignored. The error lists every mistake of the file with line, field, what was found
     /// and what is allowed.
     pub fn read(path: &Path, fields: &BTreeMap<String, ValueType>) -> anyhow::Result<TaskSet> {
-        TaskSet::read_with_progress(path, fields, None, &NoProgress)
+        TaskSet::read_with_progress(path.into(), fields, None, &NoProgress)
     }
 
     /// Like [`TaskSet::read`] with a delimiter for tables, and reports progress.
     pub fn read_with_progress(
-        path: &Path,
+        file: InputFile,
         fields: &BTreeMap<String, ValueType>,
         delimiter: Option<Delimiter>,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<TaskSet> {
+        let path = file.path();
         let mut reading = TaskFileReading {
             fields,
             mistakes: TaskSet::mistakes(path),
@@ -76,9 +78,9 @@ impl TaskSet {
             tasks: Vec::new(),
         };
         if csv_table::is_table(path) {
-            reading.table(path, CsvLayout::for_scenario(delimiter), progress)?;
+            reading.table(file, CsvLayout::for_scenario(delimiter), progress)?;
         } else if json_line::is_jsonl_file(path) {
-            reading.jsonl(path, progress)?;
+            reading.jsonl(file, progress)?;
         } else {
             bail!("{}: tasks are read from .csv, .tsv or .jsonl", path.display());
         }
@@ -106,11 +108,11 @@ struct TaskFileReading<'a> {
 impl TaskFileReading<'_> {
     fn table(
         &mut self,
-        path: &Path,
+        file: InputFile,
         layout: CsvLayout,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<()> {
-        let grid = CsvTable::read(path, layout, progress, &mut self.mistakes)?;
+        let grid = CsvTable::read(file, layout, progress, &mut self.mistakes)?;
         let needed: Vec<&str> =
             ["id"].into_iter().chain(self.fields.keys().map(String::as_str)).collect();
         let known = |name: &str| name == "weight" || name.starts_with(GOLD_PREFIX);
@@ -130,8 +132,8 @@ impl TaskFileReading<'_> {
         Ok(())
     }
 
-    fn jsonl(&mut self, path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<()> {
-        let mut lines = data_lines::DataLines::open(path, progress)?;
+    fn jsonl(&mut self, file: InputFile, progress: &dyn ProgressListener) -> anyhow::Result<()> {
+        let mut lines = data_lines::DataLines::open(file, progress)?;
         while let Some((line, text)) = lines.next(&mut self.mistakes)? {
             match json_object::parse(&json_numbers::keep_digits(text)) {
                 Ok(object) => {

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::arms::compact;
-use super::number_format::{amount_of, at, percent, whole_percent};
+use super::number_format::{amount_of, at, whole_percent};
 use super::scroll_box;
 use crate::chart_axis::ChartAxis;
 use crate::run::RunRecord;

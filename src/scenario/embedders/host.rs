@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::embed::{CorpusVectors, Embedder, PairScorer};
+use crate::environment::Environment;
 use crate::progress::{ProgressListener, WorkHandle};
 use crate::retrieve::{DenseRetriever, RemoteCorpus, Retriever};
 use crate::scenario::Scenario;
@@ -49,11 +50,8 @@ pub trait EmbedderHost {
     /// The right queries of the tasks.
     fn queries(&self) -> &dyn RightQuerySource;
 
-    /// The folder of cached vectors and answers.
-    ///
-    /// # Errors
-    /// No folder is set, and the user has none.
-    fn cache_dir(&self) -> anyhow::Result<PathBuf>;
+    /// Folders and secrets.
+    fn environment(&self) -> &Environment;
 
     fn progress(&self) -> &dyn ProgressListener;
 
@@ -159,10 +157,10 @@ impl dyn EmbedderHost + '_ {
     /// The folder with the cached answers of a service: `kind` and a subfolder for the embedder's identity.
     ///
     /// # Errors
-    /// As [`EmbedderHost::cache_dir`].
+    /// An environment without a folder for answers.
     pub fn answers_dir(&self, kind: &str) -> anyhow::Result<PathBuf> {
         let identity = self.opened().identity(self.embedder()).unwrap_or_default();
-        Ok(self.cache_dir()?.join(kind).join(identity))
+        Ok(self.environment().answers_folder()?.join(kind).join(identity))
     }
 
     /// Begins a piece of work on `count` items; `doing` is what happens to the corpus.

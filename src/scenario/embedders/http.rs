@@ -1,6 +1,5 @@
 //! The kind `http`: compares vectors that an endpoint computes.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::host::{EmbedderHost, OpenedEmbedders};
 use super::kind::{EmbedderKind, VectorModel};
 use crate::embed::http::{RESERVED_BODY_KEYS, RESERVED_HEADERS, RequestAdditions, SuppliedValue};
 use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, HttpEmbedderSpec};
+use crate::environment::Environment;
 use crate::http_client;
 use crate::retrieve::Retriever;
 use crate::scenario::Scenario;
@@ -186,9 +186,9 @@ impl VectorModel for HttpEmbedderSpec {
         &self.model
     }
 
-    fn load(&self, cache: Option<&Path>) -> anyhow::Result<Box<dyn Embedder>> {
-        let remote = Box::new(HttpEmbedder::new(self.clone())?);
-        Ok(Box::new(CachedEmbedder::new(remote, cache)?))
+    fn load(&self, environment: &Environment) -> anyhow::Result<Box<dyn Embedder>> {
+        let remote = Box::new(HttpEmbedder::new(self.clone(), environment)?);
+        Ok(Box::new(CachedEmbedder::new(remote, environment.answers_folder()?)?))
     }
 }
 

@@ -13,6 +13,7 @@ use super::definition::{EmbedderEntryContext, EmbedderSettings};
 use super::host::{EmbedderHost, NoteTopic, OpenedEmbedders, identity_hash};
 use super::kind::{EmbedderKind, OpeningFailure};
 use super::sources::sourced_depth;
+use crate::environment::Environment;
 use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, RequestSecrets};
 use crate::retrieve::{HTTP_DEPTH, HttpRetriever, MAX_ANSWER_BYTES, Retriever, ShortAnswerCount};
 use crate::scenario::Scenario;
@@ -115,8 +116,8 @@ impl EmbedderSettings for HttpSearchEntry {
 
 impl HttpSearchSettings {
     /// The key of the service, which only the environment holds.
-    fn key(&self) -> anyhow::Result<Option<String>> {
-        self.api_key_env.as_deref().map(http_client::api_key).transpose()
+    fn key(&self, environment: &Environment) -> anyhow::Result<Option<String>> {
+        self.api_key_env.as_deref().map(|name| environment.api_key(name)).transpose()
     }
 }
 
@@ -138,11 +139,11 @@ impl EmbedderKind for HttpSearchSettings {
     }
 
     fn check_ready(&self, host: &dyn EmbedderHost) -> anyhow::Result<()> {
-        self.key().map(drop).with_context(|| host.about())
+        self.key(host.environment()).map(drop).with_context(|| host.about())
     }
 
     fn open(&self, host: &dyn EmbedderHost) -> anyhow::Result<Arc<dyn Retriever>> {
-        let key = self.key().with_context(|| host.about())?;
+        let key = self.key(host.environment()).with_context(|| host.about())?;
         let headers = http_client::headers(&[], key.as_deref()).with_context(|| host.about())?;
         let endpoint = JsonEndpoint {
             url: self.url.clone(),

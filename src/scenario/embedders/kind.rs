@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt::Debug;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -10,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::host::{EmbedderHost, OpenedEmbedders, RightQuerySource};
 use crate::embed::{Embedder, PairScorer};
+use crate::environment::Environment;
 use crate::retrieve::{Retriever, RunFileAnswers};
 use crate::scenario::Scenario;
 
@@ -68,7 +68,7 @@ pub trait EmbedderKind: Any + Debug + Send + Sync {
     ///
     /// # Errors
     /// A model that is missing or damaged; a kind without such a model.
-    fn load_pair_scorer(&self) -> anyhow::Result<Box<dyn PairScorer>> {
+    fn load_pair_scorer(&self, _environment: &Environment) -> anyhow::Result<Box<dyn PairScorer>> {
         bail!("it scores no pairs")
     }
 
@@ -114,11 +114,11 @@ pub trait VectorModel {
     /// The name of the model.
     fn model_name(&self) -> &str;
 
-    /// Loads the model; its vectors are cached in the folder `cache`, by default the user's.
+    /// Loads the model; its vectors are cached.
     ///
     /// # Errors
     /// A model that is missing or damaged, a service that cannot be used, a cache that cannot be written.
-    fn load(&self, cache: Option<&Path>) -> anyhow::Result<Box<dyn Embedder>>;
+    fn load(&self, environment: &Environment) -> anyhow::Result<Box<dyn Embedder>>;
 }
 
 /// Ranks texts by their words.

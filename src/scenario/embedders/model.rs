@@ -13,6 +13,7 @@ use super::host::{EmbedderHost, OpenedEmbedders};
 use super::kind::{EmbedderKind, VectorModel};
 use super::sources::precision_name;
 use crate::embed::{self, Embedder, ModelKind, ModelPrecision, ModelSpec, TokenPooling, registry};
+use crate::environment::Environment;
 use crate::expr::suggest;
 use crate::retrieve::Retriever;
 use crate::scenario::Scenario;
@@ -133,7 +134,7 @@ impl TransformerEntry {
         }
         resolver.count_to("dim", &self.dim, 1, MAX_DIMENSION);
         if let Some(adapter) = &self.adapter
-            && embed::model_paths::adapter_dir(&adapter.value).is_none()
+            && !embed::model_paths::is_known_adapter(&adapter.value)
         {
             let message = format!("`{}` is not an adapter", adapter.value);
             resolver.mistakes.push(
@@ -178,7 +179,7 @@ impl ScenarioResolver<'_> {
     pub(super) fn check_model_known(&mut self, model: &Spanned<String>) {
         let name = model.value.as_str();
         let known = registry::encoders().any(|model| model.name == name)
-            || embed::model_paths::adapter_dir(name).is_some();
+            || embed::model_paths::is_known_adapter(name);
         if known || Path::new(name).is_dir() {
             return;
         }
@@ -200,8 +201,8 @@ impl VectorModel for ModelSpec {
         &self.model
     }
 
-    fn load(&self, cache: Option<&Path>) -> anyhow::Result<Box<dyn Embedder>> {
-        embed::open_cached(self, cache)
+    fn load(&self, environment: &Environment) -> anyhow::Result<Box<dyn Embedder>> {
+        embed::open_cached(self, environment)
     }
 }
 

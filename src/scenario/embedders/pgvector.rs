@@ -13,6 +13,7 @@ use super::definition::{EmbedderEntryContext, EmbedderSettings, NamedEmbedders};
 use super::host::{EmbedderHost, OpenedEmbedders, identity_hash};
 use super::kind::{EmbedderKind, OpeningFailure};
 use super::sources::{from_scenario, sourced_depth};
+use crate::environment::Environment;
 use crate::retrieve::Retriever;
 use crate::retrieve::pgvector::{
     PG_DEPTH, PgDistance, PgIndexMethod, PgSearchSettings, PgVectorTable,
@@ -246,7 +247,7 @@ impl EmbedderKind for PgvectorSettings {
     }
 
     fn check_ready(&self, host: &dyn EmbedderHost) -> anyhow::Result<()> {
-        self.address().map(drop).with_context(|| host.about())
+        self.address(host.environment()).map(drop).with_context(|| host.about())
     }
 
     fn open(&self, host: &dyn EmbedderHost) -> anyhow::Result<Arc<dyn Retriever>> {
@@ -289,8 +290,8 @@ impl EmbedderKind for PgvectorSettings {
 #[cfg(feature = "pgvector")]
 impl PgvectorSettings {
     /// The address of the database, which only the environment holds.
-    fn address(&self) -> anyhow::Result<String> {
-        let address = std::env::var(&self.url_env).unwrap_or_default();
+    fn address(&self, environment: &Environment) -> anyhow::Result<String> {
+        let address = environment.secret(&self.url_env).unwrap_or_default();
         anyhow::ensure!(
             !address.is_empty(),
             "the environment variable {} (url_env) holds no address; it is like \
@@ -306,7 +307,7 @@ impl PgvectorSettings {
         use crate::retrieve::ShortAnswerCount;
         use crate::retrieve::pgvector::{PgRetriever, PgVectorCorpus};
 
-        let address = self.address()?;
+        let address = self.address(host.environment())?;
         let model = host.model(self.embedder)?;
         anyhow::ensure!(
             model.similarity() == VectorSimilarity::Cosine
@@ -337,7 +338,7 @@ const NO_POSTGRES: &str =
 
 #[cfg(not(feature = "pgvector"))]
 impl PgvectorSettings {
-    fn address(&self) -> anyhow::Result<String> {
+    fn address(&self, _: &Environment) -> anyhow::Result<String> {
         anyhow::bail!(NO_POSTGRES)
     }
 

@@ -16,6 +16,7 @@ use super::sources::{from_scenario, precision_name, sourced, sourced_depth};
 use crate::embed::{
     self, CrossEncoderSpec, ModelKind, ModelSpec, PairScorer, Penalty, SimilarityMapSpec,
 };
+use crate::environment::Environment;
 use crate::retrieve::{RERANK_DEPTH, RerankedRetriever, Retriever};
 use crate::scenario::diagnostics::Diagnostic;
 use crate::scenario::resolve::ScenarioResolver;
@@ -241,11 +242,11 @@ impl EmbedderKind for RerankSettings {
         Some(self.depth)
     }
 
-    fn load_pair_scorer(&self) -> anyhow::Result<Box<dyn PairScorer>> {
+    fn load_pair_scorer(&self, environment: &Environment) -> anyhow::Result<Box<dyn PairScorer>> {
         match &self.with {
-            RerankerModel::CrossEncoder(spec) => embed::open_cross_encoder(spec),
-            RerankerModel::MaxSim(spec) => embed::open_max_sim(spec),
-            RerankerModel::SimilarityMap(spec) => embed::open_similarity_map(spec),
+            RerankerModel::CrossEncoder(spec) => embed::open_cross_encoder(spec, environment),
+            RerankerModel::MaxSim(spec) => embed::open_max_sim(spec, environment),
+            RerankerModel::SimilarityMap(spec) => embed::open_similarity_map(spec, environment),
         }
     }
 

@@ -1,10 +1,10 @@
 //! What the retrievers of a session offer to an embedder that is being opened.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::SessionRetrievers;
-use crate::embed::{self, CorpusVectors, Embedder, PairScorer};
+use crate::embed::{CorpusVectors, Embedder, PairScorer};
+use crate::environment::Environment;
 use crate::progress::ProgressListener;
 use crate::retrieve::Retriever;
 use crate::scenario::{
@@ -55,11 +55,8 @@ impl EmbedderHost for SessionHost<'_, '_> {
         self.scenario()
     }
 
-    fn cache_dir(&self) -> anyhow::Result<PathBuf> {
-        match self.retrievers.cache() {
-            Some(dir) => Ok(dir.to_owned()),
-            None => embed::cache::default_dir(),
-        }
+    fn environment(&self) -> &Environment {
+        &self.retrievers.environment
     }
 
     fn progress(&self) -> &dyn ProgressListener {

@@ -19,7 +19,9 @@ impl SessionRetrievers<'_> {
         embedders
             .map(|(at, decl)| {
                 let is_used = opened.keys().any(|(embedder, _)| *embedder == at);
-                identities.identity(at).filter(|_| is_used && !decl.kind.is_fully_described())
+                let is_own = self.own.retriever_fingerprint(at).is_some();
+                let is_described = decl.kind.is_fully_described() && !is_own;
+                identities.identity(at).filter(|_| is_used && !is_described)
             })
             .collect()
     }
@@ -51,8 +53,9 @@ impl OpenedEmbedders for EmbedderIdentities<'_, '_> {
         // Not borrowed while computing: the identities of parts are computed recursively.
         let known = self.known.borrow().get(&embedder).cloned();
         known.unwrap_or_else(|| {
+            let own = self.retrievers.own.retriever_fingerprint(embedder);
             let kind = &self.retrievers.scenario.embedders[embedder].kind;
-            let identity = kind.identity(embedder, self);
+            let identity = own.unwrap_or_else(|| kind.identity(embedder, self));
             self.known.borrow_mut().insert(embedder, identity.clone());
             identity
         })

@@ -13,11 +13,13 @@ mod identities;
 
 use self::host::SessionHost;
 use super::SessionScenario;
+use super::own_models::OwnModels;
 use super::truncation::{PairTruncationCounter, TruncationCounter};
-use crate::embed::{CachedScorer, CorpusVectors, Embedder};
+use crate::embed::{CachedEmbedder, CachedScorer, CorpusVectors, Embedder};
+use crate::environment::Environment;
 use crate::progress::ProgressListener;
 use crate::retrieve::{MemoizedRetriever, Retriever};
-use crate::scenario::{NoteSource, NoteTopic, Scenario};
+use crate::scenario::{EmbedderDeclaration, NoteSource, NoteTopic, Scenario};
 
 /// Indices of an embedder and of a corpus.
 type EmbedderCorpusIndices = (usize, usize);
@@ -32,8 +34,8 @@ pub struct LoadedModels {
 pub struct SessionRetrievers<'a> {
     scenario: SessionScenario<'a>,
     progress: &'a dyn ProgressListener,
-    /// Folder of cached vectors and answers; `None` for the user's cache.
-    cache: Option<PathBuf>,
+    environment: Environment,
+    own: OwnModels<'a>,
     loaded: RefCell<Vec<Option<Arc<TruncationCounter>>>>,
     scorers: RefCell<Vec<Option<Arc<PairTruncationCounter>>>>,
     opened: RefCell<HashMap<EmbedderCorpusIndices, Arc<dyn Retriever>>>,
@@ -44,11 +46,12 @@ pub struct SessionRetrievers<'a> {
 }
 
 impl<'a> SessionRetrievers<'a> {
-    /// Opens nothing yet. `cache` is the folder of cached vectors; `None` for the user's cache.
+    /// Opens nothing yet.
     pub fn new(
         scenario: SessionScenario<'a>,
         progress: &'a dyn ProgressListener,
-        cache: Option<PathBuf>,
+        environment: Environment,
+        own: OwnModels<'a>,
     ) -> SessionRetrievers<'a> {
         let loaded = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
         let scorers = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
@@ -56,7 +59,8 @@ impl<'a> SessionRetrievers<'a> {
         SessionRetrievers {
             scenario,
             progress,
-            cache,
+            environment,
+            own,
             loaded,
             scorers,
             opened: RefCell::default(),
@@ -67,23 +71,37 @@ impl<'a> SessionRetrievers<'a> {
 
     /// Replaces the progress listener; nothing is open afterwards.
     pub fn with_progress(self, progress: &'a dyn ProgressListener) -> SessionRetrievers<'a> {
-        SessionRetrievers::new(self.scenario, progress, self.cache)
+        SessionRetrievers::new(self.scenario, progress, self.environment, self.own)
+    }
+
+    /// Replaces the environment; nothing is open afterwards.
+    pub fn with_environment(self, environment: Environment) -> SessionRetrievers<'a> {
+        SessionRetrievers::new(self.scenario, self.progress, environment, self.own)
     }
 
     /// Replaces the cache folder; nothing is open afterwards.
     pub fn with_cache(self, cache: PathBuf) -> SessionRetrievers<'a> {
-        SessionRetrievers::new(self.scenario, self.progress, Some(cache))
+        let environment = self.environment.clone().with_answers_folder(cache);
+        self.with_environment(environment)
+    }
+
+    /// Replaces what the caller opens by itself; nothing is open afterwards.
+    pub fn with_own(
+        self,
+        replace: impl FnOnce(OwnModels<'a>) -> OwnModels<'a>,
+    ) -> SessionRetrievers<'a> {
+        SessionRetrievers::new(self.scenario, self.progress, self.environment, replace(self.own))
     }
 
     fn cache(&self) -> Option<&Path> {
-        self.cache.as_deref()
+        self.environment.known_answers_folder()
     }
 
-    /// The loaded models, for a scenario with the same embedders and fewer tasks; and the cache folder.
-    pub fn into_loaded(self) -> (LoadedModels, Option<PathBuf>) {
+    /// The loaded models, for a scenario with the same embedders and fewer tasks; and how they are opened.
+    pub fn into_loaded(self) -> (LoadedModels, Environment, OwnModels<'a>) {
         let loaded =
             LoadedModels { models: self.loaded.into_inner(), scorers: self.scorers.into_inner() };
-        (loaded, self.cache)
+        (loaded, self.environment, self.own)
     }
 
     /// Takes over models that were loaded before.
@@ -108,6 +126,10 @@ impl<'a> SessionRetrievers<'a> {
     /// A model that does not exist or cannot be used, a run file that answers no query, an environment variable without
     /// a key or an address, a cache that cannot be written.
     pub fn check_ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
+        // Whether the caller has a retriever in its place is only known once it is opened.
+        if self.own.may_have_retrievers() {
+            return Ok(());
+        }
         self.scenario.embedders[embedder].kind.check_ready(&self.host(embedder, corpus))
     }
 
@@ -122,8 +144,13 @@ impl<'a> SessionRetrievers<'a> {
         if let Some(retriever) = known {
             return Ok(retriever);
         }
-        let retriever =
-            self.scenario.embedders[embedder].kind.open(&self.host(embedder, corpus))?;
+        let declared = &self.scenario.embedders[embedder];
+        if let Some(own) = self.own.retriever(embedder, declared, &self.scenario.corpora[corpus])? {
+            let own: Arc<dyn Retriever> = own.into();
+            self.opened.borrow_mut().insert((embedder, corpus), own.clone());
+            return Ok(own);
+        }
+        let retriever = declared.kind.open(&self.host(embedder, corpus))?;
         // An embedder that several others search would get the same queries from each of them.
         let retriever = match self.shared[embedder] {
             true => Arc::new(MemoizedRetriever::new(retriever)),
@@ -140,14 +167,23 @@ impl<'a> SessionRetrievers<'a> {
             return Ok(model);
         }
         let declared = &self.scenario.embedders[embedder];
-        let model = match declared.kind.vector_model() {
-            Some(model) => model.load(self.cache()),
-            None => Err(anyhow::anyhow!("it has no vectors")),
-        };
+        let model = self.load(declared);
         let model = model.with_context(|| format!("embedder '{}'", declared.name))?;
         let model = Arc::new(TruncationCounter::new(model));
         self.loaded.borrow_mut()[embedder] = Some(model.clone());
         Ok(model)
+    }
+
+    /// The caller's own embedder, or the model that the scenario declares.
+    fn load(&self, declared: &EmbedderDeclaration) -> anyhow::Result<Box<dyn Embedder>> {
+        if let Some(own) = self.own.embedder(declared)? {
+            return Ok(match self.cache() {
+                Some(dir) => Box::new(CachedEmbedder::new(own, dir)?),
+                None => own,
+            });
+        }
+        let model = declared.kind.vector_model().context("it has no vectors")?;
+        model.load(&self.environment)
     }
 
     /// The vectors of a corpus; counts the passages that the model cuts.
@@ -187,8 +223,8 @@ impl<'a> SessionRetrievers<'a> {
         let declared = &self.scenario.embedders[embedder];
         let scorer = declared
             .kind
-            .load_pair_scorer()
-            .and_then(|scorer| CachedScorer::new(scorer, self.cache()))
+            .load_pair_scorer(&self.environment)
+            .and_then(|scorer| CachedScorer::new(scorer, self.environment.answers_folder()?))
             .map(|scorer| Arc::new(PairTruncationCounter::new(Box::new(scorer))))
             .with_context(|| format!("embedder '{}'", declared.name))?;
         self.scorers.borrow_mut()[embedder] = Some(scorer.clone());
