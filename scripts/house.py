@@ -17,8 +17,6 @@ LONG_FILE = 400
 
 # The list of the kinds of embedders.
 EMBEDDER_KINDS = pathlib.Path("scenario/embedders/mod.rs")
-# Kinds as a scenario file names them, where the variant in the code has another name.
-VARIANTS = {"check": "Expr"}
 
 VISIBILITY = r"(?:pub(?:\([^)]*\))? )?"
 # A `type` that is indented belongs to a trait.
@@ -137,12 +135,15 @@ def guard_kinds():
 
 
 def files_that_name_guard(codes, kind):
-    """The files with the kind's variant, or with its key in a file on guards, as a string or as a setting."""
-    variant = VARIANTS.get(kind) or "".join(word.capitalize() for word in kind.split("_"))
-    pattern = re.compile(rf"\b(?:Check|\w*Guard\w*)::{variant}\b")
-    key = re.compile(rf'"{kind}"|\bpub {kind}: Option<Spanned<')
+    """The module of a kind of guard, and the files that name this module, one of its types, or the key as a string."""
+    folder = pathlib.Path("scenario/guards")
+    module = folder / f"{kind}.rs"
+    names = [rf"guards::{kind}\b", *(rf"\b{name}\b" for name in TYPE.findall(codes.get(module, "")))]
+    anywhere, inside = re.compile("|".join(names)), re.compile(rf"\b{kind}::")
     return [name for name, code in codes.items()
-            if pattern.search(code) or (key.search(code) and re.search("guard", code, re.I))]
+            if name == module or anywhere.search(code) or name.parent == folder and inside.search(code)
+            # Documents have a `score` as well, so a string counts only beside a type of the guards.
+            or re.search(r"\b\w*Guard\w*\b", code) and f'"{kind}"' in code]
 
 
 def main():

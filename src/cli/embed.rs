@@ -151,12 +151,11 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
 /// The settings of an embedder that a scenario declares.
 fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
-    let unknown = || {
+    let at = all.iter().position(|known| *known == name).with_context(|| {
         let near =
             suggest(name, all.iter().copied()).map_or_else(String::new, |near| format!("; {near}"));
         format!("--embedder: no embedder '{name}'; there are {}{near}", all.join(", "))
-    };
-    let at = all.iter().position(|known| *known == name).with_context(unknown)?;
+    })?;
     Ok(scenario.embedders[at].kind.clone())
 }
 

@@ -156,8 +156,11 @@ pub fn main() -> ExitCode {
             terminal::data_output().write_all(&script).map(success).map_err(Into::into)
         }
     };
-    let flushed = |code| terminal::text_output().flush().map(|()| code).map_err(Into::into);
-    result.and_then(flushed).unwrap_or_else(|error: anyhow::Error| {
+    let flushed = result.and_then(|code| {
+        terminal::text_output().flush()?;
+        Ok(code)
+    });
+    flushed.unwrap_or_else(|error: anyhow::Error| {
         complain!("error: {error:#}");
         ExitCode::from(if error.is::<WriteRefused>() { EXIT_USAGE } else { EXIT_FINDING })
     })

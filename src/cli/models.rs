@@ -141,7 +141,7 @@ fn pull(name: &str, to: Option<&Path>, output: OutputWriter) -> anyhow::Result<(
     // The bar hides itself if stderr is not a terminal.
     let bar = ProgressBar::new(total);
     bar.set_style(ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {eta}")?);
-    let mut tell = |event| match event {
+    let result = pull::pull(model, &models_dir, &environment, &output, &mut |event| match event {
         PullProgress::File { path, size, have } => {
             if total == registry::UNKNOWN_SIZE {
                 // The size is not registered, so it is taken from the download.
@@ -160,8 +160,7 @@ fn pull(name: &str, to: Option<&Path>, output: OutputWriter) -> anyhow::Result<(
         PullProgress::Converting => {
             bar.suspend(|| complain!("taking the weights out of the ONNX file"));
         }
-    };
-    let result = pull::pull(model, &models_dir, &environment, &output, &mut tell);
+    });
     bar.finish_and_clear();
     let (dir, source) = result?;
     let how = match source {

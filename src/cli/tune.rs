@@ -192,7 +192,6 @@ fn loss_summary(outcomes: &[TuningOutcome], batch: usize) -> String {
         let losses = &outcome.losses;
         // In a short training the first and the last steps share one step at most.
         let told = AVERAGED_STEPS.min(losses.len().div_ceil(2));
-        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
         let (first, last) = (mean(&losses[..told]), mean(&losses[losses.len() - told..]));
         let there = if outcome.already_finished { "  (was there already)" } else { "" };
         let _ = writeln!(
@@ -204,4 +203,8 @@ fn loss_summary(outcomes: &[TuningOutcome], batch: usize) -> String {
         );
     }
     text
+}
+
+fn mean(of: &[f64]) -> f64 {
+    of.iter().sum::<f64>() / of.len() as f64
 }

@@ -23,12 +23,12 @@ pub(super) fn read(
     let Some(places) = grid.find_columns(&NEEDED, |name| OPTIONAL.contains(&name), mistakes) else {
         return Ok(Vec::new());
     };
-    let known = || NEEDED.into_iter().chain(OPTIONAL);
-    for name in grid.header.iter().filter(|name| known().all(|known| known != name.as_str())) {
-        let allowed = known().collect::<Vec<_>>().join(", ");
+    let known: Vec<&str> = NEEDED.into_iter().chain(OPTIONAL).collect();
+    for name in grid.header.iter().filter(|name| known.iter().all(|known| known != name)) {
+        let allowed = known.join(", ");
         let what = format!(
             "passages have no such column; allowed: {allowed}{} (`knockon import csv` makes facts of columns)",
-            did_you_mean(name, known())
+            did_you_mean(name, known.iter().copied())
         );
         mistakes.add(Some(1), Some(name), what);
     }

@@ -115,8 +115,12 @@ impl TaskFileReading<'_> {
         let grid = CsvTable::read(file, layout, progress, &mut self.mistakes)?;
         let needed: Vec<&str> =
             ["id"].into_iter().chain(self.fields.keys().map(String::as_str)).collect();
-        let known = |name: &str| name == "weight" || name.starts_with(GOLD_PREFIX);
-        let Some(columns) = grid.find_columns(&needed, known, &mut self.mistakes) else {
+        let columns = grid.find_columns(
+            &needed,
+            |name| name == "weight" || name.starts_with(GOLD_PREFIX),
+            &mut self.mistakes,
+        );
+        let Some(columns) = columns else {
             return Ok(());
         };
         for row in &grid.rows {
@@ -203,12 +207,8 @@ impl TaskFileReading<'_> {
 
     /// Adds the task of a row.
     fn add_task(&mut self, line: usize, cells: &[(&str, &str)], gold: GoldPassageIds) {
-        let cell = |wanted: &str| {
-            let cell = cells.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
-            cell.filter(|text| !text.is_empty())
-        };
         let mut wrong = |name: &str, what: String| self.mistakes.add(Some(line), Some(name), what);
-        let id = cell("id").unwrap_or_default();
+        let id = filled_cell(cells, "id").unwrap_or_default();
         if id.is_empty() {
             wrong("id", "the id is empty".to_owned());
         } else if let Some((what, allowed)) = name_problem(id, MAX_ID_CHARS) {
@@ -219,7 +219,7 @@ impl TaskFileReading<'_> {
             self.seen.insert(id.to_owned(), line);
         }
         let mut weight = 1.0;
-        if let Some(text) = cell("weight") {
+        if let Some(text) = filled_cell(cells, "weight") {
             match text.parse::<f64>() {
                 Ok(read) if (1e-9..=1e9).contains(&read) => weight = read,
                 _ => {
@@ -230,7 +230,7 @@ impl TaskFileReading<'_> {
         }
         let mut fields = BTreeMap::new();
         for (field, &ty) in self.fields {
-            let Some(text) = cell(field) else {
+            let Some(text) = filled_cell(cells, field) else {
                 continue;
             };
             match TypedValue::parse(ty, text) {
@@ -249,8 +249,8 @@ impl TaskFileReading<'_> {
                 self.mistakes.add(None, None, "no task in the file");
             }
             for field in self.fields.keys() {
-                let has = |task: &Task| task.fields.contains_key(field);
-                if !self.tasks.is_empty() && !self.tasks.iter().any(has) {
+                let missing = !self.tasks.iter().any(|task| task.fields.contains_key(field));
+                if !self.tasks.is_empty() && missing {
                     let what = "no task has this field, which tasks.fields declares";
                     self.mistakes.add(None, Some(field), what);
                 }
@@ -259,4 +259,9 @@ impl TaskFileReading<'_> {
         self.mistakes.into_result()?;
         Ok(TaskSet { tasks: self.tasks })
     }
+}
+
+fn filled_cell<'c>(cells: &[(&str, &'c str)], wanted: &str) -> Option<&'c str> {
+    let cell = cells.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
+    cell.filter(|text| !text.is_empty())
 }
