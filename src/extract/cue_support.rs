@@ -55,6 +55,12 @@ static RENEWAL_VERB: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new("(?i)^(?:renews?|renewed|extends?|extended)$").expect("the pattern is valid")
 });
 
+/// Text before `for` that makes its period that of something else: `renew for one year`.
+static VERB_BEFORE_FOR: LazyLock<Regex> = LazyLock::new(|| {
+    let verbs = "renew\\w*|extend\\w*|extension|prolong\\w*|surviv\\w*|payable|notice";
+    Regex::new(&format!(r"(?i)\b(?:{verbs})\s+$")).expect("the pattern is valid")
+});
+
 /// Whether the cue at `cue` can refer to the mention. `between` is the text between the two.
 pub(super) fn can_refer_to(
     ty: ValueType,
@@ -75,8 +81,12 @@ pub(super) fn can_refer_to(
                     && (PREPOSITION.is_match(&text[cue.clone()]) || AFTER_DATE.is_match(between)))
         }
         ValueType::Duration => {
-            !(follows
-                && (AFTER_PERIOD.is_match(between) || RENEWAL_VERB.is_match(&text[cue.clone()])))
+            let of_other =
+                text[cue.clone()].eq_ignore_ascii_case("for") && VERB_BEFORE_FOR.is_match(before);
+            !of_other
+                && !(follows
+                    && (AFTER_PERIOD.is_match(between)
+                        || RENEWAL_VERB.is_match(&text[cue.clone()])))
         }
         ValueType::Money | ValueType::Percent => !(follows && AFTER_AMOUNT.is_match(between)),
         ValueType::Number => !BESIDE_COUNT.is_match(between),

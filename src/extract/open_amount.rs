@@ -29,7 +29,7 @@ static MARGIN_BEFORE_RATE: LazyLock<Regex> = LazyLock::new(|| {
 static MARGIN_AFTER_RATE: LazyLock<Regex> = LazyLock::new(|| {
     let plus = r"(?:plus|minus|less|\+|increased\s+by|together\s+with|and\s+a\s+margin\s+of)";
     let pattern = format!(
-        r"(?i)\b(?:{REFERENCE_RATE})(?:\s*\([^()]*\))?(?:,?\s+(?:[\w']+\s+){{0,6}}?|\s*){plus}\s*(?:an?\s+(?:additional\s+)?(?:margin|spread)\s+of\s+)?$"
+        r"(?i)\b(?:{REFERENCE_RATE})\b(?:\s+[\w']+){{0,6}}?(?:\s*\([^()]*\))?,?\s*{plus}\s*(?:an?\s+(?:additional\s+)?(?:margin|spread)\s+of\s+)?$"
     );
     Regex::new(&pattern).expect("the pattern is valid")
 });

@@ -19,7 +19,7 @@ const BASE_DATE_REACH: usize = 8;
 
 /// Text after a period that makes it relative to a base date. `first`: it is unclear whether the base day counts.
 static RELATIVE_TO: LazyLock<Regex> = LazyLock::new(|| {
-    // The first day counts, but the date is left open: few contracts say whether the last one does.
+    // Here the base day counts, so the period ends a day earlier than after `from`; no value is computed.
     let counted = "from\\s+and\\s+including";
     let after = "from\\s+and\\s+after|as\\s+from|from|after|following|subsequent\\s+to|since";
     let first = "(?:commencing|beginning|starting|running|effective|measured)(?:\\s+(?:on|from|as\\s+of|with))?|of|as\\s+of";

@@ -27,8 +27,9 @@ const YES_UNLESS: &[&str] = &[
 /// How far a renewal goes: `for another year`, `by one (1) year`, `for successive terms`.
 const LENGTH: &str = r"(?:for|by\s+(?:another|(?:an?\s+)?(?:further|additional)|one|two|three|five|six|twelve|\d+))\s+(?:[\w()-]+\s+){0,5}?(?:years?|months?|terms?|periods?)\b";
 
-/// An extension that only makes up for lost time: `extended by the number of days during which`.
-const LOST_TIME: &str = r"\b(?:extend|prolong)\w*\s+(?:[\w]+\s+){0,2}?(?:by|for)\s+(?:(?:an?|any|the|such)\s+)?(?:(?:additional|further|equal|equivalent|same|like|reasonable)\s+)*(?:number\s+of|duration\s+of|length\s+of|amount\s+of\s+time|(?:period|time)\s+(?:of\s+time\s+)?(?:of\s+(?:the|such|any)|during|equal|equivalent|lost|for\s+which|corresponding|that\s+the)|as\s+long\s+as|so\s+long\s+as)|\bextend\w*\s+(?:on\s+a\s+)?day[\s-]for[\s-]day\b";
+/// An extension that only makes up for lost time: `extended by the number of days during which`; or none at all:
+/// `extended for no further period`.
+const LOST_TIME: &str = r"\b(?:extend|prolong)\w*\s+(?:[\w]+\s+){0,2}?(?:by|for)\s+(?:(?:an?|any|the|such)\s+)?(?:(?:additional|further|equal|equivalent|same|like|reasonable)\s+)*(?:number\s+of|duration\s+of|length\s+of|amount\s+of\s+time|(?:period|time)\s+(?:of\s+time\s+)?(?:as\s|of\s+(?:the|such|any)|during|equal|equivalent|lost|for\s+which|corresponding|that\s+the)|as\s+long\s+as|so\s+long\s+as)|\bextend\w*\s+(?:on\s+a\s+)?day[\s-]for[\s-]day\b|\bfor\s+no\b";
 
 /// A renewal that needs somebody's wish or consent after all, or a term that only may end early: `unless sooner
 /// terminated`.

@@ -34,6 +34,7 @@ made|executed|execution|signed|inception";
     let past = "amended|amendment|issued|invoiced?|deliver\\w*|published|incorporated|acquired|originally|formerly|\
 previously|initially|born|last\\s+updated|revised|received|renewed|restated|supersed\\w+|replac\\w+|by|occur\\w*|\
 on\\s+or\\s+before";
+    // `exercised no later than` is a deadline for something else than the end; `ends no later than` is not among these.
     let deadline = "(?:given|serv\\w+|received|exercis\\w+|deliver\\w*|notif\\w+|notice|paid|submit\\w*|elect\\w*|\
 request\\w*|object\\w*|lodged|made|cancel\\w*)(?:\\s+[\\w']+){0,4}?\\s+(?:no|not)\\s+later\\s+than";
     let notice =
