@@ -13,7 +13,7 @@ use anyhow::Context;
 pub use baseline::GateBaseline;
 pub use judge::{GateTaskOutcome, GateTaskPair, judge, test_difference};
 pub use junit::{JUNIT_MARK, junit, junit_error};
-pub use render::{MARKDOWN_MARK, legend, markdown, markdown_error, table};
+pub use render::{MARKDOWN_MARK, count_limited, legend, markdown, markdown_error, table};
 
 use crate::run::RunRecord;
 use crate::run::record::{ArmRecord, TaskRecord};
@@ -133,6 +133,9 @@ pub struct GateLimitTest {
     /// One-sided p-value of the hypothesis that the difference is at most `allowed`. It is below half of [`ALPHA`] if
     /// and only if the whole interval lies above `allowed`.
     pub p_worse: f64,
+    /// One-sided p-value of the hypothesis that the difference is at least `allowed`. It is below half of [`ALPHA`] if
+    /// and only if the whole interval lies below `allowed`.
+    pub p_no_worse: f64,
     pub finding: GateFinding,
 }
 
@@ -248,12 +251,15 @@ fn verdict(
 /// How a task ends in this run, rounded like the earlier run's `tasks.csv`, so that an unchanged task has a difference
 /// of exactly 0.
 fn task_outcome(arm: &ArmRecord, at: usize, task: &TaskRecord) -> GateTaskOutcome {
-    let written = |value: f64| (value * 1e6).round() / 1e6;
     GateTaskOutcome {
-        failure: written(task.failure()),
-        stopped: written(task.outcomes[RunOutcome::Stopped as usize]),
-        loss: arm.money.as_ref().map(|money| written(money.tasks[at])),
+        failure: six_decimals(task.failure()),
+        stopped: six_decimals(task.outcomes[RunOutcome::Stopped as usize]),
+        loss: arm.money.as_ref().map(|money| six_decimals(money.tasks[at])),
     }
+}
+
+fn six_decimals(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 /// Checks for the arms of an earlier run that are neither among the arms `known` of this scenario nor in `dropped`.

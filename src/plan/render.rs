@@ -24,7 +24,12 @@ pub fn table(planned: &PlanResult) -> String {
             planned.candidates.join(", ")
         )),
         Some(first) => {
-            told.push_str(&format!("Buy first: {}. {}\n", first.name, savings(first, tried)));
+            let chance = if is_significant(first) { "" } else { " (which may be chance)" };
+            told.push_str(&format!(
+                "Buy first: {}{chance}. {}\n",
+                first.name,
+                savings(first, tried)
+            ));
         }
     }
     // The first pair is the step from nothing to the first purchase, reported above.
@@ -37,6 +42,9 @@ pub fn table(planned: &PlanResult) -> String {
             whole_amount(before.total() - after.total()),
             savings(after, tried)
         ));
+    }
+    if planned.buying_order.len() > 2 {
+        told.push_str("The order goes by expected savings; what each step adds to the one before is not tested.\n");
     }
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
@@ -84,6 +92,11 @@ pub fn table(planned: &PlanResult) -> String {
     format!("{told}\n{table}")
 }
 
+/// Whether the option's savings are significant after Holm's correction.
+fn is_significant(option: &PlanOption) -> bool {
+    option.saved.as_ref().is_some_and(|saved| saved.has_verdict() && saved.is_significant())
+}
+
 /// What an option saves, with an interval that accounts for its selection as the best of `tried` options.
 fn savings(option: &PlanOption, tried: usize) -> String {
     let Some(difference) = &option.saved else {
@@ -97,10 +110,9 @@ fn savings(option: &PlanOption, tried: usize) -> String {
             uncertainty::interval_and_p_value(difference, |of| interval_text(of, difference))
         }
         None => format!(
-            "95% interval {} had it been the only one tried; picked as the best of {tried}: {}, {}",
+            "95% interval {} had it been the only one tried; {} for all {tried} options together",
             interval_text(&difference.interval, difference),
             interval_text(&difference.simultaneous, difference),
-            uncertainty::p_value(difference.p_holm)
         ),
     };
     format!("Together {} a year saved ({sure}).", whole_amount(difference.interval.estimate))
@@ -176,11 +188,11 @@ pub fn csv(planned: &PlanResult) -> anyhow::Result<Vec<u8>> {
         "on_front",
         "on_tail_front",
     ];
-    let amount = |value: Option<f64>| value.map_or_else(String::new, cents_cell);
-    let row = |(at, option): (usize, &PlanOption)| {
+    let mut rows = Vec::with_capacity(planned.options.len());
+    for (at, option) in planned.options.iter().enumerate() {
         let place = planned.buying_order.iter().position(|place| *place == at);
         let saved = option.saved.as_ref();
-        vec![
+        rows.push(vec![
             text_cell(&option.name),
             text_cell(&planned.currency),
             option.chosen.len().to_string(),
@@ -190,16 +202,20 @@ pub fn csv(planned: &PlanResult) -> anyhow::Result<Vec<u8>> {
             cents_cell(option.loss),
             cents_cell(option.cvar),
             cents_cell(option.total()),
-            amount(saved.map(|s| s.interval.estimate)),
-            amount(saved.map(|s| s.interval.low)),
-            amount(saved.map(|s| s.interval.high)),
+            optional_cents(saved.map(|s| s.interval.estimate)),
+            optional_cents(saved.map(|s| s.interval.low)),
+            optional_cents(saved.map(|s| s.interval.high)),
             number_cell(saved.map(|s| s.p_value)),
             number_cell(saved.map(|s| s.p_holm)),
-            amount(saved.map(|s| s.simultaneous.low)),
-            amount(saved.map(|s| s.simultaneous.high)),
+            optional_cents(saved.map(|s| s.simultaneous.low)),
+            optional_cents(saved.map(|s| s.simultaneous.high)),
             yes_no_cell(option.on_front),
             yes_no_cell(option.on_tail_front),
-        ]
-    };
-    csv_table(&header, planned.options.iter().enumerate().map(row).collect())
+        ]);
+    }
+    csv_table(&header, rows)
+}
+
+fn optional_cents(value: Option<f64>) -> String {
+    value.map_or_else(String::new, cents_cell)
 }

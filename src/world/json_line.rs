@@ -89,15 +89,9 @@ pub(super) fn report_passage_line(
 }
 
 fn check_passage(line: usize, object: &Map<String, Json>, mistakes: &mut FileMistakes) {
-    // A misspelt field is reported by itself; reporting the missing one as well would be redundant.
-    let misspelt = |field: &str| {
-        let unknown = object.keys().filter(|key| !FIELDS.contains(&key.as_str()));
-        unknown
-            .map(|key| did_you_mean(key, FIELDS.into_iter()))
-            .any(|meant| meant.contains(&format!("`{field}`")))
-    };
     for field in ["id", "text"] {
-        if !object.contains_key(field) && !misspelt(field) {
+        // A misspelt field is reported by itself; reporting the missing one as well would be redundant.
+        if !object.contains_key(field) && !is_misspelt(object, field) {
             mistakes.add(Some(line), Some(field), "a passage needs it, and it is not there");
         }
     }
@@ -120,7 +114,7 @@ fn check_passage(line: usize, object: &Map<String, Json>, mistakes: &mut FileMis
                     }
                 }
                 other => wrong(format!(
-                    "{} is no object; such as {{\"price\": {{\"number\": 12.5}}}}",
+                    "{} is not an object; such as {{\"price\": {{\"number\": 12.5}}}}",
                     quoted_excerpt(&other.to_string())
                 )),
             },
@@ -133,13 +127,21 @@ fn check_passage(line: usize, object: &Map<String, Json>, mistakes: &mut FileMis
             }
             _ if text.is_none() => {
                 wrong(format!(
-                    "{} is not a text; texts stand in quotes",
+                    "{} is not a text; texts must be quoted",
                     quoted_excerpt(&value.to_string())
                 ));
             }
             _ => {}
         }
     }
+}
+
+/// Whether the object has an unknown field that was probably meant to be this one.
+fn is_misspelt(object: &Map<String, Json>, field: &str) -> bool {
+    let unknown = object.keys().filter(|key| !FIELDS.contains(&key.as_str()));
+    unknown
+        .map(|key| did_you_mean(key, FIELDS.into_iter()))
+        .any(|meant| meant.contains(&format!("`{field}`")))
 }
 
 /// The variant with this name, or the message for an unknown one.
@@ -149,25 +151,25 @@ pub(super) fn parse_variant(text: &str) -> Result<PassageVariant, String> {
 }
 
 fn unknown_variant_message(text: &str) -> String {
-    format!("{} is no variant; allowed: {}", quoted_excerpt(text), VARIANTS.join(", "))
+    format!("{} is not a variant; allowed: {}", quoted_excerpt(text), VARIANTS.join(", "))
 }
 
 /// What is wrong with a fact, which must be `{TYPE: VALUE}`; `None` if it is valid.
 fn fact_mistake(fact: &Json) -> Option<String> {
-    let types = || ValueType::ALL.map(ValueType::name);
+    let types = ValueType::ALL.map(ValueType::name);
     let entry = fact.as_object().filter(|fact| fact.len() == 1).and_then(|fact| fact.iter().next());
     let Some((name, value)) = entry else {
         return Some(format!(
-            "{} is no fact; a fact is {{TYPE: VALUE}}, with one of the types {}",
+            "{} is not a fact; a fact is {{TYPE: VALUE}}, with one of the types {}",
             quoted_excerpt(&fact.to_string()),
-            types().join(", ")
+            types.join(", ")
         ));
     };
     let Some(ty) = ValueType::ALL.into_iter().find(|ty| ty.name() == name) else {
         return Some(format!(
-            "'{name}' is no type; allowed: {}{}",
-            types().join(", "),
-            did_you_mean(name, types().into_iter())
+            "'{name}' is not a type; allowed: {}{}",
+            types.join(", "),
+            did_you_mean(name, types.into_iter())
         ));
     };
     let shown = quoted_excerpt(&value.to_string());
@@ -192,7 +194,7 @@ fn fact_mistake(fact: &Json) -> Option<String> {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             return match TypedValue::parse(ty, &text) {
                 Err(error) => Some(error.to_string()),
-                Ok(_) if !value.is_string() => Some(format!("{shown} must stand in quotes")),
+                Ok(_) if !value.is_string() => Some(format!("{shown} must be quoted")),
                 Ok(_) => None,
             };
         }

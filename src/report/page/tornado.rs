@@ -11,6 +11,7 @@ use crate::run::record::{
     AssumptionEffect, AssumptionRecord, ComparisonMeasure, SensitivityAnswerRecord,
     SensitivityRecord,
 };
+use crate::sensitivity::SobolIndex;
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 310.0;
@@ -25,28 +26,32 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
     let of = record.sensitivity.as_ref()?;
     // Money comes last if the scenario prices failures, and is then the measure that matters.
     let measure = of.orders.last()?.measure;
-    let told = |arm: usize| {
-        let own =
-            |a: &&SensitivityAnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
-        of.answers.iter().find(own)
-    };
     Some(html! {
         @for order in &of.orders { p { (stability_text(record, order.measure, order.share_unchanged, &order.order, order.points)) } }
-        (arm_blocks(record, |arm, told_arm| match told(arm) {
+        (arm_blocks(record, |arm, told_arm| match own_answer(of, measure, arm) {
             Some(answer) => html! {
-                (scroll_box(&format!("What {} hangs on, drawn", told_arm.id), &tornado_chart(of, answer)))
-                details { summary { "The assumptions as a table" } (scroll_box("What it hangs on", &table(of, answer))) }
+                (scroll_box(&format!("What {} depends on, as a chart", told_arm.id), &tornado_chart(of, answer)))
+                details { summary { "The assumptions as a table" } (scroll_box("What it depends on", &table(of, answer))) }
             },
             None => html! { p { "No answer for this arm." } },
         }))
         p.note {
             (name(measure)) " with each assumption at the low (dashed) and the high (filled) end of its range, all others at their values. \
              Total: the share of the answer's variance that goes with the assumption (Sobol), alone or with others, all varied \
-             together. " (of.points) " points over " (of.tasks) " tasks"
+             together, with its 95% interval; totals add up to more than 100% where assumptions act together. " (of.points) " points over " (of.tasks) " tasks"
             @if of.left_out > 0 { "; " (of.left_out) " tasks past the state cap are left out" }
             "."
         }
     })
+}
+
+/// The answer about the arm itself, not about its difference from another.
+fn own_answer(
+    of: &SensitivityRecord,
+    measure: ComparisonMeasure,
+    arm: usize,
+) -> Option<&SensitivityAnswerRecord> {
+    of.answers.iter().find(|a| (a.measure, a.arm, a.against) == (measure, arm, None))
 }
 
 fn name(measure: ComparisonMeasure) -> &'static str {
@@ -68,7 +73,7 @@ fn stability_text(
     format!(
         "The order of the arms by {by} ({}) holds at {} of {points} points drawn from the ranges of all assumptions.",
         arms.join(", "),
-        percent(share)
+        (share * points as f64).round()
     )
 }
 
@@ -99,16 +104,13 @@ fn shown<'a>(
 
 fn tornado_chart(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {
     let rows: Vec<_> = shown(of, answer).collect();
-    let ends = || rows.iter().flat_map(|(_, effect)| [effect.at_low, effect.at_high]);
+    let ends: Vec<f64> =
+        rows.iter().flat_map(|(_, effect)| [effect.at_low, effect.at_high]).collect();
     // Starting from the answer itself keeps it on the axis even if no assumption moves it.
-    let low = ends().fold(answer.value, f64::min);
-    let high = ends().fold(answer.value, f64::max);
+    let low = ends.iter().copied().fold(answer.value, f64::min);
+    let high = ends.iter().copied().fold(answer.value, f64::max);
     let axis = ChartAxis::covering(low, high, 6.0, LEFT, WIDTH - RIGHT);
     let bottom = TOP + ROW_HEIGHT * rows.len() as f64;
-    let label = |value: f64| match answer.measure {
-        ComparisonMeasure::Money => compact(value),
-        ComparisonMeasure::Failure | ComparisonMeasure::Ndcg => format!("{}%", at(100.0 * value)),
-    };
     let middle = at(axis.position(answer.value));
     html! {
         svg.drawn viewBox={ "0 0 " (WIDTH) " " (at(bottom + 34.0)) } style={ "max-width:" (WIDTH) "px;min-width:560px" } role="img"
@@ -116,7 +118,7 @@ fn tornado_chart(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Ma
             @for tick in axis.ticks() {
                 @let x = at(axis.position(tick));
                 line.grid x1=(x) x2=(x) y1=(TOP) y2=(at(bottom)) {}
-                text x=(x) y=(at(bottom + 20.0)) text-anchor="middle" { (label(tick)) }
+                text x=(x) y=(at(bottom + 20.0)) text-anchor="middle" { (tick_label(answer.measure, tick)) }
             }
             @for (n, (assumption, effect)) in rows.iter().enumerate() {
                 @let y = TOP + ROW_HEIGHT * n as f64;
@@ -135,6 +137,20 @@ fn tornado_chart(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Ma
     }
 }
 
+fn tick_label(measure: ComparisonMeasure, value: f64) -> String {
+    match measure {
+        ComparisonMeasure::Money => compact(value),
+        ComparisonMeasure::Failure | ComparisonMeasure::Ndcg => format!("{}%", at(100.0 * value)),
+    }
+}
+
+/// A total Sobol index with its interval, in whole percents: more digits would be noise of the sampled points.
+fn total_index(index: &SobolIndex) -> String {
+    let total = &index.total;
+    let [low, high] = [total.low, total.high].map(|share| 100.0 * share.clamp(0.0, 1.0));
+    format!("{:.0}% ({low:.0} to {high:.0}%)", 100.0 * total.estimate)
+}
+
 fn table(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {
     html! {
         table.figures {
@@ -146,7 +162,7 @@ fn table(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {
                 th scope="row" { (assumption.name) } td.n { (assumption_value(assumption.value)) }
                 td.n { (assumption_value(assumption.low)) " to " (assumption_value(assumption.high)) }
                 td.n { (amount(answer.measure, effect.at_low)) } td.n { (amount(answer.measure, effect.at_high)) }
-                td.n { (effect.index.map_or_else(dash, |index| percent(index.total.estimate))) }
+                td.n { (effect.index.as_ref().map_or_else(dash, total_index)) }
             } } }
         }
     }

@@ -3,6 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::money::whole_amount;
+use crate::report::uncertainty;
 use crate::run::RunRecord;
 use crate::run::record::{ComparisonMeasure, SensitivityAnswerRecord, SensitivityRecord};
 
@@ -56,14 +57,13 @@ fn row(
     at: usize,
     first: bool,
 ) -> Vec<Cell> {
-    let amount = |value: f64| amount(answer.measure, value);
     let (told, effect) = (&of.assumptions[at], &answer.effects[at]);
     let [low, _, high] = answer.quantiles;
     let [arm, value, range] = match first {
         true => [
             record.arms[answer.arm].id.clone(),
-            amount(answer.value),
-            format!("{}-{}", amount(low), amount(high)),
+            amount(answer.measure, answer.value),
+            format!("{}-{}", amount(answer.measure, low), amount(answer.measure, high)),
         ],
         false => Default::default(),
     };
@@ -77,8 +77,8 @@ fn row(
         told.name.clone(),
         assumption_value(told.value),
         format!("{}-{}", assumption_value(told.low), assumption_value(told.high)),
-        amount(effect.at_low),
-        amount(effect.at_high),
+        amount(answer.measure, effect.at_low),
+        amount(answer.measure, effect.at_high),
         total,
     ]
     .map(Cell::new)
@@ -93,7 +93,7 @@ fn assumption_value(value: f64) -> String {
 /// Explains the table, and says how often the ranking of arms holds.
 pub fn legend(of: &SensitivityRecord, record: &RunRecord) -> String {
     let mut lines = vec![format!(
-        "What the answers hang on: {} assumptions in their ranges, {} points. 9 in 10: where that share of {}\nsampled points lies. at low, at high: this assumption alone at the ends of its range. total: the share of the\nvariance that would be left, were all others known (Sobol). Intervals and the rest: sensitivity.csv",
+        "What the answers depend on: {} assumptions in their ranges, {} points. 9 in 10: the range of that share of {}\nsampled points. at low, at high: this assumption alone at the ends of its range. total: the share of the variance\nthat would remain if all others were known (Sobol); totals can add up to more than 100%. Intervals and the rest:\nsensitivity.csv",
         of.assumptions.len(),
         of.points,
         // The two base matrices of the Saltelli design, whose points are independent draws.
@@ -108,13 +108,14 @@ pub fn legend(of: &SensitivityRecord, record: &RunRecord) -> String {
     if record.arms.len() > 1 {
         for order in &of.orders {
             let name = if order.measure == ComparisonMeasure::Money { "money" } else { "failures" };
-            let arm = |&arm: &usize| {
-                format!("{} ({:.0}%)", record.arms[arm].id, 100.0 * order.share_best[arm])
-            };
-            let arms: Vec<String> = order.order.iter().map(arm).collect();
+            let arms = order.order.iter().map(|&arm| {
+                let share = uncertainty::estimated_probability(order.share_best[arm]);
+                format!("{} ({share})", record.arms[arm].id)
+            });
+            let arms: Vec<String> = arms.collect();
             lines.push(format!(
-                "Order by {name:<8}: holds at {:.0}% of the points; best at: {}",
-                100.0 * order.share_unchanged,
+                "Order by {name:<8}: holds at {} of the points; best at: {}",
+                uncertainty::estimated_probability(order.share_unchanged),
                 arms.join(", ")
             ));
         }
