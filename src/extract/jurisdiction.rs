@@ -208,16 +208,16 @@ static LAW: LazyLock<Regex> = LazyLock::new(|| {
     let laws = r"(?i:\b(?:laws?|legislation|regulations|courts\s+and\s+laws?))";
     // `the laws State of New York`: a common slip that is still unambiguous.
     let slip = r"\s+(?i:state|province|commonwealth)\s+of\s+";
-    let of = format!(r"{laws}(?:{between}|{slip})(?<of>{place}\b{more})");
+    // Here the word `law` stands before: `not by the laws of Ontario but by those of Michigan`.
+    let those = r"(?<those>(?i:\bbut\s+(?:rather\s+)?by\s+(?:those|that)\s+of\s+))";
+    let of = format!(r"(?:{laws}(?:{between}|{slip})|{those})(?<of>{place}\b{more})");
     let adjective = format!(
         r"\b(?<adjective>{name})(?:\s+(?i:substantive|contract|civil|domestic|internal|material|state|commercial|private|and\s+federal))*\s+(?i:laws?)\b"
     );
     let labelled = format!(
         r"(?i:\b(?:governing|applicable|proper)\s+law(?:\s+(?:of\s+(?:this|the)\s+\w+\s+)?(?:is|shall\s+be)(?:\s+that\s+of)?|\s*[:=|-]))\s+(?<labelled>{place}\b{more})"
     );
-    let those =
-        format!(r"(?i:\bbut\s+(?:rather\s+)?by\s+(?:those|that)\s+of)\s+(?<those>{place}\b{more})");
-    Regex::new(&format!("(?:{of}|{those}|{labelled}|{adjective})")).expect("the pattern is valid")
+    Regex::new(&format!("(?:{of}|{labelled}|{adjective})")).expect("the pattern is valid")
 });
 
 static ONE_NAME: LazyLock<Regex> = LazyLock::new(|| {
@@ -246,7 +246,7 @@ static GOVERNS: LazyLock<Regex> = LazyLock::new(|| {
 pub fn laws(text: &str) -> Vec<ValueMention> {
     let mut found: Vec<ValueMention> = Vec::new();
     for captures in LAW.captures_iter(text) {
-        let named = ["of", "those", "labelled", "adjective"];
+        let named = ["of", "labelled", "adjective"];
         let Some(place) = named.iter().find_map(|name| captures.name(name)) else { continue };
         let whole = captures.get(0).map_or(place.range(), |whole| whole.range());
         let before = clause_before(&text[..whole.start]);

@@ -125,6 +125,19 @@ pub fn stance(text: &str, range: &Range<usize>) -> PhraseStance {
     PhraseStance::Stated
 }
 
+static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:not|no|neither|nor|never|cannot|none)\b").expect("the pattern is valid")
+});
+
+/// Whether the phrase at `range` says that something is done without a consent, in a sentence that forbids to do so:
+/// `shall not assign it without the consent of the Landlord`.
+pub fn is_forbidden_lack(text: &str, range: &Range<usize>) -> bool {
+    let phrase = &text[range.clone()];
+    phrase.to_lowercase().starts_with("without")
+        && NEEDED.is_match(phrase)
+        && NEGATED.is_match(sentence_before(&text[..range.start]))
+}
+
 fn sentence_before(before: &str) -> &str {
     let start = before.rfind(['.', ';', '\n']).map_or(0, |at| at + 1);
     &before[start..]

@@ -76,7 +76,8 @@ pub struct PhraseMeaning {
 
 /// The values of the phrases found in `text`, in order. Of overlapping phrases the longest counts: `does not renew`
 /// rather than `renew`. A yes that is plainly denied (`in no event shall it renew`) becomes a no; one that is
-/// negated otherwise or conditional (`if it renews`, `nor does it renew`) has no value.
+/// negated otherwise or conditional (`if it renews`, `nor does it renew`) has no value. Nor has a no such as `without
+/// the consent` where that is forbidden.
 pub fn phrase_values(text: &str, meanings: &[PhraseMeaning]) -> Vec<ValueMention> {
     let mut all: Vec<ValueMention> = Vec::new();
     for PhraseMeaning { phrase, value } in meanings {
@@ -101,6 +102,10 @@ pub fn phrase_values(text: &str, meanings: &[PhraseMeaning]) -> Vec<ValueMention
                 PhraseStance::Denied => Some(TypedValue::YesNo(false)),
                 PhraseStance::Uncertain => None,
             };
+        } else if found.value == Some(TypedValue::YesNo(false))
+            && negation::is_forbidden_lack(text, &found.range)
+        {
+            found.value = None;
         }
     }
     kept.sort_by_key(|found| found.range.start);
