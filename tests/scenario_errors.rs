@@ -306,7 +306,7 @@ fn paths_of_models_start_at_the_scenario_file() {
         std::fs::copy(dir.path().join(name), dir.path().join("s").join(name)).unwrap();
     }
     let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
-    for (file, model) in [
+    for (file, written) in [
         ("s/x.yaml", "model: ../bert"),
         ("s/x.yaml", "model: ../bert, adapter: ../bert-lora"),
         ("y.yaml", "model: ./bert"),
@@ -314,16 +314,16 @@ fn paths_of_models_start_at_the_scenario_file() {
         ("y.yaml", "model: s/../bert"),
     ] {
         let embedders = format!(
-            "words: {{kind: bm25}}\n  tiny: {{kind: transformer, {model}, precision: f32}}"
+            "words: {{kind: bm25}}\n  tiny: {{kind: transformer, {written}, precision: f32}}"
         );
         let path = dir.path().join(file);
         std::fs::write(&path, text.replacen("words: {kind: bm25}", &embedders, 1)).unwrap();
         let loaded = scenario::load(&path);
-        let scenario = loaded.unwrap_or_else(|found| panic!("{model}: {found}"));
+        let scenario = loaded.unwrap_or_else(|found| panic!("{written}: {found}"));
         let tiny = scenario.embedders.iter().find(|e| e.name == "tiny").unwrap();
-        let scenario::EmbedderKind::Model(spec) = &tiny.kind else { panic!("{model}") };
-        knockon::embed::open(spec, &knockon::Environment::from_process())
-            .unwrap_or_else(|error| panic!("{model}: {error:#}"));
+        let model = tiny.kind.vector_model().unwrap();
+        let opened = model.load(&knockon::Environment::from_process());
+        opened.unwrap_or_else(|error| panic!("{written}: {error:#}"));
     }
     let wrong = text.replacen(
         "words: {kind: bm25}",

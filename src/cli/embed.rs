@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -13,10 +14,7 @@ use super::{
     EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, input_files, load_scenario, set_thread_count,
 };
 use crate::embed::registry::{self, ModelTask};
-use crate::embed::{
-    self, CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedder, ModelKind, ModelPrecision,
-    ModelSpec, TextRole, model_paths,
-};
+use crate::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole, model_paths};
 use crate::environment::Environment;
 use crate::expr::suggest;
 use crate::input_file;
@@ -86,7 +84,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
     let environment = Environment::from_process();
     let mut output = args.force.output().with_inputs(&args.file);
-    let kind = match (&args.scenario, &args.embedder, &args.model) {
+    let kind: Arc<dyn EmbedderKind> = match (&args.scenario, &args.embedder, &args.model) {
         (Some(file), Some(name), _) => match load_scenario(file) {
             Err(code) => return Ok(code),
             Ok(scenario) => {
@@ -99,7 +97,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
                 EmbedPrecisionArg::Int8 => ModelPrecision::Int8,
                 EmbedPrecisionArg::F32 => ModelPrecision::F32,
             };
-            EmbedderKind::Model(model_spec(model, precision, &environment)?)
+            Arc::new(model_spec(model, precision, &environment)?)
         }
         _ => {
             return Err(WrongUse::new("name a --model, or a --scenario and an --embedder").into());
@@ -126,17 +124,11 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
         TextRoleArg::Query => TextRole::Query,
         TextRoleArg::Passage => TextRole::Passage,
     };
-    let (name, model): (_, Box<dyn Embedder>) = match kind {
-        EmbedderKind::Model(spec) => (spec.model.clone(), embed::open_cached(&spec, &environment)?),
-        EmbedderKind::Http(spec) => {
-            let remote = Box::new(HttpEmbedder::new(spec.clone(), &environment)?);
-            (spec.model, Box::new(CachedEmbedder::new(remote, environment.answers_folder()?)?))
-        }
-        _ => {
-            let why = "--embedder: it makes no vectors; static, transformer and http do";
-            return Err(WrongUse::new(why).into());
-        }
+    let Some(model) = kind.vector_model() else {
+        let why = "--embedder: it makes no vectors; static, transformer and http do";
+        return Err(WrongUse::new(why).into());
     };
+    let (name, model) = (model.model_name(), model.load(&environment)?);
     let bars = ProgressBars::new();
     let progress: &dyn ProgressListener = &bars;
     let vectors = {
@@ -159,7 +151,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The settings of an embedder that a scenario declares.
-fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
+fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
     let at = all.iter().position(|known| *known == name).ok_or_else(|| {
         let near =

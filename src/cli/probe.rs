@@ -15,14 +15,13 @@ use super::{
     EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, files_in, input_files, load_scenario,
     set_thread_count,
 };
-use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, ModelPrecision, bundled};
+use crate::embed::{ModelPrecision, bundled};
 use crate::environment::Environment;
 use crate::output::OutputManifest;
 use crate::probe::contender::{ContenderKind, ProbeContender};
 use crate::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output};
-use crate::retrieve::Bm25Params;
 use crate::run::{self, RunRecord};
-use crate::scenario::{EmbedderDeclaration, EmbedderKind};
+use crate::scenario::{self, EmbedderDeclaration, EmbedderKind};
 use crate::session::Session;
 use crate::world::{beir, labelled_pair, triplet};
 use crate::wrong_use::WrongUse;
@@ -104,27 +103,14 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
             Err(code) => return Ok(code),
         };
         for EmbedderDeclaration { name, kind } in &scenario.embedders {
-            let embedder = match kind {
-                EmbedderKind::Bm25(params) => ContenderKind::Bm25(*params),
-                EmbedderKind::Model(spec) => ContenderKind::Vectors(
-                    embed::open_cached(spec, &environment)
-                        // As text: that a scenario names no model is a finding, not wrong use of the command.
-                        .map_err(|error| anyhow!("embedder '{name}': {error:#}"))?
-                        .into(),
-                ),
-                EmbedderKind::Http(spec) => {
-                    let remote = Box::new(HttpEmbedder::new(spec.clone(), &environment)?);
-                    ContenderKind::Vectors(Arc::new(CachedEmbedder::new(
-                        remote,
-                        environment.answers_folder()?,
-                    )?))
-                }
-                _ => {
-                    complain!(
-                        "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
-                    );
-                    continue;
-                }
+            let opened = ContenderKind::of_embedder(kind, &environment);
+            // As text: that a scenario names no model is a finding, not wrong use of the command.
+            let opened = opened.map_err(|error| anyhow!("embedder '{name}': {error:#}"))?;
+            let Some(embedder) = opened else {
+                complain!(
+                    "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
+                );
+                continue;
             };
             declared.push((name.clone(), kind.clone()));
             contenders.push(ProbeContender { name: name.clone(), kind: embedder });
@@ -203,20 +189,25 @@ fn run_all_arms(session: &Session) -> anyhow::Result<RunRecord> {
 fn open_embedder(
     name: &str,
     environment: &Environment,
-) -> anyhow::Result<(EmbedderKind, ContenderKind)> {
-    if name == "bm25" {
-        let params = Bm25Params::default();
-        return Ok((EmbedderKind::Bm25(params), ContenderKind::Bm25(params)));
-    }
+) -> anyhow::Result<(Arc<dyn EmbedderKind>, ContenderKind)> {
+    let kind = match scenario::default_embedder(name) {
+        Some(kind) => kind,
+        None => named_model(name, environment)?,
+    };
+    let contender = ContenderKind::of_embedder(&kind, environment)?;
+    let contender = contender.with_context(|| format!("'{name}' has no vectors of its own"))?;
+    Ok((kind, contender))
+}
+
+/// A model by name, with its precision after a colon.
+fn named_model(name: &str, environment: &Environment) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     // Only known suffixes are split off: a path may contain a colon.
     let (model, precision) = match name.rsplit_once(':') {
         Some((model, "f32")) => (model, ModelPrecision::F32),
         Some((model, "int8")) => (model, ModelPrecision::Int8),
         _ => (name, ModelPrecision::Int8),
     };
-    let spec = model_spec(model, precision, environment)?;
-    let embedder: Arc<dyn Embedder> = embed::open_cached(&spec, environment)?.into();
-    Ok((EmbedderKind::Model(spec), ContenderKind::Vectors(embedder)))
+    Ok(Arc::new(model_spec(model, precision, environment)?))
 }
 
 fn read_probe_sets(args: &ProbeArgs) -> anyhow::Result<ProbeDatasets> {

@@ -13,22 +13,20 @@
 mod arms;
 mod currencies;
 mod diagnostics;
-mod embedder;
-mod embedder_dependencies;
-mod embedders;
+pub mod embedders;
 mod expected;
 mod explain;
-mod external_retrievers;
 mod extract;
 mod file;
+mod file_schema;
 mod gold_check;
 mod guards;
 mod impact;
 mod name_advice;
 mod name_values;
 mod node;
+mod node_de;
 mod parameters;
-mod pgvector;
 mod plan;
 mod resolve;
 mod schema_check;
@@ -56,12 +54,14 @@ use crate::world::{Corpus, LookupTable, Task, TaskSet};
 
 pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
-pub use embedder::{
-    EmbedderDeclaration, EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings,
-    QidMapping, RerankerModel, RunFileSettings,
+pub use embedders::{
+    EmbedderDeclaration, EmbedderHost, EmbedderKind, NoteSource, NoteTopic, OpenedEmbedders,
+    OpeningFailure, RankingLimit, RightQuery, RightQuerySource, TextIndexer, VectorModel,
+    default_embedder,
 };
 pub use expected::ExpectedColumn;
 pub use explain::{DiagnosticExplanation, explain, explanations};
+pub use file_schema::schema;
 pub use guards::{
     AlarmCondition, AlarmRule, CheckErrorRates, CheckedOutput, GuardCheck, GuardEscalation,
     GuardRate, GuardRates, GuardRetry, OutputScores, PassingThreshold, SourcedEffort, StepGuard,
@@ -75,7 +75,6 @@ pub use parameters::{
     ParameterProvenance, ReaderParameter, ReaderParameters, SourcedParameter, SourcedValue,
 };
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
-pub use schema_check::schema;
 pub use sensitivity::{
     AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
     VOLUME_ASSUMPTION, reader_assumption, variable_assumption,

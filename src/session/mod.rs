@@ -22,7 +22,6 @@ mod name_lookup;
 mod own_models;
 mod retrievers;
 pub mod right_queries;
-pub(crate) mod run_file_answers;
 mod truncation;
 
 pub use name_lookup::UnknownName;
