@@ -27,7 +27,7 @@ Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.cs
 paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv, \
 loss_curve.csv, loss_bands.csv), what all this hangs on where it asks for that (sensitivity.csv, \
 sensitivity_orders.csv) and manifest.json, and with --traces single runs; \
-reports/README.md explains every column. report.html shows all of it on one page that opens \
+columns.csv says what every column means, as does `knockon columns`. report.html shows all of it on one page that opens \
 in any browser, offline.
 
 manifest.json lists the files with their checksums. By these a later run knows what it may replace, and removes what it \
@@ -77,11 +77,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let output = args.force.output().with_inputs(input_files(scenario));
-    let names: Vec<&str> = report::csv::ALWAYS_WRITTEN
-        .into_iter()
-        .chain([PAGE])
-        .chain(args.traces.file_names())
-        .collect();
+    let names: Vec<&str> =
+        report::csv::always_written().chain([PAGE]).chain(args.traces.file_names()).collect();
     output.check_folder(&out, &names, Some(report::manifest::FILE_NAME))?;
     if let Err(code) = super::preflight(&session, &arms) {
         return Ok(code);
@@ -100,8 +97,12 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let mut notes = session.notes();
     notes.extend(run::money::notes(&record));
     notes.extend(run::compare::notes(&record));
-    let mut files: Vec<(&str, Vec<u8>)> = report::csv::files(&record)?;
-    let parquet = if args.parquet { report::parquet::files(&files)? } else { Vec::new() };
+    let tables = report::csv::tables(&record);
+    let mut files: Vec<(&str, Vec<u8>)> = Vec::new();
+    for table in &tables {
+        files.push((table.file, table.csv()?));
+    }
+    let parquet = if args.parquet { report::parquet::files(&tables)? } else { Vec::new() };
     let mut manifest =
         report::manifest::manifest(scenario, &record, &session.fingerprints(), &notes);
     // The page shows the manifest without its list of files, since that contains the checksum of the page.

@@ -1,11 +1,8 @@
-//! Formats a plan: recommendation and table for the terminal, and `plan.csv`.
+//! Formats a plan for the terminal: recommendation and table.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{PlanOption, PlanResult};
-use crate::report::csv::{
-    cents_cell, csv_bytes as csv_table, float_cell, number_cell, text_cell, yes_no_cell,
-};
 use crate::report::terminal::money::whole_amount;
 use crate::report::uncertainty;
 use crate::stats::{ConfidenceInterval, PairedDifference};
@@ -152,54 +149,4 @@ pub fn legend(planned: &PlanResult) -> String {
          years (tail). {tried}{excluded}.{more}",
         planned.currency, planned.improved_arm
     )
-}
-
-/// `plan.csv`, one row per option.
-pub fn csv(planned: &PlanResult) -> anyhow::Result<Vec<u8>> {
-    let header = [
-        "option",
-        "currency",
-        "candidates",
-        "step_in_order",
-        "failure_rate",
-        "cost_per_year",
-        "loss_per_year",
-        "cvar_95",
-        "total_per_year",
-        "saved_per_year",
-        "saved_low",
-        "saved_high",
-        "p_value",
-        "p_holm",
-        "saved_low_whichever",
-        "saved_high_whichever",
-        "on_front",
-        "on_tail_front",
-    ];
-    let amount = |value: Option<f64>| value.map_or_else(String::new, cents_cell);
-    let row = |(at, option): (usize, &PlanOption)| {
-        let place = planned.buying_order.iter().position(|place| *place == at);
-        let saved = option.saved.as_ref();
-        vec![
-            text_cell(&option.name),
-            text_cell(&planned.currency),
-            option.chosen.len().to_string(),
-            place.map_or_else(String::new, |place| place.to_string()),
-            float_cell(option.failure),
-            cents_cell(option.cost),
-            cents_cell(option.loss),
-            cents_cell(option.cvar),
-            cents_cell(option.total()),
-            amount(saved.map(|s| s.interval.estimate)),
-            amount(saved.map(|s| s.interval.low)),
-            amount(saved.map(|s| s.interval.high)),
-            number_cell(saved.map(|s| s.p_value)),
-            number_cell(saved.map(|s| s.p_holm)),
-            amount(saved.map(|s| s.simultaneous.low)),
-            amount(saved.map(|s| s.simultaneous.high)),
-            yes_no_cell(option.on_front),
-            yes_no_cell(option.on_tail_front),
-        ]
-    };
-    csv_table(&header, planned.options.iter().enumerate().map(row).collect())
 }

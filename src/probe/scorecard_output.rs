@@ -1,57 +1,10 @@
-//! Writes the scorecard as CSV and as a table for the terminal.
+//! Formats the scorecard as a table for the terminal.
 
 use std::collections::BTreeMap;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::score::{ScorecardRow, ScorecardSection};
-use crate::report::csv::{csv_bytes, number_cell, text_cell};
-
-const HEADER: [&str; 13] = [
-    "embedder",
-    "section",
-    "set",
-    "measure",
-    "value",
-    "low",
-    "high",
-    "difference",
-    "diff_low",
-    "diff_high",
-    "p",
-    "n",
-    "clusters",
-];
-
-/// `scorecard.csv`.
-///
-/// # Errors
-/// A CSV writer that fails.
-pub fn csv(rows: &[ScorecardRow]) -> anyhow::Result<Vec<u8>> {
-    let line = |row: &ScorecardRow| {
-        let ends = |ends: Option<(f64, f64)>| {
-            [number_cell(ends.map(|e| e.0)), number_cell(ends.map(|e| e.1))]
-        };
-        let [low, high] = ends(row.interval);
-        let [diff_low, diff_high] = ends(row.difference_interval);
-        vec![
-            text_cell(&row.embedder),
-            row.section.name().to_owned(),
-            text_cell(&row.set),
-            text_cell(&row.measure),
-            number_cell(Some(row.value)),
-            low,
-            high,
-            number_cell(row.difference),
-            diff_low,
-            diff_high,
-            number_cell(row.p),
-            row.n.to_string(),
-            row.clusters.to_string(),
-        ]
-    };
-    csv_bytes(&HEADER, rows.iter().map(line).collect())
-}
 
 /// One line per measure and one column per embedder; a star marks a difference from the first embedder with p < .05.
 pub fn terminal(rows: &[ScorecardRow]) -> String {

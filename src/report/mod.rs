@@ -12,6 +12,7 @@ pub mod parquet;
 mod prose;
 pub mod search_preview;
 pub mod story;
+pub mod table;
 pub mod terminal;
 pub mod uncertainty;
 pub mod who_and_when;
