@@ -276,7 +276,7 @@ fn passages_may_be_a_table() {
         ("id,text\np1,a\np1,b\n", "line 3, column 'id': the id 'p1' stands on line 2 already"),
         (
             "id,text,of,variant\np1,a,p2,negated\n",
-            "line 2, column 'variant': 'negated' is no variant",
+            "line 2, column 'variant': 'negated' is not a variant",
         ),
         ("id,text,of\np1,a,p2\n", "line 2: 'of' and 'variant' go together"),
         ("id,text\n,a\n", "line 2, column 'id': the id is empty"),

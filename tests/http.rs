@@ -196,11 +196,11 @@ fn every_fault_has_its_message_and_is_not_cached() {
         ),
         (
             message(two(good.clone(), item(json!(1), json!([null, 1])))),
-            "the vector of text 1 holds something that is no finite number",
+            "the vector of text 1 holds something that is not a finite number",
         ),
         (
             message(two(good.clone(), item(json!(1), json!([1e39, 1])))),
-            "the vector of text 1 holds something that is no finite number",
+            "the vector of text 1 holds something that is not a finite number",
         ),
         (
             message(two(good.clone(), item(json!(1), json!([0, 0])))),

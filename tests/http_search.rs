@@ -269,7 +269,7 @@ fn an_invalid_answer_is_explained() {
         ("{\"hits\": []}", "got {\"hits\": []}"),
         (
             r#"{"results": [{"id": "p1", "score": 1}, {"id": "x1", "score": 1}]}"#,
-            "result 2 of the query \"q\": 'x1' is no passage of the corpus contracts, whose ids are like 'p0'",
+            "result 2 of the query \"q\": 'x1' is not a passage of the corpus contracts, whose ids are like 'p0'",
         ),
         (
             r#"{"results": [{"id": "p1", "score": 1}, {"id": "p1", "score": 1}]}"#,

@@ -232,7 +232,7 @@ fn a_table_of_the_users(address: &str) {
     client.batch_execute("UPDATE app.\"Clauses\" SET key = 'x' || key").unwrap();
     let message = error(theirs("app.Clauses", false));
     assert!(
-        message.contains("is no passage of the corpus clauses, whose ids are like 'p0'"),
+        message.contains("is not a passage of the corpus clauses, whose ids are like 'p0'"),
         "{message}"
     );
     assert!(message.contains("PostgreSQL at "), "{message}");

@@ -331,7 +331,7 @@ fn a_trace_of_one_task_reports_nothing_about_the_others() {
     write(dir.path(), &[("run.trec", "t2.find Q0 b 1 2 s\nt9.find Q0 b 1 2 s\n")]);
     let trace = knockon(&["trace", file.to_str().unwrap(), "--task", "t1"]);
     assert!(trace.status.success(), "{}", stderr(&trace));
-    assert!(stderr(&trace).contains("1 of 2 qids in run.trec stand for no query of a task here"));
+    assert!(stderr(&trace).contains("1 of 2 qids in run.trec match no query of a task here"));
     // Sampling the tasks does not prevent a run either.
     write(
         dir.path(),

@@ -142,7 +142,7 @@ fn qids_identify_the_queries_of_tasks() {
          has gone wrong, 1 as an upstream error makes them: they found nothing (`empty`); a `fallback` \
          would answer them. One of them: \"other\""
     );
-    assert_eq!(idle, "production: 1 of 3 qids in run.trec stand for no query of a task here");
+    assert_eq!(idle, "production: 1 of 3 qids in run.trec match no query of a task here");
 
     let (found, notes) =
         desk(folder.path(), "t1 Q0 a2 1 2 x", ", qid: task, fallback: bm25").unwrap();

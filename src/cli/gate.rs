@@ -202,22 +202,27 @@ pub fn run(args: GateArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let GateComparison { scenario, checks, changed, notes } = compared;
-    let demand = args.question().criterion;
+    let settings = args.question();
+    let demand = settings.criterion;
     pages.write(
         &output,
         [
             gate::junit(&scenario, &checks, demand),
-            gate::markdown(&scenario, &checks, &changed, demand),
+            gate::markdown(&scenario, &checks, &changed, &settings),
         ],
         |_| true,
     )?;
     let mut shown = terminal::message_stream(&[pages.junit, pages.markdown]);
     writeln!(shown, "{}", gate::table(&checks, demand))?;
-    writeln!(shown, "{}", gate::legend(demand))?;
+    writeln!(shown, "{}", gate::legend(&settings))?;
     let failed = checks.iter().filter(|check| !check.passes(demand)).count();
     match failed {
         0 => writeln!(shown, "The gate is open: all checks passed.")?,
-        _ => writeln!(shown, "The gate is shut: {failed} of {} checks failed.", checks.len())?,
+        _ => writeln!(
+            shown,
+            "The gate is shut: {failed} of {} checks failed.",
+            gate::count_limited(&checks)
+        )?,
     }
     shown.flush()?;
     super::print_notes(&notes);

@@ -198,7 +198,7 @@ fn column_type(text: &str) -> Result<(String, ValueType), String> {
     let ty = known.ok_or_else(|| {
         let near = crate::expr::suggest(name, ValueType::ALL.map(ValueType::name));
         let help = near.map(|near| format!("; {near}")).unwrap_or_default();
-        format!("'{name}' is no type; allowed: {}{help}", names())
+        format!("'{name}' is not a type; allowed: {}{help}", names())
     })?;
     Ok((column.trim().to_owned(), ty))
 }
@@ -231,7 +231,7 @@ fn import_paws(args: &ImportTextsArgs) -> anyhow::Result<()> {
     let mut told = terminal::message_stream(&[Some(&args.out)]);
     writeln!(
         told,
-        "{}: {} pairs, {same} mean the same; of the others {reordered} only order their words anew",
+        "{}: {} pairs, {same} mean the same; of the others {reordered} only reorder their words",
         args.out.display(),
         pairs.len()
     )?;

@@ -25,7 +25,7 @@ use crate::session::Session;
 
 Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.csv, edges.csv, \
 paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv, \
-loss_curve.csv, loss_bands.csv), what all this hangs on where it asks for that (sensitivity.csv, \
+loss_curve.csv, loss_bands.csv), what the results depend on if the scenario asks for that (sensitivity.csv, \
 sensitivity_orders.csv) and manifest.json, and with --traces single runs; \
 columns.csv says what every column means, as does `knockon columns`. report.html shows all of it on one page that opens \
 in any browser, offline.

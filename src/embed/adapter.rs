@@ -195,7 +195,7 @@ fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, PeftMatrixPair>> {
         .into_iter()
         .find_map(|end| Some((name.strip_suffix(end)?, end.contains("lora_A"))));
         let Some((module, is_a)) = part else {
-            bail!("{WEIGHTS}: `{full}` is no part of plain LoRA on a linear layer");
+            bail!("{WEIGHTS}: `{full}` is not a part of plain LoRA on a linear layer");
         };
         let view = tensors.tensor(full)?;
         let &[rows, cols] = view.shape() else {

@@ -93,7 +93,7 @@ pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
             format!("the node that multiplies by {} does not tell its layer", weight.name)
         })?;
         let matrix = transposed(matrix(weight, &found)?)
-            .with_context(|| format!("{} is no matrix", weight.name))?;
+            .with_context(|| format!("{} is not a matrix", weight.name))?;
         tensors.insert(format!("{}.weight", layer.replace('/', ".")), matrix);
     }
     ensure!(!tensors.is_empty(), "the ONNX file holds no weights under names that we know");

@@ -228,7 +228,7 @@ impl TypeChecker<'_> {
         let written = self.text(node).trim_end_matches(['u', 'U']).to_owned();
         if written.parse::<f64>().is_ok() && exact_number(&written).is_none() {
             let message = format!("`{written}` has more digits than a number holds");
-            let label = "a number of an account, say, is text and stands in quotes".to_owned();
+            let label = "a number of an account, say, is text and must be quoted".to_owned();
             self.fault("expression-unsupported", node, message, label, None);
         }
     }
@@ -263,7 +263,7 @@ impl TypeChecker<'_> {
 
     fn name(&mut self, node: &IdedExpr, name: &str) -> Option<InferredType> {
         if name == "task" || (name == "passage" && self.scope.passage) {
-            let message = format!("`{name}` is no value by itself");
+            let message = format!("`{name}` is not a value by itself");
             let label = format!(
                 "name a field: `{name}.{}`",
                 if name == "task" { "FIELD" } else { "entity" }
@@ -602,7 +602,7 @@ impl TypeChecker<'_> {
             let reason = error.to_string();
             let reason = reason.lines().last().unwrap_or_default();
             let reason = reason.strip_prefix("error: ").unwrap_or(reason).to_owned();
-            let message = format!("`{}` is no regular expression", text.inner());
+            let message = format!("`{}` is not a regular expression", text.inner());
             self.fault("bad-pattern", arg, message, reason, None);
         }
     }

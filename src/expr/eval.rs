@@ -233,7 +233,7 @@ impl Expression {
             TypedValue::YesNo(*b.inner())
         } else if let Some(n) = result.downcast_ref::<CelDouble>() {
             if !n.inner().is_finite() {
-                return Err(self.error("the result is no finite number".to_owned()));
+                return Err(self.error("the result is not a finite number".to_owned()));
             }
             TypedValue::Number(*n.inner())
         } else if let Some(s) = result.downcast_ref::<CelString>() {
@@ -244,7 +244,7 @@ impl Expression {
             TypedValue::Duration(period.0)
         } else {
             let found = result.get_type().name();
-            return Err(self.error(format!("the result is a {found}, which is no value here")));
+            return Err(self.error(format!("the result is a {found}, which is not a value here")));
         };
         Ok(Some(value))
     }

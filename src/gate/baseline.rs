@@ -71,7 +71,7 @@ impl GateBaseline {
         let bytes = crate::input_file::read(&manifest).with_context(told)?;
         let json: Json = serde_json::from_slice(&bytes).with_context(told)?;
         if json.get("knockon").is_none() || json.get("inputs").is_none() {
-            bail!("{} is no manifest of a run", manifest.display());
+            bail!("{} is not a manifest of a run", manifest.display());
         }
         let tasks = manifest.with_file_name("tasks.csv");
         let told = || format!("the baseline's tasks, {}", tasks.display());

@@ -146,7 +146,7 @@ pub fn test_difference(
             false if p_better < ALPHA / 2.0 => GateFinding::NonInferior,
             false => GateFinding::BelowUncertain,
         };
-        GateLimitTest { allowed, p_worse, finding }
+        GateLimitTest { allowed, p_worse, p_no_worse: p_better, finding }
     });
     Ok((test.interval(LEVEL)?, limit))
 }

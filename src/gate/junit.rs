@@ -17,7 +17,9 @@ pub fn junit(scenario: &str, checks: &[GateCheck], demand: GateCriterion) -> Str
     for check in checks {
         let name = escape_xml(&format!("{} against {}", check.measure.name(), check.against));
         let class = escape_xml(&check.arm);
-        let found = escape_xml(&cells(check, demand)[3..].join("; "));
+        let cells = cells(check, demand);
+        let filled = cells[3..].iter().filter(|cell| !cell.is_empty());
+        let found = escape_xml(&filled.map(String::as_str).collect::<Vec<_>>().join("; "));
         let result = match (check.passes(demand), unknown(&check)) {
             (true, _) => format!("<system-out>{found}</system-out>"),
             (false, true) => format!("<error message=\"{found}\"/>"),

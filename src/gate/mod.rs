@@ -13,7 +13,7 @@ use anyhow::Context;
 pub use baseline::GateBaseline;
 pub use judge::{GateTaskOutcome, GateTaskPair, judge, test_difference};
 pub use junit::{JUNIT_MARK, junit, junit_error};
-pub use render::{MARKDOWN_MARK, legend, markdown, markdown_error, table};
+pub use render::{MARKDOWN_MARK, count_limited, legend, markdown, markdown_error, table};
 
 use crate::run::RunRecord;
 use crate::run::record::{ArmRecord, TaskRecord};
@@ -133,6 +133,9 @@ pub struct GateLimitTest {
     /// One-sided p-value of the hypothesis that the difference is at most `allowed`. It is below half of [`ALPHA`] if
     /// and only if the whole interval lies above `allowed`.
     pub p_worse: f64,
+    /// One-sided p-value of the hypothesis that the difference is at least `allowed`. It is below half of [`ALPHA`] if
+    /// and only if the whole interval lies below `allowed`.
+    pub p_no_worse: f64,
     pub finding: GateFinding,
 }
 

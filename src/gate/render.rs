@@ -2,22 +2,15 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{GateCheck, GateCriterion, GateFinding, GateMeasure, GateVerdict, least_units};
+use super::{
+    GateCheck, GateCriterion, GateFinding, GateMeasure, GateSettings, GateVerdict, least_units,
+};
 
 /// Marks a file as written by a gate, which a later gate may overwrite.
 pub const MARKDOWN_MARK: &str = "### knockon gate, ";
 
-const HEADER: [&str; 9] = [
-    "arm",
-    "against",
-    "measure",
-    "before",
-    "now",
-    "difference (95%)",
-    "allowed",
-    "p (worse)",
-    "verdict",
-];
+const HEADER: [&str; 9] =
+    ["arm", "against", "measure", "before", "now", "difference (95%)", "allowed", "p", "verdict"];
 
 impl GateMeasure {
     /// Formats a value of the measure.
@@ -60,7 +53,10 @@ pub(super) fn cells(check: &GateCheck, demand: GateCriterion) -> [String; HEADER
                 None => row[8] = "shown: no limit".to_owned(),
                 Some(limit) => {
                     row[6] = signed(limit.allowed);
-                    row[7] = format!("{:.4}", limit.p_worse);
+                    row[7] = p_cell(match demand {
+                        GateCriterion::NonInferior => limit.p_no_worse,
+                        GateCriterion::NotWorse | GateCriterion::NotAbove => limit.p_worse,
+                    });
                     row[8] = verdict_text(limit.finding, check.passes(demand));
                 }
             }
@@ -68,6 +64,18 @@ pub(super) fn cells(check: &GateCheck, demand: GateCriterion) -> [String; HEADER
         GateVerdict::NotAssessed(why) => row[8] = format!("FAILED, cannot be assessed: {why}"),
     }
     row
+}
+
+/// The p-value of what the criterion tests, see [`legend`]. Sampled p-values have no more than four digits.
+fn p_cell(p: f64) -> String {
+    if p < 5e-5 { "<.0001".to_owned() } else { format!("{p:.4}") }
+}
+
+/// How many checks have a limit, or could not be assessed: the others only show a difference.
+pub fn count_limited(checks: &[GateCheck]) -> usize {
+    let shown_only =
+        |verdict: &GateVerdict| matches!(verdict, GateVerdict::Assessed { limit: None, .. });
+    checks.iter().filter(|check| !shown_only(&check.verdict)).count()
 }
 
 fn verdict_text(finding: GateFinding, passes: bool) -> String {
@@ -126,12 +134,13 @@ pub fn markdown(
     scenario: &str,
     checks: &[GateCheck],
     changed: &[String],
-    demand: GateCriterion,
+    settings: &GateSettings,
 ) -> String {
+    let demand = settings.criterion;
     let failed = checks.iter().filter(|check| !check.passes(demand)).count();
     let verdict = match failed {
         0 => "passed".to_owned(),
-        _ => format!("failed, {failed} of {} checks", checks.len()),
+        _ => format!("failed, {failed} of {} checks", count_limited(checks)),
     };
     let changed = match changed {
         [] => "No embedder has changed.".to_owned(),
@@ -143,7 +152,7 @@ pub fn markdown(
         "### knockon gate, {}: {verdict}\n\n{changed}\n\n{}\n\n{}\n",
         escape_markdown(scenario),
         render_table(checks, demand, &escape_markdown),
-        legend(demand)
+        legend(settings)
     )
 }
 
@@ -157,8 +166,9 @@ pub fn markdown_error(scenario: &str, why: &[String]) -> String {
     )
 }
 
-/// Explains when a check fails.
-pub fn legend(demand: GateCriterion) -> String {
+/// Explains when a check fails, and which p-value is shown.
+pub fn legend(settings: &GateSettings) -> String {
+    let demand = settings.criterion;
     let fails = match demand {
         GateCriterion::NotWorse => {
             "A check fails where the difference on the same tasks is shown to be worse than allowed (its 95% interval\n\
@@ -173,16 +183,32 @@ pub fn legend(demand: GateCriterion) -> String {
              interval lies below (--non-inferior)."
         }
     };
+    let p = match demand {
+        GateCriterion::NonInferior => "that the difference is at least what is allowed",
+        GateCriterion::NotWorse | GateCriterion::NotAbove => {
+            "that the difference is at most what is allowed"
+        }
+    };
     let least = least_units();
     let unless = match demand {
         GateCriterion::NonInferior => "\nwhere so many units would have shown one that is worse",
         _ => "",
     };
+    let stops = match settings.stop_weight {
+        1.0 => "Failures are these and stops.".to_owned(),
+        weight => format!(
+            "Failures are these and stops, a stop counted as {weight} of a failure (--stop-weight)."
+        ),
+    };
     format!(
         "{fails}\n\
-         \"No worse than allowed\" on fewer than about 40 units says little: units that differ may not be among them.\n\
+         p: one-sided, of the hypothesis {p}. Each check is tested by itself, at .025: with\n\
+         many checks one may fail by chance.\n\
+         With fewer than about 40 units a check says little, whatever its verdict: units that differ may not be among\n\
+         them. With fewer than 20 the range beside a difference holds the values that the test does not reject, and no\n\
+         95% stand behind it.\n\
          \"Identical\": no unit differs. There is no interval then, and from {least} units on the check passes{unless}.\n\
-         Wrong or missed: failures that nothing flags. Failures are these and stops. Loss per case: without running costs,\n\
+         Wrong or missed: failures that nothing flags. {stops} Loss per case: without running costs,\n\
          every assumption at its stated value in both runs."
     )
 }
@@ -208,6 +234,7 @@ fn escape_markdown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::AllowedIncrease;
 
     #[test]
     fn a_cell_of_markdown_stays_one_cell_and_plain_text() {
@@ -215,7 +242,12 @@ mod tests {
         let verdict = GateVerdict::NotAssessed("why".to_owned());
         let check =
             GateCheck { arm, against: String::new(), measure: GateMeasure::Failure, verdict };
-        let page = markdown("s", std::slice::from_ref(&check), &[], GateCriterion::NotWorse);
+        let settings = GateSettings {
+            allowed: AllowedIncrease { failure: 0.0, silent: 0.0, stopped: None, loss: None },
+            criterion: GateCriterion::NotWorse,
+            stop_weight: 1.0,
+        };
+        let page = markdown("s", std::slice::from_ref(&check), &[], &settings);
         let row = page.lines().find(|line| line.contains("failure_rate")).unwrap();
         assert!(row.contains(r"a\|b &lt;script&gt;\`\*\[x\](y)\*\`"), "{row}");
         assert_eq!(row.replace(r"\|", "").matches('|').count(), HEADER.len() + 1, "{row}");

@@ -205,7 +205,10 @@ fn unwritable_destinations_are_reported_beforehand() {
     assert!(output.check_folder(&dir.path().join("file"), &[], None).is_err());
     assert!(output.check_folder(&dir.path().join("file/below"), &[], None).is_err());
     assert!(output.check_file(&dir.path().join("file/below.csv"), OwnershipProof::Never).is_err());
-    assert!(output.check_file(dir.path(), OwnershipProof::Never).is_err(), "a folder is no file");
+    assert!(
+        output.check_file(dir.path(), OwnershipProof::Never).is_err(),
+        "a folder is not a file"
+    );
     assert!(output.check_file(Path::new("/"), OwnershipProof::Never).is_err());
     output.check_folder(&dir.path().join("new/and/deep"), &["a.csv"], Some(MANIFEST)).unwrap();
     output.check_file(&dir.path().join("new/a.csv"), OwnershipProof::Never).unwrap();

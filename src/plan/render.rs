@@ -21,7 +21,12 @@ pub fn table(planned: &PlanResult) -> String {
             planned.candidates.join(", ")
         )),
         Some(first) => {
-            told.push_str(&format!("Buy first: {}. {}\n", first.name, savings(first, tried)));
+            let chance = if is_significant(first) { "" } else { " (which may be chance)" };
+            told.push_str(&format!(
+                "Buy first: {}{chance}. {}\n",
+                first.name,
+                savings(first, tried)
+            ));
         }
     }
     // The first pair is the step from nothing to the first purchase, reported above.
@@ -34,6 +39,9 @@ pub fn table(planned: &PlanResult) -> String {
             whole_amount(before.total() - after.total()),
             savings(after, tried)
         ));
+    }
+    if planned.buying_order.len() > 2 {
+        told.push_str("The order goes by expected savings; what each step adds to the one before is not tested.\n");
     }
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
@@ -81,6 +89,11 @@ pub fn table(planned: &PlanResult) -> String {
     format!("{told}\n{table}")
 }
 
+/// Whether the option's savings are significant after Holm's correction.
+fn is_significant(option: &PlanOption) -> bool {
+    option.saved.as_ref().is_some_and(|saved| saved.has_verdict() && saved.is_significant())
+}
+
 /// What an option saves, with an interval that accounts for its selection as the best of `tried` options.
 fn savings(option: &PlanOption, tried: usize) -> String {
     let Some(difference) = &option.saved else {
@@ -94,10 +107,9 @@ fn savings(option: &PlanOption, tried: usize) -> String {
             uncertainty::interval_and_p_value(difference, |of| interval_text(of, difference))
         }
         None => format!(
-            "95% interval {} had it been the only one tried; picked as the best of {tried}: {}, {}",
+            "95% interval {} had it been the only one tried; {} for all {tried} options together",
             interval_text(&difference.interval, difference),
             interval_text(&difference.simultaneous, difference),
-            uncertainty::p_value(difference.p_holm)
         ),
     };
     format!("Together {} a year saved ({sure}).", whole_amount(difference.interval.estimate))

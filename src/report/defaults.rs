@@ -125,7 +125,7 @@ fn retrieval(page: &mut String) {
         ("bm25 `analyzer.fold`", bm25.analyzer.fold.to_string(), "cited", "EnglishAnalyzer"),
         ("fusion `k`", RRF_K.to_string(), "cited", "Cormack, Clarke and Büttcher, SIGIR 2009"),
         ("fusion `depth`", FUSION_DEPTH.to_string(), "assumed", "of each part"),
-        ("rerank `depth`", RERANK_DEPTH.to_string(), "assumed", "passages ordered anew"),
+        ("rerank `depth`", RERANK_DEPTH.to_string(), "assumed", "passages reranked"),
         ("similarity_map `above`", penalty.above.to_string(), "cited", "arXiv 2604.16351"),
         ("similarity_map `weight`", penalty.weight.to_string(), "cited", "the same"),
         ("http_search `depth`", HTTP_DEPTH.to_string(), "assumed", "passages asked for"),

@@ -262,7 +262,7 @@ pub(crate) fn impact(scenario: &Scenario, impact: &ImpactSettings) -> Json {
     json!({
         "currency": impact.currency,
         "years": impact.years,
-        "year": "cases by the volume, each a task by its weight; each costly end draws its variables anew",
+        "year": "cases by the volume, each a task by its weight; each costly end draws its variables again",
         "var": "the empirical quantile; cvar: the mean of the rest (Rockafellar and Uryasev 2002)",
         "assumptions": told,
     })

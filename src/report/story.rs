@@ -104,7 +104,7 @@ fn write_query(page: &mut WrappedText, retrieval: &RetrievalTrace, followed: &[&
     page.line(
         5,
         12,
-        &[(format!("asked  \"{}\"", retrieval.query), TextStyle::Plain), (how, TextStyle::Dim)],
+        &[(format!("query  \"{}\"", retrieval.query), TextStyle::Plain), (how, TextStyle::Dim)],
     );
     if let Some(right) = &retrieval.right_query {
         page.line(5, 12, &[(format!("right  \"{right}\""), TextStyle::Right)]);

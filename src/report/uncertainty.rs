@@ -2,12 +2,12 @@
 //!
 //! With too few sampling units for a test or an interval, the text says so and gives no number.
 
-use crate::stats::{ALPHA, ConfidenceInterval, FEW_CLUSTERS, PairedDifference, can_reject};
+use crate::stats::{ConfidenceInterval, FEW_CLUSTERS, PairedDifference};
 
 /// Shown in place of an interval that would rest on fewer than [`FEW_CLUSTERS`] units.
 pub const TOO_FEW_UNITS: &str = "too few units";
 /// Shown in place of an unbounded interval, and where no p-value could be small enough to reject.
-pub const NOT_ESTIMABLE: &str = "cannot be told";
+pub const NOT_ESTIMABLE: &str = "not estimable";
 
 /// The mark after a difference: `=` identical, `?` too few units for a test, `*` significant, or nothing.
 pub fn significance_mark(difference: &PairedDifference) -> &'static str {
@@ -40,7 +40,7 @@ pub fn legend<'a>(
     }
     if let Some(units) = unknown {
         told.push(format!(
-            "?: {NOT_ESTIMABLE}: {} too few for any p-value below .05 after Holm's correction.",
+            "?: no test possible: {} too few for any p-value below .05 after Holm's correction.",
             units_with_verb(units)
         ));
     }
@@ -64,9 +64,10 @@ pub fn missing_interval_reason(
     }
 }
 
-/// Whether there are enough units to state the probability that an arm is the best.
+/// Whether there are enough units to state in which share of resamples an arm is the best. As for intervals: few units
+/// that happen to agree would make it 100%.
 pub fn can_rank_best(units: usize) -> bool {
-    can_reject(units, ALPHA)
+    units >= FEW_CLUSTERS
 }
 
 /// The interval of a difference and its p-value, to be put in brackets; `ends` formats the interval.
@@ -80,10 +81,7 @@ pub fn interval_and_p_value(
         return "identical on every task".to_owned();
     }
     if !of.has_verdict() {
-        return format!(
-            "whether by chance {NOT_ESTIMABLE}: {} too few",
-            units_with_verb(of.clusters)
-        );
+        return format!("no test possible: {} too few", units_with_verb(of.clusters));
     }
     let p = p_value(of.p_holm);
     if of.clusters < FEW_CLUSTERS {

@@ -63,7 +63,7 @@ impl RemoteCorpus {
                 let like = self.ids.first().map_or("", String::as_str);
                 let corpus = &self.corpus;
                 return Err(format!(
-                    "{about}: '{id}' is no passage of the corpus {corpus}, whose ids are like '{like}'"
+                    "{about}: '{id}' is not a passage of the corpus {corpus}, whose ids are like '{like}'"
                 ));
             };
             if let Some(first) = places.insert(passage, place) {

@@ -237,7 +237,7 @@ impl ScenarioResolver<'_> {
             if let Some(draft) = draft.filter(|d| d.is_not_retrieve())
                 && (searches || settings.guarded.is_none())
             {
-                let message = format!("`{}` is no retrieve step", id.value);
+                let message = format!("`{}` is not a retrieve step", id.value);
                 self.mistakes.push(
                     Diagnostic::new("not-retrieve", id.span.clone(), message)
                         .label("of other steps an arm changes only `guarded`")

@@ -162,7 +162,7 @@ impl ScenarioResolver<'_> {
         if let Some(adapter) = &entry.adapter
             && embed::model_paths::adapter_dir(&adapter.value).is_none()
         {
-            let message = format!("`{}` is no adapter", adapter.value);
+            let message = format!("`{}` is not an adapter", adapter.value);
             self.mistakes.push(
                 Diagnostic::new("unknown-adapter", adapter.span.clone(), message).label(
                     "allowed: a name in models/, or a directory with adapter_config.json and adapter_model.safetensors",
@@ -279,12 +279,12 @@ impl ScenarioResolver<'_> {
         names: &[String],
     ) -> Option<EmbedderKind> {
         if entry.first.is_none() {
-            let message = format!("`{}` has nothing to order anew", name.value);
+            let message = format!("`{}` has nothing to rerank", name.value);
             let label = "kind rerank needs `first`: the embedder that ranks first";
             self.report_missing_setting(name.span.clone(), message, label.to_owned());
         }
         if entry.with.is_none() {
-            let message = format!("`{}` does not say what orders anew", name.value);
+            let message = format!("`{}` does not say what reranks", name.value);
             let label = "kind rerank needs `with`: cross_encoder, max_sim or similarity_map";
             self.report_missing_setting(name.span.clone(), message, label.to_owned());
         }
@@ -359,7 +359,7 @@ impl ScenarioResolver<'_> {
         if let Some(model) = entry.model.as_ref().filter(|_| with == SimilarityMap)
             && !embed::is_similarity_map(std::path::Path::new(&model.value))
         {
-            let message = format!("`{}` is no similarity map", model.value);
+            let message = format!("`{}` is not a similarity map", model.value);
             self.mistakes.push(
                 Diagnostic::new("unknown-model", model.span.clone(), message)
                     .label("allowed: a directory that `knockon verifier` has written"),

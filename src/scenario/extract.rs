@@ -275,7 +275,7 @@ impl ScenarioResolver<'_> {
                 let error = error.to_string();
                 let reason = error.lines().next_back().unwrap_or_default();
                 let reason = reason.strip_prefix("error: ").unwrap_or(reason);
-                (format!("`{}` is no regular expression", at.value), reason.to_owned())
+                (format!("`{}` is not a regular expression", at.value), reason.to_owned())
             }
         };
         self.mistakes.push(Diagnostic::new("bad-pattern", at.span.clone(), message).label(label));

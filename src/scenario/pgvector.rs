@@ -96,7 +96,7 @@ impl ScenarioResolver<'_> {
         let columns = [Some(table), entry.id_column.as_ref(), entry.vector_column.as_ref()];
         for at in columns.into_iter().flatten() {
             if at.value.split('.').any(|part| part.trim().is_empty() || part.contains('\0')) {
-                let message = format!("`{}` is no name in PostgreSQL", at.value);
+                let message = format!("`{}` is not a name in PostgreSQL", at.value);
                 self.mistakes.push(
                     Diagnostic::new("bad-name", at.span.clone(), message)
                         .label("allowed: a name, for a table also SCHEMA.NAME"),

@@ -39,7 +39,7 @@ pub fn sobol_indices(
 ) -> anyhow::Result<Option<Vec<SobolIndex>>> {
     ensure!(
         samples > 1 && answers.len().is_multiple_of(samples) && answers.len() > 2 * samples,
-        "{} answers are no design of {samples} samples",
+        "{} answers are not a design of {samples} samples",
         answers.len()
     );
     ensure!(answers.iter().all(|answer| answer.is_finite()), "an answer is not finite");

@@ -43,7 +43,7 @@ pub fn match_qids(
     let hit = |entry: &Entry| -> anyhow::Result<PassageHit> {
         let passage = index.passage_with_id(&entry.passage).with_context(|| {
             format!(
-                "{}, line {}: '{}' is no passage of the corpus {}",
+                "{}, line {}: '{}' is not a passage of the corpus {}",
                 file.file, entry.line, entry.passage, scenario.corpora[corpus].name
             )
         })?;
@@ -175,7 +175,7 @@ impl MatchedRunFile {
         if self.unmatched_qids > 0 {
             let what = match file.qid {
                 QidMapping::Listed(_) => "are not in its list of queries",
-                _ => "stand for no query of a task here",
+                _ => "match no query of a task here",
             };
             let (idle, qids) = (self.unmatched_qids, self.qid_count);
             notes.push(format!("{name}: {idle} of {qids} qids in {} {what}", file.file));

@@ -86,7 +86,7 @@ impl TrainingState {
         };
         Self::parse(&file, settings)
             .with_context(|| {
-                format!("cannot go on from {}; delete it to start anew", path.display())
+                format!("cannot go on from {}; delete it to start again", path.display())
             })
             .map(Some)
     }
@@ -115,7 +115,8 @@ impl TrainingState {
         let (_, metadata) = SafeTensors::read_metadata(file).context("the file is damaged")?;
         let tensors = SafeTensors::deserialize(file).context("the file is damaged")?;
         let note = metadata.metadata().as_ref().and_then(|notes| notes.get(METADATA_KEY));
-        let note: Value = serde_json::from_str(note.context("it is no checkpoint of training")?)?;
+        let note: Value =
+            serde_json::from_str(note.context("it is not a checkpoint of training")?)?;
         let differences = settings.differences(&note["settings"]);
         if !differences.is_empty() {
             bail!("it is of a run with other settings ({})", differences.join("; "));

@@ -122,7 +122,7 @@ pub fn train(
     }
     ensure!(
         net.weights.iter().all(|w| w.is_finite()),
-        "the last step left weights that are no numbers"
+        "the last step left weights that are not numbers"
     );
     let held: Vec<&VerifierItemMaps> = known.iter().filter(|item| item.held_out).collect();
     let held = evaluate(&net, &held, &categories);

@@ -120,7 +120,7 @@ fn check_passage(line: usize, object: &Map<String, Json>, mistakes: &mut FileMis
                     }
                 }
                 other => wrong(format!(
-                    "{} is no object; such as {{\"price\": {{\"number\": 12.5}}}}",
+                    "{} is not an object; such as {{\"price\": {{\"number\": 12.5}}}}",
                     quoted_excerpt(&other.to_string())
                 )),
             },
@@ -133,7 +133,7 @@ fn check_passage(line: usize, object: &Map<String, Json>, mistakes: &mut FileMis
             }
             _ if text.is_none() => {
                 wrong(format!(
-                    "{} is not a text; texts stand in quotes",
+                    "{} is not a text; texts must be quoted",
                     quoted_excerpt(&value.to_string())
                 ));
             }
@@ -149,7 +149,7 @@ pub(super) fn parse_variant(text: &str) -> Result<PassageVariant, String> {
 }
 
 fn unknown_variant_message(text: &str) -> String {
-    format!("{} is no variant; allowed: {}", quoted_excerpt(text), VARIANTS.join(", "))
+    format!("{} is not a variant; allowed: {}", quoted_excerpt(text), VARIANTS.join(", "))
 }
 
 /// What is wrong with a fact, which must be `{TYPE: VALUE}`; `None` if it is valid.
@@ -158,14 +158,14 @@ fn fact_mistake(fact: &Json) -> Option<String> {
     let entry = fact.as_object().filter(|fact| fact.len() == 1).and_then(|fact| fact.iter().next());
     let Some((name, value)) = entry else {
         return Some(format!(
-            "{} is no fact; a fact is {{TYPE: VALUE}}, with one of the types {}",
+            "{} is not a fact; a fact is {{TYPE: VALUE}}, with one of the types {}",
             quoted_excerpt(&fact.to_string()),
             types().join(", ")
         ));
     };
     let Some(ty) = ValueType::ALL.into_iter().find(|ty| ty.name() == name) else {
         return Some(format!(
-            "'{name}' is no type; allowed: {}{}",
+            "'{name}' is not a type; allowed: {}{}",
             types().join(", "),
             did_you_mean(name, types().into_iter())
         ));
@@ -192,7 +192,7 @@ fn fact_mistake(fact: &Json) -> Option<String> {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             return match TypedValue::parse(ty, &text) {
                 Err(error) => Some(error.to_string()),
-                Ok(_) if !value.is_string() => Some(format!("{shown} must stand in quotes")),
+                Ok(_) if !value.is_string() => Some(format!("{shown} must be quoted")),
                 Ok(_) => None,
             };
         }

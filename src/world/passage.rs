@@ -138,7 +138,7 @@ impl Corpus {
         for (passage, &number) in whole.iter().zip(&numbers) {
             let Some(of) = passage.of.as_deref() else { continue };
             let what = match seen.get(of) {
-                Some(&line) if line == number => "a passage is no variant of itself".to_owned(),
+                Some(&line) if line == number => "a passage is not a variant of itself".to_owned(),
                 Some(_) => continue,
                 None => {
                     let near = did_you_mean(of, seen.keys().copied());
@@ -209,7 +209,7 @@ fn json_lines(
         match serde_json::from_str(read) {
             Ok(passage) => {
                 if let Some((field, digits)) = text_written_as_number(&passage) {
-                    let what = format!("'{digits}' is not a text; texts stand in quotes");
+                    let what = format!("'{digits}' is not a text; texts must be quoted");
                     mistakes.add(Some(number), Some(&field), what);
                 }
                 passages.push((number, passage));

@@ -183,7 +183,7 @@ impl TaskFileReading<'_> {
                     wrong(name, format!("JSON lines have an object of lists; {GOLD_EXAMPLE}"));
                 }
                 ("gold", other) => {
-                    wrong(&key, format!("{other} is no object of lists; {GOLD_EXAMPLE}"))
+                    wrong(&key, format!("{other} is not an object of lists; {GOLD_EXAMPLE}"))
                 }
                 (_, Json::Null) => {}
                 (_, Json::String(text)) => match json_numbers::original_digits(&text) {
@@ -191,7 +191,7 @@ impl TaskFileReading<'_> {
                     None => cells.push((key, text)),
                 },
                 (_, list @ (Json::Array(_) | Json::Object(_))) if read => {
-                    wrong(&key, format!("{list} is no single value"));
+                    wrong(&key, format!("{list} is not a single value"));
                 }
                 (_, other) => cells.push((key, other.to_string())),
             }

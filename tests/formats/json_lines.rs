@@ -144,7 +144,7 @@ fn gold_may_be_a_list() {
     }
     for (wrong, expected_error) in [
         (r#""gold": {"find": "a;b"}"#, "this must be a list of passage ids"),
-        (r#""gold": ["a;b"]"#, "is no object of lists"),
+        (r#""gold": ["a;b"]"#, "is not an object of lists"),
         (r#""gold.find": "a;b""#, "JSON lines have an object of lists"),
         (r#""gold.find": ["a;b"]"#, "JSON lines have an object of lists"),
         (r#""gold": {"find": [1]}"#, "this must be a list of passage ids"),

@@ -221,7 +221,7 @@ wide! {
         outputs: usize,
         from: usize,
     ) {
-        let PanelColumns { scale, bias, weight_sums: weight_sums } = columns;
+        let PanelColumns { scale, bias, weight_sums } = columns;
         for ((out, sums), how) in out.chunks_exact_mut(outputs).zip(sums).zip(rounding) {
             let out = &mut out[from..from + scale.len()];
             let columns = scale.iter().zip(bias).zip(weight_sums);

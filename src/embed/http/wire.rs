@@ -110,7 +110,9 @@ pub fn parse_vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f
         }
         let finite = item.embedding.into_iter().map(|x| x.filter(|x| x.is_finite()));
         let Some(mut row) = finite.collect::<Option<Vec<f32>>>() else {
-            return Err(format!("the vector of text {i} holds something that is no finite number"));
+            return Err(format!(
+                "the vector of text {i} holds something that is not a finite number"
+            ));
         };
         if row.iter().all(|x| *x == 0.0) {
             return Err(format!("the vector of text {i} is all zeros"));

@@ -61,7 +61,7 @@ fn overview(record: &InjectionReport, injections: &[InjectedErrorRecord]) -> Vec
         blocks.extend(sampled(injections));
     }
     if !nowhere.is_empty() {
-        blocks.push("Took effect on no task, so nothing can be said of:".to_owned());
+        blocks.push("Not estimated (the error changed no task):".to_owned());
         blocks.extend(nowhere);
     }
     blocks
@@ -87,7 +87,7 @@ fn detail(record: &InjectionReport, injection: &InjectedErrorRecord) -> Vec<Stri
         percent(injection.share)
     ));
     let Some(effect) = &injection.effect else {
-        blocks.push("Nothing can be said of what it would do.".to_owned());
+        blocks.push("Its effect cannot be estimated.".to_owned());
         return blocks;
     };
     blocks.extend(sampled(std::slice::from_ref(injection)));

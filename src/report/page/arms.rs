@@ -30,13 +30,14 @@ pub fn section(record: &RunRecord) -> Markup {
             (scroll_box("Money by arm", &money(record)))
             p.note {
                 "Loss: what failures cost, by the scenario's rules; running: searches, readers and guards; both a case. \
-                 vs baseline, with its mark: of both. Main loss: the error with the largest (Shapley) share of it. "
+                 vs baseline, with its mark: of both. Main loss: the error with the largest (Shapley) share of it, \
+                     which is above 100% where other errors prevent part of its harm. "
                 @if record.units < FEW_CLUSTERS {
                     (uncertainty::units_with_verb(record.units)) " too few for an interval of an amount: where amounts are skewed, \
                      it would hold the truth less often than it says."
                 } @else {
-                    "Where a few large losses make up most of an amount, its interval holds the truth less often than 95 \
-                     times in 100: about 90 to 93 times with 20 to 40 units."
+                    "Where a few losses are many times larger than all others, an interval of an amount holds the truth \
+                     less often than 95 times in 100: about 90 to 92 times with 20 to 40 units."
                 }
             }
         }

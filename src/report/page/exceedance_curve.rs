@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::arms::compact;
-use super::number_format::{amount_of, at, percent};
+use super::number_format::{amount_of, at, percent, whole_percent};
 use super::scroll_box;
 use crate::chart_axis::ChartAxis;
 use crate::run::RunRecord;
@@ -108,8 +108,8 @@ fn table(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
                 th scope="col" { "Arm" } th scope="col" { "Assumptions" } th.n scope="col" { "Mean" }
                 th.n scope="col" { "Standard deviation" }
                 @for level in &levels {
-                    th.n scope="col" { "VaR " (percent(*level)) }
-                    th.n scope="col" { "CVaR " (percent(*level)) }
+                    th.n scope="col" { "VaR " (whole_percent(*level)) }
+                    th.n scope="col" { "CVaR " (whole_percent(*level)) }
                 }
             } }
             tbody { @for (_, arm, m) in arms {

@@ -73,7 +73,8 @@ fn second_best_arm(record: &RunRecord, best: usize) -> Option<&ArmRecord> {
     others.min_by_key(|rank| (rank.rank, rank.arm)).map(|rank| &record.arms[rank.arm])
 }
 
-/// The probability that an arm is the best: `the best of the 4 arms with a probability of 85%`.
+/// How often an arm is the best if the units are resampled: `the best of the 4 arms, and in 85% of resamples of the
+/// units`.
 fn best_arm_phrase(record: &RunRecord, best: usize) -> String {
     let of = |measure: ComparisonMeasure| {
         let rank = record.comparison.ranks.iter().find(|r| r.measure == measure && r.arm == best);
@@ -82,14 +83,16 @@ fn best_arm_phrase(record: &RunRecord, best: usize) -> String {
     let arms = record.arms.len();
     if !uncertainty::can_rank_best(record.units) {
         let units = uncertainty::units_with_verb(record.units);
-        return format!("the best of the {arms} arms here ({units} too few to tell how surely)");
+        return format!(
+            "the best of the {arms} arms on these tasks ({units} too few to tell how surely)"
+        );
     }
     match (of(ComparisonMeasure::Failure), of(ComparisonMeasure::Money)) {
         (Some(failures), Some(money)) => format!(
-            "the best of the {arms} arms with a probability of {failures} by failures and {money} by money"
+            "the best of the {arms} arms, by failures in {failures} of the resamples of its units and by money in {money}"
         ),
         (Some(failures), None) => {
-            format!("the best of the {arms} arms with a probability of {failures}")
+            format!("the best of the {arms} arms, in {failures} of the resamples of its units")
         }
         _ => format!("the best of the {arms} arms"),
     }

@@ -73,7 +73,7 @@ pub fn page(record: &RunRecord, manifest: &Json) -> String {
             flow::section(record),
         )),
         tornado::section(record)
-            .map(|s| PageSection::new("hangs", "Tornado", "What it hangs on", s)),
+            .map(|s| PageSection::new("hangs", "Tornado", "What it depends on", s)),
         Some(PageSection::new("tasks", "Tasks", "The worst tasks", tasks::section(record))),
     ]
     .into_iter()

@@ -8,6 +8,11 @@ pub fn percent(share: f64) -> String {
     format!("{:.1}%", rounded(100.0 * share, 1))
 }
 
+/// A level as a percentage without needless decimals: 0.95 becomes `95%`, 0.995 becomes `99.5%`.
+pub fn whole_percent(level: f64) -> String {
+    percent(level).replace(".0%", "%")
+}
+
 /// A difference of shares in percentage points, with a sign.
 pub fn points(difference: f64) -> String {
     with_minus_signs(format!("{:+.1}", rounded(100.0 * difference, 1)))

@@ -34,10 +34,10 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
         (scroll_box("Order of the arms, drawn", &slope_chart(record, &measures)))
         (scroll_box("Order of the arms", &table(record, &measures)))
         p.note {
-            "Probability of being the best: the share of bootstrap samples of units in which the arm is the best. It is not a \
-             test, and not corrected for the number of arms. "
+            "Best: the share of resamples of the units (bootstrap) in which the arm is the best. It is not a test, and not \
+             corrected for the number of arms. "
             @if !uncertainty::can_rank_best(record.units) {
-                "It cannot be told here: " (uncertainty::units_with_verb(record.units)) " too few."
+                "Not shown here: " (uncertainty::units_with_verb(record.units)) " too few."
             }
         }
     })
@@ -49,7 +49,7 @@ fn agreement_text(record: &RunRecord, measures: &[(ComparisonMeasure, &str)]) ->
         let RankFlips { pairs, flipped, both_significant: clear } =
             record.comparison.flips(*measure);
         match (flipped, clear) {
-            (0, _) => format!("By {name} the arms stand in the order that nDCG@10 gives them."),
+            (0, _) => format!("By {name} the arms are in the same order as by nDCG@10."),
             (_, 0) => format!(
                 "By {name}, {flipped} of {pairs} pairs of arms are in the opposite order to nDCG@10, none of them \
                  significantly by both."
@@ -124,7 +124,7 @@ fn table(record: &RunRecord, measures: &[(ComparisonMeasure, &str)]) -> Markup {
     let columns = |measure: ComparisonMeasure| if parted(measure) { "5" } else { "3" };
     html! {
         table.figures {
-            caption { "Rank and probability of being the best" }
+            caption { "Rank, and share of resamples of the units in which the arm is the best" }
             thead {
                 tr {
                     th scope="col" rowspan="2" { "Arm" }

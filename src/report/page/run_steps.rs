@@ -64,7 +64,7 @@ fn render_search(retrieval: &RetrievalTrace) -> Markup {
     let rest: Vec<&DocumentTrace> = rest.collect();
     html! {
         p.query {
-            "asked " q { (retrieval.query) } " "
+            "query " q { (retrieval.query) } " "
             span.mute {
                 "(" (retrieval.embedder) " in " (retrieval.corpus) ", "
                 (prose::passage_count(retrieval.documents.len())) " handed on)"

@@ -11,6 +11,7 @@ use crate::run::record::{
     AssumptionEffect, AssumptionRecord, ComparisonMeasure, SensitivityAnswerRecord,
     SensitivityRecord,
 };
+use crate::sensitivity::SobolIndex;
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 310.0;
@@ -34,15 +35,15 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
         @for order in &of.orders { p { (stability_text(record, order.measure, order.share_unchanged, &order.order, order.points)) } }
         (arm_blocks(record, |arm, told_arm| match told(arm) {
             Some(answer) => html! {
-                (scroll_box(&format!("What {} hangs on, drawn", told_arm.id), &tornado_chart(of, answer)))
-                details { summary { "The assumptions as a table" } (scroll_box("What it hangs on", &table(of, answer))) }
+                (scroll_box(&format!("What {} depends on, as a chart", told_arm.id), &tornado_chart(of, answer)))
+                details { summary { "The assumptions as a table" } (scroll_box("What it depends on", &table(of, answer))) }
             },
             None => html! { p { "No answer for this arm." } },
         }))
         p.note {
             (name(measure)) " with each assumption at the low (dashed) and the high (filled) end of its range, all others at their values. \
              Total: the share of the answer's variance that goes with the assumption (Sobol), alone or with others, all varied \
-             together. " (of.points) " points over " (of.tasks) " tasks"
+             together, with its 95% interval; totals add up to more than 100% where assumptions act together. " (of.points) " points over " (of.tasks) " tasks"
             @if of.left_out > 0 { "; " (of.left_out) " tasks past the state cap are left out" }
             "."
         }
@@ -68,7 +69,7 @@ fn stability_text(
     format!(
         "The order of the arms by {by} ({}) holds at {} of {points} points drawn from the ranges of all assumptions.",
         arms.join(", "),
-        percent(share)
+        (share * points as f64).round()
     )
 }
 
@@ -135,6 +136,13 @@ fn tornado_chart(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Ma
     }
 }
 
+/// A total Sobol index with its interval, in whole percents: more digits would be noise of the sampled points.
+fn total_index(index: &SobolIndex) -> String {
+    let total = &index.total;
+    let whole = |share: f64| format!("{:.0}", 100.0 * share.clamp(0.0, 1.0));
+    format!("{:.0}% ({} to {}%)", 100.0 * total.estimate, whole(total.low), whole(total.high))
+}
+
 fn table(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {
     html! {
         table.figures {
@@ -146,7 +154,7 @@ fn table(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {
                 th scope="row" { (assumption.name) } td.n { (assumption_value(assumption.value)) }
                 td.n { (assumption_value(assumption.low)) " to " (assumption_value(assumption.high)) }
                 td.n { (amount(answer.measure, effect.at_low)) } td.n { (amount(answer.measure, effect.at_high)) }
-                td.n { (effect.index.map_or_else(dash, |index| percent(index.total.estimate))) }
+                td.n { (effect.index.as_ref().map_or_else(dash, total_index)) }
             } } }
         }
     }

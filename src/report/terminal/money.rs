@@ -116,7 +116,7 @@ pub fn legend(record: &RunRecord) -> String {
          both, a case, and so is its mark. a year: both, of {} cases. So far every assumption is at its stated value. VaR: the loss that 95% or 99% of {} sampled years do not pass,\n\
          {of_what}; ±: its Monte Carlo error. stated: with every\n\
          assumption at its value, by the chance of the cases alone. half from: so few tasks make half of the loss. main\n\
-         loss: the error with the largest (Shapley) share of it. CVaR: impact.csv. Losses by outcome, rule and error:\n\
+         loss: the error with the largest (Shapley) share of it, above 100% where other errors prevent part of its harm. CVaR: impact.csv. Losses by outcome, rule and error:\n\
          losses.csv; by size: loss_bands.csv.",
         record.currency.as_deref().unwrap_or_default(),
         whole_amount(cases),

@@ -35,7 +35,7 @@ pub fn lines(record: &RunRecord) -> Option<String> {
         let flips = match measure {
             ComparisonMeasure::Ndcg => String::new(),
             _ => format!(
-                "; {flipped} of {pairs} pairs the other way round than by nDCG@10, {clear} significantly"
+                "; {flipped} of {pairs} pairs in the opposite order to nDCG@10, {clear} significantly"
             ),
         };
         lines.push(format!("By {name:<8}: {}{flips}", order.join(", ")));
@@ -44,9 +44,9 @@ pub fn lines(record: &RunRecord) -> Option<String> {
         }
     }
     let brackets = match uncertainty::can_rank_best(record.units) {
-        true => "In brackets: how probably each is the best (bootstrap over units).".to_owned(),
+        true => "In brackets: in which share of resamples of the units (bootstrap) it is the best; not a test.".to_owned(),
         false => format!(
-            "How probably each is the best cannot be told: {} too few.",
+            "How often each would be the best on other units is not estimable: {} too few.",
             uncertainty::units_with_verb(record.units)
         ),
     };

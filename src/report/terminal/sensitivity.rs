@@ -3,6 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::money::whole_amount;
+use crate::report::uncertainty;
 use crate::run::RunRecord;
 use crate::run::record::{ComparisonMeasure, SensitivityAnswerRecord, SensitivityRecord};
 
@@ -93,7 +94,7 @@ fn assumption_value(value: f64) -> String {
 /// Explains the table, and says how often the ranking of arms holds.
 pub fn legend(of: &SensitivityRecord, record: &RunRecord) -> String {
     let mut lines = vec![format!(
-        "What the answers hang on: {} assumptions in their ranges, {} points. 9 in 10: where that share of {}\nsampled points lies. at low, at high: this assumption alone at the ends of its range. total: the share of the\nvariance that would be left, were all others known (Sobol). Intervals and the rest: sensitivity.csv",
+        "What the answers depend on: {} assumptions in their ranges, {} points. 9 in 10: the range of that share of {}\nsampled points. at low, at high: this assumption alone at the ends of its range. total: the share of the variance\nthat would remain if all others were known (Sobol); totals can add up to more than 100%. Intervals and the rest:\nsensitivity.csv",
         of.assumptions.len(),
         of.points,
         // The two base matrices of the Saltelli design, whose points are independent draws.
@@ -109,12 +110,13 @@ pub fn legend(of: &SensitivityRecord, record: &RunRecord) -> String {
         for order in &of.orders {
             let name = if order.measure == ComparisonMeasure::Money { "money" } else { "failures" };
             let arm = |&arm: &usize| {
-                format!("{} ({:.0}%)", record.arms[arm].id, 100.0 * order.share_best[arm])
+                let share = uncertainty::estimated_probability(order.share_best[arm]);
+                format!("{} ({share})", record.arms[arm].id)
             };
             let arms: Vec<String> = order.order.iter().map(arm).collect();
             lines.push(format!(
-                "Order by {name:<8}: holds at {:.0}% of the points; best at: {}",
-                100.0 * order.share_unchanged,
+                "Order by {name:<8}: holds at {} of the points; best at: {}",
+                uncertainty::estimated_probability(order.share_unchanged),
                 arms.join(", ")
             ));
         }

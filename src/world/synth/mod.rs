@@ -37,7 +37,7 @@ impl FromStr for Difficulty {
             _ => match text.parse::<f64>() {
                 Ok(d) if (0.0..=1.0).contains(&d) => Ok(Difficulty(d)),
                 _ => Err(format!(
-                    "'{text}' is no difficulty; allowed: easy, medium, hard or a number from 0 to 1"
+                    "'{text}' is not a difficulty; allowed: easy, medium, hard or a number from 0 to 1"
                 )),
             },
         }

@@ -169,11 +169,11 @@ fn decimal_sign(
     // An explicit setting is checked against the cells; without one the cells have to agree.
     match (writing.decimal, point, comma) {
         (Some(DecimalSeparator::Point), _, Some((line, text, _))) => {
-            let what = format!("'{text}' is no number with a decimal point (--decimal)");
+            let what = format!("'{text}' is not a number with a decimal point (--decimal)");
             mistakes.add(Some(*line), Some(name), what);
         }
         (Some(DecimalSeparator::Comma), Some((line, text, _)), _) => {
-            let what = format!("'{text}' is no number with a decimal comma (--decimal)");
+            let what = format!("'{text}' is not a number with a decimal comma (--decimal)");
             mistakes.add(Some(*line), Some(name), what);
         }
         (None, Some((one, a, _)), Some((two, b, _))) => {
@@ -222,10 +222,10 @@ fn day_order(
     let mut wrong = |line: usize, what: String| mistakes.add(Some(line), Some(name), what);
     match (writing.day_order, only_day, only_month) {
         (Some(DayMonthOrder::DayFirst), _, Some((line, text, _))) => {
-            wrong(*line, format!("'{text}' is no day, month and year (--dates)"));
+            wrong(*line, format!("'{text}' is not a day, month and year (--dates)"));
         }
         (Some(DayMonthOrder::MonthFirst), Some((line, text, _)), _) => {
-            wrong(*line, format!("'{text}' is no month, day and year (--dates)"));
+            wrong(*line, format!("'{text}' is not a month, day and year (--dates)"));
         }
         (None, Some((one, a, _)), Some((two, b, _))) => {
             let ((first, a), (second, b)) =
@@ -233,7 +233,7 @@ fn day_order(
             wrong(
                 *second,
                 format!(
-                    "in '{b}' day and month stand the other way round than in '{a}' on line {first}"
+                    "in '{b}' day and month are in the opposite order to '{a}' on line {first}"
                 ),
             );
         }

@@ -25,7 +25,7 @@ pub enum CuadAnswer {
 
 const BLANK: CuadAnswer = CuadAnswer::Unclear("it has a blank ([]) in it");
 const SEVERAL: CuadAnswer = CuadAnswer::Unclear("it names several alternatives");
-const PERPETUAL: CuadAnswer = CuadAnswer::Unclear("perpetual is no date or duration");
+const PERPETUAL: CuadAnswer = CuadAnswer::Unclear("perpetual is not a date or duration");
 
 /// Reads an answer cell in the given form.
 pub fn parse_answer(form: CuadAnswerForm, text: &str) -> CuadAnswer {
@@ -61,7 +61,7 @@ fn date(text: &str) -> CuadAnswer {
     if is_perpetual(text) {
         return PERPETUAL;
     }
-    let unclear = CuadAnswer::Unclear("it is no day written m/d/yy or m/d/yyyy");
+    let unclear = CuadAnswer::Unclear("it is not a day written m/d/yy or m/d/yyyy");
     let parts: Option<Vec<u32>> = text
         .split('/')
         .map(|part| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok()).flatten())
@@ -101,7 +101,7 @@ fn duration(text: &str) -> CuadAnswer {
     if [";", "/", ",", " or "].iter().any(|mark| text.contains(mark)) {
         return SEVERAL;
     }
-    let unclear = CuadAnswer::Unclear("it is no count of days, weeks, months or years");
+    let unclear = CuadAnswer::Unclear("it is not a count of days, weeks, months or years");
     let Some(found) = DURATION.captures(&text) else {
         return unclear;
     };

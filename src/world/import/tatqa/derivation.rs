@@ -110,7 +110,7 @@ fn parse_tree<'a>(
         let op = op.chars().next().unwrap_or('+');
         return Ok(DerivationTree::Op(op, Box::new(left), Box::new(right)));
     }
-    let value = leaf_value(token).ok_or_else(|| format!("'{token}' is no number"))?;
+    let value = leaf_value(token).ok_or_else(|| format!("'{token}' is not a number"))?;
     // Prefer the fact that is written in the same way: several facts can have the same value.
     let same = facts.iter().position(|fact| fact == token);
     let fact = same.or_else(|| facts.iter().position(|fact| leaf_value(fact) == Some(value)));
@@ -156,7 +156,7 @@ mod tests {
         let of = |tokens: &[&str]| TatqaDerivation::new(&texts(tokens), &[]).unwrap_err();
         assert!(of(&["-", "1"]).contains("stops too early"));
         assert!(of(&["-", "1", "2", "3"]).contains("goes on with '3'"));
-        assert!(of(&["-", "one", "2"]).contains("'one' is no number"));
+        assert!(of(&["-", "one", "2"]).contains("'one' is not a number"));
         assert!(of(&["-"; 1000]).contains("too deeply"));
     }
 }

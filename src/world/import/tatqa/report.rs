@@ -59,7 +59,7 @@ impl TatqaFindingKind {
     pub fn description(self) -> &'static str {
         match self {
             TatqaFindingKind::NoMapping => "without a mapping to cells or paragraphs",
-            TatqaFindingKind::AnswerNoNumber => "with an answer that is no number",
+            TatqaFindingKind::AnswerNoNumber => "with an answer that is not a number",
             TatqaFindingKind::DerivationUnreadable => "with a derivation that cannot be read",
             TatqaFindingKind::FigureNotLocated => "with a figure that is not where it is mapped to",
             TatqaFindingKind::FigureDiffers => "with another figure where it is mapped to",
