@@ -53,19 +53,20 @@ impl<'a> CompileContext<'a> {
             _ => step,
         };
         let base = self.search(from);
-        let again = |(guard, turn, retry): (usize, usize, &'a GuardRetry)| {
-            let searches = from == step || retry.searches();
-            FurtherAttempt {
-                guard,
-                turn,
-                search: base.filter(|_| searches).map(|s| s.with_retry(retry)),
-            }
-        };
         let guards = of.guards.iter().enumerate();
         let retries = guards.flat_map(|(guard, of)| {
             of.retries.iter().enumerate().map(move |(turn, retry)| (guard, turn, retry))
         });
-        retries.map(again).collect()
+        retries
+            .map(|(guard, turn, retry)| {
+                let searches = from == step || retry.searches();
+                FurtherAttempt {
+                    guard,
+                    turn,
+                    search: base.filter(|_| searches).map(|s| s.with_retry(retry)),
+                }
+            })
+            .collect()
     }
 
     /// The embedders whose models verify what the step finds.
@@ -108,10 +109,12 @@ impl<'a> StepSearch<'a> {
                 _ => return None,
             },
         };
-        let ask = |query: &QueryPhrasing| {
-            Some(SearchQuery { query: query.template.render(&env).ok()?, scope: among.clone() })
-        };
-        self.queries.iter().map(ask).collect()
+        self.queries
+            .iter()
+            .map(|query| {
+                Some(SearchQuery { query: query.template.render(&env).ok()?, scope: among.clone() })
+            })
+            .collect()
     }
 
     /// The same search with the settings of a retry.

@@ -5,7 +5,7 @@ use super::search_cache::CorpusRankings;
 use super::search_plan::StepPlan;
 use super::{CompileContext, CompileQuestion};
 use crate::kernel::FIRST_COMPILER_INTERVENTION;
-use crate::scenario::{GuardCheck, PipelineStep, StepGuard};
+use crate::scenario::{GuardCheck, PipelineStep};
 use crate::step::MissKind;
 use crate::step::guard::{GuardObservation, GuardSetting, best, margin};
 
@@ -31,8 +31,11 @@ const VARIANT_IDS: usize = 255 - FIRST_COMPILER_INTERVENTION as usize - MissKind
 
 /// The maximum number of variants of a step, whatever its searches find.
 pub fn max_variants(step: &PipelineStep) -> usize {
-    let curve = |guard: &StepGuard| if has_threshold(&guard.check) { CURVE_POINTS + 2 } else { 1 };
-    step.guards.iter().map(curve).sum::<usize>().min(VARIANT_IDS)
+    step.guards
+        .iter()
+        .map(|guard| if has_threshold(&guard.check) { CURVE_POINTS + 2 } else { 1 })
+        .sum::<usize>()
+        .min(VARIANT_IDS)
 }
 
 fn has_threshold(check: &GuardCheck) -> bool {
@@ -55,8 +58,9 @@ impl CompileContext<'_> {
             return Vec::new();
         }
         let guards = &self.scenario.steps[step].guards;
-        let off = |guard| GuardVariant { guard, setting: GuardSetting::Off };
-        let mut variants: Vec<GuardVariant> = (0..guards.len()).map(off).collect();
+        let mut variants: Vec<GuardVariant> = (0..guards.len())
+            .map(|guard| GuardVariant { guard, setting: GuardSetting::Off })
+            .collect();
         for (place, guard) in guards.iter().enumerate() {
             let Some(search) = self.search(step).filter(|_| has_threshold(&guard.check)) else {
                 continue;
@@ -93,9 +97,11 @@ impl CompileContext<'_> {
     /// The steps with active guards, with the ids of their variants' counterfactual rows.
     pub(super) fn guard_swaps(&self) -> Vec<(usize, u8)> {
         let steps = self.scenario.steps.iter().enumerate().filter(|(step, _)| self.guarded(*step));
-        let marks =
-            |(step, of)| (0..max_variants(of)).map(move |at| (step, variant_intervention_id(at)));
-        steps.flat_map(marks).collect()
+        steps
+            .flat_map(|(step, of)| {
+                (0..max_variants(of)).map(move |at| (step, variant_intervention_id(at)))
+            })
+            .collect()
     }
 
     fn observed_value(
@@ -121,8 +127,10 @@ fn threshold_curve(mut seen: Vec<f64>, declared: f64) -> Vec<f64> {
     seen.sort_by(f64::total_cmp);
     seen.dedup();
     let steps = CURVE_POINTS.min(seen.len());
-    let step = |i: usize| (seen[i * seen.len() / steps] * decimals).floor() / decimals;
-    let mut thresholds: Vec<f64> = (0..steps).map(step).chain([declared]).collect();
+    let mut thresholds: Vec<f64> = (0..steps)
+        .map(|i| (seen[i * seen.len() / steps] * decimals).floor() / decimals)
+        .chain([declared])
+        .collect();
     // Above the highest value, every output raises an alarm.
     thresholds.extend(seen.last().map(|last| ((last * decimals).floor() + 1.0) / decimals));
     thresholds.sort_by(f64::total_cmp);

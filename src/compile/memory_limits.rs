@@ -20,13 +20,17 @@ pub(super) struct CompileMemory {
 
 impl CompileMemory {
     pub fn of_tasks(drafts: &[TaskBuilder]) -> CompileMemory {
-        let states = |draft: &TaskBuilder| match &draft.support {
-            InputSupport::Joint(frontier) => frontier.bytes(),
-            InputSupport::Walk(_) => 0,
-        };
         CompileMemory {
             text: AtomicUsize::new(drafts.iter().map(|draft| draft.text_bytes).sum()),
-            states: AtomicUsize::new(drafts.iter().map(states).sum()),
+            states: AtomicUsize::new(
+                drafts
+                    .iter()
+                    .map(|draft| match &draft.support {
+                        InputSupport::Joint(frontier) => frontier.bytes(),
+                        InputSupport::Walk(_) => 0,
+                    })
+                    .sum(),
+            ),
         }
     }
 }

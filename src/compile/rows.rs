@@ -11,7 +11,7 @@ use crate::expr::EvalEnvironment;
 use crate::kernel::{
     BREAK, BranchFault, FIRST_COMPILER_INTERVENTION, GuardEffect, KernelBranch, REPAIR, RIGHT, STOP,
 };
-use crate::scenario::{GuardCheck, PipelineStepKind, RetrieveStep, StepGuard};
+use crate::scenario::{GuardCheck, PipelineStepKind, RetrieveStep};
 use crate::step::deterministic_steps;
 use crate::step::guard::{
     AttemptResult, GuardObservation, GuardSetting, GuardTrace, GuardedBranch,
@@ -155,10 +155,17 @@ impl<'a> CompileContext<'a> {
     ) -> FirstAttempt<'b> {
         let (SearchNeed::Search(asks), Some(search)) = (&site.input.need, &site.plan.search) else {
             let row = self.row(draft, site);
-            let tried = |branching| self.observe_result(site.step, branching);
             return FirstAttempt {
-                branches: row.branches.into_iter().map(tried).collect(),
-                wrong: row.error_branches.into_iter().map(tried).collect(),
+                branches: row
+                    .branches
+                    .into_iter()
+                    .map(|branching| self.observe_result(site.step, branching))
+                    .collect(),
+                wrong: row
+                    .error_branches
+                    .into_iter()
+                    .map(|branching| self.observe_result(site.step, branching))
+                    .collect(),
                 repair: row.repair,
             };
         };
@@ -208,28 +215,33 @@ impl<'a> CompileContext<'a> {
         };
         let corpus = &self.scenario.corpora[self.arm.corpora[search.retrieve.corpus]];
         let hits = search.ranking(answers, ask);
-        let score = |p: &u32| hits.iter().find(|hit| hit.passage == *p).map(|hit| hit.score);
         let best = passages.first().copied();
         // The margin compares with the next passage found, whether or not it is handed on.
-        let found = || hits.iter().map(|hit| &hit.passage);
-        let scores = match found().take(passages.len()).eq(passages) {
+        let found = hits.iter().map(|hit| &hit.passage);
+        let scores = match found.take(passages.len()).eq(passages) {
             true if best.is_some() => {
                 hits.iter().take(passages.len().max(2)).map(|h| h.score).collect()
             }
-            _ => passages.iter().filter_map(score).collect(),
-        };
-        let verified = |guard: &StepGuard| match guard.check {
-            GuardCheck::ScoringVerifier { embedder, .. } => {
-                let hits = answers.ranking(embedder, &verifier_query(&ask.query, best?));
-                hits.first().map(|hit| hit.score)
-            }
-            _ => None,
+            _ => passages
+                .iter()
+                .filter_map(|p| hits.iter().find(|hit| hit.passage == *p).map(|hit| hit.score))
+                .collect(),
         };
         GuardObservation {
             scores,
             embedder: Some(search.settings.embedder),
             entity: best.and_then(|p| corpus.passages[p as usize].entity.as_deref()),
-            verified: self.scenario.steps[step].guards.iter().map(verified).collect(),
+            verified: self.scenario.steps[step]
+                .guards
+                .iter()
+                .map(|guard| match guard.check {
+                    GuardCheck::ScoringVerifier { embedder, .. } => {
+                        let hits = answers.ranking(embedder, &verifier_query(&ask.query, best?));
+                        hits.first().map(|hit| hit.score)
+                    }
+                    _ => None,
+                })
+                .collect(),
         }
     }
 
@@ -321,14 +333,13 @@ impl<'a> CompileContext<'a> {
     }
 
     fn push_plain(&self, draft: &mut TaskBuilder, site: &RowContext, row: StepRow) {
-        let plain = |row: Vec<StepBranch>| row.into_iter().map(GuardedBranch::unguarded).collect();
         self.push_row(
             draft,
             site.step,
             site.input,
-            plain(row.branches),
+            row.branches.into_iter().map(GuardedBranch::unguarded).collect(),
             row.repair,
-            plain(row.error_branches),
+            row.error_branches.into_iter().map(GuardedBranch::unguarded).collect(),
         );
     }
 

@@ -33,16 +33,24 @@ const MIN_DISTINCT_TEXTS: usize = 8;
 /// # Errors
 /// A user without a home directory.
 pub fn default_dir() -> anyhow::Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = || std::env::home_dir().filter(|home| home.is_absolute());
-    set(CACHE_VARIABLE)
+    path_variable(CACHE_VARIABLE)
         // The XDG Base Directory Specification requires relative paths to be ignored.
-        .or_else(|| set("XDG_CACHE_HOME").filter(|d| d.is_absolute()).map(|d| d.join("knockon")))
-        .or_else(|| set("LOCALAPPDATA").filter(|_| cfg!(windows)).map(|d| d.join("knockon")))
-        .or_else(|| home().map(|d| d.join(".cache/knockon")))
+        .or_else(|| {
+            let caches = path_variable("XDG_CACHE_HOME").filter(|caches| caches.is_absolute())?;
+            Some(caches.join("knockon"))
+        })
+        .or_else(|| Some(path_variable("LOCALAPPDATA").filter(|_| cfg!(windows))?.join("knockon")))
+        .or_else(|| {
+            let home = std::env::home_dir().filter(|home| home.is_absolute())?;
+            Some(home.join(".cache/knockon"))
+        })
         .with_context(|| {
             format!("no place for the cache is known: there is no home directory; set {CACHE_VARIABLE} to a directory")
         })
+}
+
+fn path_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
 impl CachedEmbedder {

@@ -132,11 +132,9 @@ impl CorpusVectors {
 /// Hashes the fingerprint and the texts, each preceded by its length so that shifted boundaries give another key.
 fn corpus_key(fingerprint: &str, texts: &[&str]) -> VectorFileKey {
     let mut hash = blake3::Hasher::new();
-    let mut add = |text: &str| {
+    for text in std::iter::once(&fingerprint).chain(texts) {
         hash.update(&(text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
-    };
-    add(fingerprint);
-    texts.iter().for_each(|text| add(text));
+    }
     *hash.finalize().as_bytes()
 }

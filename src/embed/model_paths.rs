@@ -114,8 +114,10 @@ pub fn local_model_dir(name: &str) -> Option<PathBuf> {
 /// The directory of a LoRA adapter: an existing directory, else a bundled adapter of that name.
 pub fn adapter_dir(adapter: &str) -> Option<PathBuf> {
     let there = [PathBuf::from(adapter), Path::new(LOCAL_MODELS).join(adapter)];
-    let inside = || bundled::folder(adapter).ok().flatten();
-    there.into_iter().find(|dir| is_adapter(dir)).or_else(|| inside().filter(|dir| is_adapter(dir)))
+    there
+        .into_iter()
+        .find(|dir| is_adapter(dir))
+        .or_else(|| bundled::folder(adapter).ok().flatten().filter(|dir| is_adapter(dir)))
 }
 
 /// The directory of `model` that suits `precision`: for f32 the original; for int8 the bundled form first, so that a

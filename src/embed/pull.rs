@@ -168,9 +168,9 @@ pub fn pull_from(
 /// Moves the files to another directory, the weights last, because a directory counts as a model once it has them.
 /// Removes the directories that become empty.
 fn move_files(from: &Path, to: &Path, files: &[RegisteredFile]) -> anyhow::Result<()> {
-    let is_weights = |file: &&RegisteredFile| file.path == "model.safetensors";
-    let others = files.iter().filter(|file| !is_weights(file));
-    for file in others.chain(files.iter().filter(is_weights)) {
+    let (weights, others): (Vec<&RegisteredFile>, Vec<&RegisteredFile>) =
+        files.iter().partition(|file| file.path == "model.safetensors");
+    for file in others.into_iter().chain(weights) {
         let (from, to) = (from.join(file.path), to.join(file.path));
         let folder = to.parent().unwrap_or(&to);
         std::fs::create_dir_all(folder)

@@ -39,6 +39,16 @@ struct RowStoreState {
     index: HashMap<RowKey, u64>,
 }
 
+impl RowStoreState {
+    fn open(dir: &Path, path: &Path, dim: usize) -> anyhow::Result<RowStoreState> {
+        std::fs::create_dir_all(dir)?;
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let index = read_index(&mut file, dim)?;
+        Ok(RowStoreState { file, index })
+    }
+}
+
 impl RowStore {
     /// Opens the file `name` in `dir`, by default [`default_dir`], and creates both if needed.
     ///
@@ -47,14 +57,7 @@ impl RowStore {
     pub fn open(dir: Option<&Path>, name: &str, dim: usize) -> anyhow::Result<RowStore> {
         let dir = dir.map_or_else(default_dir, |dir| Ok(dir.to_owned()))?;
         let path = dir.join(name);
-        let open = || -> anyhow::Result<RowStoreState> {
-            std::fs::create_dir_all(&dir)?;
-            let mut file =
-                File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
-            let index = read_index(&mut file, dim)?;
-            Ok(RowStoreState { file, index })
-        };
-        let state = open().with_context(|| {
+        let state = RowStoreState::open(&dir, &path, dim).with_context(|| {
             format!(
                 "cannot use the cache {}; set {CACHE_VARIABLE} to a directory that can be written",
                 path.display()

@@ -79,17 +79,18 @@ fn sounds_as_vowel(word: &str) -> bool {
     // `u` as in `unit` sounds like a consonant; a silent `h` and spoken numbers start with a vowel.
     const VOWEL: [&str; 6] = ["hour", "honest", "honor", "honour", "8", "11"];
     let word = word.trim_start_matches(['"', '\u{201c}', '(']).to_lowercase();
-    let starts = |list: &[&str]| list.iter().any(|start| word.starts_with(start));
-    starts(&VOWEL) || !starts(&CONSONANT) && word.starts_with(['a', 'e', 'i', 'o', 'u'])
+    VOWEL.iter().any(|start| word.starts_with(start))
+        || !CONSONANT.iter().any(|start| word.starts_with(start))
+            && word.starts_with(['a', 'e', 'i', 'o', 'u'])
 }
 
 /// Whether a sentence starts after this text: it is empty, or a number such as `14.1(b)` or `Section 2:`.
 pub(super) fn starts_sentence(before: &str) -> bool {
-    let numbering = |word: &str| {
-        let letters = |pair: &[u8]| pair.iter().all(u8::is_ascii_alphabetic);
-        ["Section", "Article", "Clause"].contains(&word) || !word.as_bytes().windows(2).any(letters)
-    };
-    before.split_whitespace().all(numbering)
+    before.split_whitespace().all(|word| {
+        let mut pairs = word.as_bytes().windows(2);
+        ["Section", "Article", "Clause"].contains(&word)
+            || !pairs.any(|pair| pair.iter().all(u8::is_ascii_alphabetic))
+    })
 }
 
 /// The text with its first letter in upper case.
@@ -101,10 +102,9 @@ pub(super) fn capitalised(text: &str) -> String {
 /// `with` in the case of the text that it replaces: `BEFORE`, `Before` or `before`.
 pub(super) fn in_case_of(original: &str, with: &str) -> String {
     let mut letters = original.chars().filter(|c| c.is_alphabetic());
-    let lower = |c: char| c.is_lowercase();
     match (letters.next(), letters.next()) {
         // At least two letters, all in upper case, so that a single capital such as `A` is not taken for all caps.
-        (Some(_), Some(_)) if !original.contains(lower) => with.to_uppercase(),
+        (Some(_), Some(_)) if !original.contains(char::is_lowercase) => with.to_uppercase(),
         (Some(first), _) if first.is_uppercase() => capitalised(with),
         _ => with.to_owned(),
     }

@@ -27,16 +27,15 @@ pub fn search_with_cache(
     ask: impl FnOnce(&[usize], &AnswerSink) -> anyhow::Result<()>,
     done: &(dyn Fn(usize) + Sync),
 ) -> anyhow::Result<Vec<PassageRanking>> {
-    let file = |at: usize| -> PathBuf {
-        kept.join(format!("{}.json", blake3::hash(asked[at].as_bytes()).to_hex()))
-    };
     let mut missing = Vec::new();
     let mut found: Vec<Option<PassageRanking>> = Vec::with_capacity(requests.len());
     for (at, request) in requests.iter().enumerate() {
         // An empty set of candidates has an empty ranking: nothing has to be sent. A damaged file counts as missing.
         found.push(match request.candidates {
             Some([]) => Some(PassageRanking::new()),
-            _ => input_file::read(&file(at)).ok().and_then(|bytes| read(request, &bytes).ok()),
+            _ => input_file::read(&cache_file(kept, &asked[at]))
+                .ok()
+                .and_then(|bytes| read(request, &bytes).ok()),
         });
         match &found[at] {
             Some(_) => done(1),
@@ -44,19 +43,24 @@ pub fn search_with_cache(
         }
     }
     let found = Mutex::new(found);
-    let take = |at: usize, answer: &[u8]| {
-        let ranking = read(&requests[at], answer)?;
-        found.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(ranking);
-        done(1);
-        atomic_file::write(&file(at), answer).map_err(|error| format!("{error:#}"))
-    };
     if !missing.is_empty() {
-        ask(&missing, &take)?;
+        ask(&missing, &|at: usize, answer: &[u8]| {
+            let ranking = read(&requests[at], answer)?;
+            found.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(ranking);
+            done(1);
+            let file = cache_file(kept, &asked[at]);
+            atomic_file::write(&file, answer).map_err(|error| format!("{error:#}"))
+        })?;
     }
-    let cut = |ranking: Option<PassageRanking>| {
+    let mut rankings = Vec::with_capacity(requests.len());
+    for ranking in found.into_inner().unwrap_or_else(|e| e.into_inner()) {
         let mut ranking = ranking.unwrap_or_default();
         ranking.truncate(depth);
-        ranking
-    };
-    Ok(found.into_inner().unwrap_or_else(|e| e.into_inner()).into_iter().map(cut).collect())
+        rankings.push(ranking);
+    }
+    Ok(rankings)
+}
+
+fn cache_file(kept: &Path, asked: &str) -> PathBuf {
+    kept.join(format!("{}.json", blake3::hash(asked.as_bytes()).to_hex()))
 }

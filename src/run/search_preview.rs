@@ -6,7 +6,6 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::compile::search_cache::{SearchQuery, SearchScope};
-use crate::retrieve::PassageHit;
 use crate::scenario::PipelineStepKind;
 use crate::session::Session;
 use crate::step::retrieve::miss_kind;
@@ -116,8 +115,8 @@ pub fn preview_search(
     };
     let entity = asked.and_then(|asked| asked.entity).filter(|_| retrieval.entity_filter);
     let among = entity.clone().map_or(SearchScope::All, SearchScope::Entity);
-    let ask = |query: String| SearchQuery { query, scope: among.clone() };
-    let asks: Vec<SearchQuery> = queries.into_iter().map(ask).collect();
+    let asks: Vec<SearchQuery> =
+        queries.into_iter().map(|query| SearchQuery { query, scope: among.clone() }).collect();
     // Deep enough for both: the passages shown and the gold ones below them.
     let mut searches = session.searches(spot.depth.max(spot.top));
     let found = searches.search(scenario, indices, embedder, at, asks.iter())?;
@@ -127,35 +126,36 @@ pub fn preview_search(
         _ => None,
     });
     let fields: Vec<&str> = reads.collect();
-    let show = |(rank, hit): (usize, &PassageHit)| {
-        let passage = &corpus.passages[hit.passage as usize];
-        let is_gold = gold.as_ref().map(|gold| gold.contains(&hit.passage));
-        let kind = gold.as_ref().filter(|gold| is_gold == Some(false) && !gold.is_empty());
-        PreviewedPassage {
-            rank,
-            score: hit.score,
-            passage: passage.id.clone(),
-            entity: passage.entity.clone(),
-            attribute: passage.attribute.clone(),
-            gold: is_gold,
-            miss_kind: kind.map(|gold| miss_kind(corpus, gold, &fields, Some(hit.passage))),
-            text: passage.text.clone(),
-        }
-    };
-    let search = |ask: &SearchQuery| {
+    let mut previews = Vec::with_capacity(asks.len());
+    for ask in &asks {
         let ranking = found.get(ask).map_or(&[][..], Vec::as_slice);
         let missed = gold.iter().flatten().filter_map(|&passage| {
             let rank = ranking.iter().position(|hit| hit.passage == passage).map(|place| place + 1);
             let id = corpus.passages[passage as usize].id.clone();
             rank.is_none_or(|rank| rank > spot.top).then_some(PreviewedMiss { passage: id, rank })
         });
-        PreviewedQuery {
+        let shown = (1..).zip(ranking.iter().take(spot.top)).map(|(rank, hit)| {
+            let passage = &corpus.passages[hit.passage as usize];
+            let is_gold = gold.as_ref().map(|gold| gold.contains(&hit.passage));
+            let kind = gold.as_ref().filter(|gold| is_gold == Some(false) && !gold.is_empty());
+            PreviewedPassage {
+                rank,
+                score: hit.score,
+                passage: passage.id.clone(),
+                entity: passage.entity.clone(),
+                attribute: passage.attribute.clone(),
+                gold: is_gold,
+                miss_kind: kind.map(|gold| miss_kind(corpus, gold, &fields, Some(hit.passage))),
+                text: passage.text.clone(),
+            }
+        });
+        previews.push(PreviewedQuery {
             query: ask.query.clone(),
-            found: (1..).zip(ranking.iter().take(spot.top)).map(show).collect(),
+            found: shown.collect(),
             missed: missed.collect(),
             depth: spot.depth.max(spot.top),
-        }
-    };
+        });
+    }
     Ok(SearchPreview {
         scenario: scenario.name.clone(),
         step: step.id.clone(),
@@ -166,6 +166,6 @@ pub fn preview_search(
         top_k: retrieval.top_k,
         unfiltered: retrieval.entity_filter && entity.is_none(),
         entity,
-        searches: asks.iter().map(search).collect(),
+        searches: previews,
     })
 }

@@ -105,10 +105,12 @@ impl PairScorer for MaxSimScorer {
             let here = first..first + texts.len();
             let asked: Vec<usize> =
                 (0..pairs.len()).filter(|&pair| here.contains(&passage_of[pair])).collect();
-            let score = |&pair: &usize| {
-                self.max_sim(&queries[query_of[pair]], &passages[passage_of[pair] - first])
-            };
-            let found: Vec<f32> = asked.par_iter().map(score).collect();
+            let found: Vec<f32> = asked
+                .par_iter()
+                .map(|&pair| {
+                    self.max_sim(&queries[query_of[pair]], &passages[passage_of[pair] - first])
+                })
+                .collect();
             asked.iter().zip(found).for_each(|(&pair, score)| scores[pair] = score);
             done(asked.len());
         }

@@ -281,10 +281,9 @@ impl TransformerEmbedder {
 }
 
 fn read_adapter(spec: &ModelSpec) -> anyhow::Result<Option<PeftAdapter>> {
-    let read = |name: &String| {
-        PeftAdapter::read(&model_paths::adapter_dir(name).unwrap_or_else(|| name.into()))
-    };
-    spec.adapter.as_ref().map(read).transpose()
+    let Some(name) = &spec.adapter else { return Ok(None) };
+    let dir = model_paths::adapter_dir(name).unwrap_or_else(|| name.into());
+    Ok(Some(PeftAdapter::read(&dir)?))
 }
 
 impl Embedder for TransformerEmbedder {

@@ -214,15 +214,15 @@ impl Embedder for HttpEmbedder {
                 EmbeddingBatch { first: i * batch_size, len: texts.len(), non_blank: full }
             })
             .collect();
-        let body = |batch: &EmbeddingBatch| {
-            let prefixed = |&i: &usize| format!("{prefix}{}", texts[batch.first + i]);
-            let input: Vec<String> = batch.non_blank.iter().map(prefixed).collect();
-            wire::request_body(&self.spec, self.endpoint.path(), &input, &further)
-        };
         // Batches that contain only blank texts need no request.
         let (asked, blank): (Vec<&EmbeddingBatch>, Vec<&EmbeddingBatch>) =
             batches.iter().partition(|batch| !batch.non_blank.is_empty());
-        let bodies = asked.iter().map(|batch| body(batch));
+        let bodies = asked.iter().map(|batch| {
+            let filled = batch.non_blank.iter();
+            let input: Vec<String> =
+                filled.map(|&i| format!("{prefix}{}", texts[batch.first + i])).collect();
+            wire::request_body(&self.spec, self.endpoint.path(), &input, &further)
+        });
         // `post_all` passes errors on as text; `broken` keeps the original of an error that is not about a request.
         let mut broken = None;
         // Vectors are cached only after two of them have differed, so that a constant vector never enters the cache.

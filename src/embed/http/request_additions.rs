@@ -102,16 +102,18 @@ fn check_variables(value: &Value) -> Result<(), String> {
             map.keys().filter(|key| *key != ENV_KEY).map(|key| format!("`{key}`")).collect();
         return Err(format!("{{env: NAME}} has {} beside the name", others.join(", ")));
     }
-    let is_name = |name: &str| {
-        let usual = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        name.chars().all(usual) && !name.starts_with(|c: char| c.is_ascii_digit())
-    };
     match named.as_str() {
-        Some(name) if !name.is_empty() && is_name(name) => Ok(()),
+        Some(name) if is_variable_name(name) => Ok(()),
         // The message does not quote the value, which may be the secret itself.
         _ => Err("what stands behind `env` is not the name of a variable: letters, digits and _"
             .to_owned()),
     }
+}
+
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// The names and values of the headers.
@@ -119,12 +121,14 @@ fn check_variables(value: &Value) -> Result<(), String> {
 /// # Errors
 /// A variable that is not set.
 pub fn headers(additions: &RequestAdditions) -> anyhow::Result<Vec<(String, String)>> {
-    let header = |(name, supplied): &(String, SuppliedValue)| {
-        let value = supplied.value().with_context(|| format!("the header {name}"))?;
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Ok((name.clone(), value))
-    };
-    additions.iter().map(header).collect()
+    additions
+        .iter()
+        .map(|(name, supplied)| {
+            let value = supplied.value().with_context(|| format!("the header {name}"))?;
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Ok((name.clone(), value))
+        })
+        .collect()
 }
 
 /// The extra keys of the body; those of `more` override those of `general`.
@@ -135,11 +139,14 @@ pub fn body(
     general: &RequestAdditions,
     more: &RequestAdditions,
 ) -> anyhow::Result<Map<String, Value>> {
-    let key = |(name, supplied): &(String, SuppliedValue)| {
-        let value = supplied.value().with_context(|| format!("`{name}` of the body"))?;
-        Ok((name.clone(), value))
-    };
-    general.iter().chain(more).map(key).collect()
+    general
+        .iter()
+        .chain(more)
+        .map(|(name, supplied)| {
+            let value = supplied.value().with_context(|| format!("`{name}` of the body"))?;
+            Ok((name.clone(), value))
+        })
+        .collect()
 }
 
 /// The values that must not appear in messages: the API key, those of environment variables, and literal texts whose

@@ -279,8 +279,11 @@ impl LanguageModel for ChatEndpoint {
         let secrets = line.secrets.clone().with_query_of(&line.url);
         let sent = line.post_all(bodies, |at, body| {
             let mut reply = wire::parse_reply(spec, body)?;
-            let repeats = |text: &str| secrets.redact_or_withhold(text, text.len()) != text;
-            if reply.answers.iter().any(|answer| repeats(&answer.text)) {
+            let repeats = reply.answers.iter().any(|answer| {
+                let text = &answer.text;
+                secrets.redact_or_withhold(text, text.len()) != *text
+            });
+            if repeats {
                 return Err(
                     "the answer repeats a secret of the request, so it is not kept".to_owned()
                 );
@@ -328,9 +331,8 @@ fn merge_replies(mut parts: Vec<(usize, ModelReply)>) -> ModelReply {
     parts.sort_by_key(|(at, _)| *at);
     let mut all = ModelReply { tokens_in: Some(0), tokens_out: Some(0), ..ModelReply::default() };
     for (_, part) in parts {
-        let sum = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
-        all.tokens_in = sum(all.tokens_in, part.tokens_in);
-        all.tokens_out = sum(all.tokens_out, part.tokens_out);
+        all.tokens_in = added(all.tokens_in, part.tokens_in);
+        all.tokens_out = added(all.tokens_out, part.tokens_out);
         // The requests ran concurrently.
         all.seconds = all.seconds.max(part.seconds);
         for answer in part.answers {
@@ -340,4 +342,8 @@ fn merge_replies(mut parts: Vec<(usize, ModelReply)>) -> ModelReply {
         }
     }
     all
+}
+
+fn added(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    Some(a?.saturating_add(b?))
 }

@@ -39,18 +39,18 @@ pub(super) fn short_rankings<'a>(
                     let Ok(run) = run_file_answers::match_qids(scenario, file, corpus) else {
                         continue;
                     };
-                    let of_task = |(task, oracle): (&'a Task, &OracleRun)| {
+                    let short = pairs.filter_map(|(task, oracle)| {
                         in_run(&run.answers, scenario, task, oracle, at, with.top_k, passages)
-                    };
-                    (file.file.clone(), pairs.filter_map(of_task).collect())
+                    });
+                    (file.file.clone(), short.collect())
                 }
                 kind => {
                     let Some(depth) = kind.depth() else { continue };
-                    let of_task = |(task, oracle): (&'a Task, &OracleRun)| {
+                    let short = pairs.filter_map(|(task, oracle)| {
                         let needed = (with.top_k + oracle.gold[at].len()).min(passages);
                         (needed > depth).then_some(TooShort { task, depth, needed })
-                    };
-                    ("depth".to_owned(), pairs.filter_map(of_task).collect())
+                    });
+                    ("depth".to_owned(), short.collect())
                 }
             };
             let Some(needed) = rankings.iter().map(|ranking| ranking.needed).max() else {

@@ -47,7 +47,6 @@ impl VariedAssumption {
     /// The value at the quantile `u`.
     pub fn quantile(&self, u: f64) -> f64 {
         let AssumptionRecord { value, low, high, .. } = self.record;
-        let between = |from: f64, to: f64, u: f64| from + u * (to - from);
         let (up, down): (&dyn Fn(f64) -> f64, &dyn Fn(f64) -> f64) = match self.spread {
             AssumptionSpread::Even => return between(low, high, u),
             AssumptionSpread::Factor => (&f64::ln, &f64::exp),
@@ -63,6 +62,10 @@ impl VariedAssumption {
         };
         value.clamp(low, high) // rounding may leave the range
     }
+}
+
+fn between(from: f64, to: f64, u: f64) -> f64 {
+    from + u * (to - from)
 }
 
 /// A default range, and how figures are drawn from it.
@@ -234,8 +237,9 @@ fn chance_range(of: &SourcedParameter) -> DefaultAssumptionRange {
 /// The ends of a range around `value`, whose odds between `from` and `to` are divided and multiplied by `times`.
 fn odds_range(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> {
     let ratio = (value - from) / (to - value);
-    let back = |ratio: f64| from + (to - from) * ratio / (1.0 + ratio);
-    (ratio > 0.0 && ratio.is_finite()).then(|| (back(ratio / times), back(ratio * times)))
+    let [low, high] =
+        [ratio / times, ratio * times].map(|ratio| from + (to - from) * ratio / (1.0 + ratio));
+    (ratio > 0.0 && ratio.is_finite()).then_some((low, high))
 }
 
 /// The default range of `follow`: down as for any chance, and up to [`MOST_FOLLOWED`].
