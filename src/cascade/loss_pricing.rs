@@ -14,7 +14,9 @@ use crate::kernel::exact::ForwardBackward;
 use crate::kernel::monte_carlo::ReplayedRun;
 use crate::kernel::trellis::Trellis;
 use crate::kernel::{GuardEffect, Intervention, KernelBranch, OUTCOMES, STOP, augment_trellis};
-use crate::scenario::{ImpactSettings, LossRule, PipelineStepKind, RUN_END_NAMES, Scenario};
+use crate::scenario::{
+    ImpactSettings, LossRule, PipelineStepKind, RUN_END_NAMES, Scenario, UnsolvableScenario,
+};
 use crate::step::{MissKind, RunOutcome, StepEvent, StepOutput};
 use crate::value::TypedValue;
 use crate::world::Task;
@@ -277,13 +279,13 @@ impl<'a> LossPricer<'a> {
             let amount = match loss.amount.eval(&env).with_context(|| self.about(loss))? {
                 Some(TypedValue::Number(amount)) => amount,
                 Some(TypedValue::Money(money)) => money.amount,
-                _ => bail!("{}: the amount is null", self.about(loss)),
+                _ => bail!(UnsolvableScenario(format!("{}: the amount is null", self.about(loss)))),
             };
             if !(0.0..=MAX_AMOUNT).contains(&amount) {
-                bail!(
+                bail!(UnsolvableScenario(format!(
                     "{}: the amount is {amount}; a loss is 0 or more, and {MAX_AMOUNT:e} at most",
                     self.about(loss)
-                );
+                )));
             }
             if amount > 0.0 {
                 parts.push(LossTerm { rule, amount, variables: loss.factors.clone() });

@@ -17,6 +17,7 @@ use crate::embed::{
     self, CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedder, ModelKind, ModelPrecision,
     ModelSpec, TextRole, model_paths,
 };
+use crate::environment::Environment;
 use crate::expr::suggest;
 use crate::input_file;
 use crate::output::OwnershipProof;
@@ -82,6 +83,7 @@ enum TextRoleArg {
 
 pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
+    let environment = Environment::from_process();
     let mut output = args.force.output().with_inputs(&args.file);
     let kind = match (&args.scenario, &args.embedder, &args.model) {
         (Some(file), Some(name), _) => match load_scenario(file) {
@@ -96,7 +98,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
                 EmbedPrecisionArg::Int8 => ModelPrecision::Int8,
                 EmbedPrecisionArg::F32 => ModelPrecision::F32,
             };
-            EmbedderKind::Model(model_spec(model, precision)?)
+            EmbedderKind::Model(model_spec(model, precision, &environment)?)
         }
         _ => bail!("name a --model, or a --scenario and an --embedder"),
     };
@@ -124,10 +126,10 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
         TextRoleArg::Passage => TextRole::Passage,
     };
     let (name, model): (_, Box<dyn Embedder>) = match kind {
-        EmbedderKind::Model(spec) => (spec.model.clone(), embed::open_cached(&spec, None)?),
+        EmbedderKind::Model(spec) => (spec.model.clone(), embed::open_cached(&spec, &environment)?),
         EmbedderKind::Http(spec) => {
-            let remote = Box::new(HttpEmbedder::new(spec.clone())?);
-            (spec.model, Box::new(CachedEmbedder::new(remote, None)?))
+            let remote = Box::new(HttpEmbedder::new(spec.clone(), &environment)?);
+            (spec.model, Box::new(CachedEmbedder::new(remote, environment.answers_folder()?)?))
         }
         _ => bail!("--embedder: it makes no vectors; static, transformer and http do"),
     };
@@ -155,24 +157,27 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
 /// The settings of an embedder that a scenario declares.
 fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
     let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
-    let unknown = || {
+    let at = all.iter().position(|known| *known == name).with_context(|| {
         let near =
             suggest(name, all.iter().copied()).map_or_else(String::new, |near| format!("; {near}"));
         format!("--embedder: no embedder '{name}'; there are {}{near}", all.join(", "))
-    };
-    let at = all.iter().position(|known| *known == name).with_context(unknown)?;
+    })?;
     Ok(scenario.embedders[at].kind.clone())
 }
 
 /// The settings of a model, given by its registered name or by a directory, whose files determine its kind.
-pub(super) fn model_spec(model: &str, precision: ModelPrecision) -> anyhow::Result<ModelSpec> {
+pub(super) fn model_spec(
+    model: &str,
+    precision: ModelPrecision,
+    environment: &Environment,
+) -> anyhow::Result<ModelSpec> {
     let kind = match registry::find(model).map(|known| known.purpose) {
         Some(ModelTask::Embeds { kind, .. }) => kind,
         Some(ModelTask::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
         Some(ModelTask::Reads) => bail!("{model} answers questions; it has no vectors"),
-        None if model_paths::adapter_dir(model).is_some() => ModelKind::Transformer,
+        None if model_paths::adapter_dir(model, environment).is_some() => ModelKind::Transformer,
         None => {
-            let dir = model_paths::model_dir(model, precision)?;
+            let dir = model_paths::model_dir(model, precision, environment)?;
             model_paths::model_kind(&dir)?
         }
     };

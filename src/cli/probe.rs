@@ -16,6 +16,7 @@ use super::{
     set_thread_count,
 };
 use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, ModelPrecision, bundled};
+use crate::environment::Environment;
 use crate::output::OutputManifest;
 use crate::probe::contender::{ContenderKind, ProbeContender};
 use crate::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output, scorecard_table};
@@ -92,9 +93,10 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     if names.is_empty() && args.scenario.is_none() {
         names = DEFAULT_EMBEDDERS.map(str::to_owned).to_vec();
     }
+    let environment = Environment::from_process();
     let mut declared = Vec::new();
     for name in &names {
-        let (kind, embedder) = open_embedder(name)?;
+        let (kind, embedder) = open_embedder(name, &environment)?;
         declared.push((name.clone(), kind));
         contenders.push(ProbeContender { name: name.clone(), kind: embedder });
     }
@@ -107,13 +109,16 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
             let embedder = match kind {
                 EmbedderKind::Bm25(params) => ContenderKind::Bm25(*params),
                 EmbedderKind::Model(spec) => ContenderKind::Vectors(
-                    embed::open_cached(spec, None)
+                    embed::open_cached(spec, &environment)
                         .with_context(|| format!("embedder '{name}'"))?
                         .into(),
                 ),
                 EmbedderKind::Http(spec) => {
-                    let remote = Box::new(HttpEmbedder::new(spec.clone())?);
-                    ContenderKind::Vectors(Arc::new(CachedEmbedder::new(remote, None)?))
+                    let remote = Box::new(HttpEmbedder::new(spec.clone(), &environment)?);
+                    ContenderKind::Vectors(Arc::new(CachedEmbedder::new(
+                        remote,
+                        environment.answers_folder()?,
+                    )?))
                 }
                 _ => {
                     complain!(
@@ -187,7 +192,10 @@ fn run_all_arms(session: &Session) -> anyhow::Result<RunRecord> {
 }
 
 /// An embedder by name: as a scenario declares it, and opened.
-fn open_embedder(name: &str) -> anyhow::Result<(EmbedderKind, ContenderKind)> {
+fn open_embedder(
+    name: &str,
+    environment: &Environment,
+) -> anyhow::Result<(EmbedderKind, ContenderKind)> {
     if name == "bm25" {
         let params = Bm25Params::default();
         return Ok((EmbedderKind::Bm25(params), ContenderKind::Bm25(params)));
@@ -198,8 +206,8 @@ fn open_embedder(name: &str) -> anyhow::Result<(EmbedderKind, ContenderKind)> {
         Some((model, "int8")) => (model, ModelPrecision::Int8),
         _ => (name, ModelPrecision::Int8),
     };
-    let spec = model_spec(model, precision)?;
-    let embedder: Arc<dyn Embedder> = embed::open_cached(&spec, None)?.into();
+    let spec = model_spec(model, precision, environment)?;
+    let embedder: Arc<dyn Embedder> = embed::open_cached(&spec, environment)?.into();
     Ok((EmbedderKind::Model(spec), ContenderKind::Vectors(embedder)))
 }
 
@@ -224,7 +232,10 @@ fn read_probe_sets(args: &ProbeArgs) -> anyhow::Result<ProbeDatasets> {
     if triplets.is_empty() {
         let bundled: &bundled::BundledFiles =
             &[("near_misses.csv", include_bytes!("../../scenarios/probe/near_misses.csv"))];
-        triplets.push(bundled::unpack("probe", bundled)?.join("near_misses.csv"));
+        triplets.push(
+            bundled::unpack("probe", bundled, &Environment::from_process())?
+                .join("near_misses.csv"),
+        );
     }
     for file in &triplets {
         probes.triplets.push((stem(file), triplet::read(file, &bars)?));

@@ -27,7 +27,9 @@ use crate::kernel::forward_simulation::ForwardSimulation;
 use crate::kernel::trellis::{TrellisFrontier, TrellisShape};
 use crate::kernel::{KernelBuilder, KernelModel, rng};
 use crate::retrieve::PassageHit;
-use crate::scenario::{InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm};
+use crate::scenario::{
+    InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm, UnsolvableScenario,
+};
 use crate::step::guard::{self, GuardTrace};
 use crate::step::oracle::{self, OracleRun};
 use crate::step::reader::{ReaderModel, ValuePool};
@@ -444,13 +446,13 @@ impl<'a> CompileContext<'a> {
                     return Ok(());
                 }
                 if simulation.method == InferenceMethod::Exact {
-                    bail!(
+                    bail!(UnsolvableScenario(format!(
                         "task '{}', arm '{}', step '{}': more than {} joint states, or more than memory should hold; use method: auto, raise simulation.max_states, or write steps that belong together one after another",
                         draft.task.id,
                         self.arm.id,
                         self.scenario.steps[step].id,
                         simulation.max_states
-                    );
+                    )));
                 }
                 // Beyond the state limit, only the inputs that sampled runs visit are compiled from here on. The rows
                 // compiled so far contain every input that these runs can have met.

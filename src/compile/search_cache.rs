@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::expr::CorpusIndex;
 use crate::progress::ProgressListener;
-use crate::retrieve::{PassageHit, PassageRanking, Retriever, SearchRequest};
+use crate::retrieve::{PassageHit, PassageRanking, RetrievalError, Retriever, SearchRequest};
 use crate::scenario::Scenario;
 
 /// A query with the set of passages to search.
@@ -155,7 +155,8 @@ impl<'a> SearchCache<'a> {
             let name = &scenario.embedders[embedder].name;
             let work = self.progress.start(&format!("searching with {name}"), requests.len());
             self.progress.check()?;
-            let rankings = shelf.retriever.search(&requests, depth, &|n| work.advance(n))?;
+            let rankings = shelf.retriever.search(&requests, depth, &|n| work.advance(n));
+            let rankings = rankings.map_err(RetrievalError::wrap)?;
             for (ask, ranking) in asks.into_iter().zip(rankings) {
                 if depth > usual_depth(ask, self.depth) {
                     shelf.depths.insert(ask.clone(), depth);

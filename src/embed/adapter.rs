@@ -18,7 +18,7 @@ use super::files::{
 use super::registry;
 use super::weights::{TENSOR_PREFIXES, floats};
 
-const CONFIG: &str = "adapter_config.json";
+pub(super) const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 
 /// Whether a directory holds an adapter.

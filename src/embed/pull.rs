@@ -21,11 +21,9 @@ use sha2::{Digest, Sha256};
 
 use super::registry::{FileOrigin, HubRepository, RegisteredFile, RegisteredModel, UNKNOWN_SIZE};
 use super::{model_package, onnx};
+use crate::environment::Environment;
 use crate::output::OutputWriter;
 use crate::{atomic_file, input_file};
-
-/// Environment variable that sets another address for the hub.
-pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
 
 /// Progress of a pull, for display.
 #[derive(Clone, Debug)]
@@ -100,11 +98,11 @@ fn onnx_path(weights: &Path) -> PathBuf {
 pub fn pull(
     model: &RegisteredModel,
     models_dir: &Path,
+    environment: &Environment,
     output: &OutputWriter,
     tell: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<(PathBuf, PullSource)> {
-    let hub = std::env::var(HUB_VARIABLE).unwrap_or_else(|_| "https://huggingface.co".to_owned());
-    pull_from(model, models_dir, hub.trim_end_matches('/'), output, tell)
+    pull_from(model, models_dir, environment.hub(), output, tell)
 }
 
 /// [`pull`] with the hub at another address.

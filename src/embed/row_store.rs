@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 
-use super::cache::{CACHE_VARIABLE, default_dir};
+use crate::environment::CACHE_VARIABLE;
 
 const MAGIC: &[u8; 8] = b"knockon1";
 const KEY_BYTES: usize = 32;
@@ -50,14 +50,13 @@ impl RowStoreState {
 }
 
 impl RowStore {
-    /// Opens the file `name` in `dir`, by default [`default_dir`], and creates both if needed.
+    /// Opens the file `name` in `dir`, and creates both if needed.
     ///
     /// # Errors
     /// A directory that cannot be created or a file that cannot be opened for writing.
-    pub fn open(dir: Option<&Path>, name: &str, dim: usize) -> anyhow::Result<RowStore> {
-        let dir = dir.map_or_else(default_dir, |dir| Ok(dir.to_owned()))?;
+    pub fn open(dir: &Path, name: &str, dim: usize) -> anyhow::Result<RowStore> {
         let path = dir.join(name);
-        let state = RowStoreState::open(&dir, &path, dim).with_context(|| {
+        let state = RowStoreState::open(dir, &path, dim).with_context(|| {
             format!(
                 "cannot use the cache {}; set {CACHE_VARIABLE} to a directory that can be written",
                 path.display()

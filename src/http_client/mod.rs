@@ -104,25 +104,6 @@ pub fn parse_address(url: &str) -> anyhow::Result<reqwest::Url> {
     Ok(url)
 }
 
-/// The key in the environment variable that `api_key_env` names.
-///
-/// # Errors
-/// The variable is unset or empty.
-pub fn api_key(variable: &str) -> anyhow::Result<String> {
-    self::variable(variable)
-        .map_err(|_| anyhow!("the environment variable {variable} (api_key_env) holds no key"))
-}
-
-/// The trimmed value of an environment variable.
-///
-/// # Errors
-/// The variable is unset or empty.
-pub fn variable(name: &str) -> anyhow::Result<String> {
-    let text = std::env::var(name).unwrap_or_default().trim().to_owned();
-    ensure!(!text.is_empty(), "the environment variable {name} holds nothing");
-    Ok(text)
-}
-
 impl JsonEndpoint {
     /// The address as messages show it.
     pub fn display_address(&self) -> String {

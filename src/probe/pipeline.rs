@@ -2,7 +2,7 @@
 //!
 //! The numbers are those of a run, so a scorecard and a run of the same scenario agree.
 
-use super::score::{ScorecardRow, ScorecardSection};
+use super::score::{ScorecardRow, ScorecardSection, bounded_ends};
 use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
 use crate::scenario::{EmbedderDeclaration, EmbedderKind, Scenario, ScenarioArm};
@@ -55,14 +55,13 @@ fn arm_rows(record: &RunRecord, arm: &ArmRecord) -> Vec<ScorecardRow> {
         n: arm.tasks.len(),
         clusters: record.units,
     };
-    let ends = |of: &ConfidenceInterval| of.is_bounded().then_some((of.low, of.high));
     let compared =
         |row: ScorecardRow,
          interval: ConfidenceInterval,
          difference: Option<(ConfidenceInterval, f64)>| ScorecardRow {
-            interval: ends(&interval),
+            interval: bounded_ends(&interval),
             difference: difference.map(|(d, _)| d.estimate),
-            difference_interval: difference.and_then(|(d, _)| ends(&d)),
+            difference_interval: difference.and_then(|(d, _)| bounded_ends(&d)),
             p: difference.map(|(_, p)| p),
             ..row
         };
@@ -89,7 +88,7 @@ fn arm_rows(record: &RunRecord, arm: &ArmRecord) -> Vec<ScorecardRow> {
             None => total,
             Some(d) => ScorecardRow {
                 difference: Some(d.interval.estimate),
-                difference_interval: ends(&d.interval),
+                difference_interval: bounded_ends(&d.interval),
                 p: Some(d.p_value),
                 ..total
             },

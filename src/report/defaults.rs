@@ -77,13 +77,15 @@ fn guards(page: &mut String) -> anyhow::Result<()> {
     );
     let (rates, effort) = (GuardErrorRates::default(), GuardEffort::default());
     // Parameters are taken from example guards, as the manifest takes them from a scenario's guards.
-    let guard = |check, escalate| StepGuard { check, retries: Vec::new(), escalate };
     let kinds = [
-        ("`verifier` without a model", guard(GuardCheck::RatedVerifier { rates, effort }, None)),
-        ("`reviewer`", guard(GuardCheck::Reviewer { rates, effort }, None)),
+        (
+            "`verifier` without a model",
+            example_guard(GuardCheck::RatedVerifier { rates, effort }, None),
+        ),
+        ("`reviewer`", example_guard(GuardCheck::Reviewer { rates, effort }, None)),
         (
             "`escalate`, with any check",
-            guard(GuardCheck::Present, Some(GuardEscalation::default())),
+            example_guard(GuardCheck::Present, Some(GuardEscalation::default())),
         ),
     ];
     for (name, guard) in kinds {
@@ -91,6 +93,10 @@ fn guards(page: &mut String) -> anyhow::Result<()> {
         table(page, &guard::parameters(&guard));
     }
     Ok(())
+}
+
+fn example_guard(check: GuardCheck, escalate: Option<GuardEscalation>) -> StepGuard {
+    StepGuard { check, retries: Vec::new(), escalate }
 }
 
 fn retrieval(page: &mut String) {

@@ -10,9 +10,12 @@ pub mod otlp;
 pub mod page;
 pub mod parquet;
 mod prose;
+pub mod run_report;
 pub mod search_preview;
 pub mod story;
 pub mod table;
 pub mod terminal;
 pub mod uncertainty;
 pub mod who_and_when;
+
+pub use run_report::RunReport;

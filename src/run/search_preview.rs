@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context;
 use serde::Serialize;
 
 use crate::compile::search_cache::{SearchQuery, SearchScope};
@@ -76,6 +75,17 @@ pub struct PreviewedMiss {
     pub rank: Option<usize>,
 }
 
+/// A request that does not fit the scenario.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchPreviewError {
+    #[error("the step '{0}' does not retrieve")]
+    NoRetrieval(String),
+    #[error("task '{task}' asks nothing at step '{step}'")]
+    NothingAsked { task: String, step: String },
+    #[error("no query, and no task to take one from")]
+    NoQuery,
+}
+
 /// Searches as the step would.
 ///
 /// # Errors
@@ -91,7 +101,7 @@ pub fn preview_search(
     let (PipelineStepKind::Retrieve(retrieve), Some(retrieval)) =
         (&step.kind, arm.retrieval[spot.step])
     else {
-        anyhow::bail!("the step '{}' does not retrieve", step.id);
+        return Err(SearchPreviewError::NoRetrieval(step.id.clone()).into());
     };
     let at = arm.corpora[retrieve.corpus];
     let corpus = &scenario.corpora[at];
@@ -104,14 +114,13 @@ pub fn preview_search(
         asked = oracle::oracle_queries(scenario, &oracle, task, spot.step);
         gold = oracle.gold.into_iter().nth(spot.step);
         if asked.is_none() && spot.query.is_none() {
-            anyhow::bail!("task '{}' asks nothing at step '{}'", task.id, step.id);
+            let (task, step) = (task.id.clone(), step.id.clone());
+            return Err(SearchPreviewError::NothingAsked { task, step }.into());
         }
     }
     let queries = match (spot.query, &asked) {
         (Some(query), _) => vec![query.to_owned()],
-        (None, asked) => {
-            asked.as_ref().context("no query, and no task to take one from")?.queries.clone()
-        }
+        (None, asked) => asked.as_ref().ok_or(SearchPreviewError::NoQuery)?.queries.clone(),
     };
     let entity = asked.and_then(|asked| asked.entity).filter(|_| retrieval.entity_filter);
     let among = entity.clone().map_or(SearchScope::All, SearchScope::Entity);

@@ -160,7 +160,7 @@ impl ScenarioResolver<'_> {
         }
         self.count_to("dim", &entry.dim, 1, MAX_DIMENSION);
         if let Some(adapter) = &entry.adapter
-            && embed::model_paths::adapter_dir(&adapter.value).is_none()
+            && !embed::model_paths::is_known_adapter(&adapter.value)
         {
             let message = format!("`{}` is not an adapter", adapter.value);
             self.mistakes.push(
@@ -182,7 +182,7 @@ impl ScenarioResolver<'_> {
         let trained =
             matches!(&entry.with, Some(with) if with.value == file::RerankerEntry::SimilarityMap);
         let known = registry::encoders().any(|model| model.name == name)
-            || embed::model_paths::adapter_dir(name).is_some();
+            || embed::model_paths::is_known_adapter(name);
         if !trained && !known && !std::path::Path::new(name).is_dir() {
             let known: Vec<&str> = registry::encoders().map(|m| m.name).collect();
             self.mistakes.push(

@@ -16,7 +16,7 @@ use crate::embed::http::{RESERVED_BODY_KEYS, RESERVED_HEADERS, RequestAdditions,
 use crate::embed::{self, HttpEmbedderSpec};
 use crate::expr::suggest;
 use crate::http_client;
-use crate::input_file::{self, numbered_lines};
+use crate::input_file::numbered_lines;
 use crate::retrieve::{HTTP_DEPTH, TrecRun};
 use crate::world::FileMistakes;
 
@@ -230,7 +230,7 @@ impl ScenarioResolver<'_> {
     /// Reads a run in TREC's format.
     fn read_run(&mut self, file: &Spanned<String>) -> Option<TrecRun> {
         let path = self.data_file(file)?;
-        let text = self.read_data(file, input_file::read_text(&path))?;
+        let text = self.read_data(file, self.source.file(&path).read_text())?;
         match TrecRun::parse(&text) {
             Ok(run) => Some(run),
             Err(mistakes) => {
@@ -284,7 +284,7 @@ impl ScenarioResolver<'_> {
     /// Reads a file of lines `qid TAB query`.
     fn listed_queries(&mut self, file: &Spanned<String>) -> Option<BTreeMap<String, String>> {
         let path = self.data_file(file)?;
-        let listed = input_file::read_text(&path).and_then(|text| {
+        let listed = self.source.file(&path).read_text().and_then(|text| {
             let mut mistakes = FileMistakes::new(&path);
             let mut listed = BTreeMap::new();
             for (number, line) in numbered_lines(&text).filter(|(_, l)| !l.trim().is_empty()) {

@@ -46,7 +46,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::expr::{Expression, GoldRule, QueryTemplate};
-use crate::input_file::{self, encoding};
+use crate::input_file::{InMemoryFiles, InputFile, InputSource, encoding};
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::ValueType;
 use crate::world::{Corpus, LookupTable, Task, TaskSet};
@@ -89,6 +89,11 @@ pub const READER_PARAMETERS: [&str; 8] = [
     "lucky",
     "overlooked",
 ];
+
+/// A scenario that passed every check, but cannot be solved as it asks, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnsolvableScenario(pub String);
 
 /// A scenario that passed every check: all names are resolved to indices and all data is read.
 #[derive(Debug)]
@@ -358,7 +363,17 @@ pub fn load_with_progress(
     path: &Path,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
-    let path = &scenario_path(path);
+    load_file(InputFile::from(&scenario_path(path)), progress)
+}
+
+/// Reads and checks a scenario and all its data files in memory; `name` is that of the scenario among them. The error
+/// holds every mistake.
+pub fn load_from(name: &str, files: &InMemoryFiles) -> Result<Scenario, Diagnostics> {
+    load_file(InputSource::Memory(files).file(Path::new(name)), &NoProgress)
+}
+
+fn load_file(file: InputFile, progress: &dyn ProgressListener) -> Result<Scenario, Diagnostics> {
+    let path = file.path();
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
         path: shown.clone(),
@@ -366,11 +381,11 @@ pub fn load_with_progress(
         mistakes: Vec::new(),
         unreadable: None,
     };
-    let bytes = match input_file::read(path) {
+    let bytes = match file.read() {
         Ok(bytes) => bytes,
         Err(error) => {
             let why =
-                if path.is_dir() { missing_scenario_message(path) } else { error.to_string() };
+                if file.is_folder() { missing_scenario_message(path) } else { error.to_string() };
             diagnostics.unreadable = Some(format!("cannot read {shown}: {why}"));
             return Err(diagnostics);
         }
@@ -387,7 +402,7 @@ pub fn load_with_progress(
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            resolve_text(&diagnostics.source, path, input, progress)
+            resolve_text(&diagnostics.source, file, input, progress)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -429,7 +444,7 @@ fn missing_scenario_message(dir: &Path) -> String {
 /// Runs all stages on the text of the file.
 fn resolve_text(
     text: &str,
-    path: &Path,
+    written: InputFile,
     input: ScenarioInputFile,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Vec<Diagnostic>> {
@@ -452,10 +467,12 @@ fn resolve_text(
             return Err(found);
         }
     };
+    let path = written.path();
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut resolver = resolve::ScenarioResolver {
         file: text,
         tree: &raw,
+        source: written.source(),
         dir,
         mistakes: found,
         notes: Vec::new(),

@@ -16,6 +16,7 @@ use super::language_model::{LanguageModel, ModelReply, ReaderModelIdentity, Toke
 use super::prompt::ChatPrompt;
 use crate::embed::http::request_additions;
 use crate::embed::http::{RequestAdditions, SuppliedValue};
+use crate::environment::Environment;
 use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, JsonRequestError};
 
 /// Keys of the body that have a setting of their own, or would change the form of the reply.
@@ -166,6 +167,7 @@ pub fn completions_url(url: &str) -> anyhow::Result<reqwest::Url> {
 pub struct ChatEndpoint {
     spec: ChatEndpointSpec,
     endpoint: reqwest::Url,
+    environment: Environment,
     identity: ReaderModelIdentity,
 }
 
@@ -174,7 +176,7 @@ impl ChatEndpoint {
     ///
     /// # Errors
     /// A setting that is not allowed.
-    pub fn new(spec: ChatEndpointSpec) -> anyhow::Result<ChatEndpoint> {
+    pub fn new(spec: ChatEndpointSpec, environment: &Environment) -> anyhow::Result<ChatEndpoint> {
         let endpoint = completions_url(&spec.url).with_context(|| {
             // The query may be secret, and a password always is.
             let shown = spec.url.split('?').next().unwrap_or_default();
@@ -213,17 +215,23 @@ impl ChatEndpoint {
             bail!("headers.{name} is not allowed: it follows from the request");
         }
         let identity = spec.identity();
-        Ok(ChatEndpoint { spec, endpoint, identity })
+        Ok(ChatEndpoint { spec, endpoint, environment: environment.clone(), identity })
     }
 
     /// The HTTP endpoint, and the additional keys of each body.
     fn json_endpoint(&self) -> anyhow::Result<(JsonEndpoint, Map<String, Value>)> {
-        let spec = &self.spec;
-        let key = spec.api_key_env.as_deref().map(http_client::api_key).transpose()?;
-        let secrets =
-            request_additions::secrets(key.as_deref(), &spec.headers, std::iter::once(&spec.body))?;
-        let headers =
-            http_client::headers(&request_additions::headers(&spec.headers)?, key.as_deref())?;
+        let (spec, environment) = (&self.spec, &self.environment);
+        let key = spec.api_key_env.as_deref().map(|name| environment.api_key(name)).transpose()?;
+        let secrets = request_additions::secrets(
+            key.as_deref(),
+            &spec.headers,
+            std::iter::once(&spec.body),
+            environment,
+        )?;
+        let headers = http_client::headers(
+            &request_additions::headers(&spec.headers, environment)?,
+            key.as_deref(),
+        )?;
         let line = JsonEndpoint {
             url: self.endpoint.clone(),
             timeout: spec.timeout,
@@ -234,7 +242,7 @@ impl ChatEndpoint {
             secrets,
             max_reply_bytes: wire::max_reply_bytes(spec),
         };
-        Ok((line, request_additions::body(&spec.body, &RequestAdditions::new())?))
+        Ok((line, request_additions::body(&spec.body, &RequestAdditions::new(), environment)?))
     }
 }
 

@@ -38,6 +38,9 @@ impl SessionRetrievers<'_> {
         embedder: usize,
         known: &mut HashMap<usize, Option<String>>,
     ) -> Option<String> {
+        if let Some(own) = self.own.retriever_fingerprint(embedder) {
+            return own;
+        }
         match &self.scenario.embedders[embedder].kind {
             EmbedderKind::Bm25(_) => None,
             EmbedderKind::Model(_) | EmbedderKind::Http(_) => {

@@ -13,11 +13,13 @@ use anyhow::{Context, bail};
 mod fingerprints;
 
 use super::SessionScenario;
+use super::own_models::OwnModels;
 use super::run_file_answers::{self, MatchedRunFile};
 use super::truncation::{PairTruncationCounter, TruncationCounter};
 use crate::embed::{
     self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, VectorSimilarity,
 };
+use crate::environment::Environment;
 use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, RequestSecrets};
 use crate::progress::ProgressListener;
 #[cfg(feature = "pgvector")]
@@ -28,8 +30,8 @@ use crate::retrieve::{
     RunFileRetriever, ShortAnswerCount,
 };
 use crate::scenario::{
-    EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings, RerankerModel,
-    RunFileSettings, Scenario,
+    EmbedderDeclaration, EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings,
+    RerankerModel, RunFileSettings, Scenario,
 };
 
 /// Indices of an embedder and of a corpus.
@@ -45,8 +47,8 @@ pub struct LoadedModels {
 pub struct SessionRetrievers<'a> {
     scenario: SessionScenario<'a>,
     progress: &'a dyn ProgressListener,
-    /// Folder of cached vectors and answers; `None` for the user's cache.
-    cache: Option<PathBuf>,
+    environment: Environment,
+    own: OwnModels<'a>,
     loaded: RefCell<Vec<Option<Arc<TruncationCounter>>>>,
     scorers: RefCell<Vec<Option<Arc<PairTruncationCounter>>>>,
     opened: RefCell<HashMap<EmbedderCorpusIndices, Arc<dyn Retriever>>>,
@@ -58,11 +60,12 @@ pub struct SessionRetrievers<'a> {
 }
 
 impl<'a> SessionRetrievers<'a> {
-    /// Opens nothing yet. `cache` is the folder of cached vectors; `None` for the user's cache.
+    /// Opens nothing yet.
     pub fn new(
         scenario: SessionScenario<'a>,
         progress: &'a dyn ProgressListener,
-        cache: Option<PathBuf>,
+        environment: Environment,
+        own: OwnModels<'a>,
     ) -> SessionRetrievers<'a> {
         let loaded = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
         let scorers = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
@@ -70,7 +73,8 @@ impl<'a> SessionRetrievers<'a> {
         SessionRetrievers {
             scenario,
             progress,
-            cache,
+            environment,
+            own,
             loaded,
             scorers,
             opened: RefCell::default(),
@@ -83,23 +87,37 @@ impl<'a> SessionRetrievers<'a> {
 
     /// Replaces the progress listener; nothing is open afterwards.
     pub fn with_progress(self, progress: &'a dyn ProgressListener) -> SessionRetrievers<'a> {
-        SessionRetrievers::new(self.scenario, progress, self.cache)
+        SessionRetrievers::new(self.scenario, progress, self.environment, self.own)
+    }
+
+    /// Replaces the environment; nothing is open afterwards.
+    pub fn with_environment(self, environment: Environment) -> SessionRetrievers<'a> {
+        SessionRetrievers::new(self.scenario, self.progress, environment, self.own)
     }
 
     /// Replaces the cache folder; nothing is open afterwards.
     pub fn with_cache(self, cache: PathBuf) -> SessionRetrievers<'a> {
-        SessionRetrievers::new(self.scenario, self.progress, Some(cache))
+        let environment = self.environment.clone().with_answers_folder(cache);
+        self.with_environment(environment)
+    }
+
+    /// Replaces what the caller opens by itself; nothing is open afterwards.
+    pub fn with_own(
+        self,
+        replace: impl FnOnce(OwnModels<'a>) -> OwnModels<'a>,
+    ) -> SessionRetrievers<'a> {
+        SessionRetrievers::new(self.scenario, self.progress, self.environment, replace(self.own))
     }
 
     fn cache(&self) -> Option<&Path> {
-        self.cache.as_deref()
+        self.environment.known_answers_folder()
     }
 
-    /// The loaded models, for a scenario with the same embedders and fewer tasks; and the cache folder.
-    pub fn into_loaded(self) -> (LoadedModels, Option<PathBuf>) {
+    /// The loaded models, for a scenario with the same embedders and fewer tasks; and how they are opened.
+    pub fn into_loaded(self) -> (LoadedModels, Environment, OwnModels<'a>) {
         let loaded =
             LoadedModels { models: self.loaded.into_inner(), scorers: self.scorers.into_inner() };
-        (loaded, self.cache)
+        (loaded, self.environment, self.own)
     }
 
     /// Takes over models that were loaded before.
@@ -124,6 +142,10 @@ impl<'a> SessionRetrievers<'a> {
     /// A model that does not exist or cannot be used, a run file that answers no query, an environment variable without
     /// a key or an address, a cache that cannot be written.
     pub fn check_ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
+        // Whether the caller has a retriever in its place is only known once it is opened.
+        if self.own.may_have_retrievers() {
+            return Ok(());
+        }
         let decl = &self.scenario.embedders[embedder];
         let about = || format!("embedder '{}'", decl.name);
         match &decl.kind {
@@ -136,10 +158,16 @@ impl<'a> SessionRetrievers<'a> {
                     .with_context(about)
             }
             EmbedderKind::HttpSearch(http) => {
-                let key = http.api_key_env.as_deref().map(http_client::api_key).transpose();
+                let key = http
+                    .api_key_env
+                    .as_deref()
+                    .map(|name| self.environment.api_key(name))
+                    .transpose();
                 key.map(drop).with_context(about)
             }
-            EmbedderKind::Pgvector(pg) => address(pg).map(drop).with_context(about),
+            EmbedderKind::Pgvector(pg) => {
+                address(pg, &self.environment).map(drop).with_context(about)
+            }
         }
     }
 
@@ -148,6 +176,12 @@ impl<'a> SessionRetrievers<'a> {
         let known = self.opened.borrow().get(&(embedder, corpus)).cloned();
         if let Some(retriever) = known {
             return Ok(retriever);
+        }
+        let declared = &self.scenario.embedders[embedder];
+        if let Some(own) = self.own.retriever(embedder, declared, &self.scenario.corpora[corpus])? {
+            let own: Arc<dyn Retriever> = own.into();
+            self.opened.borrow_mut().insert((embedder, corpus), own.clone());
+            return Ok(own);
         }
         let retriever: Arc<dyn Retriever> = match &self.scenario.embedders[embedder].kind {
             EmbedderKind::Bm25(params) => {
@@ -225,7 +259,7 @@ impl<'a> SessionRetrievers<'a> {
             return Ok(model);
         }
         let declared = &self.scenario.embedders[embedder];
-        let model = self.load(&declared.kind);
+        let model = self.load(declared);
         let model = model.with_context(|| format!("embedder '{}'", declared.name))?;
         let model = Arc::new(TruncationCounter::new(model));
         self.loaded.borrow_mut()[embedder] = Some(model.clone());
@@ -245,12 +279,18 @@ impl<'a> SessionRetrievers<'a> {
         CorpusVectors::new(model, &texts, self.cache(), &|n| work.advance(n))
     }
 
-    fn load(&self, kind: &EmbedderKind) -> anyhow::Result<Box<dyn Embedder>> {
-        match kind {
-            EmbedderKind::Model(settings) => embed::open_cached(settings, self.cache()),
+    fn load(&self, declared: &EmbedderDeclaration) -> anyhow::Result<Box<dyn Embedder>> {
+        if let Some(own) = self.own.embedder(declared)? {
+            return Ok(match self.cache() {
+                Some(dir) => Box::new(CachedEmbedder::new(own, dir)?),
+                None => own,
+            });
+        }
+        match &declared.kind {
+            EmbedderKind::Model(settings) => embed::open_cached(settings, &self.environment),
             EmbedderKind::Http(settings) => {
-                let remote = Box::new(HttpEmbedder::new(settings.clone())?);
-                Ok(Box::new(CachedEmbedder::new(remote, self.cache())?))
+                let remote = Box::new(HttpEmbedder::new(settings.clone(), &self.environment)?);
+                Ok(Box::new(CachedEmbedder::new(remote, self.environment.answers_folder()?)?))
             }
             _ => bail!("it has no vectors"),
         }
@@ -281,7 +321,8 @@ impl<'a> SessionRetrievers<'a> {
         corpus: usize,
     ) -> anyhow::Result<HttpRetriever> {
         let name = &self.scenario.embedders[embedder].name;
-        let key = http.api_key_env.as_deref().map(http_client::api_key).transpose();
+        let key =
+            http.api_key_env.as_deref().map(|name| self.environment.api_key(name)).transpose();
         let key = key.with_context(|| format!("embedder '{name}'"))?;
         let endpoint = JsonEndpoint {
             url: http.url.clone(),
@@ -295,15 +336,11 @@ impl<'a> SessionRetrievers<'a> {
             max_reply_bytes: MAX_ANSWER_BYTES,
         };
         let catalogue = self.catalogue(corpus);
-        let cache = self.cache_dir()?;
+        let cache = self.environment.answers_folder()?;
         let kept = cache.join("http_search").join(self.identity_text(embedder));
         let count = Arc::<ShortAnswerCount>::default();
         self.shortfalls.borrow_mut().insert((embedder, corpus), count.clone());
         Ok(HttpRetriever::new(endpoint, catalogue, http.depth, kept, count))
-    }
-
-    fn cache_dir(&self) -> anyhow::Result<PathBuf> {
-        self.cache().map_or_else(embed::cache::default_dir, |dir| Ok(dir.to_owned()))
     }
 
     fn catalogue(&self, corpus: usize) -> RemoteCorpus {
@@ -333,7 +370,7 @@ impl<'a> SessionRetrievers<'a> {
         use crate::retrieve::pgvector::{PgRetriever, PgVectorCorpus};
 
         let open = || {
-            let address = address(pg)?;
+            let address = address(pg, &self.environment)?;
             let model = self.model(pg.embedder)?;
             ensure!(
                 model.similarity() == VectorSimilarity::Cosine
@@ -344,7 +381,7 @@ impl<'a> SessionRetrievers<'a> {
             let vectors = || self.vectors(pg.embedder, &model, corpus);
             let searched =
                 PgVectorCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };
-            let cache = self.cache_dir()?;
+            let cache = self.environment.answers_folder()?;
             let kept = cache.join("pgvector").join(self.identity_text(embedder));
             let count = Arc::<ShortAnswerCount>::default();
             self.shortfalls.borrow_mut().insert((embedder, corpus), count.clone());
@@ -396,12 +433,14 @@ impl<'a> SessionRetrievers<'a> {
         }
         let name = &self.scenario.embedders[embedder].name;
         let opened = match with {
-            RerankerModel::CrossEncoder(spec) => embed::open_cross_encoder(spec),
-            RerankerModel::MaxSim(spec) => embed::open_max_sim(spec),
-            RerankerModel::SimilarityMap(spec) => embed::open_similarity_map(spec),
+            RerankerModel::CrossEncoder(spec) => embed::open_cross_encoder(spec, &self.environment),
+            RerankerModel::MaxSim(spec) => embed::open_max_sim(spec, &self.environment),
+            RerankerModel::SimilarityMap(spec) => {
+                embed::open_similarity_map(spec, &self.environment)
+            }
         };
         let scorer = opened
-            .and_then(|scorer| CachedScorer::new(scorer, self.cache()))
+            .and_then(|scorer| CachedScorer::new(scorer, self.environment.answers_folder()?))
             .map(|scorer| Arc::new(PairTruncationCounter::new(Box::new(scorer))))
             .with_context(|| format!("embedder '{name}'"))?;
         self.scorers.borrow_mut()[embedder] = Some(scorer.clone());
@@ -426,8 +465,8 @@ const NO_POSTGRES: &str =
 
 /// The address of the database, which only the environment holds.
 #[cfg(feature = "pgvector")]
-fn address(pg: &PgvectorSettings) -> anyhow::Result<String> {
-    let address = std::env::var(&pg.url_env).unwrap_or_default();
+fn address(pg: &PgvectorSettings, environment: &Environment) -> anyhow::Result<String> {
+    let address = environment.secret(&pg.url_env).unwrap_or_default();
     ensure!(
         !address.is_empty(),
         "the environment variable {} (url_env) holds no address; it is like \
@@ -438,6 +477,6 @@ fn address(pg: &PgvectorSettings) -> anyhow::Result<String> {
 }
 
 #[cfg(not(feature = "pgvector"))]
-fn address(_: &PgvectorSettings) -> anyhow::Result<String> {
+fn address(_: &PgvectorSettings, _: &Environment) -> anyhow::Result<String> {
     bail!(NO_POSTGRES)
 }
