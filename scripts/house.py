@@ -16,7 +16,7 @@ SRC = ROOT / "src"
 LONG_FILE = 400
 
 # Kinds as a scenario file names them, where the variant in the code has another name.
-VARIANTS = {"bert": "Bert", "check": "Expr"}
+VARIANTS = {"bert": "Bert"}
 
 VISIBILITY = r"(?:pub(?:\([^)]*\))? )?"
 # A `type` that is indented belongs to a trait.
@@ -128,6 +128,18 @@ def files_that_name(codes, kind, prefix, topic):
             if pattern.search(code) or (key.search(code) and re.search(topic, code, re.I))]
 
 
+def files_that_name_guard(codes, kind):
+    """The module of a kind of guard, and the files that name this module, one of its types, or the key as a string."""
+    folder = pathlib.Path("scenario/guards")
+    module = folder / f"{kind}.rs"
+    names = [rf"guards::{kind}\b", *(rf"\b{name}\b" for name in TYPE.findall(codes.get(module, "")))]
+    anywhere, inside = re.compile("|".join(names)), re.compile(rf"\b{kind}::")
+    return [name for name, code in codes.items()
+            if name == module or anywhere.search(code) or name.parent == folder and inside.search(code)
+            # Documents have a `score` as well, so a string counts only beside a type of the guards.
+            or re.search(r"\b\w*Guard\w*\b", code) and f'"{kind}"' in code]
+
+
 def main():
     sources = read_sources()
     split = {name: split_comments(text) for name, text in sources.items()}
@@ -159,7 +171,7 @@ def main():
 
     embedder_kinds, guard_kinds = kinds()
     embedders = {kind: files_that_name(codes, kind, r"\w*Kind", "embedder") for kind in embedder_kinds}
-    guards = {kind: files_that_name(codes, kind, r"Check|\w*Guard\w*", "guard") for kind in guard_kinds}
+    guards = {kind: files_that_name_guard(codes, kind) for kind in guard_kinds}
 
     def mean_and_most(files):
         kind = max(files, key=lambda kind: len(files[kind]))

@@ -7,8 +7,8 @@ use super::{CompileContext, CompileQuestion};
 use crate::expr::EvalEnvironment;
 use crate::retrieve::PassageHit;
 use crate::scenario::{
-    GuardCheck, GuardRetry, PipelineStepKind, QueryPhrasing, RetrievalSettings, RetrieveStep,
-    Scenario, ScenarioArm,
+    GuardRetry, PipelineStepKind, QueryPhrasing, RetrievalSettings, RetrieveStep, Scenario,
+    ScenarioArm,
 };
 use crate::step::deterministic_steps;
 use crate::world::Task;
@@ -72,11 +72,7 @@ impl<'a> CompileContext<'a> {
     /// The embedders whose models verify what the step finds.
     pub(super) fn verifiers(&self, step: usize) -> Vec<usize> {
         let guards = self.scenario.steps[step].guards.iter().filter(|_| self.guarded(step));
-        let models = guards.filter_map(|guard| match guard.check {
-            GuardCheck::ScoringVerifier { embedder, .. } => Some(embedder),
-            _ => None,
-        });
-        models.collect()
+        guards.filter_map(|guard| guard.check.scoring_embedder()).collect()
     }
 }
 

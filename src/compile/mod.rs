@@ -28,9 +28,10 @@ use crate::kernel::trellis::{TrellisFrontier, TrellisShape};
 use crate::kernel::{KernelBuilder, KernelModel, rng};
 use crate::retrieve::PassageHit;
 use crate::scenario::{
-    InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm, UnsolvableScenario,
+    GuardRates, InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm, StepGuard,
+    UnsolvableScenario,
 };
-use crate::step::guard::{self, GuardTrace};
+use crate::step::guard::GuardTrace;
 use crate::step::oracle::{self, OracleRun};
 use crate::step::reader::{ReaderModel, ValuePool};
 use crate::step::text_limits::text_bytes;
@@ -41,7 +42,9 @@ mod attempts;
 mod guard_variants;
 mod guarded_rows;
 pub mod intervention_runs;
+mod kernel_rows;
 mod memory_limits;
+mod observations;
 pub mod reweight;
 mod row_classes;
 mod rows;
@@ -113,7 +116,7 @@ pub enum CompileQuestion {
 pub struct ArmOdds {
     pub reader: ReaderModel,
     /// By step, then by guard.
-    pub guards: Vec<Vec<guard::GuardRates>>,
+    pub guards: Vec<Vec<GuardRates>>,
 }
 
 impl ArmOdds {
@@ -124,7 +127,7 @@ impl ArmOdds {
             guards: scenario
                 .steps
                 .iter()
-                .map(|step| step.guards.iter().map(guard::GuardRates::of_guard).collect())
+                .map(|step| step.guards.iter().map(StepGuard::rates).collect())
                 .collect(),
         })
     }

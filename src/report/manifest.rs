@@ -18,11 +18,11 @@ use crate::run::record::{AssumptionRecord, OracleRecord, SensitivityRecord};
 use crate::run::sensitivity::ODDS_DRAWS;
 use crate::scenario::{
     CallPrice, EmbedderDeclaration, EmbedderKind, FigureSource, ImpactSettings, InferenceMethod,
-    PgvectorSettings, QidMapping, RerankerModel, Scenario,
+    ParameterProvenance, PgvectorSettings, QidMapping, RerankerModel, Scenario,
 };
 use crate::sensitivity::RESAMPLES;
 use crate::stats;
-use crate::step::reader::{self, ParameterProvenance};
+use crate::step::reader;
 
 /// The name of the file.
 pub const FILE_NAME: &str = "manifest.json";

@@ -27,6 +27,7 @@ mod impact;
 mod name_advice;
 mod name_values;
 mod node;
+mod parameters;
 mod pgvector;
 mod plan;
 mod resolve;
@@ -35,6 +36,7 @@ mod sensitivity;
 mod source;
 mod span_map;
 mod spanned_de;
+mod step_inputs;
 mod step_kinds;
 mod steps;
 mod task_sample;
@@ -60,35 +62,28 @@ pub use embedder::{
 pub use expected::ExpectedColumn;
 pub use explain::{DiagnosticExplanation, explain, explanations};
 pub use guards::{
-    GuardCheck, GuardEffort, GuardErrorRates, GuardEscalation, GuardRetry, StepGuard,
+    AlarmCondition, AlarmRule, CheckErrorRates, CheckedOutput, GuardCheck, GuardEscalation,
+    GuardRate, GuardRates, GuardRetry, OutputScores, PassingThreshold, SourcedEffort, StepGuard,
+    ThresholdScope, guard_defaults,
 };
 pub use impact::{
     CallPrice, DEFAULT_YEARS, FigureSource, ImpactSettings, ImpactVariable, LossRule, MISS_KINDS,
     OUTCOMES, RUN_END_NAMES, RunningCosts,
 };
+pub use parameters::{
+    ParameterProvenance, ReaderParameter, ReaderParameters, SourcedParameter, SourcedValue,
+};
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
 pub use schema_check::schema;
 pub use sensitivity::{
-    AssumptionRange, DEFAULT_BASE_SAMPLES, GUARD_RATES, SensitivitySettings, VOLUME_ASSUMPTION,
-    reader_assumption, variable_assumption,
+    AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
+    VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
 pub use source::ScenarioSource;
 
 /// The names of the reader presets.
 pub const READER_PRESETS: [&str; 6] =
     ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "gpt-3.5-turbo", "perfect"];
-
-/// The parameters of the reader, each a probability.
-pub const READER_PARAMETERS: [&str; 8] = [
-    "misread",
-    "distracted_above",
-    "distracted_below",
-    "follow",
-    "fabricate",
-    "fabricate_empty",
-    "lucky",
-    "overlooked",
-];
 
 /// A scenario that passed every check, but cannot be solved as it asks, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -195,7 +190,7 @@ impl Scenario {
 impl PipelineStep {
     /// The name of each guard in reports: its kind of check, numbered if several guards share the kind.
     pub fn guard_names(&self) -> Vec<String> {
-        let name = |at: usize| self.guards[at].check.name();
+        let name = |at: usize| self.guards[at].kind;
         let alike = |at: usize, below: usize| (0..below).filter(|&i| name(i) == name(at)).count();
         let full = |at: usize| match alike(at, self.guards.len()) {
             1 => name(at).to_owned(),
@@ -294,10 +289,10 @@ pub struct ScenarioArm {
 /// The reader of an arm: a preset, and parameters that replace the preset's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderSettings {
-    /// One of [`PRESETS`].
+    /// One of [`READER_PRESETS`].
     pub preset: String,
-    /// Probabilities by name; the names are among [`PARAMETERS`].
-    pub overrides: BTreeMap<String, f64>,
+    /// The parameters that replace the preset's.
+    pub overrides: ReaderParameters<Option<f64>>,
 }
 
 /// The retrieval settings of a step in one arm.

@@ -73,13 +73,13 @@ fn definition<'a>() -> TableDefinition<AssumptionEffectRow<'a>> {
                 "tag",
                 ColumnUnit::Name,
                 "how far to trust the figure: `cited`, `indicative`, `assumed` or `scenario`",
-                |row| row.assumption.backing.tag.to_owned(),
+                |row| row.assumption.backing.tag.name().to_owned(),
             ),
             text_column("source", ColumnUnit::Text, "of the figure", |row| {
                 row.assumption.backing.source.clone()
             }),
             text_column("range_tag", ColumnUnit::Name, "how far to trust the range", |row| {
-                row.assumption.range.tag.to_owned()
+                row.assumption.range.tag.name().to_owned()
             }),
             text_column(
                 "range_source",

@@ -121,7 +121,9 @@ fn used_by(scenario: &Scenario, arm: &ScenarioArm) -> Vec<(usize, usize)> {
         }
         for guard in step.guards.iter().filter(|_| arm.guarded[at]) {
             let retries = guard.retries.iter().filter_map(|retry| retry.embedder);
-            used.extend(retries.chain(guard.check.embedder()).map(|embedder| (embedder, corpus)));
+            used.extend(
+                retries.chain(guard.check.scoring_embedder()).map(|embedder| (embedder, corpus)),
+            );
         }
     }
     used

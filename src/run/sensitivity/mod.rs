@@ -6,6 +6,7 @@
 //! the results of an arm, which needs no new sweep.
 
 mod assumptions;
+mod default_ranges;
 mod preparation;
 mod record;
 mod reweighted_arm;
@@ -16,7 +17,7 @@ use std::collections::HashMap;
 use anyhow::ensure;
 
 use assumptions::{AssumptionTarget, VariedAssumption};
-pub use assumptions::{MAX_FOLLOW, RANGE_FACTORS};
+pub use default_ranges::{MAX_FOLLOW, range_factor};
 pub use preparation::SensitivityPreparation;
 pub use record::{
     ArmOrderRecord, AssumptionEffect, AssumptionRecord, SensitivityAnswerRecord, SensitivityRecord,

@@ -11,7 +11,7 @@ use crate::compile::{ArmOdds, StepCostFn};
 use crate::expr::CorpusIndex;
 use crate::kernel::rng;
 use crate::progress::ProgressListener;
-use crate::scenario::{Scenario, SensitivitySettings};
+use crate::scenario::{ReaderParameter, Scenario, SensitivitySettings};
 use crate::solve::SolvedTask;
 use crate::step::guard::GuardTrace;
 use crate::step::reader::ReaderRates;
@@ -155,7 +155,9 @@ fn interior_points(assumptions: &[VariedAssumption]) -> [Vec<f64>; 3] {
 fn interior_value(assumption: &VariedAssumption, draw: u32) -> f64 {
     let told = &assumption.record;
     let low = match &assumption.target {
-        AssumptionTarget::Reader { parameter, .. } => ["follow", "fabricate"].contains(parameter),
+        AssumptionTarget::Reader { parameter, .. } => {
+            matches!(parameter, ReaderParameter::Follow | ReaderParameter::Fabricate)
+        }
         _ => false,
     };
     let share = match draw {

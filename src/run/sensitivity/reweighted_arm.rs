@@ -11,7 +11,7 @@ use crate::impact::LossTerm;
 use crate::kernel::batched_sweep::{BatchedSweep, LANE_WIDTH, WeightLane, add_times};
 use crate::scenario::{ImpactSettings, PipelineStepKind, Scenario};
 use crate::solve::SolvedTask;
-use crate::step::guard::{GuardTrace, escalation_effort, look_effort};
+use crate::step::guard::GuardTrace;
 use crate::step::{RunOutcome, StepEvent};
 
 /// Result of an arm under given odds. Losses and costs are those of a case.
@@ -86,8 +86,8 @@ fn step_prices(
         None => 0.0,
     };
     let guards = of.guards.iter().map(|guard| {
-        let look = look_effort(&guard.check).map_or(0.0, |effort| effort[0].value);
-        let escalate = guard.escalate.as_ref().map_or(0.0, |p| escalation_effort(p)[0].value);
+        let look = guard.check.effort().map_or(0.0, |effort| effort.cost.value);
+        let escalate = guard.escalate.as_ref().map_or(0.0, |person| person.effort.cost.value);
         let retry = guard.retries.iter().filter_map(|retry| {
             let embedder = retry.embedder.unwrap_or(retrieval?.embedder);
             let searched =
