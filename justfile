@@ -52,6 +52,7 @@ generate:
     cargo run --profile ci --all-features -- synth ledger --vendors 40 --customers 40 --seed 1 --difficulty 0.4 --out scenarios/ledger --force
     cargo run --profile ci --all-features -- schema > scenarios/scenario.schema.json
     cargo run --profile ci --all-features -- defaults > docs/src/defaults.md
+    cargo run --profile ci --all-features -- columns > reports/README.md
     cargo run --profile ci --all-features -- run scenarios/renewal_desk.yaml --out reports/sample
 
 # Renew every figure that the README and the guide quote, and all that `generate` makes

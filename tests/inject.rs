@@ -425,7 +425,7 @@ fn the_answer_adds_up_and_does_not_depend_on_threads() {
         let flags: f64 = effect.steps.iter().map(|s| s.flags).sum();
         near(flags, effect.outcomes[RunOutcome::Stopped as usize]);
     }
-    let csv = String::from_utf8(injection::csv(&record).unwrap()).unwrap();
+    let csv = String::from_utf8(injection::injection_table(Some(&record)).csv().unwrap()).unwrap();
     assert_eq!(csv.lines().count(), 1 + record.injections.len());
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use knockon::embed::{Embedder, EmbeddingVectors, TextRole};
 use knockon::probe::contender::{ContenderKind, ProbeContender};
 use knockon::probe::score::ScorecardRow;
-use knockon::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output};
+use knockon::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output, scorecard_table};
 use knockon::progress::NoProgress;
 use knockon::retrieve::Bm25Params;
 use knockon::scenario::EmbedderKind;
@@ -132,7 +132,7 @@ fn measures_match_hand_computed_values() {
     let row = rows.iter().find(|r| r.embedder == "letters" && r.measure == "nDCG@10").unwrap();
     let baseline = value(&rows, "words", "nDCG@10");
     near(row.difference.unwrap(), row.value - baseline);
-    let csv = String::from_utf8(scorecard_output::csv(&rows).unwrap()).unwrap();
+    let csv = String::from_utf8(scorecard_table(&rows).csv().unwrap()).unwrap();
     assert_eq!(csv.lines().count(), rows.len() + 1);
     let svg = plot::svg(&rows).unwrap();
     assert_eq!(svg.matches("<circle").count(), 2);

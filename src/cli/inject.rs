@@ -109,7 +109,7 @@ pub fn run(args: InjectArgs) -> anyhow::Result<ExitCode> {
     let bytes = match args.format {
         InjectionFormat::Table => format!("{}\n", injection::text(&record)).into_bytes(),
         InjectionFormat::Json => injection::json(&record)?,
-        InjectionFormat::Csv => injection::csv(&record)?,
+        InjectionFormat::Csv => injection::injection_table(Some(&record)).csv()?,
     };
     match args.out {
         Some(path) => output.write_file(&path, &bytes, OwnershipProof::Never)?,

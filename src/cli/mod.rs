@@ -20,6 +20,7 @@ use crate::session::{Session, UnknownName};
 use crate::wrong_use::WrongUse;
 
 pub mod check;
+pub mod columns;
 mod embed;
 mod gate;
 mod import;
@@ -112,6 +113,9 @@ An editor with the YAML language server completes and checks a scenario whose fi
     /// Print every default with its source, as Markdown
     #[command(after_help = "Example:\n  knockon defaults | less")]
     Defaults,
+    /// Print the meaning of every column of every table, as Markdown
+    #[command(after_help = "Example:\n  knockon columns | less")]
+    Columns,
 }
 
 /// Parses the arguments, runs the command and prints its error.
@@ -135,6 +139,7 @@ pub fn main() -> ExitCode {
             page.and_then(|page| Ok(terminal::data_output().write_all(page.as_bytes())?))
                 .map(success)
         }
+        CliCommand::Columns => columns::run().map(success),
         CliCommand::Man(args) => man::run(&args),
         CliCommand::Run(args) => run::run(args),
         CliCommand::Gate(args) => gate::run(args),

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::output::OutputManifest;
 use crate::plan;
+use crate::report::table::columns_table;
 use crate::run;
 use crate::session::Session;
 
@@ -22,7 +23,8 @@ use crate::session::Session;
   knockon plan scenarios/renewal_desk.yaml --out plans
 
 The scenario lists candidates under `plan`, and says under `impact` what failures cost \
-(scenarios/README.md). Every combination is run as an arm. Writes plan.csv.")]
+(scenarios/README.md). Every combination is run as an arm. Writes plan.csv, \
+and plan.columns.csv, which explains its columns.")]
 pub struct PlanArgs {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -37,6 +39,8 @@ pub struct PlanArgs {
 }
 
 const FILE: &str = "plan.csv";
+/// A name of its own, since the columns of a run are in the same folder.
+const COLUMNS: &str = "plan.columns.csv";
 /// A name of its own, since the manifest of a run is in the same folder.
 const MANIFEST: &str = "plan.manifest.json";
 
@@ -55,7 +59,7 @@ pub fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
     }
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let output = args.force.output().with_inputs(input_files(&scenario));
-    output.check_folder(&out, &[FILE], Some(MANIFEST))?;
+    output.check_folder(&out, &[FILE, COLUMNS], Some(MANIFEST))?;
     let bars = ProgressBars::new();
     // Only the arm that mitigations are added to; the plan's own arms are built from it later.
     let from = scenario.plan.as_ref().map_or(scenario.baseline, |plan| plan.improved_arm);
@@ -78,7 +82,9 @@ pub fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
-    let files = [(FILE, plan::csv(&planned)?)];
+    let table = plan::plan_table(Some(&planned));
+    let columns = columns_table(COLUMNS, std::slice::from_ref(&table), Some(&planned.currency));
+    let files = [(FILE, table.csv()?), (COLUMNS, columns.csv()?)];
     output.write_listed(&out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{}\n{}", plan::table(&planned), plan::legend(&planned))?;

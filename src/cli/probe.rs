@@ -19,7 +19,8 @@ use crate::embed::{ModelPrecision, bundled};
 use crate::environment::Environment;
 use crate::output::OutputManifest;
 use crate::probe::contender::{ContenderKind, ProbeContender};
-use crate::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output};
+use crate::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output, scorecard_table};
+use crate::report::table::columns_table;
 use crate::run::{self, RunRecord};
 use crate::scenario::{self, EmbedderDeclaration, EmbedderKind};
 use crate::session::Session;
@@ -76,6 +77,8 @@ pub struct ProbeArgs {
 const DEFAULT_EMBEDDERS: [&str; 3] = ["bm25", "potion-base-8M", "all-MiniLM-L6-v2"];
 
 const FILE: &str = "scorecard.csv";
+/// The meanings of its columns.
+const COLUMNS: &str = "scorecard.columns.csv";
 /// The manifest of the written files.
 const MANIFEST: &str = "scorecard.manifest.json";
 
@@ -84,7 +87,7 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     let files = args.triplets.iter().chain(&args.pairs).chain(&args.pipeline).chain(&args.scenario);
     let of_sets = args.beir.iter().flat_map(files_in);
     let output = args.force.output().with_inputs(files.cloned().chain(of_sets));
-    output.check_folder(&args.out, &[FILE], Some(MANIFEST))?;
+    output.check_folder(&args.out, &[FILE, COLUMNS], Some(MANIFEST))?;
     let mut contenders = Vec::new();
     let mut names = args.embedders.clone();
     if names.is_empty() && args.scenario.is_none() {
@@ -156,7 +159,9 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
-    let mut files = vec![(FILE, scorecard_output::csv(&rows)?)];
+    let table = scorecard_table(&rows);
+    let columns = columns_table(COLUMNS, std::slice::from_ref(&table), None);
+    let mut files = vec![(FILE, table.csv()?), (COLUMNS, columns.csv()?)];
     files.extend(plot::svg(&rows).map(|svg| ("scorecard.svg", svg.into_bytes())));
     output.write_listed(&args.out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
     let mut stdout = terminal::text_output();
@@ -171,7 +176,8 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
         );
         super::print_notes(&[note]);
     }
-    for (name, _) in files {
+    // Only the results themselves, not the file that explains them.
+    for (name, _) in files.iter().filter(|(name, _)| *name != COLUMNS) {
         writeln!(stdout, "{}", args.out.join(name).display())?;
     }
     Ok(ExitCode::from(EXIT_SUCCESS))

@@ -27,7 +27,7 @@ Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.cs
 paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv, \
 loss_curve.csv, loss_bands.csv), what the results depend on if the scenario asks for that (sensitivity.csv, \
 sensitivity_orders.csv) and manifest.json, and with --traces single runs; \
-reports/README.md explains every column. report.html shows all of it on one page that opens \
+columns.csv says what every column means, as does `knockon columns`. report.html shows all of it on one page that opens \
 in any browser, offline.
 
 manifest.json lists the files with their checksums. By these a later run knows what it may replace, and removes what it \
@@ -74,11 +74,8 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     };
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let output = args.force.output().with_inputs(input_files(scenario));
-    let names: Vec<&str> = report::csv::ALWAYS_WRITTEN
-        .into_iter()
-        .chain([PAGE_FILE])
-        .chain(args.traces.file_names())
-        .collect();
+    let names: Vec<&str> =
+        report::csv::always_written().chain([PAGE_FILE]).chain(args.traces.file_names()).collect();
     output.check_folder(&out, &names, Some(report::manifest::FILE_NAME))?;
     if let Err(code) = super::preflight(&session, &arms) {
         return Ok(code);

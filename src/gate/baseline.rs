@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::{GateMeasure, GateTaskOutcome};
 use crate::output::OUTPUTS;
-use crate::report::csv::cell_text;
+use crate::report::table::cell_text;
 use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
 use crate::scenario::Scenario;

@@ -10,9 +10,11 @@ use crate::run::record::{ArmRecord, MoneyRecord};
 use crate::scenario::{MitigationPlan, Scenario};
 use crate::stats::{self, PairedCase, PairedDifference, PairedTest};
 
+mod plan_csv;
 mod render;
 
-pub use render::{csv, legend, table};
+pub use plan_csv::plan_table;
+pub use render::{legend, table};
 
 /// The result of a plan: all combinations that were run, and the order in which to buy.
 #[derive(Clone, Debug)]

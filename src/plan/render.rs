@@ -1,11 +1,8 @@
-//! Formats a plan: recommendation and table for the terminal, and `plan.csv`.
+//! Formats a plan for the terminal: recommendation and table.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{PlanOption, PlanResult};
-use crate::report::csv::{
-    cents_cell, csv_bytes as csv_table, float_cell, number_cell, text_cell, yes_no_cell,
-};
 use crate::report::terminal::money::whole_amount;
 use crate::report::uncertainty;
 use crate::stats::{ConfidenceInterval, PairedDifference};
@@ -164,58 +161,4 @@ pub fn legend(planned: &PlanResult) -> String {
          years (tail). {tried}{excluded}.{more}",
         planned.currency, planned.improved_arm
     )
-}
-
-/// `plan.csv`, one row per option.
-pub fn csv(planned: &PlanResult) -> anyhow::Result<Vec<u8>> {
-    let header = [
-        "option",
-        "currency",
-        "candidates",
-        "step_in_order",
-        "failure_rate",
-        "cost_per_year",
-        "loss_per_year",
-        "cvar_95",
-        "total_per_year",
-        "saved_per_year",
-        "saved_low",
-        "saved_high",
-        "p_value",
-        "p_holm",
-        "saved_low_whichever",
-        "saved_high_whichever",
-        "on_front",
-        "on_tail_front",
-    ];
-    let mut rows = Vec::with_capacity(planned.options.len());
-    for (at, option) in planned.options.iter().enumerate() {
-        let place = planned.buying_order.iter().position(|place| *place == at);
-        let saved = option.saved.as_ref();
-        rows.push(vec![
-            text_cell(&option.name),
-            text_cell(&planned.currency),
-            option.chosen.len().to_string(),
-            place.map_or_else(String::new, |place| place.to_string()),
-            float_cell(option.failure),
-            cents_cell(option.cost),
-            cents_cell(option.loss),
-            cents_cell(option.cvar),
-            cents_cell(option.total()),
-            optional_cents(saved.map(|s| s.interval.estimate)),
-            optional_cents(saved.map(|s| s.interval.low)),
-            optional_cents(saved.map(|s| s.interval.high)),
-            number_cell(saved.map(|s| s.p_value)),
-            number_cell(saved.map(|s| s.p_holm)),
-            optional_cents(saved.map(|s| s.simultaneous.low)),
-            optional_cents(saved.map(|s| s.simultaneous.high)),
-            yes_no_cell(option.on_front),
-            yes_no_cell(option.on_tail_front),
-        ]);
-    }
-    csv_table(&header, rows)
-}
-
-fn optional_cents(value: Option<f64>) -> String {
-    value.map_or_else(String::new, cents_cell)
 }

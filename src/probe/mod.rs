@@ -19,6 +19,7 @@ pub mod pipeline;
 pub mod plot;
 pub mod retrieval;
 pub mod score;
+mod scorecard_csv;
 pub mod scorecard_output;
 pub mod spectrum;
 
@@ -28,6 +29,7 @@ use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::TextTriplet;
 use contender::ProbeContender;
 use score::ScorecardRow;
+pub use scorecard_csv::scorecard_table;
 
 /// The data that embedders are compared on.
 #[derive(Clone, Debug, Default)]

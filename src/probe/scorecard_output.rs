@@ -1,59 +1,10 @@
-//! Writes the scorecard as CSV and as a table for the terminal.
+//! Formats the scorecard as a table for the terminal.
 
 use std::collections::BTreeMap;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::score::{ScorecardRow, ScorecardSection};
-use crate::report::csv::{csv_bytes, number_cell, text_cell};
-
-const HEADER: [&str; 13] = [
-    "embedder",
-    "section",
-    "set",
-    "measure",
-    "value",
-    "low",
-    "high",
-    "difference",
-    "diff_low",
-    "diff_high",
-    "p",
-    "n",
-    "clusters",
-];
-
-/// `scorecard.csv`.
-///
-/// # Errors
-/// A CSV writer that fails.
-pub fn csv(rows: &[ScorecardRow]) -> anyhow::Result<Vec<u8>> {
-    let mut lines = Vec::with_capacity(rows.len());
-    for row in rows {
-        let [low, high] = end_cells(row.interval);
-        let [diff_low, diff_high] = end_cells(row.difference_interval);
-        lines.push(vec![
-            text_cell(&row.embedder),
-            row.section.name().to_owned(),
-            text_cell(&row.set),
-            text_cell(&row.measure),
-            number_cell(Some(row.value)),
-            low,
-            high,
-            number_cell(row.difference),
-            diff_low,
-            diff_high,
-            number_cell(row.p),
-            row.n.to_string(),
-            row.clusters.to_string(),
-        ]);
-    }
-    csv_bytes(&HEADER, lines)
-}
-
-fn end_cells(ends: Option<(f64, f64)>) -> [String; 2] {
-    [number_cell(ends.map(|e| e.0)), number_cell(ends.map(|e| e.1))]
-}
 
 /// One line per measure and one column per embedder; a star marks a difference from the first embedder with p < .05.
 pub fn terminal(rows: &[ScorecardRow]) -> String {

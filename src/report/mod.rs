@@ -13,6 +13,7 @@ mod prose;
 pub mod run_report;
 pub mod search_preview;
 pub mod story;
+pub mod table;
 pub mod terminal;
 pub mod uncertainty;
 pub mod who_and_when;

@@ -18,7 +18,7 @@ pub const PAGE_FILE: &str = "report.html";
 /// A file of a report: its name, relative to the folder, and its bytes.
 pub type ReportFile = (String, Vec<u8>);
 
-/// The files of a run, from its [`RunRecord`]. The repository's reports/README.md explains every column.
+/// The files of a run, from its [`RunRecord`]. Its file `columns.csv` explains every column.
 ///
 /// ```no_run
 /// use knockon::{RunReport, Session};
@@ -75,7 +75,7 @@ impl<'a> RunReport<'a> {
     /// # Errors
     /// A build without the feature `parquet`.
     pub fn parquet(&self) -> Result<Vec<ReportFile>, Error> {
-        csv::files(self.record).and_then(|files| parquet::files(&files)).map_err(Error::classify)
+        parquet::files(&csv::tables(self.record)).map_err(Error::classify)
     }
 
     /// The page `report.html`, which opens in any browser, offline. It shows single runs if the record has any

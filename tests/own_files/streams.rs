@@ -42,7 +42,9 @@ fn closed_or_full_streams_do_not_crash_a_command() {
         assert_eq!(status.code(), Some(code), "{args:?} with a full stderr");
     }
     // A result that cannot be written is an error, not a panic.
-    for args in [&["queries", "scenario.yaml"][..], &["schema"], &["defaults"], &["man"]] {
+    for args in
+        [&["queries", "scenario.yaml"][..], &["schema"], &["defaults"], &["columns"], &["man"]]
+    {
         let output =
             command(dir.path(), args).stdout(full()).stderr(Stdio::piped()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?} with a full stdout");

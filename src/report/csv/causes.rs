@@ -1,153 +1,97 @@
-//! Writes the files on causes of failure: `causes.csv`, `edges.csv`, `paths.csv` and `cuts.csv`.
+//! Defines `causes.csv`.
 
-use super::{csv_bytes, float_cell, number_cell, outcomes, text_cell};
-use crate::run::record::{FailurePathEvent, RunRecord};
-use crate::step::{RunOutcome, StepEvent};
+use super::RunTable;
+use super::event_names::event_name;
+use crate::report::table::{ColumnUnit, TableDefinition, number_column, text_column};
+use crate::run::record::{CauseShareRecord, RunRecord};
+use crate::step::RunOutcome;
 
-/// The name of an event; induced misses have the prefix `induced_`, own misses none.
-pub fn event_name(event: StepEvent) -> String {
-    match event {
-        StepEvent::InducedMiss(kind) => format!("induced_{}", kind.name()),
-        other => other.name().to_owned(),
+pub(super) const TABLE: RunTable = RunTable {
+    describe: || definition().table(&[]),
+    fill: |record| definition().table(&rows(record)),
+    is_written: None,
+};
+
+struct CauseRow<'a> {
+    arm: &'a str,
+    cause: &'a CauseShareRecord,
+}
+
+fn definition<'a>() -> TableDefinition<CauseRow<'a>> {
+    TableDefinition {
+        file: "causes.csv",
+        doc: "one row per arm, step and own error",
+        columns: vec![
+            text_column("arm", ColumnUnit::Id, "the arm", |row| row.arm.to_owned()),
+            text_column("step", ColumnUnit::Id, "the step that errs", |row| row.cause.step.clone()),
+            text_column(
+                "cause",
+                ColumnUnit::Name,
+                "the own error; a miss is named after the best-ranked passage, which need not be \
+                 the one that a reader followed",
+                |row| event_name(row.cause.event),
+            ),
+            number_column(
+                "p_failure_share",
+                ColumnUnit::Probability,
+                "its share of the failure rate, exact where the tasks are. If a task past the \
+                 state cap fails in none of its first 1,000 trials but in later ones, each of \
+                 these failures is divided evenly among the own errors in it",
+                |row| Some(row.cause.failure.estimate),
+            ),
+            number_column(
+                "p_low",
+                ColumnUnit::Probability,
+                "lower end of the 95% interval of the sampling noise, equal to the share if all \
+                 tasks are exact; it does not show how much the share would differ on other cases",
+                |row| Some(row.cause.failure.low),
+            ),
+            number_column("p_high", ColumnUnit::Probability, "upper end of that interval", |row| {
+                Some(row.cause.failure.high)
+            }),
+            number_column(
+                "share_of_failures",
+                ColumnUnit::Share,
+                "p_failure_share as a share of all failures",
+                |row| Some(row.cause.share),
+            ),
+            number_column(
+                "p_stopped",
+                ColumnUnit::Share,
+                "its share of P(the run stops); negative if the error diverts runs from that \
+                 outcome (a stop that in fact prevents a wrong action)",
+                |row| Some(row.cause.outcomes[RunOutcome::Stopped as usize]),
+            ),
+            number_column(
+                "p_omission",
+                ColumnUnit::Share,
+                "its share of P(the run takes no action where the oracle acts); negative if the \
+                 error diverts runs from that outcome (a stop that in fact prevents a wrong \
+                 action)",
+                |row| Some(row.cause.outcomes[RunOutcome::Omission as usize]),
+            ),
+            number_column(
+                "p_commission",
+                ColumnUnit::Share,
+                "its share of P(the run acts where the oracle holds); negative if the error \
+                 diverts runs from that outcome (a stop that in fact prevents a wrong action)",
+                |row| Some(row.cause.outcomes[RunOutcome::Commission as usize]),
+            ),
+            number_column(
+                "p_wrong_action",
+                ColumnUnit::Share,
+                "its share of P(the run acts, but not as the oracle does); negative if the error \
+                 diverts runs from that outcome (a stop that in fact prevents a wrong action)",
+                |row| Some(row.cause.outcomes[RunOutcome::WrongAction as usize]),
+            ),
+        ],
     }
 }
 
-fn joined_events<'a>(events: impl Iterator<Item = &'a FailurePathEvent>, between: &str) -> String {
-    let events: Vec<String> =
-        events.map(|e| format!("{}:{}", e.step, event_name(e.event))).collect();
-    text_cell(&events.join(between))
-}
-
-pub fn causes(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
-    let header = [
-        "arm",
-        "step",
-        "cause",
-        "p_failure_share",
-        "p_low",
-        "p_high",
-        "share_of_failures",
-        "p_stopped",
-        "p_omission",
-        "p_commission",
-        "p_wrong_action",
-    ];
+fn rows(record: &RunRecord) -> Vec<CauseRow<'_>> {
     let mut rows = Vec::new();
     for arm in &record.arms {
-        for cause in &arm.causes {
-            let mut row = vec![
-                text_cell(&arm.id),
-                text_cell(&cause.step),
-                event_name(cause.event),
-                float_cell(cause.failure.estimate),
-                float_cell(cause.failure.low),
-                float_cell(cause.failure.high),
-                float_cell(cause.share),
-            ];
-            // `Correct` comes first and has no column: causes are causes of failures.
-            row.extend(outcomes(&cause.outcomes).skip(1));
-            rows.push(row);
-        }
+        rows.extend(arm.causes.iter().map(|cause| CauseRow { arm: &arm.id, cause }));
     }
-    csv_bytes(&header, rows)
-}
-
-pub fn edges(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
-    let header = [
-        "arm",
-        "parent",
-        "child",
-        "p_parent_off_alone",
-        "p_child_wrong_given",
-        "p_child_missing_given",
-        "p_absorbed_given",
-    ];
-    let mut rows = Vec::new();
-    for arm in &record.arms {
-        for edge in &arm.edges {
-            rows.push(vec![
-                text_cell(&arm.id),
-                text_cell(&edge.parent),
-                text_cell(&edge.child),
-                float_cell(edge.p_only_parent_off),
-                number_cell(edge.p_child_wrong_given),
-                number_cell(edge.p_child_missing_given),
-                number_cell(edge.p_absorbed_given),
-            ]);
-        }
-    }
-    csv_bytes(&header, rows)
-}
-
-pub fn paths(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
-    let header = [
-        "arm",
-        "rank",
-        "p_path",
-        "share_of_failures",
-        "roots",
-        "events",
-        "outcome",
-        "action",
-        "right_action",
-        "tasks",
-        "example_task",
-    ];
-    let mut rows = Vec::new();
-    for arm in &record.arms {
-        for (at, path) in arm.paths.iter().enumerate() {
-            // The last row sums up the paths that are too rare to be listed: it has no outcome.
-            let rest = path.outcome.is_none();
-            rows.push(vec![
-                text_cell(&arm.id),
-                if rest { String::new() } else { (at + 1).to_string() },
-                float_cell(path.p),
-                float_cell(path.share),
-                joined_events(path.events.iter().filter(|e| e.own), " & "),
-                if rest {
-                    "all others".to_owned()
-                } else {
-                    joined_events(path.events.iter(), " > ")
-                },
-                path.outcome.map_or("", RunOutcome::name).to_owned(),
-                text_cell(&path.action),
-                text_cell(&path.right_action),
-                if rest { String::new() } else { path.tasks.to_string() },
-                path.example.as_deref().map_or_else(String::new, text_cell),
-            ]);
-        }
-    }
-    csv_bytes(&header, rows)
-}
-
-pub fn cuts(record: &RunRecord) -> anyhow::Result<Vec<u8>> {
-    let header = [
-        "arm",
-        "task",
-        "size",
-        "cut_set",
-        "p_fail_if_forced",
-        "p_stopped",
-        "p_omission",
-        "p_commission",
-        "p_wrong_action",
-        "p_failure_with_it",
-        "share_of_task_failures",
-    ];
-    let mut rows = Vec::new();
-    for arm in &record.arms {
-        for cut in &arm.cuts {
-            let mut row = vec![
-                text_cell(&arm.id),
-                text_cell(&cut.task),
-                cut.errors.len().to_string(),
-                joined_events(cut.errors.iter(), " & "),
-                float_cell(cut.forced[1..].iter().sum()),
-            ];
-            row.extend(outcomes(&cut.forced).skip(1));
-            row.extend([float_cell(cut.p), float_cell(cut.share)]);
-            rows.push(row);
-        }
-    }
-    csv_bytes(&header, rows)
+    rows
 }

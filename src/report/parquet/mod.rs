@@ -1,22 +1,26 @@
-//! Converts the CSV files to Parquet: the same rows and columns, with types, and no value that the CSV lacks. The
-//! writer is only in builds with the feature `parquet`.
+//! Writes the tables of a run as Parquet: the same rows and columns as the CSV files, from the typed cells and not from
+//! their text. The writer is only in builds with the feature `parquet`.
 
 use anyhow::{Context, ensure};
+
+use crate::report::table::TypedTable;
 
 #[cfg(feature = "parquet")]
 mod write;
 
-/// The Parquet version of each CSV file among `files`, with its name; other files are passed over.
+/// The Parquet file of each table, with its name.
 ///
 /// # Errors
-/// A build without the feature, or a cell that does not parse as its column's type.
-pub fn files(files: &[(&str, Vec<u8>)]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
-    let csvs = files.iter().filter_map(|(name, bytes)| Some((name.strip_suffix(".csv")?, bytes)));
-    csvs.map(|(stem, bytes)| {
-        let table = table(bytes).with_context(|| format!("{stem}.parquet"))?;
-        Ok((format!("{stem}.parquet"), table))
-    })
-    .collect()
+/// A build without the feature, and whatever the Parquet writer reports.
+pub fn files(tables: &[TypedTable]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    tables
+        .iter()
+        .map(|table| {
+            let name = format!("{}.parquet", table.file.trim_end_matches(".csv"));
+            let bytes = parquet_bytes(table).with_context(|| name.clone())?;
+            Ok((name, bytes))
+        })
+        .collect()
 }
 
 /// Checks that this build can write Parquet; call it before a long run.
@@ -30,9 +34,9 @@ pub fn ensure_supported() -> anyhow::Result<()> {
 }
 
 #[cfg(not(feature = "parquet"))]
-fn table(_: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn parquet_bytes(_: &TypedTable) -> anyhow::Result<Vec<u8>> {
     ensure_supported().map(|()| Vec::new())
 }
 
 #[cfg(feature = "parquet")]
-use write::table;
+use write::parquet_bytes;

@@ -1,150 +1,46 @@
-//! Writes one CSV file as Parquet.
+//! Writes one table as Parquet.
 //!
-//! A column's type is determined by its name and not by its values, so that all runs have the same schema: text,
-//! integer and yes/no columns are listed here, all others are doubles.
+//! A column's type is that of its definition and does not depend on its values, so that all runs have the same schema.
+//! The metadata of the file have the unit and the meaning of each column.
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 
-use crate::report::csv::cell_text;
+use crate::report::table::{CellKind, ColumnDescription, TableCell, TypedTable};
 
-const TEXT_COLUMNS: [&str; 40] = [
-    "action",
-    "against",
-    "arm",
-    "assumption",
-    "assumptions",
-    "by",
-    "cause",
-    "child",
-    "commonest_miss",
-    "currency",
-    "cut_set",
-    "embedder",
-    "events",
-    "example_task",
-    "guard",
-    "holm_family",
-    "item",
-    "kind",
-    "likeliest_wrong_action",
-    "main_cause",
-    "main_cause_step",
-    "main_miss_kind",
-    "main_miss_step",
-    "measure",
-    "method",
-    "miss_kind",
-    "option",
-    "other",
-    "outcome",
-    "parent",
-    "range_source",
-    "range_tag",
-    "right_action",
-    "roots",
-    "source",
-    "step",
-    "tag",
-    "task",
-    "unit",
-    "worst_step",
-];
-const INTEGER_COLUMNS: [&str; 11] = [
-    "judged_tasks",
-    "points",
-    "rank",
-    "sampled_years",
-    "size",
-    "step_in_order",
-    "tasks",
-    "tasks_behind_half",
-    "tasks_exact",
-    "top_k",
-    "units",
-];
-const BOOLEAN_COLUMNS: [&str; 9] = [
-    "assumptions_drawn",
-    "baseline",
-    "declared",
-    "entity_filter",
-    "flip_is_significant",
-    "flips_ndcg",
-    "identical",
-    "on_front",
-    "on_tail_front",
-];
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum ParquetColumnType {
-    Text,
-    Integer,
-    Boolean,
-    Double,
-}
-
-fn type_of(column: &str) -> ParquetColumnType {
-    if TEXT_COLUMNS.contains(&column) {
-        ParquetColumnType::Text
-    } else if INTEGER_COLUMNS.contains(&column) {
-        ParquetColumnType::Integer
-    } else if BOOLEAN_COLUMNS.contains(&column) {
-        ParquetColumnType::Boolean
-    } else {
-        ParquetColumnType::Double
-    }
-}
-
-/// Converts one CSV file; an empty cell becomes null.
+/// The bytes of the Parquet file; an empty cell becomes null.
 ///
 /// # Errors
-/// A cell that does not parse as its column's type, and whatever the Parquet writer reports.
-pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let mut reader = csv::Reader::from_reader(csv);
-    let names = reader.headers()?.clone();
-    let rows = reader.records().collect::<Result<Vec<csv::StringRecord>, _>>()?;
-    let columns = names.iter().map(|name| {
-        let physical = match type_of(name) {
-            // Every column is optional, since any cell of a CSV may be empty.
-            ParquetColumnType::Text => return format!("optional binary {name} (UTF8);"),
-            ParquetColumnType::Integer => "int64",
-            ParquetColumnType::Boolean => "boolean",
-            ParquetColumnType::Double => "double",
-        };
-        format!("optional {physical} {name};")
-    });
-    let schema = format!("message knockon {{ {} }}", columns.collect::<String>());
-    let schema = Arc::new(parse_message_type(&schema)?);
-    let mut file =
-        SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default()))?;
+/// Whatever the Parquet writer reports.
+pub fn parquet_bytes(table: &TypedTable) -> anyhow::Result<Vec<u8>> {
+    let fields: String = table.columns.iter().map(schema_field).collect();
+    let schema = Arc::new(parse_message_type(&format!("message knockon {{ {fields} }}"))?);
+    let properties =
+        WriterProperties::builder().set_key_value_metadata(Some(metadata(table))).build();
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
     let mut group = file.next_row_group()?;
     // One row group: reports are small, and readers get whole columns at once.
-    for (at, name) in names.iter().enumerate() {
+    for (at, description) in table.columns.iter().enumerate() {
         let mut column = group.next_column()?.context("a column is missing")?;
-        let cells: Vec<&str> = rows.iter().map(|row| &row[at]).collect();
-        match type_of(name) {
-            ParquetColumnType::Text => {
-                write_column::<ByteArrayType>(&mut column, name, &cells, |text| {
-                    Some(ByteArray::from(cell_text(text)))
-                })
-            }
-            ParquetColumnType::Integer => {
-                write_column::<Int64Type>(&mut column, name, &cells, |t| t.parse().ok())
-            }
-            ParquetColumnType::Boolean => {
-                write_column::<BoolType>(&mut column, name, &cells, |text| match text {
-                    "yes" => Some(true),
-                    "no" => Some(false),
-                    _ => None,
-                })
-            }
-            ParquetColumnType::Double => {
-                write_column::<DoubleType>(&mut column, name, &cells, |t| t.parse().ok())
+        let cells = table.rows.iter().map(|row| &row[at]);
+        match description.kind {
+            CellKind::Text => write_column::<ByteArrayType>(
+                &mut column,
+                cells.map(|cell| cell.text().map(|text| ByteArray::from(text.as_ref()))),
+            ),
+            CellKind::Whole => write_column::<Int64Type>(
+                &mut column,
+                cells.map(|cell| cell.whole().and_then(|whole| i64::try_from(whole).ok())),
+            ),
+            CellKind::YesNo => write_column::<BoolType>(&mut column, cells.map(TableCell::yes_no)),
+            CellKind::Number | CellKind::Money => {
+                write_column::<DoubleType>(&mut column, cells.map(TableCell::number))
             }
         }?;
         column.close()?;
@@ -153,20 +49,41 @@ pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(file.into_inner()?)
 }
 
-/// Writes one column; `read` parses a cell and returns `None` if it is of another type.
+/// The column in Parquet's schema language. Every column is optional, since any cell may be empty.
+fn schema_field(column: &ColumnDescription) -> String {
+    let name = column.name;
+    match column.kind {
+        CellKind::Text => format!("optional binary {name} (UTF8);"),
+        CellKind::Whole => format!("optional int64 {name};"),
+        CellKind::YesNo => format!("optional boolean {name};"),
+        CellKind::Number | CellKind::Money => format!("optional double {name};"),
+    }
+}
+
+/// `knockon.rows` says what a row is; `knockon.NAME.unit` and `knockon.NAME.meaning` describe a column. They are
+/// metadata of the file, since Parquet has none for a column that is independent of its values.
+fn metadata(table: &TypedTable) -> Vec<KeyValue> {
+    let mut metadata = vec![KeyValue::new("knockon.rows".to_owned(), table.doc.to_owned())];
+    for column in &table.columns {
+        let name = column.name;
+        let unit = column.unit.name(None).to_owned();
+        metadata.push(KeyValue::new(format!("knockon.{name}.unit"), unit));
+        metadata.push(KeyValue::new(format!("knockon.{name}.meaning"), column.doc.to_owned()));
+    }
+    metadata
+}
+
+/// Writes one column.
 fn write_column<T: DataType>(
     column: &mut SerializedColumnWriter,
-    name: &str,
-    cells: &[&str],
-    read: impl Fn(&str) -> Option<T::T>,
+    cells: impl Iterator<Item = Option<T::T>>,
 ) -> anyhow::Result<()> {
-    let there = || cells.iter().filter(|cell| !cell.is_empty());
-    let read = |cell: &&str| {
-        read(cell).with_context(|| format!("the column {name} has `{cell}`, of another type"))
-    };
-    let values = there().map(read).collect::<anyhow::Result<Vec<T::T>>>()?;
     // Definition level 0 marks a null; `values` has the other cells only.
-    let levels: Vec<i16> = cells.iter().map(|cell| i16::from(!cell.is_empty())).collect();
+    let (mut values, mut levels) = (Vec::new(), Vec::new());
+    for cell in cells {
+        levels.push(i16::from(cell.is_some()));
+        values.extend(cell);
+    }
     column.typed::<T>().write_batch(&values, Some(&levels), None)?;
     Ok(())
 }
@@ -177,27 +94,31 @@ mod tests {
 
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
-    /// Fails for a new text column that is missing from `TEXTS`.
-    #[test]
-    fn the_types_fit_every_table_of_the_sample() {
-        let mut tables = 0;
-        for entry in std::fs::read_dir("reports/sample").unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|e| e == "csv") {
-                let table = super::table(&std::fs::read(&path).unwrap());
-                table.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-                tables += 1;
-            }
-        }
-        assert!(tables >= 15, "{tables}");
-    }
+    use crate::report::table::{
+        ColumnUnit, TableDefinition, number_column, text_column, whole_column, yes_no_column,
+    };
+
+    struct Row(&'static str, Option<usize>, Option<bool>, Option<f64>);
 
     #[test]
     fn written_values_are_read_back_with_their_types() {
-        let csv = "arm,tasks,baseline,failure_rate\n'=a,24,yes,0.5\nvectors,,no,\ncafé,7,,inf\n";
-        let bytes = super::table(csv.as_bytes()).unwrap();
+        let table = TableDefinition {
+            file: "summary.csv",
+            doc: "one row per arm",
+            columns: vec![
+                text_column("arm", ColumnUnit::Id, "the arm", |row: &Row| row.0.to_owned()),
+                whole_column("tasks", ColumnUnit::Count, "tasks replayed", |row| row.1),
+                yes_no_column("baseline", "whether the others are compared with it", |row| row.2),
+                number_column("failure_rate", ColumnUnit::Probability, "P(failure)", |row| row.3),
+            ],
+        }
+        .table(&[
+            Row("=a", Some(24), Some(true), Some(0.500_000_04)),
+            Row("", None, Some(false), None),
+            Row("café", Some(7), None, Some(f64::INFINITY)),
+        ]);
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&bytes).unwrap();
+        file.write_all(&super::parquet_bytes(&table).unwrap()).unwrap();
         let reader = SerializedFileReader::new(file).unwrap();
         let rows: Vec<String> =
             reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
@@ -205,11 +126,16 @@ mod tests {
             rows,
             [
                 "{arm: \"=a\", tasks: 24, baseline: true, failure_rate: 0.5}",
-                "{arm: \"vectors\", tasks: null, baseline: false, failure_rate: null}",
+                "{arm: null, tasks: null, baseline: false, failure_rate: null}",
                 "{arm: \"café\", tasks: 7, baseline: null, failure_rate: inf}",
             ]
         );
-        let wrong = super::table(b"tasks\nmany\n").unwrap_err().to_string();
-        assert_eq!(wrong, "the column tasks has `many`, of another type");
+        let metadata = reader.metadata().file_metadata().key_value_metadata().unwrap();
+        let value = |key: &str| {
+            metadata.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.as_deref())
+        };
+        assert_eq!(value("knockon.rows"), Some("one row per arm"));
+        assert_eq!(value("knockon.failure_rate.unit"), Some("probability"));
+        assert_eq!(value("knockon.failure_rate.meaning"), Some("P(failure)"));
     }
 }
