@@ -10,6 +10,7 @@ use crate::compile::intervention_runs;
 use crate::embed::{ModelPrecision, Penalty};
 use crate::http_client::without_query;
 use crate::impact::YearlyVolume;
+use crate::output::with_own_checksum;
 use crate::retrieve::pgvector::{PG_DEPTH, PgVectorTable};
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K, RankFusion};
 use crate::run::RunRecord;
@@ -144,9 +145,7 @@ pub fn manifest(
 /// # Errors
 /// None that a manifest can cause.
 pub fn bytes(manifest: &Json) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(manifest)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    with_own_checksum(manifest)
 }
 
 /// What counts as right: counts, and the ids of tasks where the oracle stops, lacks a value or disagrees with a person.
