@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use anyhow::Context;
 
 use super::cache::{CACHE_VARIABLE, default_dir};
+use crate::output;
 
 const MAGIC: &[u8; 8] = b"knockon1";
 const KEY_BYTES: usize = 32;
@@ -46,7 +47,7 @@ impl RowStore {
     /// A directory that cannot be created or a file that cannot be opened for writing.
     pub fn open(dir: Option<&Path>, name: &str, dim: usize) -> anyhow::Result<RowStore> {
         let dir = dir.map_or_else(default_dir, |dir| Ok(dir.to_owned()))?;
-        let path = dir.join(name);
+        let path = output::cache_file(&dir, name)?;
         let open = || -> anyhow::Result<RowStoreState> {
             std::fs::create_dir_all(&dir)?;
             let mut file =

@@ -8,7 +8,7 @@ use crate::embed::cache::default_dir;
 use crate::embed::{
     Embedder, EmbeddingVectors, PairLimit, PairScorer, TextPair, TextRole, VectorSimilarity,
 };
-use crate::{atomic_file, input_file};
+use crate::{atomic_file, input_file, output};
 
 /// Counts of the texts that one model cut.
 #[derive(Debug, Default)]
@@ -80,8 +80,8 @@ impl TruncationCounter {
             Some(cache) => cache.to_owned(),
             None => default_dir()?,
         };
-        let dir = dir.join("cut_texts");
-        let path = dir.join(hash.finalize().to_hex().as_str());
+        let name = Path::new("cut_texts").join(hash.finalize().to_hex().as_str());
+        let path = output::cache_file(&dir, name)?;
         let known = input_file::read_text(&path).ok();
         let known = known.and_then(|text| text.trim().parse().ok()).filter(|n| *n <= texts.len());
         let cut = match known {

@@ -19,6 +19,7 @@ use crate::embed::{
     self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, VectorSimilarity,
 };
 use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, RequestSecrets};
+use crate::output;
 use crate::progress::ProgressListener;
 #[cfg(feature = "pgvector")]
 use crate::retrieve::pgvector::PgDistance;
@@ -296,7 +297,8 @@ impl<'a> SessionRetrievers<'a> {
         };
         let catalogue = self.catalogue(corpus);
         let cache = self.cache_dir()?;
-        let kept = cache.join("http_search").join(self.identity_text(embedder));
+        let folder = Path::new("http_search").join(self.identity_text(embedder));
+        let kept = output::cache_file(&cache, folder)?;
         let count = Arc::<ShortAnswerCount>::default();
         self.shortfalls.borrow_mut().insert((embedder, corpus), count.clone());
         Ok(HttpRetriever::new(endpoint, catalogue, http.depth, kept, count))
@@ -345,7 +347,8 @@ impl<'a> SessionRetrievers<'a> {
             let searched =
                 PgVectorCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };
             let cache = self.cache_dir()?;
-            let kept = cache.join("pgvector").join(self.identity_text(embedder));
+            let folder = Path::new("pgvector").join(self.identity_text(embedder));
+            let kept = output::cache_file(&cache, folder)?;
             let count = Arc::<ShortAnswerCount>::default();
             self.shortfalls.borrow_mut().insert((embedder, corpus), count.clone());
             let index = pg.index.clone();
@@ -427,6 +430,11 @@ const NO_POSTGRES: &str =
 /// The address of the database, which only the environment holds.
 #[cfg(feature = "pgvector")]
 fn address(pg: &PgvectorSettings) -> anyhow::Result<String> {
+    ensure!(
+        http_client::is_variable_name(&pg.url_env),
+        "url_env holds {}",
+        http_client::NO_VARIABLE_NAME
+    );
     let address = std::env::var(&pg.url_env).unwrap_or_default();
     ensure!(
         !address.is_empty(),
