@@ -21,7 +21,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use retry::{AttemptFailure, requested_wait, wait_before};
-pub use secrets::{RequestSecrets, names_a_secret, without_passwords};
+pub use secrets::{
+    RequestSecrets, address_secrets, display_wrong_address, names_a_secret, without_passwords,
+};
 
 /// The maximum number of characters of a reply that a message shows.
 const MAX_SHOWN_CHARS: usize = 300;
@@ -71,12 +73,23 @@ pub fn headers(named: &[(String, String)], bearer: Option<&str>) -> anyhow::Resu
     Ok(headers)
 }
 
-/// An address as it may be shown and stored: without the query, which may be secret.
+/// An address as it may be shown and stored: without user, password and query, which may be secret.
 pub fn without_query(url: &reqwest::Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.set_fragment(None);
+    // An address without a host, such as `mailto:`, has no parts of which only one is secret.
+    if shown.set_username("").is_err() || shown.set_password(None).is_err() {
+        return format!("{}:...", shown.scheme());
+    }
     shown.to_string()
+}
+
+/// Whether this can be the name of an environment variable: letters, digits and `_`, no digit at the beginning. What
+/// stands in place of a name may be the secret itself, so a message quotes only what is a name.
+pub fn is_variable_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(allowed) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// A request that failed for good, and why.
@@ -104,11 +117,16 @@ pub fn parse_address(url: &str) -> anyhow::Result<reqwest::Url> {
     Ok(url)
 }
 
+/// What is wrong with a text that is not quoted, since it may be a secret.
+pub const NO_VARIABLE_NAME: &str =
+    "no name of an environment variable, which has letters, digits and _ and begins with no digit";
+
 /// The key in the environment variable that `api_key_env` names.
 ///
 /// # Errors
-/// The variable is unset or empty.
+/// The variable is unset or empty, or this is no name of a variable.
 pub fn api_key(variable: &str) -> anyhow::Result<String> {
+    ensure!(is_variable_name(variable), "api_key_env holds {NO_VARIABLE_NAME}");
     self::variable(variable)
         .map_err(|_| anyhow!("the environment variable {variable} (api_key_env) holds no key"))
 }
@@ -116,8 +134,9 @@ pub fn api_key(variable: &str) -> anyhow::Result<String> {
 /// The trimmed value of an environment variable.
 ///
 /// # Errors
-/// The variable is unset or empty.
+/// The variable is unset or empty, or this is no name of a variable.
 pub fn variable(name: &str) -> anyhow::Result<String> {
+    ensure!(is_variable_name(name), "`env` holds {NO_VARIABLE_NAME}");
     let text = std::env::var(name).unwrap_or_default().trim().to_owned();
     ensure!(!text.is_empty(), "the environment variable {name} holds nothing");
     Ok(text)
@@ -298,7 +317,7 @@ fn redirect_target(
         && to.port().is_none();
     let same_place =
         from.scheme() == to.scheme() && from.port_or_known_default() == to.port_or_known_default();
-    if from.host() != to.host() || !(same_place || upgraded) || !to.username().is_empty() {
+    if from.host() != to.host() || !(same_place || upgraded) || has_user(&to) {
         return Err(format!(
             "it redirects to {shown}, and texts and keys are not sent on to another host: if that is the right \
              address, write it as `url`"
@@ -308,6 +327,10 @@ fn redirect_target(
         return Err(format!("more than {MAX_REDIRECTS} redirects, the last to {shown}"));
     }
     Ok(to)
+}
+
+fn has_user(url: &reqwest::Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 /// The content of an error reply: its message if it has one, otherwise its beginning; without secrets.

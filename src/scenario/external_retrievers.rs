@@ -120,12 +120,28 @@ impl ScenarioResolver<'_> {
         spec.concurrency =
             self.count_to("concurrency", &entry.concurrency, spec.concurrency, MAX_CONCURRENCY);
         spec.retries = self.request_retries(entry, spec.retries);
-        spec.api_key_env = entry.api_key_env.as_ref().map(|at| at.value.clone());
+        spec.api_key_env = self.variable_name("api_key_env", &entry.api_key_env);
         spec.send_dim = entry.send_dim.as_ref().is_some_and(|at| at.value);
         spec.query_prefix = text(&entry.query_prefix);
         spec.passage_prefix = text(&entry.passage_prefix);
         [spec.headers, spec.body, spec.query_body, spec.passage_body] = additions;
         Some(spec)
+    }
+
+    /// The name of an environment variable. Anything else is a mistake that is not quoted: it may be the key itself.
+    pub(super) fn variable_name(
+        &mut self,
+        setting: &str,
+        written: &Option<Spanned<String>>,
+    ) -> Option<String> {
+        let written = written.as_ref()?;
+        if http_client::is_variable_name(&written.value) {
+            return Some(written.value.clone());
+        }
+        let message = format!("`{setting}` holds {}", http_client::NO_VARIABLE_NAME);
+        let mistake = Diagnostic::new("out-of-range", written.span.clone(), message);
+        self.mistakes.push(mistake.label("allowed: the name of the variable, as in MY_KEY"));
+        None
     }
 
     /// The number of retries as written, or the default.
@@ -342,7 +358,7 @@ impl ScenarioResolver<'_> {
             timeout: Duration::try_from_secs_f64(seconds).ok()?,
             retries: self.request_retries(entry, DEFAULT_RETRIES),
             concurrency,
-            api_key_env: entry.api_key_env.as_ref().map(|at| at.value.clone()),
+            api_key_env: self.variable_name("api_key_env", &entry.api_key_env),
             index: entry.index.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
         }))
     }

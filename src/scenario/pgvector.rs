@@ -33,6 +33,7 @@ impl ScenarioResolver<'_> {
         for (what, count) in [("ef_search", &entry.ef_search), ("probes", &entry.probes)] {
             self.count(what, count, 1);
         }
+        let url_env = self.variable_name("url_env", &entry.url_env);
         let table = self.table(entry);
         self.check_index_settings(entry);
         let embedder = match &entry.embedder {
@@ -52,7 +53,7 @@ impl ScenarioResolver<'_> {
         };
         Some(EmbedderKind::Pgvector(PgvectorSettings {
             embedder: embedder?,
-            url_env: text(&entry.url_env).unwrap_or_else(|| DEFAULT_URL_ENV.to_owned()),
+            url_env: url_env.unwrap_or_else(|| DEFAULT_URL_ENV.to_owned()),
             index: PgSearchSettings {
                 table: table?,
                 distance,

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::diagnostics::Diagnostic;
 use super::file::ScenarioFile;
+use super::masked_source::may_hold_secret;
 use super::name_advice;
 use super::node::{YamlKey, YamlNode, YamlValue};
 use crate::expr::suggest;
@@ -84,7 +85,12 @@ impl SchemaChecker<'_> {
             (YamlValue::Float(n), "number") => self.range(node, *n, schema, false, what),
             (_, ty) => {
                 let wanted = in_words(ty, schema);
-                let message = format!("{what} is {wanted}; here it is {}", node.describe());
+                // A secret in the wrong place is not quoted.
+                let here = match what.split('`').any(may_hold_secret) {
+                    true => node.describe_type(),
+                    false => node.describe(),
+                };
+                let message = format!("{what} is {wanted}; here it is {here}");
                 let help = match (&node.value, ty) {
                     (
                         YamlValue::Bool(_) | YamlValue::Integer(_) | YamlValue::Float(_),

@@ -102,12 +102,8 @@ fn check_variables(value: &Value) -> Result<(), String> {
             map.keys().filter(|key| *key != ENV_KEY).map(|key| format!("`{key}`")).collect();
         return Err(format!("{{env: NAME}} has {} beside the name", others.join(", ")));
     }
-    let is_name = |name: &str| {
-        let usual = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        name.chars().all(usual) && !name.starts_with(|c: char| c.is_ascii_digit())
-    };
     match named.as_str() {
-        Some(name) if !name.is_empty() && is_name(name) => Ok(()),
+        Some(name) if http_client::is_variable_name(name) => Ok(()),
         // The message does not quote the value, which may be the secret itself.
         _ => Err("what stands behind `env` is not the name of a variable: letters, digits and _"
             .to_owned()),
