@@ -7,6 +7,7 @@
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use knockon::Environment;
 use knockon::embed::{ModelKind, ModelPrecision, ModelSpec, TextRole, model_paths, open};
 
 const MODEL: &str = "all-MiniLM-L6-v2";
@@ -28,7 +29,7 @@ fn texts_per_second(criterion: &mut Criterion) {
 
     let mut packed = |name: &str, precision| {
         let spec = ModelSpec::new(ModelKind::Transformer, MODEL).with_precision(precision);
-        match open(&spec) {
+        match open(&spec, &Environment::from_process()) {
             Ok(embedder) => {
                 group.bench_function(name, |b| {
                     b.iter(|| embedder.embed(TextRole::Passage, &texts, &|_| {}).unwrap());
@@ -40,7 +41,7 @@ fn texts_per_second(criterion: &mut Criterion) {
     packed("packed int8", ModelPrecision::Int8);
     packed("packed f32", ModelPrecision::F32);
 
-    let Some(dir) = model_paths::pulled_model_dir(MODEL) else {
+    let Some(dir) = model_paths::pulled_model_dir(MODEL, &Environment::from_process()) else {
         println!("skipped: stock; fetch the weights with: knockon models pull {MODEL}");
         return;
     };
@@ -51,7 +52,10 @@ fn texts_per_second(criterion: &mut Criterion) {
     let ids = Tensor::from_vec(ids.repeat(BATCH), (BATCH, TOKENS), &Device::Cpu).unwrap();
     let one = stock.embed(&ids).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap();
     let spec = ModelSpec::new(ModelKind::Transformer, MODEL).with_precision(ModelPrecision::F32);
-    let ours = open(&spec).unwrap().embed(TextRole::Passage, &texts[..1], &|_| {}).unwrap();
+    let ours = open(&spec, &Environment::from_process())
+        .unwrap()
+        .embed(TextRole::Passage, &texts[..1], &|_| {})
+        .unwrap();
     let apart = one.iter().zip(&ours.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(apart < 1e-4, "the stock forward computes something else: {apart} apart");
     group.bench_function("stock operations of candle", |b| {

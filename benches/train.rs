@@ -1,6 +1,7 @@
 //! One training step on all threads: `cargo bench --bench train`, after `knockon models pull` for the models.
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use knockon::Environment;
 use knockon::embed::model_paths;
 use knockon::train::{TrainingRun, TrainingTexts, TuningArm, TuningMethod, TuningRecipe};
 use knockon::world::triplet::TextTriplet;
@@ -27,7 +28,7 @@ fn texts() -> TrainingTexts {
 fn step(criterion: &mut Criterion) {
     let texts = texts();
     for model in ["all-MiniLM-L6-v2", "gte-small"] {
-        if model_paths::pulled_model_dir(model).is_none() {
+        if model_paths::pulled_model_dir(model, &Environment::from_process()).is_none() {
             println!("skipped: {model}; fetch the weights with: knockon models pull {model}");
             continue;
         }
@@ -36,8 +37,14 @@ fn step(criterion: &mut Criterion) {
         for method in TuningMethod::ALL {
             // More steps than are measured, so that the last step is never reached.
             let recipe = TuningRecipe { steps: 10_000, rate: 1e-6, ..TuningRecipe::new(method) };
-            let mut training =
-                TrainingRun::open(model, &recipe, TuningArm::Structural, &texts).unwrap();
+            let mut training = TrainingRun::open(
+                model,
+                &recipe,
+                TuningArm::Structural,
+                &texts,
+                &Environment::from_process(),
+            )
+            .unwrap();
             group.bench_function(method.name(), |b| b.iter(|| training.step().unwrap()));
         }
     }

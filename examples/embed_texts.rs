@@ -7,6 +7,7 @@
 use std::io::{BufRead, Write};
 
 use anyhow::{Context, bail};
+use knockon::Environment;
 use knockon::embed::{ModelKind, ModelPrecision, ModelSpec, TextRole, open};
 
 fn main() -> anyhow::Result<()> {
@@ -18,7 +19,7 @@ fn main() -> anyhow::Result<()> {
         other => bail!("precision {other}: f32 or int8"),
     };
     let spec = ModelSpec::new(ModelKind::Transformer, model).with_precision(precision);
-    let embedder = open(&spec)?;
+    let embedder = open(&spec, &Environment::from_process())?;
     say("ready")?;
     for line in std::io::stdin().lock().lines() {
         let line = line?;

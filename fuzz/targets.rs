@@ -364,7 +364,10 @@ fn model_with(name: &str, bytes: &[u8]) {
     let dir = folder(&files);
     let spec = ModelSpec::new(ModelKind::Transformer, dir.path().to_str().unwrap());
     for precision in [ModelPrecision::Int8, ModelPrecision::F32] {
-        if let Ok(model) = knockon::embed::open(&spec.clone().with_precision(precision)) {
+        if let Ok(model) = knockon::embed::open(
+            &spec.clone().with_precision(precision),
+            &knockon::Environment::new(),
+        ) {
             let _ = model.embed(TextRole::Query, &["a short text"], &|_| {});
         }
     }
@@ -388,7 +391,7 @@ fn adapter(bytes: &[u8]) {
     let dir = folder(&[("adapter_config.json", &config), ("adapter_model.safetensors", bytes)]);
     let mut spec = ModelSpec::new(ModelKind::Transformer, tiny.join("bert").to_str().unwrap());
     spec.adapter = Some(dir.path().to_str().unwrap().to_owned());
-    if let Ok(model) = knockon::embed::open(&spec) {
+    if let Ok(model) = knockon::embed::open(&spec, &knockon::Environment::new()) {
         let _ = model.embed(TextRole::Passage, &["a short text"], &|_| {});
     }
 }

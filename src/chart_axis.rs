@@ -39,13 +39,12 @@ fn tick_step(span: f64, most: f64) -> f64 {
     }
     let mut power = 10f64.powf((span / most).log10().floor());
     loop {
-        // Divided rather than multiplied for powers below one, so that 0.2 is exactly 0.2.
-        let scaled = |round: f64| {
-            if power < 1.0 { round / (1.0 / power).round() } else { round * power }
-        };
-        let fits = |step: &f64| span / step <= most;
-        if let Some(step) = ROUND_STEPS.into_iter().map(scaled).find(fits) {
-            return step;
+        for round in ROUND_STEPS {
+            // Divided rather than multiplied for powers below one, so that 0.2 is exactly 0.2.
+            let step = if power < 1.0 { round / (1.0 / power).round() } else { round * power };
+            if span / step <= most {
+                return step;
+            }
         }
         power *= 10.0;
     }

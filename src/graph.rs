@@ -73,11 +73,11 @@ fn close_early(parents: &[Vec<usize>]) -> Vec<usize> {
     let mut sorted = Vec::with_capacity(parents.len());
     while !left.is_empty() {
         let ready = left.iter().filter(|node| parents[**node].iter().all(|parent| done[*parent]));
-        let growth = |node: &usize| {
+        let next = ready.copied().min_by_key(|node| {
             let closed = parents[*node].iter().filter(|parent| uses[**parent] == 1).count();
             i64::from(has_children[*node]) - closed as i64
-        };
-        let Some(node) = ready.min_by_key(|node| growth(node)).copied() else { break };
+        });
+        let Some(node) = next else { break };
         left.remove(&node);
         done[node] = true;
         parents[node].iter().for_each(|parent| uses[*parent] -= 1);

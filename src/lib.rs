@@ -21,8 +21,12 @@
 //!         println!("  {:.1}% with find_expiry right", 100.0 * importance.p_fail_if_right);
 //!     }
 //! }
-//! # Ok::<(), anyhow::Error>(())
+//! # Ok::<(), knockon::Error>(())
 //! ```
+//!
+//! [`Session::from_files`] takes a scenario and its data from memory, [`Session::with_environment`] the folders, keys and
+//! addresses that models and services need, [`Session::with_embedders`] and [`Session::with_retrievers`] models of your
+//! own. [`RunReport`] makes the files of `knockon run`. An [`Error`] tells what you can put right from what is ours.
 //!
 //! The guide in `docs/` defines the terms. Modules that are not listed here are internal: they are public for tests and
 //! benchmarks, and may change with any version. ARCHITECTURE.md lists them in reading order.
@@ -45,6 +49,8 @@ pub mod cli;
 pub mod compile;
 #[doc(hidden)]
 pub mod embed;
+pub mod environment;
+mod error;
 #[doc(hidden)]
 pub mod expr;
 #[doc(hidden)]
@@ -100,9 +106,24 @@ pub mod world;
 
 pub use cascade::trace::RunTrace;
 #[doc(inline)]
+pub use embed::{Embedder, EmbeddingVectors, TextRole, VectorSimilarity};
+pub use environment::Environment;
+pub use error::{Error, ErrorDetail};
+#[doc(inline)]
+pub use input_file::InMemoryFiles;
+#[doc(inline)]
 pub use report::csv::files as csv_files;
+#[doc(inline)]
+pub use report::run_report::{ReportFile, RunReport};
+#[doc(inline)]
+pub use retrieve::{PassageHit, PassageRanking, Retriever, SearchRequest};
 pub use run::RunRecord;
 #[doc(inline)]
-pub use scenario::{Diagnostic, DiagnosticExplanation, Diagnostics, Scenario, explain, load};
-pub use session::Session;
+pub use scenario::{
+    Diagnostic, DiagnosticExplanation, Diagnostics, EmbedderDeclaration, Scenario, explain, load,
+    load_from,
+};
+pub use session::{Session, UnknownName};
 pub use step::{MissKind, RunOutcome, StepEvent};
+#[doc(inline)]
+pub use world::{Corpus, Passage};

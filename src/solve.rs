@@ -75,8 +75,7 @@ pub fn solve_and_classify<'a>(
     let arm = &scenario.arms[arm];
     let (compiled, scales) = {
         let work = compile_progress(scenario, arm, progress);
-        let done = || work.advance(1);
-        compile_and_classify(scenario, arm, indices, searches, odds, toll, &done)?
+        compile_and_classify(scenario, arm, indices, searches, odds, toll, &|| work.advance(1))?
     };
     Ok((solve_compiled(scenario, arm, compiled, progress), scales))
 }
@@ -100,31 +99,36 @@ fn solve_compiled(
     let tasks = &scenario.tasks.tasks;
     let work = progress.start(&format!("{}: solving tasks", arm.id), tasks.len());
     let simulation = &scenario.simulation;
-    let solve = |(task, compiled): (usize, CompiledTask)| {
-        let exactly = match simulation.method {
-            InferenceMethod::MonteCarlo => None,
-            InferenceMethod::Auto | InferenceMethod::Exact => exact::infer(&compiled.model),
-        };
-        let (masses, ran) = match (exactly, compiled.states) {
-            (Some(masses), Some(states)) => (masses, SolveMethod::Exact { states }),
-            (_, states) => {
-                // Keyed by task and step, so arms share random numbers and other tasks change nothing.
-                let key =
-                    |step: &PipelineStep| rng::key(simulation.seed, &tasks[task].id, &step.id);
-                let keys: Vec<u64> = scenario.steps.iter().map(key).collect();
-                let masses = monte_carlo::sample(&compiled.model, &keys, simulation.trials);
-                (
-                    masses,
-                    if states.is_some() {
-                        SolveMethod::Sampled
-                    } else {
-                        SolveMethod::SampledPastCap
-                    },
-                )
-            }
-        };
-        work.advance(1);
-        SolvedTask { compiled, masses, method: ran }
-    };
-    compiled.into_par_iter().enumerate().map(solve).collect()
+    compiled
+        .into_par_iter()
+        .enumerate()
+        .map(|(task, compiled)| {
+            let exactly = match simulation.method {
+                InferenceMethod::MonteCarlo => None,
+                InferenceMethod::Auto | InferenceMethod::Exact => exact::infer(&compiled.model),
+            };
+            let (masses, ran) = match (exactly, compiled.states) {
+                (Some(masses), Some(states)) => (masses, SolveMethod::Exact { states }),
+                (_, states) => {
+                    // Keyed by task and step, so arms share random numbers and other tasks change nothing.
+                    let keys: Vec<u64> = scenario
+                        .steps
+                        .iter()
+                        .map(|step| rng::key(simulation.seed, &tasks[task].id, &step.id))
+                        .collect();
+                    let masses = monte_carlo::sample(&compiled.model, &keys, simulation.trials);
+                    (
+                        masses,
+                        if states.is_some() {
+                            SolveMethod::Sampled
+                        } else {
+                            SolveMethod::SampledPastCap
+                        },
+                    )
+                }
+            };
+            work.advance(1);
+            SolvedTask { compiled, masses, method: ran }
+        })
+        .collect()
 }

@@ -28,6 +28,7 @@ mod inject;
 mod interrupted;
 mod kernel;
 mod layouts;
+mod library;
 mod limits;
 mod money;
 mod on_paper;

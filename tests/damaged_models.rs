@@ -7,14 +7,16 @@ use knockon::embed::similarity_map::{
     MapNetwork, MapNetworkShape, SimilarityMapBase, SimilarityMapConfig,
 };
 use knockon::embed::{
-    CrossEncoderSpec, ModelKind, ModelPrecision, SimilarityMapSpec, open, open_cross_encoder,
-    open_maps, open_max_sim, open_similarity_map, quantize, similarity_map,
+    CrossEncoderSpec, ModelKind, ModelPrecision, SimilarityMapSpec, quantize, similarity_map,
 };
 use knockon::output::OutputWriter;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
 use crate::layouts::{Tensor, build, data, floats, load, save, spec, stored, write};
+use crate::support::models::{
+    open, open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
+};
 
 const WEIGHTS: &str = "model.safetensors";
 

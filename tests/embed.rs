@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use knockon::Environment;
 use knockon::embed::bert::ReferenceBert;
 use knockon::embed::{
     CachedEmbedder, Embedder, EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole,
-    model_paths, open,
+    model_paths,
 };
 use knockon::output::OutputWriter;
+
+use crate::support::models::{int8_model_dir, open, pulled_model_dir};
 
 const MINILM: &str = "all-MiniLM-L6-v2";
 const POTION: &str = "potion-base-8M";
@@ -31,7 +34,7 @@ fn texts(stored: &Stored) -> Vec<&str> {
 
 /// The pulled f32 weights; if they are missing, prints that the test is skipped.
 fn original(name: &str) -> Option<PathBuf> {
-    let found = model_paths::pulled_model_dir(name);
+    let found = pulled_model_dir(name);
     if found.is_none() {
         println!("skipped: no f32 weights of {name}; fetch them with: knockon models pull {name}");
     }
@@ -188,9 +191,13 @@ fn the_packed_forward_agrees_with_the_reference_forward() {
         let texts = texts(&stored);
         for pooling in [None, Some(Cls), Some(Max), Some(Last)] {
             let spec = ModelSpec { pooling, ..spec.clone() };
-            let dir = model_paths::model_dir(&spec.model, spec.precision).unwrap();
-            let theirs =
-                ReferenceBert::load(&dir, &spec).unwrap().embed(TextRole::Passage, &texts).unwrap();
+            let dir =
+                model_paths::model_dir(&spec.model, spec.precision, &Environment::from_process())
+                    .unwrap();
+            let theirs = ReferenceBert::load(&dir, &spec, &Environment::from_process())
+                .unwrap()
+                .embed(TextRole::Passage, &texts)
+                .unwrap();
             let ours = embed(&*open(&spec).unwrap(), &texts);
             let apart =
                 ours.data.iter().zip(&theirs.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -244,7 +251,10 @@ fn a_smaller_dim_truncates_the_vector_without_embedding_again() {
     let whole = open(&tiny("bert")).unwrap();
     let cut = |dim| {
         let spec = ModelSpec { dim: Some(dim), ..tiny("bert") };
-        knockon::embed::open_cached(&spec, Some(dir.path()))
+        knockon::embed::open_cached(
+            &spec,
+            &Environment::from_process().with_cache_folder(dir.path()),
+        )
     };
     let text = "Governed by the laws of the State of New York";
     let (all, start) = (embed(&*whole, &[text]), embed(&*cut(4).unwrap(), &[text]));
@@ -358,7 +368,7 @@ fn computed(dir: &Path, texts: &[&str]) -> usize {
             self.0.embed(role, texts, done)
         }
     }
-    let cached = CachedEmbedder::new(Box::new(Shared(counting.clone())), Some(dir)).unwrap();
+    let cached = CachedEmbedder::new(Box::new(Shared(counting.clone())), dir).unwrap();
     let got = embed(&cached, texts);
     let n = counting.0.load(Ordering::Relaxed);
     assert_eq!(got, embed(&*counting, texts));
@@ -438,7 +448,7 @@ fn twenty_thousand_cached_texts_load_quickly() {
     }
     let texts: Vec<String> = (0..20_000).map(|i| format!("passage {i}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let run = || embed(&CachedEmbedder::new(Box::new(Wide), Some(dir.path())).unwrap(), &texts);
+    let run = || embed(&CachedEmbedder::new(Box::new(Wide), dir.path()).unwrap(), &texts);
     let first = run();
     let start = std::time::Instant::now();
     let second = run();
@@ -455,7 +465,7 @@ fn the_bundled_models_equal_the_output_of_quantize() {
         let Some(source) = original(name) else { continue };
         let out = tempfile::tempdir().unwrap();
         knockon::embed::quantize::quantize(&source, &OutputWriter::default(), out.path()).unwrap();
-        let bundled = model_paths::int8_model_dir(name).unwrap().unwrap();
+        let bundled = int8_model_dir(name).unwrap().unwrap();
         for file in ["config.json", "tokenizer.json", "model.safetensors"] {
             let bytes = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
             assert!(bytes(out.path()) == bytes(&bundled), "{name}/{file} differs");
@@ -472,8 +482,10 @@ fn the_bundled_models_equal_the_output_of_quantize() {
 #[test]
 fn the_reference_forward_has_gradients_through_every_layer() {
     use candle_core::{DType, Device, Tensor, Var};
-    let dir = model_paths::int8_model_dir(MINILM).unwrap().unwrap();
-    let mut reference = ReferenceBert::load(&dir, &minilm(ModelPrecision::Int8)).unwrap();
+    let dir = int8_model_dir(MINILM).unwrap().unwrap();
+    let mut reference =
+        ReferenceBert::load(&dir, &minilm(ModelPrecision::Int8), &Environment::from_process())
+            .unwrap();
     let first = Var::from_tensor(&reference.model.layers[0].query.weight).unwrap();
     reference.model.layers[0].query.weight = first.as_tensor().clone();
     let ids =

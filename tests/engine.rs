@@ -75,7 +75,7 @@ fn tasks_are_correct_with_gold_retrieved_and_a_perfect_reader() {
     for mut scenario in shipped() {
         let arm = scenario.baseline;
         scenario.arms[arm].reader.preset = "perfect".to_owned();
-        scenario.arms[arm].reader.overrides.clear();
+        scenario.arms[arm].reader.overrides = Default::default();
         let session =
             Session::over(&scenario).with_retrievers(|_, _| anyhow::bail!("nothing is searched"));
         let mut searches = session.searches(10);

@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use knockon::embed::http::SuppliedValue;
-use knockon::embed::{
-    CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedder, HttpEmbedderSpec, TextRole,
-};
+use knockon::embed::{CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedderSpec, TextRole};
 use serde_json::{Value, json};
 
 use crate::support::endpoint::{Answer, Seen, serve};
+use crate::support::models::http_embedder;
 
 /// A server that answers request `n`, counted from 0, with `answer` of its texts.
 fn server(
@@ -77,7 +76,7 @@ fn a_redirect_that_adds_a_password_is_not_followed() {
         });
         let mut spec = spec(&address);
         spec.retries = 0;
-        let error = embed(&HttpEmbedder::new(spec).unwrap(), &["a"]).unwrap_err().to_string();
+        let error = embed(&http_embedder(spec).unwrap(), &["a"]).unwrap_err().to_string();
         assert!(error.contains("it redirects to http://127.0.0.1:"), "{error}");
         assert!(!error.contains("hidden-pw"), "{error}");
         assert_eq!(seen.lock().unwrap().len(), 1);
@@ -90,8 +89,8 @@ fn message(answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static) 
     let mut spec = spec(&address);
     spec.retries = 1;
     let dir = tempfile::tempdir().unwrap();
-    let remote = Box::new(HttpEmbedder::new(spec).unwrap());
-    let cached = CachedEmbedder::new(remote, Some(dir.path())).unwrap();
+    let remote = Box::new(http_embedder(spec).unwrap());
+    let cached = CachedEmbedder::new(remote, dir.path()).unwrap();
     let error = format!("{:#}", embed(&cached, &["one", "three"]).unwrap_err());
     let kept = std::fs::metadata(cached.path()).unwrap().len();
     assert_eq!(kept, 0, "something wrong was cached: {error}");
@@ -108,7 +107,7 @@ fn vectors_keep_the_order_of_the_texts() {
     let (address, seen) = server(|_, input| right(input));
     let mut spec = spec(&address);
     (spec.concurrency, spec.send_dim, spec.passage_prefix) = (3, true, "p: ".into());
-    let embedder = HttpEmbedder::new(spec).unwrap();
+    let embedder = http_embedder(spec).unwrap();
     let got = embed(&embedder, &["a", "bb", " ", "ccc", "dddd"]).unwrap();
     check(&EmbeddingVectors { dim: 2, data: got.data[..4].to_vec() }, &["p: a", "p: bb"]);
     assert_eq!(got.row(2), [0.0, 0.0], "a blank text is not sent");
@@ -132,7 +131,7 @@ fn temporary_failures_are_retried() {
             _ => right(input),
         });
         let start = Instant::now();
-        let embedder = HttpEmbedder::new(spec(&address)).unwrap();
+        let embedder = http_embedder(spec(&address)).unwrap();
         check(&embed(&embedder, &["a", "bb"]).unwrap(), &["a", "bb"]);
         assert_eq!(seen.lock().unwrap().len(), 2, "{first}");
         let delay = Duration::from_millis(if first.contains("retry-after") { 300 } else { 0 });
@@ -149,8 +148,8 @@ fn an_interrupted_run_keeps_its_vectors_and_resumes() {
     let dir = tempfile::tempdir().unwrap();
     let texts = ["a", "bb", "ccc", "dddd", "eeeee", "ffffff", "ggggggg"];
     let open = || {
-        let remote = Box::new(HttpEmbedder::new(spec(&address)).unwrap());
-        CachedEmbedder::new(remote, Some(dir.path())).unwrap()
+        let remote = Box::new(http_embedder(spec(&address)).unwrap());
+        CachedEmbedder::new(remote, dir.path()).unwrap()
     };
     let error = embed(&open(), &texts).unwrap_err().to_string();
     assert!(
@@ -232,11 +231,11 @@ fn every_fault_has_its_message_and_is_not_cached() {
 
     let mut nobody = spec("http://127.0.0.1:9/v1");
     nobody.retries = 0;
-    let error = embed(&HttpEmbedder::new(nobody).unwrap(), &["a"]).unwrap_err().to_string();
+    let error = embed(&http_embedder(nobody).unwrap(), &["a"]).unwrap_err().to_string();
     assert!(error.contains("the connection failed: "), "{error}");
     for (url, why) in [("localhost:1", "not an http"), ("http://me:secret@host/v1", "api_key_env")]
     {
-        let error = format!("{:#}", HttpEmbedder::new(spec(url)).err().unwrap());
+        let error = format!("{:#}", http_embedder(spec(url)).err().unwrap());
         assert!(error.contains(why), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
@@ -250,12 +249,12 @@ fn the_key_is_sent_but_never_shown_or_stored() {
     });
     let mut spec = spec(&address);
     spec.api_key_env = Some("KNOCKON_TEST_HTTP_KEY".into());
-    let plain = HttpEmbedder::new(HttpEmbedderSpec { api_key_env: None, ..spec.clone() }).unwrap();
+    let plain = http_embedder(HttpEmbedderSpec { api_key_env: None, ..spec.clone() }).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let open = || {
-        let remote = HttpEmbedder::new(spec.clone()).unwrap();
+        let remote = http_embedder(spec.clone()).unwrap();
         assert_eq!(remote.fingerprint(), plain.fingerprint());
-        CachedEmbedder::new(Box::new(remote), Some(dir.path())).unwrap()
+        CachedEmbedder::new(Box::new(remote), dir.path()).unwrap()
     };
     let error = embed(&open(), &["a"]).unwrap_err().to_string();
     assert!(error.contains("KNOCKON_TEST_HTTP_KEY (api_key_env) holds no key"), "{error}");
@@ -287,7 +286,7 @@ fn embed_through(
     spec.retries = 0;
     change(&mut spec);
     spec.url = spec.url.replace("BASE", address.trim_end_matches("/v1"));
-    let result = embed(&HttpEmbedder::new(spec).unwrap(), &["one", "three"]);
+    let result = embed(&http_embedder(spec).unwrap(), &["one", "three"]);
     let seen = seen.lock().unwrap().clone();
     (result, seen)
 }
@@ -371,7 +370,7 @@ fn custom_headers_and_body_keys_are_sent() {
     let fingerprint = |change: &dyn Fn(&mut HttpEmbedderSpec)| {
         let mut spec = HttpEmbedderSpec::new("http://h/v1", "m", 2);
         change(&mut spec);
-        HttpEmbedder::new(spec).unwrap().fingerprint().to_owned()
+        http_embedder(spec).unwrap().fingerprint().to_owned()
     };
     let plain = fingerprint(&|_| {});
     assert_eq!(plain, fingerprint(&|spec| spec.api_key_env = Some("X".into())));
@@ -503,7 +502,7 @@ fn a_retry_delay_in_milliseconds_is_respected() {
         _ => right(input),
     });
     let start = Instant::now();
-    check(&embed(&HttpEmbedder::new(spec(&address)).unwrap(), &["a", "bb"]).unwrap(), &["a", "bb"]);
+    check(&embed(&http_embedder(spec(&address)).unwrap(), &["a", "bb"]).unwrap(), &["a", "bb"]);
     assert!(start.elapsed() >= Duration::from_millis(400));
     assert_eq!(seen.lock().unwrap().len(), 2);
     let error = message(|_, _| {
@@ -539,8 +538,8 @@ fn identical_vectors_for_all_texts_are_an_error_and_not_cached() {
         let open = || {
             let mut spec = spec(&address);
             spec.batch_size = batch;
-            let remote = Box::new(HttpEmbedder::new(spec).unwrap());
-            CachedEmbedder::new(remote, Some(dir.path())).unwrap()
+            let remote = Box::new(http_embedder(spec).unwrap());
+            CachedEmbedder::new(remote, dir.path()).unwrap()
         };
         let result = embed(&open(), texts);
         if !refused {
@@ -557,18 +556,18 @@ fn identical_vectors_for_all_texts_are_an_error_and_not_cached() {
     }
     // Across several calls, and also for vectors of a local model or an earlier program.
     let (address, _) = server(move |_, input| same(input));
-    let embedder = HttpEmbedder::new(spec(&address)).unwrap();
+    let embedder = http_embedder(spec(&address)).unwrap();
     embed(&embedder, &["one"]).unwrap();
     embed(&embedder, &["two"]).unwrap();
     assert!(embed(&embedder, &["three"]).is_err());
     let dir = tempfile::tempdir().unwrap();
     let words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
     for two in words[..6].chunks(2) {
-        let remote = Box::new(HttpEmbedder::new(spec(&address)).unwrap());
-        embed(&CachedEmbedder::new(remote, Some(dir.path())).unwrap(), two).unwrap();
+        let remote = Box::new(http_embedder(spec(&address)).unwrap());
+        embed(&CachedEmbedder::new(remote, dir.path()).unwrap(), two).unwrap();
     }
-    let remote = Box::new(HttpEmbedder::new(spec(&address)).unwrap());
-    let cached = CachedEmbedder::new(remote, Some(dir.path())).unwrap();
+    let remote = Box::new(http_embedder(spec(&address)).unwrap());
+    let cached = CachedEmbedder::new(remote, dir.path()).unwrap();
     let error = embed(&cached, &words).unwrap_err().to_string();
     assert!(error.contains("same vector") && error.contains("8 different texts"), "{error}");
 }

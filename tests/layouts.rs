@@ -3,14 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use knockon::embed::{
-    CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, TextRole, open, open_cross_encoder,
-    open_max_sim, quantize,
-};
+use knockon::embed::{CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, TextRole, quantize};
 use knockon::output::OutputWriter;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
+
+use crate::support::models::{open, open_cross_encoder, open_max_sim};
 
 pub struct Stored {
     texts: Vec<String>,

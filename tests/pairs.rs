@@ -10,11 +10,14 @@ use knockon::embed::similarity_map::{
 };
 use knockon::embed::{
     CachedScorer, CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, PairLimit, PairScorer,
-    Penalty, SimilarityMapSpec, TextPair, model_paths, open_cross_encoder, open_maps, open_max_sim,
-    open_similarity_map, quantize,
+    Penalty, SimilarityMapSpec, TextPair, quantize,
 };
 use knockon::output::OutputWriter;
 use knockon::retrieve::{Bm25Params, Bm25Retriever, RerankedRetriever, Retriever, SearchRequest};
+
+use crate::support::models::{
+    open_cross_encoder, open_maps, open_max_sim, open_similarity_map, pulled_model_dir,
+};
 
 const TINY: &str = "tests/data/embed/tiny_pairs";
 
@@ -114,7 +117,7 @@ fn the_named_reranker_joins_texts_as_its_own_files_specify() {
         onnx: Vec<f32>,
         f32: Vec<f32>,
     }
-    if model_paths::pulled_model_dir("bert-mini-reranker").is_none() {
+    if pulled_model_dir("bert-mini-reranker").is_none() {
         println!(
             "skipped: bert-mini-reranker is not here (knockon models pull bert-mini-reranker)"
         );
@@ -264,7 +267,7 @@ fn an_interrupted_scoring_resumes() {
     let open = |most| {
         let scored = Arc::new(AtomicUsize::new(0));
         let scorer = Box::new(LengthScorer { scored: scored.clone(), most });
-        (CachedScorer::new(scorer, Some(folder.path())).unwrap(), scored)
+        (CachedScorer::new(scorer, folder.path()).unwrap(), scored)
     };
     assert!(open(4500).0.score(&pairs, &|_| {}).is_err());
     let (scorer, scored) = open(usize::MAX);

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use knockon::embed::{self, CorpusVectors, Embedder, ModelKind, ModelSpec, TextRole};
+use knockon::embed::{CorpusVectors, Embedder, ModelKind, ModelSpec, TextRole};
 use knockon::retrieve::pgvector::{
     PgDistance, PgIndexMethod, PgRetriever, PgSearchSettings, PgVectorCorpus, PgVectorTable,
 };
@@ -15,6 +15,7 @@ use knockon::retrieve::{
 };
 use postgres::{Client, NoTls};
 
+use crate::support::models;
 use crate::support::program;
 
 /// A server that stops when this value is dropped.
@@ -54,7 +55,7 @@ fn server() -> Option<Server> {
 }
 
 fn model() -> Arc<dyn Embedder> {
-    embed::open(&ModelSpec::new(ModelKind::Static, "potion-base-8M")).unwrap().into()
+    models::open(&ModelSpec::new(ModelKind::Static, "potion-base-8M")).unwrap().into()
 }
 
 const TEXTS: usize = 400;

@@ -56,8 +56,8 @@ fn a_valid_file_is_resolved() {
     assert_eq!(settings(potion, 0), ("minilm".into(), 1, true));
     assert_eq!(settings(potion, 2), ("potion".into(), 2, false));
     assert_eq!((&bm25.corpora, &potion.corpora), (&vec![0, 1], &vec![1, 1]));
-    assert_eq!(bm25.reader.overrides["misread"], 0.01);
-    assert!(potion.reader.preset == "claude-opus" && potion.reader.overrides.is_empty());
+    assert_eq!(bm25.reader.overrides.misread, Some(0.01));
+    assert!(potion.reader.preset == "claude-opus" && potion.reader.overrides == Default::default());
     let inputs: Vec<&str> = scenario.inputs.iter().map(|input| input.path.as_str()).collect();
     let data = ["passages.jsonl", "context.jsonl", "vendors.csv", "tasks.csv"];
     assert_eq!(inputs[0], "desk.yaml");

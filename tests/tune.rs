@@ -5,13 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use knockon::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole, open};
+use knockon::Environment;
+use knockon::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole};
 use knockon::output::OutputWriter;
 use knockon::progress::{NoProgress, ProgressEvent, ProgressListener};
 use knockon::train::{
     TrainingTexts, TuningArm, TuningMethod, TuningOutcome, TuningRecipe, TuningRequest, tune,
 };
 use safetensors::SafeTensors;
+
+use crate::support::models::open;
 
 fn base() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed/tiny/bert")
@@ -61,7 +64,14 @@ fn request<'a>(
 ) -> TuningRequest<'a> {
     let arms =
         [TuningArm::Structural, TuningArm::Control].map(|arm| (arm, out.join(arm.name()))).to_vec();
-    TuningRequest { base, recipe, texts, arms, checkpoint_every: 5 }
+    TuningRequest {
+        base,
+        recipe,
+        texts,
+        arms,
+        checkpoint_every: 5,
+        environment: Environment::from_process(),
+    }
 }
 
 fn train(recipe: TuningRecipe, texts: &TrainingTexts, out: &Path) -> Vec<TuningOutcome> {

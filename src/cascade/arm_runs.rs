@@ -69,8 +69,10 @@ impl<'a, 's> ArmRuns<'a, 's> {
     /// The same for several tasks.
     pub fn typical_trials(&self, tasks: &[usize]) -> Vec<Option<u32>> {
         let (scenario, solved) = (self.scenario, &self.solved);
-        let typical = |&task: &usize| typical_runs::typical_trial(scenario, task, &solved[task]);
-        tasks.par_iter().map(typical).collect()
+        tasks
+            .par_iter()
+            .map(|&task| typical_runs::typical_trial(scenario, task, &solved[task]))
+            .collect()
     }
 
     /// The `top` costliest failure paths, with a run of each; see [`choose::common`].

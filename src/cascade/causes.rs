@@ -1,7 +1,7 @@
 //! But-for causes of one failing run: the sets of steps whose repair would have made it end correct.
 
 use crate::kernel::monte_carlo::{ReplayedRun, replay};
-use crate::kernel::{BranchFault, Intervention, KernelModel, StepKernel};
+use crate::kernel::{BranchFault, Intervention, KernelModel};
 
 /// Largest size of sets that are still searched once a smaller cause has been found.
 const MAX_FURTHER_SIZE: usize = 3;
@@ -32,8 +32,7 @@ pub fn but_for(model: &KernelModel, keys: &[u64], trial: u32) -> Vec<Vec<usize>>
         }
         let mut larger = Vec::new();
         for set in sets {
-            let holds = |cause: &Vec<usize>| cause.iter().all(|step| set.contains(step));
-            if found.iter().any(holds) {
+            if found.iter().any(|cause| cause.iter().all(|step| set.contains(step))) {
                 continue;
             }
             let Some(run) = repaired_run(model, keys, trial, &set) else {
@@ -62,9 +61,9 @@ pub fn but_for(model: &KernelModel, keys: &[u64], trial: u32) -> Vec<Vec<usize>>
 fn reduced_set(model: &KernelModel, keys: &[u64], trial: u32) -> Option<Vec<usize>> {
     let correct =
         |set: &[usize]| repaired_run(model, keys, trial, set).is_some_and(|run| run.outcome == 0);
-    let errs = |kernel: &StepKernel| kernel.branches().iter().any(|b| b.fault == BranchFault::Own);
-    let mut set: Vec<usize> =
-        (0..model.kernels.len()).filter(|&step| errs(&model.kernels[step])).collect();
+    let mut set: Vec<usize> = (0..model.kernels.len())
+        .filter(|&step| model.kernels[step].branches().iter().any(|b| b.fault == BranchFault::Own))
+        .collect();
     if correct(&[]) || !correct(&set) {
         return None;
     }
@@ -96,9 +95,8 @@ pub fn own_errors<'a>(
     model: &'a KernelModel,
     run: &'a ReplayedRun,
 ) -> impl Iterator<Item = usize> + 'a {
-    let own = |(step, taken): (usize, &Option<usize>)| {
+    run.taken.iter().enumerate().filter_map(|(step, taken)| {
         let branch = &model.kernels[step].branches()[(*taken)?];
         (branch.fault == BranchFault::Own).then_some(step)
-    };
-    run.taken.iter().enumerate().filter_map(own)
+    })
 }

@@ -50,8 +50,7 @@ pub fn minimal_cut_sets(model: &KernelModel, flow: &ForwardBackward) -> Vec<Mini
                 let errors: Vec<OwnError> = set.iter().copied().chain([error]).collect();
                 // A step makes one error per run, and a set that contains a smaller cut set is not minimal.
                 let twice = set.last().is_some_and(|last| last.step == error.step);
-                let holds = |cut: &MinimalCutSet| cut.errors.iter().all(|e| errors.contains(e));
-                if twice || cuts.iter().any(holds) {
+                if twice || cuts.iter().any(|cut| cut.errors.iter().all(|e| errors.contains(e))) {
                     continue;
                 }
                 let all = so_far.with_error(error.step, error.event.code());
@@ -83,19 +82,20 @@ pub fn forced_outcomes(model: &KernelModel, errors: &[OwnError]) -> Option<[f64;
 
 /// P(failure, and all of these errors in the run).
 fn with_failure(model: &KernelModel, masses: &BranchMasses, errors: &[OwnError]) -> f64 {
-    let is = |branch: &KernelBranch, error: &OwnError| {
-        branch.fault == BranchFault::Own && branch.event == error.event.code()
-    };
     // For a single error the masses of the plain run hold the answer; only pairs and triples need a sweep.
     if let [error] = errors {
         let branches = model.kernels[error.step].branches().iter().zip(&masses.steps[error.step]);
-        let of = branches.filter(|(branch, _)| is(branch, error));
+        let of = branches.filter(|(branch, _)| makes(branch, error));
         return of.map(|(_, outcomes)| failure_probability(outcomes)).sum();
     }
     let joint = exact::joint(model, |step, branch| {
         let error = errors.iter().find(|error| error.step == step);
         // A run that stopped before the step did not make its error.
-        error.is_none_or(|error| branch.is_some_and(|branch| is(branch, error)))
+        error.is_none_or(|error| branch.is_some_and(|branch| makes(branch, error)))
     });
     joint.map_or(0.0, |outcomes| failure_probability(&outcomes))
+}
+
+fn makes(branch: &KernelBranch, error: &OwnError) -> bool {
+    branch.fault == BranchFault::Own && branch.event == error.event.code()
 }

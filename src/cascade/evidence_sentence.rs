@@ -63,10 +63,9 @@ pub fn sentence_at(text: &str, at: usize) -> &str {
 fn words(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.to_lowercase().chars().collect();
     // A point or comma between two digits belongs to the number.
-    let digit = |at: Option<&char>| at.is_some_and(char::is_ascii_digit);
     let mut words = vec![String::new()];
     for (i, &c) in chars.iter().enumerate() {
-        let inside = i > 0 && digit(chars.get(i - 1)) && digit(chars.get(i + 1));
+        let inside = i > 0 && is_digit(chars.get(i - 1)) && is_digit(chars.get(i + 1));
         if c.is_alphanumeric() || c == '.' && inside {
             if let Some(word) = words.last_mut() {
                 word.push(c);
@@ -85,25 +84,27 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
+fn is_digit(at: Option<&char>) -> bool {
+    at.is_some_and(char::is_ascii_digit)
+}
+
 /// How well words state a value: from 0, not at all, to 3, literally.
 fn match_score(value: &TypedValue, words: &[String]) -> u8 {
-    let sure = |found: bool| if found { 3 } else { 0 };
     match value {
         TypedValue::Date(date) => {
             let name = MONTHS[date.month0() as usize];
             let (year, month, day) = (date.year(), date.month(), date.day());
             let month_named =
                 |w: &String| w == name || w.len() >= 3 && name.starts_with(w.as_str());
-            let is = |w: &String, n: u32| w.parse() == Ok(n);
-            let years = |w: &String| w.parse() == Ok(year) || w.parse() == Ok(year % 100);
             let plain: Vec<&String> =
                 words.iter().filter(|w| !["day", "of", "the"].contains(&w.as_str())).collect();
             let stated = plain.windows(3).any(|w| {
-                let named =
-                    month_named(w[0]) && is(w[1], day) || is(w[0], day) && month_named(w[1]);
-                let slashed = is(w[0], month) && is(w[1], day) || is(w[0], day) && is(w[1], month);
-                (named || slashed) && years(w[2])
-                    || w[0].parse() == Ok(year) && is(w[1], month) && is(w[2], day)
+                let named = month_named(w[0]) && is_number(w[1], day)
+                    || is_number(w[0], day) && month_named(w[1]);
+                let slashed = is_number(w[0], month) && is_number(w[1], day)
+                    || is_number(w[0], day) && is_number(w[1], month);
+                (named || slashed) && (w[2].parse() == Ok(year) || w[2].parse() == Ok(year % 100))
+                    || w[0].parse() == Ok(year) && is_number(w[1], month) && is_number(w[2], day)
             }) || words.iter().any(|w| *w == format!("{day}.{month}.{year}"));
             let year_stated = words.iter().any(|w| w.parse() == Ok(year));
             match (stated, year_stated) {
@@ -116,13 +117,8 @@ fn match_score(value: &TypedValue, words: &[String]) -> u8 {
             }
         }
         TypedValue::Duration(period) => sure(units(*period).iter().any(|&(n, unit)| {
-            let count = |number: &[String]| {
-                words.windows(number.len()).enumerate().any(|(at, window)| {
-                    let rest = words[at + number.len()..].iter().take(4);
-                    window == number && rest.into_iter().any(|w| w.starts_with(unit))
-                })
-            };
-            count(&[n.to_string()]) || number_in_words(n).is_some_and(|number| count(&number))
+            counts(words, &[n.to_string()], unit)
+                || number_in_words(n).is_some_and(|number| counts(words, &number, unit))
         })),
         TypedValue::Number(n) | TypedValue::Percent(n) => {
             sure(words.iter().any(|w| w.parse() == Ok(*n)))
@@ -139,16 +135,35 @@ fn match_score(value: &TypedValue, words: &[String]) -> u8 {
     }
 }
 
+fn sure(found: bool) -> u8 {
+    if found { 3 } else { 0 }
+}
+
+fn is_number(word: &str, n: u32) -> bool {
+    word.parse() == Ok(n)
+}
+
+/// Whether the number stands a few words before the unit.
+fn counts(words: &[String], number: &[String], unit: &str) -> bool {
+    words.windows(number.len()).enumerate().any(|(at, window)| {
+        let rest = words[at + number.len()..].iter().take(4);
+        window == number && rest.into_iter().any(|w| w.starts_with(unit))
+    })
+}
+
 /// The ways to express a period as a whole number of one unit.
 fn units(period: CalendarPeriod) -> Vec<(u32, &'static str)> {
-    let whole = |n: u32, by: u32| (n > 0 && n.is_multiple_of(by)).then_some(n / by);
     let ways = [
-        (whole(period.days, 1), "day"),
-        (whole(period.days, 7), "week"),
-        (whole(period.months, 1), "month"),
-        (whole(period.months, 12), "year"),
+        (whole_units(period.days, 1), "day"),
+        (whole_units(period.days, 7), "week"),
+        (whole_units(period.months, 1), "month"),
+        (whole_units(period.months, 12), "year"),
     ];
     ways.into_iter().filter_map(|(n, unit)| Some((n?, unit))).collect()
+}
+
+fn whole_units(n: u32, by: u32) -> Option<u32> {
+    (n > 0 && n.is_multiple_of(by)).then_some(n / by)
 }
 
 /// A number below 1000 in words, split at spaces and hyphens.

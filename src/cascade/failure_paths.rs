@@ -67,10 +67,14 @@ pub struct FailurePathFinder<'a> {
 
 impl<'a> FailurePathFinder<'a> {
     pub fn new(compiled: &'a CompiledTask) -> FailurePathFinder<'a> {
-        let states = |(step, outputs): (usize, &Vec<StepOutput>)| {
-            outputs.iter().map(|output| compiled.state(step, Some(output))).collect()
-        };
-        let states = compiled.outputs.iter().enumerate().map(states).collect();
+        let states = compiled
+            .outputs
+            .iter()
+            .enumerate()
+            .map(|(step, outputs)| {
+                outputs.iter().map(|output| compiled.state(step, Some(output))).collect()
+            })
+            .collect();
         FailurePathFinder { compiled, states }
     }
 

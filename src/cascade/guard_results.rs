@@ -33,29 +33,27 @@ pub fn by_step(
     how: Result<&ForwardBackward, &TrialReplays>,
 ) -> Vec<StepGuardResults> {
     let plain = how.err().map(|replays| (replays, step_effects::plain_outcomes(replays)));
-    let outcomes = |step: usize, at: usize| {
-        let what = Intervention::CounterfactualOrNothing(variant_intervention_id(at));
-        match (how, &plain) {
-            (Ok(flow), _) => flow.outcomes_with(step, what),
-            (_, Some((replays, plain))) => {
-                step_effects::outcomes_under(replays, plain, &masses.outcomes, step, what)
-            }
-            _ => masses.outcomes,
-        }
-    };
-    let at_step = |step: usize| {
+    let results = (0..scenario.steps.len()).map(|step| {
         let variants = &compiled.variants[step];
         if variants.is_empty() {
             return StepGuardResults::default();
         }
         let watched = GuardedStepMasses { scenario, compiled, masses, step };
-        let otherwise = variants.iter().enumerate().map(|(at, variant)| GuardVariantResult {
-            counts: watched.counts(Some(variant_intervention_id(at)))[variant.guard],
-            outcomes: outcomes(step, at),
+        let otherwise = variants.iter().enumerate().map(|(at, variant)| {
+            let mark = variant_intervention_id(at);
+            let what = Intervention::CounterfactualOrNothing(mark);
+            let outcomes = match (how, &plain) {
+                (Ok(flow), _) => flow.outcomes_with(step, what),
+                (_, Some((replays, plain))) => {
+                    step_effects::outcomes_under(replays, plain, &masses.outcomes, step, what)
+                }
+                _ => masses.outcomes,
+            };
+            GuardVariantResult { counts: watched.counts(Some(mark))[variant.guard], outcomes }
         });
         StepGuardResults { counts: watched.counts(None), variants: otherwise.collect() }
-    };
-    (0..scenario.steps.len()).map(at_step).collect()
+    });
+    results.collect()
 }
 
 /// One guarded step of a solved task.
@@ -72,20 +70,24 @@ impl GuardedStepMasses<'_> {
         let kernel = &self.compiled.model.kernels[self.step];
         let mut counts = vec![GuardCounts::default(); self.scenario.steps[self.step].guards.len()];
         for (row, _) in kernel.inputs() {
-            let mass = |at: usize| self.masses.steps[self.step][at].iter().sum::<f64>();
             let span = kernel.span(row);
             match mark.and_then(|mark| kernel.counterfactual(row, mark)) {
-                None => span.for_each(|at| self.count(at, mass(at), &mut counts)),
+                None => span.for_each(|at| self.count(at, self.mass(at), &mut counts)),
                 Some(detour) => {
                     // A detour weighs nothing in a plain run: its branches share the probability of the row that it
                     // replaces.
-                    let visits: f64 = span.map(mass).sum();
-                    let p = |at: usize| visits * kernel.branches()[at].p;
-                    detour.for_each(|at| self.count(at, p(at), &mut counts));
+                    let visits: f64 = span.map(|at| self.mass(at)).sum();
+                    detour.for_each(|at| {
+                        self.count(at, visits * kernel.branches()[at].p, &mut counts);
+                    });
                 }
             }
         }
         counts
+    }
+
+    fn mass(&self, at: usize) -> f64 {
+        self.masses.steps[self.step][at].iter().sum()
     }
 
     /// Adds what guards did on the way to the branch at index `at`, which runs take with probability `p`.

@@ -14,7 +14,9 @@ use crate::kernel::exact::ForwardBackward;
 use crate::kernel::monte_carlo::ReplayedRun;
 use crate::kernel::trellis::Trellis;
 use crate::kernel::{GuardEffect, Intervention, KernelBranch, OUTCOMES, STOP, augment_trellis};
-use crate::scenario::{ImpactSettings, PipelineStepKind, RUN_END_NAMES, Scenario};
+use crate::scenario::{
+    ImpactSettings, LossRule, PipelineStepKind, RUN_END_NAMES, Scenario, UnsolvableScenario,
+};
 use crate::step::{MissKind, RunOutcome, StepEvent, StepOutput};
 use crate::value::TypedValue;
 use crate::world::Task;
@@ -74,8 +76,8 @@ impl<'a> LossPricer<'a> {
         task: &'a Task,
         compiled: &'a CompiledTask,
     ) -> LossPricer<'a> {
-        let steps = || scenario.steps.iter().enumerate();
-        let acts = steps().filter(|(_, step)| matches!(step.kind, PipelineStepKind::Act { .. }));
+        let steps = scenario.steps.iter().enumerate();
+        let acts = steps.filter(|(_, step)| matches!(step.kind, PipelineStepKind::Act { .. }));
         LossPricer {
             scenario,
             impact,
@@ -96,18 +98,25 @@ impl<'a> LossPricer<'a> {
         };
         let (lifted, priced) = self.lifted_trellis(trellis)?;
         let worth: Vec<f64> = priced.iter().map(|end| end.loss).collect();
-        // `broken` is the probability with which each own error is kept: 1 is the plain run.
-        let flow = |broken: f64| ForwardBackward::weighted(&model.kernels, &lifted, &worth, broken);
-        let plain = flow(1.0);
+        // The last argument is the probability with which each own error is kept: 1 is the plain run.
+        let plain = ForwardBackward::weighted(&model.kernels, &lifted, &worth, 1.0);
         let ends = plain.final_probabilities().iter().zip(&lifted.outcomes).zip(priced);
-        let if_right = |(step, of)| {
-            can_err(of).then(|| plain.outcomes_with(step, Intervention::Right).iter().sum::<f64>())
-        };
         Ok(Some(TaskLosses {
             ends: merged_ends(ends.map(|((&p, &outcome), end)| (p, outcome, end.parts))),
             outcomes: plain.outcomes(),
-            shares: shapley::exact_worth(model, flow),
-            if_right: self.scenario.steps.iter().enumerate().map(if_right).collect(),
+            shares: shapley::exact_worth(model, |broken| {
+                ForwardBackward::weighted(&model.kernels, &lifted, &worth, broken)
+            }),
+            if_right: self
+                .scenario
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(step, of)| {
+                    can_err(of)
+                        .then(|| plain.outcomes_with(step, Intervention::Right).iter().sum::<f64>())
+                })
+                .collect(),
         }))
     }
 
@@ -123,10 +132,10 @@ impl<'a> LossPricer<'a> {
     fn lifted_trellis(&self, trellis: &Trellis) -> anyhow::Result<(Trellis, Vec<PricedEnd>)> {
         let model = &self.compiled.model;
         let start = self.initial_state();
-        let remember = |step: usize, memory: &PricingPathState, branch: &KernelBranch| {
-            self.next_state(step, memory, branch)
-        };
-        let (lifted, memories) = augment_trellis(&model.kernels, trellis, start, remember);
+        let (lifted, memories) =
+            augment_trellis(&model.kernels, trellis, start, |step, memory, branch| {
+                self.next_state(step, memory, branch)
+            });
         let mut prices: HashMap<(PricingPathState, u8), PricedEnd> = HashMap::new();
         let mut priced = Vec::with_capacity(memories.len());
         for (memory, &outcome) in memories.into_iter().zip(&lifted.outcomes) {
@@ -162,38 +171,32 @@ impl<'a> LossPricer<'a> {
                 |end| end.loss,
             )
         };
-        let worth = |run: &ReplayedRun| {
-            let mut worth = [0.0; OUTCOMES];
-            worth[usize::from(run.outcome)] = loss(run);
-            worth
-        };
         let expected: f64 = outcomes.iter().sum();
-        let trials = || {
-            (0..replays.intervention_trials)
-                .filter_map(|trial| Some((trial, replays.plain(trial)?)))
-        };
         let mended: Vec<f64> = (0..replays.intervention_trials)
             .filter_map(|trial| replays.with_repairs(trial))
             .map(|(plain, mended)| loss(mended.last().map_or(&plain, |(_, run)| run)))
             .collect();
         let clean = mended.iter().sum::<f64>() / mended.len().max(1) as f64;
-        let right = |step: usize| {
-            let pairs = trials().filter_map(|(trial, plain)| {
-                Some(
-                    loss(&replays.with_intervention(trial, step, Intervention::Right)?)
-                        - loss(&plain),
-                )
+        let model = &self.compiled.model;
+        let shares =
+            shapley::sampled_worth(model, replays, expected - clean, |run: &ReplayedRun| {
+                let mut worth = [0.0; OUTCOMES];
+                worth[usize::from(run.outcome)] = loss(run);
+                worth
             });
-            let changes: Vec<f64> = pairs.collect();
-            expected + changes.iter().sum::<f64>() / changes.len().max(1) as f64
-        };
-        let steps = self.scenario.steps.iter().enumerate();
-        let losses = TaskLosses {
-            shares: shapley::sampled_worth(&self.compiled.model, replays, expected - clean, worth),
-            if_right: steps.map(|(step, of)| can_err(of).then(|| right(step))).collect(),
-            ends: merged_ends(ends.into_iter()),
-            outcomes,
-        };
+        let mut if_right = Vec::with_capacity(self.scenario.steps.len());
+        for (step, of) in self.scenario.steps.iter().enumerate() {
+            if_right.push(can_err(of).then(|| {
+                let changes = (0..replays.intervention_trials).filter_map(|trial| {
+                    let plain = replays.plain(trial)?;
+                    let right = replays.with_intervention(trial, step, Intervention::Right)?;
+                    Some(loss(&right) - loss(&plain))
+                });
+                let changes: Vec<f64> = changes.collect();
+                expected + changes.iter().sum::<f64>() / changes.len().max(1) as f64
+            }));
+        }
+        let losses = TaskLosses { shares, if_right, ends: merged_ends(ends.into_iter()), outcomes };
         match unpriced.into_inner() {
             Some(error) => Err(error),
             None => Ok(losses),
@@ -257,12 +260,11 @@ impl<'a> LossPricer<'a> {
         outcome: RunOutcome,
     ) -> anyhow::Result<Vec<LossTerm>> {
         let oracle = &self.compiled.oracle.outputs;
-        let text = |text: &str| Some(TypedValue::Text(text.into()));
         let action = self.action(memory);
         let end: [Option<TypedValue>; RUN_END_NAMES.len()] = [
-            text(outcome.name()),
+            Some(TypedValue::Text(outcome.name().into())),
             (!action.is_empty()).then_some(TypedValue::Text(action)),
-            text(&self.right_action),
+            Some(TypedValue::Text(self.right_action.clone())),
             memory.miss.map(|kind| TypedValue::Text(kind.name().into())),
         ];
         let right = oracle.iter().map(|output| output.as_ref().and_then(StepOutput::value));
@@ -274,23 +276,26 @@ impl<'a> LossPricer<'a> {
             if !matches!(loss.condition.eval(&env), Ok(Some(TypedValue::YesNo(true)))) {
                 continue;
             }
-            let about = || format!("task '{}', loss '{}'", self.task.id, loss.name);
-            let amount = match loss.amount.eval(&env).with_context(about)? {
+            let amount = match loss.amount.eval(&env).with_context(|| self.about(loss))? {
                 Some(TypedValue::Number(amount)) => amount,
                 Some(TypedValue::Money(money)) => money.amount,
-                _ => bail!("{}: the amount is null", about()),
+                _ => bail!(UnsolvableScenario(format!("{}: the amount is null", self.about(loss)))),
             };
             if !(0.0..=MAX_AMOUNT).contains(&amount) {
-                bail!(
+                bail!(UnsolvableScenario(format!(
                     "{}: the amount is {amount}; a loss is 0 or more, and {MAX_AMOUNT:e} at most",
-                    about()
-                );
+                    self.about(loss)
+                )));
             }
             if amount > 0.0 {
                 parts.push(LossTerm { rule, amount, variables: loss.factors.clone() });
             }
         }
         Ok(parts)
+    }
+
+    fn about(&self, loss: &LossRule) -> String {
+        format!("task '{}', loss '{}'", self.task.id, loss.name)
     }
 
     /// The labels of act steps, joined by `+`, with `stopped` last if the run stopped.

@@ -40,14 +40,13 @@ pub struct ErrorPropagation {
 impl ErrorPropagation {
     pub fn new(scenario: &Scenario) -> ErrorPropagation {
         let edges = scenario.steps.iter().enumerate().flat_map(|(child, step)| {
-            let edge = move |&parent| EdgePropagation {
+            step.required_parents.iter().map(move |&parent| EdgePropagation {
                 parent,
                 child,
                 alone: 0.0,
                 wrong: 0.0,
                 missing: 0.0,
-            };
-            step.required_parents.iter().map(edge)
+            })
         });
         ErrorPropagation {
             edges: edges.collect(),
@@ -60,13 +59,12 @@ impl ErrorPropagation {
     pub fn add(&mut self, compiled: &CompiledTask, masses: &BranchMasses, weight: f64) {
         for (step, kernel) in compiled.model.kernels.iter().enumerate() {
             for (row, inputs) in kernel.inputs() {
-                let wrong = |(&parent, &token): (&usize, &u32)| {
-                    let output = compiled.outputs[parent].get(token as usize);
-                    (compiled.state(parent, output) != OutputState::Correct).then_some(parent)
-                };
                 let inputs = kernel.parents.iter().zip(inputs);
                 let needed = inputs.filter(|(parent, _)| self.needs[step].contains(parent));
-                let mut off = needed.filter_map(wrong);
+                let mut off = needed.filter_map(|(&parent, &token)| {
+                    let output = compiled.outputs[parent].get(token as usize);
+                    (compiled.state(parent, output) != OutputState::Correct).then_some(parent)
+                });
                 // With two or more parents off, the effect cannot be attributed to one edge.
                 let (first, second) = (off.next(), off.next());
                 // By state of the output: correct, wrong, missing.
@@ -83,10 +81,11 @@ impl ErrorPropagation {
                         self.steps[step].correct += sums[OutputState::Correct as usize];
                     }
                     (Some(parent), None) => {
-                        let edge = |edge: &&mut EdgePropagation| {
-                            (edge.parent, edge.child) == (parent, step)
-                        };
-                        if let Some(edge) = self.edges.iter_mut().find(edge) {
+                        if let Some(edge) = self
+                            .edges
+                            .iter_mut()
+                            .find(|edge| (edge.parent, edge.child) == (parent, step))
+                        {
                             edge.alone += all;
                             edge.wrong += sums[OutputState::Wrong as usize];
                             edge.missing += sums[OutputState::Missing as usize];

@@ -23,7 +23,6 @@ pub struct TrialReplays<'a> {
 impl<'a> TrialReplays<'a> {
     pub fn new(scenario: &Scenario, compiled: &'a CompiledTask, task: &str) -> TrialReplays<'a> {
         let simulation = &scenario.simulation;
-        let steps = || scenario.steps.iter().enumerate();
         // Past the cap, rows for interventions were compiled for some trials only.
         let most = match compiled.model.trellis {
             Some(_) => simulation.trials,
@@ -31,9 +30,12 @@ impl<'a> TrialReplays<'a> {
         };
         TrialReplays {
             model: &compiled.model,
-            keys: steps().map(|(_, s)| rng::key(simulation.seed, task, &s.id)).collect(),
+            keys: scenario.steps.iter().map(|s| rng::key(simulation.seed, task, &s.id)).collect(),
             order_key: intervention_runs::order_key(simulation.seed, task),
-            erring_steps: steps()
+            erring_steps: scenario
+                .steps
+                .iter()
+                .enumerate()
                 .filter(|(_, s)| intervention_runs::can_err(s))
                 .map(|(at, _)| at)
                 .collect(),

@@ -29,24 +29,27 @@ pub fn failing_runs(
     limit: usize,
 ) -> Vec<SelectedRun> {
     let simulation = &scenario.simulation;
-    let id = |task: usize| scenario.tasks.tasks[task].id.as_str();
+    let all = &scenario.tasks.tasks;
     let mut order = tasks.to_vec();
     // No step has this name, since ids are identifiers, so these draws are independent of all others.
-    order.sort_by_cached_key(|&(t, _)| (rng::key(simulation.seed, id(t), "(traces)"), t));
+    order.sort_by_cached_key(|&(t, _)| (rng::key(simulation.seed, &all[t].id, "(traces)"), t));
     let plays: Vec<(usize, TrialReplays)> = order
         .into_iter()
-        .map(|(task, compiled)| (task, TrialReplays::new(scenario, compiled, id(task))))
+        .map(|(task, compiled)| (task, TrialReplays::new(scenario, compiled, &all[task].id)))
         .collect();
     let mut picks = Vec::new();
     for trial in 0..simulation.trials {
         if picks.len() >= limit || plays.is_empty() {
             break;
         }
-        let fails = |(task, replays): &(usize, TrialReplays)| {
-            let run = replays.plain(trial)?;
-            (run.outcome != RunOutcome::Correct as u8).then_some(SelectedRun { task: *task, trial })
-        };
-        let failed: Vec<Option<SelectedRun>> = plays.par_iter().map(fails).collect();
+        let failed: Vec<Option<SelectedRun>> = plays
+            .par_iter()
+            .map(|(task, replays)| {
+                let run = replays.plain(trial)?;
+                (run.outcome != RunOutcome::Correct as u8)
+                    .then_some(SelectedRun { task: *task, trial })
+            })
+            .collect();
         picks.extend(failed.into_iter().flatten());
     }
     picks.truncate(limit);

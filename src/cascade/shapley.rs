@@ -76,13 +76,15 @@ pub fn sampled(
     replays: &TrialReplays,
     outcomes: &[f64; OUTCOMES],
 ) -> Vec<ShapleyShare> {
-    let worth = |run: &ReplayedRun| {
-        let mut worth = [0.0; OUTCOMES];
-        worth[usize::from(run.outcome)] = 1.0;
-        worth
-    };
-    sampled_by_order(model, replays, failure_probability(outcomes), worth, failure_probability)
+    sampled_by_order(model, replays, failure_probability(outcomes), outcome_of, failure_probability)
         .unwrap_or_else(|| evenly_divided(model, replays))
+}
+
+/// One for the outcome of the run, zero for the others.
+fn outcome_of(run: &ReplayedRun) -> [f64; OUTCOMES] {
+    let mut outcomes = [0.0; OUTCOMES];
+    outcomes[usize::from(run.outcome)] = 1.0;
+    outcomes
 }
 
 /// Estimates of the shares of the cost of runs, by outcome, scaled so that all parts together add up to `expected`.
@@ -164,8 +166,9 @@ fn evenly_divided(model: &KernelModel, replays: &TrialReplays) -> Vec<ShapleySha
         let part = 1.0 / (own.len() as f64 * runs.len() as f64);
         for (step, at) in own {
             let outcome = usize::from(run.outcome);
-            let amount = |o: usize| part * (f64::from(o == outcome) - f64::from(o == 0));
-            add(&mut shares, source(model, step, at), amount);
+            add(&mut shares, source(model, step, at), |o| {
+                part * (f64::from(o == outcome) - f64::from(o == 0))
+            });
         }
     }
     for share in &mut shares {
@@ -198,27 +201,29 @@ fn add(shares: &mut Vec<ShapleyShare>, source: OwnError, amount: impl Fn(usize) 
 /// Gauss-Legendre nodes and weights on [0, 1], exact for polynomials of degree `2 n - 1`. Newton's method on the
 /// Legendre polynomial, from its asymptotic roots (Abramowitz and Stegun, 25.4.29 and 22.16.6).
 fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
-    let legendre = |x: f64| {
-        let (mut before, mut now) = (1.0, x);
-        for k in 2..=n {
-            let k = k as f64;
-            (before, now) = (now, ((2.0 * k - 1.0) * x * now - (k - 1.0) * before) / k);
-        }
-        let slope = n as f64 * (x * now - before) / (x * x - 1.0);
-        (now, slope)
-    };
     (1..=n)
         .map(|i| {
             let mut x = (std::f64::consts::PI * (i as f64 - 0.25) / (n as f64 + 0.5)).cos();
             // Newton converges quadratically from here; 20 steps are more than enough.
             for _ in 0..20 {
-                let (value, slope) = legendre(x);
+                let (value, slope) = legendre(n, x);
                 x -= value / slope;
             }
-            let (_, slope) = legendre(x);
+            let (_, slope) = legendre(n, x);
             ((1.0 + x) / 2.0, 1.0 / ((1.0 - x * x) * slope * slope))
         })
         .collect()
+}
+
+/// A Legendre polynomial, and its slope.
+fn legendre(n: usize, x: f64) -> (f64, f64) {
+    let (mut before, mut now) = (1.0, x);
+    for k in 2..=n {
+        let k = k as f64;
+        (before, now) = (now, ((2.0 * k - 1.0) * x * now - (k - 1.0) * before) / k);
+    }
+    let slope = n as f64 * (x * now - before) / (x * x - 1.0);
+    (now, slope)
 }
 
 #[cfg(test)]

@@ -20,14 +20,18 @@ pub struct StepEffect {
 
 /// By step, from the plain flow of a model; `None` for steps that cannot err.
 pub fn exact_effects(scenario: &Scenario, flow: &ForwardBackward) -> Vec<Option<StepEffect>> {
-    let effect = |(step, of)| {
-        can_err(of).then(|| StepEffect {
-            right: flow.outcomes_with(step, Intervention::Right),
-            without_own_errors: flow.outcomes_with(step, Intervention::Repair),
-            wrong: flow.outcomes_with(step, Intervention::Wrong),
+    scenario
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(step, of)| {
+            can_err(of).then(|| StepEffect {
+                right: flow.outcomes_with(step, Intervention::Right),
+                without_own_errors: flow.outcomes_with(step, Intervention::Repair),
+                wrong: flow.outcomes_with(step, Intervention::Wrong),
+            })
         })
-    };
-    scenario.steps.iter().enumerate().map(effect).collect()
+        .collect()
 }
 
 /// Estimates from replayed trials: `outcomes`, which all trials contribute to, plus the changes that an intervention
@@ -39,15 +43,19 @@ pub fn sampled_effects(
     outcomes: &[f64; OUTCOMES],
 ) -> Vec<Option<StepEffect>> {
     let plain = plain_outcomes(replays);
-    let under = |step, what| outcomes_under(replays, &plain, outcomes, step, what);
-    let effect = |(step, of)| {
-        can_err(of).then(|| StepEffect {
-            right: under(step, Intervention::Right),
-            without_own_errors: under(step, Intervention::Repair),
-            wrong: under(step, Intervention::Wrong),
+    scenario
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(step, of)| {
+            can_err(of).then(|| {
+                let [right, without_own_errors, wrong] =
+                    [Intervention::Right, Intervention::Repair, Intervention::Wrong]
+                        .map(|what| outcomes_under(replays, &plain, outcomes, step, what));
+                StepEffect { right, without_own_errors, wrong }
+            })
         })
-    };
-    scenario.steps.iter().enumerate().map(effect).collect()
+        .collect()
 }
 
 /// Outcome of each trial without interventions; `None` for trials that were not compiled.

@@ -39,8 +39,11 @@ pub struct TraceCase<'a> {
 
 /// The keys of a task's random draws, by step.
 pub fn draw_keys(scenario: &Scenario, task: &Task) -> Vec<u64> {
-    let key = |step: &PipelineStep| rng::key(scenario.simulation.seed, &task.id, &step.id);
-    scenario.steps.iter().map(key).collect()
+    scenario
+        .steps
+        .iter()
+        .map(|step| rng::key(scenario.simulation.seed, &task.id, &step.id))
+        .collect()
 }
 
 /// Traces a trial. Searches that were made to compile the case are not repeated.
@@ -102,11 +105,10 @@ fn action(scenario: &Scenario, outputs: &[Option<&StepOutput>]) -> String {
     let steps = scenario.steps.iter().zip(outputs);
     let acts = steps.filter(|(step, _)| matches!(step.kind, PipelineStepKind::Act { .. }));
     let acts: Vec<Option<&StepOutput>> = acts.map(|(_, output)| *output).collect();
-    let label = |output: &&StepOutput| match output {
+    let labels = acts.iter().flatten().map(|output| match output {
         StepOutput::Action(label) => label.clone(),
         _ => "none".to_owned(),
-    };
-    let labels = acts.iter().flatten().map(label);
+    });
     let stopped = acts.iter().any(Option::is_none).then(|| "stopped".to_owned());
     labels.chain(stopped).collect::<Vec<_>>().join("+")
 }
@@ -126,8 +128,7 @@ impl<'a> TraceBuilder<'a> {
 
     /// The output of a step, or the one that a guard held back.
     fn output_or_held(&self, at: usize) -> Option<&'a StepOutput> {
-        let held = || Some(&self.trail(at)?.alarms.last()?.rejected);
-        self.output(at).or_else(held)
+        self.output(at).or_else(|| Some(&self.trail(at)?.alarms.last()?.rejected))
     }
 
     /// What guards did on the way to a step's output.
@@ -263,23 +264,21 @@ impl<'a> TraceBuilder<'a> {
         let found =
             searches.search(scenario, indices, search.settings.embedder, corpus, asked.iter())?;
         // Phrasings that find the same are one branch: the likeliest one represents them.
-        let brings = |i: usize| {
-            let hits = found.get(&asked[i]).into_iter().flatten().take(search.settings.top_k);
-            hits.map(|hit| hit.passage).eq(context.iter().copied())
-        };
-        let weight = |i: usize| search.queries[i].weight;
-        let first_heaviest = |best: Option<usize>, i: usize| match best {
-            Some(best) if weight(best) >= weight(i) => Some(best),
-            _ => Some(i),
-        };
-        let chosen = (0..asked.len()).filter(|&i| brings(i)).fold(None, first_heaviest);
+        let mut chosen: Option<usize> = None;
+        for (i, ask) in asked.iter().enumerate() {
+            let hits = found.get(ask).into_iter().flatten().take(search.settings.top_k);
+            let brings = hits.map(|hit| hit.passage).eq(context.iter().copied());
+            let (queries, weight) = (&search.queries, search.queries[i].weight);
+            if brings && chosen.is_none_or(|best| queries[best].weight < weight) {
+                chosen = Some(i);
+            }
+        }
         let chosen = words.or(chosen).unwrap_or_default();
         let ask = &asked[chosen];
         let ranking = found.get(ask).map_or(&[][..], Vec::as_slice);
         let right = self.queries(at, &search, &self.oracle_outputs());
         let right = right.get(chosen).filter(|right| right.query != ask.query);
         let gold = &compiled.oracle.gold[at];
-        let document = |&passage: &u32| self.document(retrieve, gold, ranking, passage);
         Ok(Some(RetrievalTrace {
             embedder: scenario.embedders[search.settings.embedder].name.clone(),
             corpus: scenario.corpora[corpus].name.clone(),
@@ -290,8 +289,15 @@ impl<'a> TraceBuilder<'a> {
             },
             query: ask.query.clone(),
             right_query: right.map(|right| right.query.clone()),
-            documents: context.iter().map(document).collect(),
-            missed: gold.iter().filter(|p| !context.contains(p)).map(document).collect(),
+            documents: context
+                .iter()
+                .map(|&passage| self.document(retrieve, gold, ranking, passage))
+                .collect(),
+            missed: gold
+                .iter()
+                .filter(|p| !context.contains(p))
+                .map(|&passage| self.document(retrieve, gold, ranking, passage))
+                .collect(),
         }))
     }
 
@@ -371,11 +377,12 @@ impl<'a> TraceBuilder<'a> {
         let queries = search.map(|search| self.queries(from, &search, &self.oracle_outputs()));
         let query = queries.and_then(|asks| asks.into_iter().next());
         let query = query.map_or_else(String::new, |ask| ask.query);
-        let evidence = |p: u32| {
-            let passage = &corpus.passages[p as usize];
+        let [followed, right] = [followed, right].map(|p| {
+            let p = p? as usize;
+            let passage = &corpus.passages[p];
             let value = passage.facts.get(field)?;
             let hint = format!("{} {}", field.replace('_', " "), query);
-            let sentence = match corpus.extracted_at(field, p as usize) {
+            let sentence = match corpus.extracted_at(field, p) {
                 Some(range) => evidence_sentence::sentence_at(&passage.text, range.start),
                 None => evidence_sentence::sentence_stating(&passage.text, value, &hint),
             };
@@ -385,12 +392,8 @@ impl<'a> TraceBuilder<'a> {
                 value: value.to_string(),
                 sentence: sentence.to_owned(),
             })
-        };
-        Ok(Some(ReadingTrace {
-            field: field.to_owned(),
-            from: followed.and_then(evidence),
-            gold: right.and_then(evidence),
-        }))
+        });
+        Ok(Some(ReadingTrace { field: field.to_owned(), from: followed, gold: right }))
     }
 
     /// The passages that a read step had in hand at its last attempt.

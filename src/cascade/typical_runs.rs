@@ -38,8 +38,8 @@ fn replays<'a>(scenario: &Scenario, task: usize, solved: &'a SolvedTask) -> Tria
 /// Costliest first: a failure that nothing flags costs more than a stop, and of two alike the likelier one costs more.
 /// The scenario's prices are not considered.
 fn by_cost(a: (&FailureSignature, f64), b: (&FailureSignature, f64)) -> std::cmp::Ordering {
-    let flagged = |way: &FailureSignature| way.outcome == RunOutcome::Stopped;
-    flagged(a.0).cmp(&flagged(b.0)).then(b.1.total_cmp(&a.1))
+    let flagged = [a, b].map(|(way, _)| way.outcome == RunOutcome::Stopped);
+    flagged[0].cmp(&flagged[1]).then(b.1.total_cmp(&a.1))
 }
 
 /// The first trial that takes the task's likeliest failure path, or if none does, the first that fails. `None` if none
@@ -103,10 +103,12 @@ pub fn common_failures(
     }
     let mut sums: Vec<(FailureSignature, CommonFailureSum)> = sums.into_iter().collect();
     sums.sort_by(|(a, of_a), (b, of_b)| by_cost((a, of_a.p), (b, of_b.p)));
-    let run = |(way, sum): (FailureSignature, CommonFailureSum)| {
-        let task = sum.likeliest_task.0;
-        let trial = first_trial(scenario, task, &solved[task], Some(&way))?;
-        Some(CommonFailure { pick: SelectedRun { task, trial }, p: sum.p, tasks: sum.tasks })
-    };
-    sums.into_iter().filter_map(run).take(top).collect()
+    sums.into_iter()
+        .filter_map(|(way, sum)| {
+            let task = sum.likeliest_task.0;
+            let trial = first_trial(scenario, task, &solved[task], Some(&way))?;
+            Some(CommonFailure { pick: SelectedRun { task, trial }, p: sum.p, tasks: sum.tasks })
+        })
+        .take(top)
+        .collect()
 }

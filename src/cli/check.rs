@@ -111,17 +111,16 @@ fn report_with_hint(
             }
         }
     }
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let fine = args.files.len() - wrong - unreadable;
     let mut parts = Vec::new();
     if wrong > 0 {
-        parts.push(format!("{} in {}", count(mistakes, "mistake"), count(wrong, "file")));
+        parts.push(format!("{} in {}", counted(mistakes, "mistake"), counted(wrong, "file")));
     }
     if unreadable > 0 {
-        parts.push(format!("{} cannot be read", count(unreadable, "file")));
+        parts.push(format!("{} cannot be read", counted(unreadable, "file")));
     }
     if fine > 0 {
-        parts.push(format!("{} fine", count(fine, "file")));
+        parts.push(format!("{} fine", counted(fine, "file")));
     }
     text.push_str(&parts.join(", "));
     text.push('\n');
@@ -132,4 +131,8 @@ fn report_with_hint(
         _ => 2,
     };
     (text, code, hint)
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

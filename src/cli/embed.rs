@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -14,10 +15,8 @@ use super::{
     set_thread_count,
 };
 use crate::embed::registry::{self, ModelTask};
-use crate::embed::{
-    self, CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedder, ModelKind, ModelPrecision,
-    ModelSpec, TextRole, model_paths,
-};
+use crate::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole, model_paths};
+use crate::environment::Environment;
 use crate::expr::suggest;
 use crate::input_file;
 use crate::output::OwnershipProof;
@@ -83,8 +82,9 @@ enum TextRoleArg {
 
 pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
+    let environment = Environment::from_process();
     let mut output = args.force.output().with_inputs(&args.file);
-    let kind = match (&args.scenario, &args.embedder, &args.model) {
+    let kind: Arc<dyn EmbedderKind> = match (&args.scenario, &args.embedder, &args.model) {
         (Some(file), Some(name), _) => match load_scenario(file) {
             Err(code) => return Ok(code),
             Ok(scenario) => {
@@ -97,7 +97,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
                 EmbedPrecisionArg::Int8 => ModelPrecision::Int8,
                 EmbedPrecisionArg::F32 => ModelPrecision::F32,
             };
-            EmbedderKind::Model(model_spec(model, precision)?)
+            Arc::new(model_spec(model, precision, &environment)?)
         }
         _ => bail!("name a --model, or a --scenario and an --embedder"),
     };
@@ -124,14 +124,10 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
         TextRoleArg::Query => TextRole::Query,
         TextRoleArg::Passage => TextRole::Passage,
     };
-    let (name, model): (_, Box<dyn Embedder>) = match kind {
-        EmbedderKind::Model(spec) => (spec.model.clone(), embed::open_cached(&spec, None)?),
-        EmbedderKind::Http(spec) => {
-            let remote = Box::new(HttpEmbedder::new(spec.clone())?);
-            (spec.model, Box::new(CachedEmbedder::new(remote, None)?))
-        }
-        _ => bail!("--embedder: it makes no vectors; static, transformer and http do"),
+    let Some(model) = kind.vector_model() else {
+        bail!("--embedder: it makes no vectors; static, transformer and http do");
     };
+    let (name, model) = (model.model_name(), model.load(&environment)?);
     let bars = ProgressBars::new();
     let progress: &dyn ProgressListener = &bars;
     let vectors = {
@@ -154,26 +150,29 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The settings of an embedder that a scenario declares.
-fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
+fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
-    let unknown = || {
+    let at = all.iter().position(|known| *known == name).with_context(|| {
         let near =
             suggest(name, all.iter().copied()).map_or_else(String::new, |near| format!("; {near}"));
         format!("--embedder: no embedder '{name}'; there are {}{near}", all.join(", "))
-    };
-    let at = all.iter().position(|known| *known == name).with_context(unknown)?;
+    })?;
     Ok(scenario.embedders[at].kind.clone())
 }
 
 /// The settings of a model, given by its registered name or by a directory, whose files determine its kind.
-pub(super) fn model_spec(model: &str, precision: ModelPrecision) -> anyhow::Result<ModelSpec> {
+pub(super) fn model_spec(
+    model: &str,
+    precision: ModelPrecision,
+    environment: &Environment,
+) -> anyhow::Result<ModelSpec> {
     let kind = match registry::find(model).map(|known| known.purpose) {
         Some(ModelTask::Embeds { kind, .. }) => kind,
         Some(ModelTask::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
         Some(ModelTask::Reads) => bail!("{model} answers questions; it has no vectors"),
-        None if model_paths::adapter_dir(model).is_some() => ModelKind::Transformer,
+        None if model_paths::adapter_dir(model, environment).is_some() => ModelKind::Transformer,
         None => {
-            let dir = model_paths::model_dir(model, precision)?;
+            let dir = model_paths::model_dir(model, precision, environment)?;
             model_paths::model_kind(&dir)?
         }
     };

@@ -251,9 +251,8 @@ pub fn report_wrong_use(arguments: &[OsString], why: &str) {
             others.push(value.unwrap_or_else(|| argument.into()));
             continue;
         };
-        let is_value = |next: &&OsString| !next.to_string_lossy().starts_with("--");
         let value = value.or_else(|| {
-            rest.clone().next().filter(is_value)?;
+            rest.clone().next().filter(|next| !next.to_string_lossy().starts_with("--"))?;
             rest.next().map(PathBuf::from)
         });
         named[at].extend(value);
@@ -350,10 +349,6 @@ fn compare(
     loaded: Result<Scenario, ExitCode>,
 ) -> Result<GateComparison, GateNotCompared> {
     let file = args.file.display().to_string();
-    let refuse = |scenario: &str, why: String, code: u8| {
-        complain!("error: {why}");
-        GateNotCompared { scenario: scenario.to_owned(), reasons: vec![why], code }
-    };
     let baseline = GateBaseline::read(&args.baseline)
         .map_err(|error| refuse(&file, format!("{error:#}"), EXIT_USAGE))?;
     let scenario = match loaded {
@@ -365,18 +360,17 @@ fn compare(
             return Err(GateNotCompared { scenario: file, reasons: vec![why], code });
         }
     };
-    let refuse = |why: String, code: u8| refuse(&scenario.name, why, code);
     let known: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
     if let Some(unknown) = args.arms.iter().find(|arm| !known.contains(&arm.as_str())) {
         let why = format!("--arm: no arm '{unknown}'; there are {}", known.join(", "));
-        return Err(refuse(why, EXIT_USAGE));
+        return Err(refuse(&scenario.name, why, EXIT_USAGE));
     }
     if let Some(wrong) = dropped_error(&args.dropped, &baseline, &known) {
-        return Err(refuse(wrong, EXIT_USAGE));
+        return Err(refuse(&scenario.name, wrong, EXIT_USAGE));
     }
     if args.max_loss_increase.is_some() && scenario.impact.is_none() {
         let why = "--max-loss-increase: this scenario has no section `impact`".to_owned();
-        return Err(refuse(why, EXIT_USAGE));
+        return Err(refuse(&scenario.name, why, EXIT_USAGE));
     }
     let picked: Vec<usize> = (0..known.len())
         .filter(|&at| args.arms.is_empty() || args.arms.iter().any(|arm| arm == known[at]))
@@ -393,7 +387,8 @@ fn compare(
     };
     let record = run::run(&session, &picked);
     bars.clear();
-    let record = record.map_err(|error| refuse(format!("{file}: {error:#}"), EXIT_FINDING))?;
+    let record = record
+        .map_err(|error| refuse(&scenario.name, format!("{file}: {error:#}"), EXIT_FINDING))?;
     let stale = baseline.incomparable_reasons(&scenario, &record);
     if !stale.is_empty() {
         complain!("error: the earlier run cannot be compared with this one:");
@@ -412,7 +407,7 @@ fn compare(
         })
         .collect();
     let mut checks = gate::assess(&scenario, &record, &baseline, &arms, &args.question())
-        .map_err(|error| refuse(format!("{error:#}"), EXIT_FINDING))?;
+        .map_err(|error| refuse(&scenario.name, format!("{error:#}"), EXIT_FINDING))?;
     if args.arms.is_empty() && args.against.is_none() {
         checks.extend(gate::missing_arms(&baseline, &known, &args.dropped));
     }
@@ -420,6 +415,12 @@ fn compare(
     let manifest = report::manifest::manifest(&scenario, &record, &session.fingerprints(), &notes);
     let changed = baseline.changed_embedders(&manifest);
     Ok(GateComparison { scenario: scenario.name.clone(), checks, changed, notes })
+}
+
+/// Reports the error, and makes it the only reason that nothing was compared.
+fn refuse(scenario: &str, why: String, code: u8) -> GateNotCompared {
+    complain!("error: {why}");
+    GateNotCompared { scenario: scenario.to_owned(), reasons: vec![why], code }
 }
 
 /// An error in the arms given with --dropped, if any.

@@ -190,17 +190,21 @@ enum DelimiterArg {
 }
 
 fn column_type(text: &str) -> Result<(String, ValueType), String> {
-    let names = || ValueType::ALL.map(ValueType::name).join(", ");
     // Split at the last `=`, since the name of a column may contain one.
-    let (column, name) =
-        text.rsplit_once('=').ok_or_else(|| format!("write column=type; types: {}", names()))?;
+    let (column, name) = text
+        .rsplit_once('=')
+        .ok_or_else(|| format!("write column=type; types: {}", type_names()))?;
     let known = ValueType::ALL.into_iter().find(|ty| ty.name() == name.trim());
     let ty = known.ok_or_else(|| {
         let near = crate::expr::suggest(name, ValueType::ALL.map(ValueType::name));
         let help = near.map(|near| format!("; {near}")).unwrap_or_default();
-        format!("'{name}' is not a type; allowed: {}{help}", names())
+        format!("'{name}' is not a type; allowed: {}{help}", type_names())
     })?;
     Ok((column.trim().to_owned(), ty))
+}
+
+fn type_names() -> String {
+    ValueType::ALL.map(ValueType::name).join(", ")
 }
 
 fn currency_code(text: &str) -> Result<String, String> {

@@ -3,7 +3,7 @@
 //! It asks no questions and overwrites nothing. The files are embedded from `init/`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::terminal::{self, complain};
@@ -59,16 +59,19 @@ pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     }
     let contents: Vec<(&str, &str)> = files.iter().map(|&(name, text, _)| (name, text)).collect();
     atomic_file::write_all(&args.dir, &contents)?;
-    // Paths as a user would type them: `scenario.yaml`, not `./scenario.yaml`.
-    let path = |name: &str| match args.dir.as_os_str().as_encoded_bytes() {
-        b"." => name.to_owned(),
-        _ => args.dir.join(name).display().to_string(),
-    };
     let mut stdout = terminal::text_output();
-    let width = files.iter().map(|(name, ..)| path(name).len()).max().unwrap_or(0);
+    let width = files.iter().map(|(name, ..)| typed_path(&args.dir, name).len()).max().unwrap_or(0);
     for (name, _, what) in &files {
-        writeln!(stdout, "{:width$}  {what}", path(name))?;
+        writeln!(stdout, "{:width$}  {what}", typed_path(&args.dir, name))?;
     }
-    writeln!(stdout, "\nNext: knockon run {}", path("scenario.yaml"))?;
+    writeln!(stdout, "\nNext: knockon run {}", typed_path(&args.dir, "scenario.yaml"))?;
     Ok(ExitCode::from(EXIT_SUCCESS))
+}
+
+/// The path as a user would type it: `scenario.yaml`, not `./scenario.yaml`.
+fn typed_path(dir: &Path, name: &str) -> String {
+    match dir.as_os_str().as_encoded_bytes() {
+        b"." => name.to_owned(),
+        _ => dir.join(name).display().to_string(),
+    }
 }

@@ -14,6 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use terminal::{colour, complain};
 
 use crate::output::{OutputWriter, WriteRefused};
+use crate::report::run_report::input_paths as input_files;
 use crate::run::oracle_check::OracleRecord;
 use crate::scenario::{self, Diagnostics, Scenario};
 use crate::session::{Session, UnknownName};
@@ -160,8 +161,11 @@ pub fn main() -> ExitCode {
             terminal::data_output().write_all(&script).map(success).map_err(Into::into)
         }
     };
-    let flushed = |code| terminal::text_output().flush().map(|()| code).map_err(Into::into);
-    result.and_then(flushed).unwrap_or_else(|error: anyhow::Error| {
+    let flushed = result.and_then(|code| {
+        terminal::text_output().flush()?;
+        Ok(code)
+    });
+    flushed.unwrap_or_else(|error: anyhow::Error| {
         complain!("error: {error:#}");
         ExitCode::from(if error.is::<WriteRefused>() { EXIT_USAGE } else { EXIT_FINDING })
     })
@@ -232,13 +236,6 @@ impl OverwriteArgs {
             stdout.write_all(bytes).and_then(|()| stdout.flush())
         })
     }
-}
-
-/// All input files of a scenario, including the scenario file.
-fn input_files(scenario: &Scenario) -> Vec<PathBuf> {
-    let dir = scenario.path.parent().unwrap_or(Path::new(""));
-    let inputs = scenario.inputs.iter().map(|input| dir.join(&input.path));
-    inputs.chain([scenario.path.clone()]).collect()
 }
 
 /// The files of a directory, some of which a command reads; none if the directory does not exist.

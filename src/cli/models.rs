@@ -11,6 +11,7 @@ use super::{OverwriteArgs, files_in};
 use crate::embed::pull::{self, PullProgress, PullSource};
 use crate::embed::registry::{self, ModelTask};
 use crate::embed::{bundled, model_paths, quantize};
+use crate::environment::Environment;
 use crate::output::OutputWriter;
 
 /// Download and prepare models.
@@ -87,7 +88,8 @@ pub fn list() -> anyhow::Result<()> {
 /// if it is missing or damaged.
 fn weight_locations(model: &registry::RegisteredModel) -> (String, String) {
     let fetch = format!("knockon models pull {}", model.name);
-    let (here, f32) = match model_paths::pulled_model_dir(model.name) {
+    let (here, f32) = match model_paths::pulled_model_dir(model.name, &Environment::from_process())
+    {
         None => (false, format!("not here: {fetch}")),
         Some(dir) => match find_damage(model, &dir) {
             None => (true, dir.display().to_string()),
@@ -133,12 +135,13 @@ fn pull(name: &str, to: Option<&Path>, output: OutputWriter) -> anyhow::Result<(
             .map_or(String::new(), |(_, n)| format!("; the nearest is {n}"));
         bail!("there is no model {name}{nearest}. Known: {}", names.join(", "));
     };
-    let models_dir = to.map_or_else(model_paths::pulled_dir, Path::to_owned);
+    let environment = Environment::from_process();
+    let models_dir = to.map_or_else(|| model_paths::pulled_dir(&environment), Path::to_owned);
     let total = model.files.iter().map(|f| f.size).sum();
     // The bar hides itself if stderr is not a terminal.
     let bar = ProgressBar::new(total);
     bar.set_style(ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {eta}")?);
-    let mut tell = |event| match event {
+    let result = pull::pull(model, &models_dir, &environment, &output, &mut |event| match event {
         PullProgress::File { path, size, have } => {
             if total == registry::UNKNOWN_SIZE {
                 // The size is not registered, so it is taken from the download.
@@ -157,8 +160,7 @@ fn pull(name: &str, to: Option<&Path>, output: OutputWriter) -> anyhow::Result<(
         PullProgress::Converting => {
             bar.suspend(|| complain!("taking the weights out of the ONNX file"));
         }
-    };
-    let result = pull::pull(model, &models_dir, &output, &mut tell);
+    });
     bar.finish_and_clear();
     let (dir, source) = result?;
     let how = match source {

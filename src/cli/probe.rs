@@ -15,13 +15,13 @@ use super::{
     EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, THREAD_RANGE, files_in, input_files, load_scenario,
     set_thread_count,
 };
-use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, ModelPrecision, bundled};
+use crate::embed::{ModelPrecision, bundled};
+use crate::environment::Environment;
 use crate::output::OutputManifest;
 use crate::probe::contender::{ContenderKind, ProbeContender};
 use crate::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output};
-use crate::retrieve::Bm25Params;
 use crate::run::{self, RunRecord};
-use crate::scenario::{EmbedderDeclaration, EmbedderKind};
+use crate::scenario::{self, EmbedderDeclaration, EmbedderKind};
 use crate::session::Session;
 use crate::world::{beir, labelled_pair, triplet};
 
@@ -89,9 +89,10 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     if names.is_empty() && args.scenario.is_none() {
         names = DEFAULT_EMBEDDERS.map(str::to_owned).to_vec();
     }
+    let environment = Environment::from_process();
     let mut declared = Vec::new();
     for name in &names {
-        let (kind, embedder) = open_embedder(name)?;
+        let (kind, embedder) = open_embedder(name, &environment)?;
         declared.push((name.clone(), kind));
         contenders.push(ProbeContender { name: name.clone(), kind: embedder });
     }
@@ -101,23 +102,12 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
             Err(code) => return Ok(code),
         };
         for EmbedderDeclaration { name, kind } in &scenario.embedders {
-            let embedder = match kind {
-                EmbedderKind::Bm25(params) => ContenderKind::Bm25(*params),
-                EmbedderKind::Model(spec) => ContenderKind::Vectors(
-                    embed::open_cached(spec, None)
-                        .with_context(|| format!("embedder '{name}'"))?
-                        .into(),
-                ),
-                EmbedderKind::Http(spec) => {
-                    let remote = Box::new(HttpEmbedder::new(spec.clone())?);
-                    ContenderKind::Vectors(Arc::new(CachedEmbedder::new(remote, None)?))
-                }
-                _ => {
-                    complain!(
-                        "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
-                    );
-                    continue;
-                }
+            let opened = ContenderKind::of_embedder(kind, &environment);
+            let Some(embedder) = opened.with_context(|| format!("embedder '{name}'"))? else {
+                complain!(
+                    "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
+                );
+                continue;
             };
             declared.push((name.clone(), kind.clone()));
             contenders.push(ProbeContender { name: name.clone(), kind: embedder });
@@ -181,20 +171,28 @@ fn run_all_arms(session: &Session) -> anyhow::Result<RunRecord> {
 }
 
 /// An embedder by name: as a scenario declares it, and opened.
-fn open_embedder(name: &str) -> anyhow::Result<(EmbedderKind, ContenderKind)> {
-    if name == "bm25" {
-        let params = Bm25Params::default();
-        return Ok((EmbedderKind::Bm25(params), ContenderKind::Bm25(params)));
-    }
+fn open_embedder(
+    name: &str,
+    environment: &Environment,
+) -> anyhow::Result<(Arc<dyn EmbedderKind>, ContenderKind)> {
+    let kind = match scenario::default_embedder(name) {
+        Some(kind) => kind,
+        None => named_model(name, environment)?,
+    };
+    let contender = ContenderKind::of_embedder(&kind, environment)?;
+    let contender = contender.with_context(|| format!("'{name}' has no vectors of its own"))?;
+    Ok((kind, contender))
+}
+
+/// A model by name, with its precision after a colon.
+fn named_model(name: &str, environment: &Environment) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     // Only known suffixes are split off: a path may contain a colon.
     let (model, precision) = match name.rsplit_once(':') {
         Some((model, "f32")) => (model, ModelPrecision::F32),
         Some((model, "int8")) => (model, ModelPrecision::Int8),
         _ => (name, ModelPrecision::Int8),
     };
-    let spec = model_spec(model, precision)?;
-    let embedder: Arc<dyn Embedder> = embed::open_cached(&spec, None)?.into();
-    Ok((EmbedderKind::Model(spec), ContenderKind::Vectors(embedder)))
+    Ok(Arc::new(model_spec(model, precision, environment)?))
 }
 
 fn read_probe_sets(args: &ProbeArgs) -> anyhow::Result<ProbeDatasets> {
@@ -218,7 +216,10 @@ fn read_probe_sets(args: &ProbeArgs) -> anyhow::Result<ProbeDatasets> {
     if triplets.is_empty() {
         let bundled: &bundled::BundledFiles =
             &[("near_misses.csv", include_bytes!("../../scenarios/probe/near_misses.csv"))];
-        triplets.push(bundled::unpack("probe", bundled)?.join("near_misses.csv"));
+        triplets.push(
+            bundled::unpack("probe", bundled, &Environment::from_process())?
+                .join("near_misses.csv"),
+        );
     }
     for file in &triplets {
         probes.triplets.push((stem(file), triplet::read(file, &bars)?));

@@ -10,8 +10,8 @@ use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, colour, input_files,
     load_scenario, report_folder, set_thread_count, trace_export,
 };
-use crate::output::{OUTPUTS, OutputManifest};
-use crate::report;
+use crate::report::run_report::PAGE_FILE;
+use crate::report::{self, RunReport};
 use crate::run;
 use crate::session::Session;
 
@@ -53,9 +53,6 @@ pub struct RunArgs {
     traces: trace_export::TraceExportArgs,
 }
 
-/// File name of the HTML report.
-const PAGE: &str = "report.html";
-
 pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
     if args.parquet
@@ -79,7 +76,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let output = args.force.output().with_inputs(input_files(scenario));
     let names: Vec<&str> = report::csv::ALWAYS_WRITTEN
         .into_iter()
-        .chain([PAGE])
+        .chain([PAGE_FILE])
         .chain(args.traces.file_names())
         .collect();
     output.check_folder(&out, &names, Some(report::manifest::FILE_NAME))?;
@@ -97,22 +94,13 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
-    let mut notes = session.notes();
-    notes.extend(run::money::notes(&record));
-    notes.extend(run::compare::notes(&record));
-    let mut files: Vec<(&str, Vec<u8>)> = report::csv::files(&record)?;
-    let parquet = if args.parquet { report::parquet::files(&files)? } else { Vec::new() };
-    let mut manifest =
-        report::manifest::manifest(scenario, &record, &session.fingerprints(), &notes);
-    // The page shows the manifest without its list of files, since that contains the checksum of the page.
-    files.push((PAGE, report::page::page(&record, &manifest).into_bytes()));
-    files.extend(args.traces.otlp_jsonl(scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
-    files.extend(parquet.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
-    let logs = args.traces.who_and_when_files(&traces)?;
-    files.extend(logs.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
-    manifest[OUTPUTS] = OutputManifest::entries(&files);
-    let manifest = report::manifest::bytes(&manifest)?;
-    let changed = output.write_listed(&out, &files, (report::manifest::FILE_NAME, &manifest))?;
+    let whole = RunReport::new(&session, &record).with_parquet(args.parquet);
+    let mut notes = whole.notes().to_vec();
+    let otlp = args.traces.otlp_jsonl(scenario, &traces);
+    let otlp = otlp.map(|bytes| ("traces.jsonl".to_owned(), bytes)).into_iter().collect();
+    let mut files = whole.files_with(otlp)?;
+    files.extend(args.traces.who_and_when_files(&traces)?);
+    let changed = whole.write_through(&output, &out, &files)?;
     if !changed.is_empty() {
         let (changed, out) = (changed.join(", "), out.display());
         notes.push(format!(

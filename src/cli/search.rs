@@ -96,15 +96,19 @@ fn resolve_request<'q>(
     session: &Session,
     args: &'q SearchArgs,
 ) -> Result<SearchPreviewRequest<'q>, (&'static str, UnknownName)> {
-    let of = |option| move |name| (option, name);
-    let arm = args.arm.as_ref().map(|arm| session.arm(arm)).transpose().map_err(of("--arm"))?;
+    let arm = args
+        .arm
+        .as_ref()
+        .map(|arm| session.arm(arm))
+        .transpose()
+        .map_err(|name| ("--arm", name))?;
     let task = args.task.as_ref().map(|task| session.task(task)).transpose();
     let embedder = args.embedder.as_ref().map(|name| session.embedder(name)).transpose();
     Ok(SearchPreviewRequest {
-        step: session.retrieve_step(&args.step).map_err(of("--step"))?,
+        step: session.retrieve_step(&args.step).map_err(|name| ("--step", name))?,
         arm: arm.unwrap_or(session.baseline()),
-        embedder: embedder.map_err(of("--embedder"))?,
-        task: task.map_err(of("--task"))?,
+        embedder: embedder.map_err(|name| ("--embedder", name))?,
+        task: task.map_err(|name| ("--task", name))?,
         query: args.query.as_deref(),
         top: args.top.into(),
         depth: MIN_DEPTH,

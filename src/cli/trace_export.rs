@@ -54,11 +54,12 @@ impl TraceExportArgs {
 
     /// The bytes of `traces.jsonl`, if requested.
     pub fn otlp_jsonl(&self, scenario: &Scenario, traces: &[RunTrace]) -> Option<Vec<u8>> {
-        let reader = |id: &str| {
-            let arm = scenario.arms.iter().find(|arm| arm.id == id);
-            arm.map_or("", |arm| arm.reader.preset.as_str())
-        };
-        self.traces.contains(&TraceExportFormat::Otlp).then(|| otlp::lines(traces, reader))
+        self.traces.contains(&TraceExportFormat::Otlp).then(|| {
+            otlp::lines(traces, |id| {
+                let arm = scenario.arms.iter().find(|arm| arm.id == id);
+                arm.map_or("", |arm| arm.reader.preset.as_str())
+            })
+        })
     }
 
     /// The failure logs with their names relative to the report folder; none if not requested.

@@ -9,6 +9,7 @@ use anyhow::ensure;
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
 use super::{OverwriteArgs, THREAD_RANGE, files_in, set_thread_count};
+use crate::environment::Environment;
 use crate::train::{
     self, TrainingTexts, TuningArm, TuningMethod, TuningOutcome, TuningRecipe, TuningRequest,
 };
@@ -164,7 +165,14 @@ pub fn run(args: &TuneArgs) -> anyhow::Result<()> {
         output.check_folder(dir, &train::RESULT_FILES, None)?;
     }
     let checkpoint_every = args.checkpoint_every;
-    let request = TuningRequest { base: &args.base, recipe, texts: &texts, arms, checkpoint_every };
+    let request = TuningRequest {
+        base: &args.base,
+        recipe,
+        texts: &texts,
+        arms,
+        checkpoint_every,
+        environment: Environment::from_process(),
+    };
     let outcomes = train::tune(&request, &bars);
     bars.clear();
     let outcomes = outcomes?;
@@ -184,7 +192,6 @@ fn loss_summary(outcomes: &[TuningOutcome], batch: usize) -> String {
         let losses = &outcome.losses;
         // In a short training the first and the last steps share one step at most.
         let told = AVERAGED_STEPS.min(losses.len().div_ceil(2));
-        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
         let (first, last) = (mean(&losses[..told]), mean(&losses[losses.len() - told..]));
         let there = if outcome.already_finished { "  (was there already)" } else { "" };
         let _ = writeln!(
@@ -196,4 +203,8 @@ fn loss_summary(outcomes: &[TuningOutcome], batch: usize) -> String {
         );
     }
     text
+}
+
+fn mean(of: &[f64]) -> f64 {
+    of.iter().sum::<f64>() / of.len() as f64
 }

@@ -13,6 +13,7 @@ use crate::embed::similarity_map::{
     self, DEFAULT_TOKENS, MapNetworkShape, SimilarityMapBase, SimilarityMapConfig,
 };
 use crate::embed::{self, ModelKind, ModelPrecision, ModelSpec};
+use crate::environment::Environment;
 use crate::train::verifier::{HeldOutScore, VerifierExample, VerifierRecipe, train};
 use crate::world::{labelled_pair, triplet};
 
@@ -91,7 +92,7 @@ pub fn run(args: &VerifierArgs) -> anyhow::Result<()> {
     let precision = ModelPrecision::Int8;
     let spec = ModelSpec::new(ModelKind::Transformer, &args.base).with_precision(precision);
     let tokens = usize::from(args.tokens);
-    let maps = embed::open_maps(&spec, tokens)?;
+    let maps = embed::open_maps(&spec, tokens, &Environment::from_process())?;
     let trained = train(&items, &maps, &recipe, &bars)?;
     bars.clear();
 
@@ -107,7 +108,6 @@ pub fn run(args: &VerifierArgs) -> anyhow::Result<()> {
     similarity_map::save(&output, &args.out, &config, &trained.net, &training)?;
     let mut out = terminal::text_output();
     let tenth = (trained.losses.len() / 10).max(1);
-    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len().max(1) as f32;
     let (early, late) =
         (trained.losses.iter().take(tenth), trained.losses.iter().rev().take(tenth));
     let (early, late): (Vec<f32>, Vec<f32>) = (early.copied().collect(), late.copied().collect());
@@ -124,20 +124,27 @@ pub fn run(args: &VerifierArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn mean(losses: &[f32]) -> f32 {
+    losses.iter().sum::<f32>() / losses.len().max(1) as f32
+}
+
 fn table(held: &[HeldOutScore]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["held out", "items", "right", "AUC", "cosine", "MaxSim"]);
     for held in held {
-        let number = |auc: Option<f64>| auc.map_or("-".to_owned(), |auc| format!("{auc:.3}"));
         table.add_row([
             held.category.clone().unwrap_or_else(|| "all".to_owned()),
             held.items.to_string(),
             format!("{:.1}%", 100.0 * held.right),
-            number(held.auc),
-            number(held.auc_cosine),
-            number(held.auc_max_sim),
+            auc_cell(held.auc),
+            auc_cell(held.auc_cosine),
+            auc_cell(held.auc_max_sim),
         ]);
     }
     table
+}
+
+fn auc_cell(auc: Option<f64>) -> String {
+    auc.map_or("-".to_owned(), |auc| format!("{auc:.3}"))
 }

@@ -7,8 +7,8 @@ use super::{CompileContext, CompileQuestion};
 use crate::expr::EvalEnvironment;
 use crate::retrieve::PassageHit;
 use crate::scenario::{
-    GuardCheck, GuardRetry, PipelineStepKind, QueryPhrasing, RetrievalSettings, RetrieveStep,
-    Scenario, ScenarioArm,
+    GuardRetry, PipelineStepKind, QueryPhrasing, RetrievalSettings, RetrieveStep, Scenario,
+    ScenarioArm,
 };
 use crate::step::deterministic_steps;
 use crate::world::Task;
@@ -53,29 +53,26 @@ impl<'a> CompileContext<'a> {
             _ => step,
         };
         let base = self.search(from);
-        let again = |(guard, turn, retry): (usize, usize, &'a GuardRetry)| {
-            let searches = from == step || retry.searches();
-            FurtherAttempt {
-                guard,
-                turn,
-                search: base.filter(|_| searches).map(|s| s.with_retry(retry)),
-            }
-        };
         let guards = of.guards.iter().enumerate();
         let retries = guards.flat_map(|(guard, of)| {
             of.retries.iter().enumerate().map(move |(turn, retry)| (guard, turn, retry))
         });
-        retries.map(again).collect()
+        retries
+            .map(|(guard, turn, retry)| {
+                let searches = from == step || retry.searches();
+                FurtherAttempt {
+                    guard,
+                    turn,
+                    search: base.filter(|_| searches).map(|s| s.with_retry(retry)),
+                }
+            })
+            .collect()
     }
 
     /// The embedders whose models verify what the step finds.
     pub(super) fn verifiers(&self, step: usize) -> Vec<usize> {
         let guards = self.scenario.steps[step].guards.iter().filter(|_| self.guarded(step));
-        let models = guards.filter_map(|guard| match guard.check {
-            GuardCheck::ScoringVerifier { embedder, .. } => Some(embedder),
-            _ => None,
-        });
-        models.collect()
+        guards.filter_map(|guard| guard.check.scoring_embedder()).collect()
     }
 }
 
@@ -108,10 +105,12 @@ impl<'a> StepSearch<'a> {
                 _ => return None,
             },
         };
-        let ask = |query: &QueryPhrasing| {
-            Some(SearchQuery { query: query.template.render(&env).ok()?, scope: among.clone() })
-        };
-        self.queries.iter().map(ask).collect()
+        self.queries
+            .iter()
+            .map(|query| {
+                Some(SearchQuery { query: query.template.render(&env).ok()?, scope: among.clone() })
+            })
+            .collect()
     }
 
     /// The same search with the settings of a retry.

@@ -5,9 +5,9 @@ use super::search_cache::CorpusRankings;
 use super::search_plan::StepPlan;
 use super::{CompileContext, CompileQuestion};
 use crate::kernel::FIRST_COMPILER_INTERVENTION;
-use crate::scenario::{GuardCheck, PipelineStep, StepGuard};
+use crate::scenario::PipelineStep;
 use crate::step::MissKind;
-use crate::step::guard::{GuardObservation, GuardSetting, best, margin};
+use crate::step::guard::GuardSetting;
 
 /// One guard of a step with another setting.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,15 +31,9 @@ const VARIANT_IDS: usize = 255 - FIRST_COMPILER_INTERVENTION as usize - MissKind
 
 /// The maximum number of variants of a step, whatever its searches find.
 pub fn max_variants(step: &PipelineStep) -> usize {
-    let curve = |guard: &StepGuard| if has_threshold(&guard.check) { CURVE_POINTS + 2 } else { 1 };
-    step.guards.iter().map(curve).sum::<usize>().min(VARIANT_IDS)
-}
-
-fn has_threshold(check: &GuardCheck) -> bool {
-    matches!(
-        check,
-        GuardCheck::Score(_) | GuardCheck::Margin(_) | GuardCheck::ScoringVerifier { .. }
-    )
+    let guards = step.guards.iter();
+    let variants = guards.map(|guard| guard.threshold().map_or(1, |_| CURVE_POINTS + 2));
+    variants.sum::<usize>().min(VARIANT_IDS)
 }
 
 impl CompileContext<'_> {
@@ -55,21 +49,15 @@ impl CompileContext<'_> {
             return Vec::new();
         }
         let guards = &self.scenario.steps[step].guards;
-        let off = |guard| GuardVariant { guard, setting: GuardSetting::Off };
-        let mut variants: Vec<GuardVariant> = (0..guards.len()).map(off).collect();
+        let mut variants: Vec<GuardVariant> = (0..guards.len())
+            .map(|guard| GuardVariant { guard, setting: GuardSetting::Off })
+            .collect();
         for (place, guard) in guards.iter().enumerate() {
-            let Some(search) = self.search(step).filter(|_| has_threshold(&guard.check)) else {
+            let (Some(threshold), Some(search)) = (guard.threshold(), self.search(step)) else {
                 continue;
             };
             let embedder = search.settings.embedder;
-            let declared = match &guard.check {
-                GuardCheck::Score(floors) | GuardCheck::Margin(floors) => {
-                    floors.get(&embedder).copied()
-                }
-                GuardCheck::ScoringVerifier { min_score: least, .. } => Some(*least),
-                _ => None,
-            };
-            let Some(declared) = declared else {
+            let Some(declared) = threshold.least.for_embedder(Some(embedder)) else {
                 continue; // it does not guard this embedder
             };
             let mut seen = Vec::new();
@@ -77,7 +65,8 @@ impl CompileContext<'_> {
                 for ask in &plan.oracle_queries {
                     let found = crate::step::StepOutput::Context(search.top_passages(answers, ask));
                     let look = self.observe_search(step, &search, answers, ask, Some(&found));
-                    seen.extend(self.observed_value(&guard.check, place, &look));
+                    let measured = (threshold.measure)(&look.scores_for(place));
+                    seen.extend(measured.filter(|score| score.is_finite()));
                 }
             }
             let thresholds = threshold_curve(seen, declared);
@@ -93,36 +82,25 @@ impl CompileContext<'_> {
     /// The steps with active guards, with the ids of their variants' counterfactual rows.
     pub(super) fn guard_swaps(&self) -> Vec<(usize, u8)> {
         let steps = self.scenario.steps.iter().enumerate().filter(|(step, _)| self.guarded(*step));
-        let marks =
-            |(step, of)| (0..max_variants(of)).map(move |at| (step, variant_intervention_id(at)));
-        steps.flat_map(marks).collect()
-    }
-
-    fn observed_value(
-        &self,
-        check: &GuardCheck,
-        place: usize,
-        look: &GuardObservation,
-    ) -> Option<f64> {
-        let measured = match check {
-            GuardCheck::Score(_) => best(&look.scores),
-            GuardCheck::Margin(_) => margin(&look.scores),
-            GuardCheck::ScoringVerifier { .. } => look.verified[place].map(f64::from),
-            _ => None,
-        };
-        measured.filter(|m| m.is_finite())
+        steps
+            .flat_map(|(step, of)| {
+                (0..max_variants(of)).map(move |at| (step, variant_intervention_id(at)))
+            })
+            .collect()
     }
 }
 
-/// At most [`CURVE`] even steps of the distinct values, one above all of them, and the declared threshold. Values are
-/// rounded to the six decimals of reports, so that a threshold can be declared as reported.
+/// At most [`CURVE_POINTS`] even steps of the distinct values, one above all of them, and the declared threshold.
+/// Values are rounded to the six decimals of reports, so that a threshold can be declared as reported.
 fn threshold_curve(mut seen: Vec<f64>, declared: f64) -> Vec<f64> {
     let decimals = 1e6;
     seen.sort_by(f64::total_cmp);
     seen.dedup();
     let steps = CURVE_POINTS.min(seen.len());
-    let step = |i: usize| (seen[i * seen.len() / steps] * decimals).floor() / decimals;
-    let mut thresholds: Vec<f64> = (0..steps).map(step).chain([declared]).collect();
+    let mut thresholds: Vec<f64> = (0..steps)
+        .map(|i| (seen[i * seen.len() / steps] * decimals).floor() / decimals)
+        .chain([declared])
+        .collect();
     // Above the highest value, every output raises an alarm.
     thresholds.extend(seen.last().map(|last| ((last * decimals).floor() + 1.0) / decimals));
     thresholds.sort_by(f64::total_cmp);

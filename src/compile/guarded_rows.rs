@@ -36,15 +36,14 @@ impl CompileContext<'_> {
             }
         }
         // A false alarm is repaired by letting the right output pass.
-        let right = |branching: &&StepBranch| {
+        let passed = first.branches.iter().map(|tried| &tried.branching).find(|branching| {
             let state = OutputState::of(
                 branching.output.as_ref(),
                 draft.oracle.outputs[step].as_ref(),
                 &draft.oracle.gold[step],
             );
             branching.fault == BranchFault::None && state == OutputState::Correct
-        };
-        let passed = first.branches.iter().map(|tried| &tried.branching).find(right);
+        });
         let passed = passed.map(|branching| StepBranch { p: 1.0, ..branching.clone() });
         let mut all = branches.iter().chain(others.iter().flat_map(|(_, other)| other));
         let alarmed = all.any(|handled| handled.branching.event == StepEvent::FalseAlarm);

@@ -47,9 +47,11 @@ pub fn order_key(seed: u64, task: &str) -> u64 {
 /// [`WHAT_IF_TRIALS`] would exhaust the memory.
 pub fn what_if_trials(scenario: &Scenario) -> u32 {
     let steps = scenario.steps.len();
-    let runs =
-        |step: &PipelineStep| 4 * usize::from(can_err(step)) + guard_variants::max_variants(step);
-    let runs: usize = scenario.steps.iter().map(runs).sum();
+    let runs: usize = scenario
+        .steps
+        .iter()
+        .map(|step| 4 * usize::from(can_err(step)) + guard_variants::max_variants(step))
+        .sum();
     let held = TASK_OUTPUT_BYTES.min(TOTAL_OUTPUT_BYTES / scenario.tasks.tasks.len().max(1));
     let fit = (held / (runs * steps).max(1)).max(MIN_WHAT_IF_TRIALS);
     scenario.simulation.trials.min(WHAT_IF_TRIALS).min(fit as u32)
@@ -113,23 +115,25 @@ pub fn repaired_runs(trial: u32, steps: usize, errs: &[usize]) -> Vec<SimulatedR
 /// Every single error in a run that is otherwise free of errors: for the first [`INJECTED_TRIALS`] trials, each
 /// possible error of each step with all other steps repaired.
 pub fn injected_runs(trials: u32, steps: &[PipelineStep], misses: &[usize]) -> Vec<SimulatedRun> {
-    let ways = |at: usize| match steps[at].kind {
-        PipelineStepKind::Retrieve(_) if misses.contains(&at) => MissKind::ALL
-            .map(|kind| Intervention::CounterfactualOrRepair(miss_intervention_id(kind)))
-            .to_vec(),
-        PipelineStepKind::Read { .. } => READING_ERRORS
-            .map(|event| Intervention::ForceError(event.code()))
-            .into_iter()
-            .chain([Intervention::CounterfactualOrRepair(BREAK)])
-            .collect(),
-        _ => Vec::new(),
-    };
     let mut lanes = Vec::new();
-    for at in 0..steps.len() {
-        for what in ways(at) {
+    for (at, step) in steps.iter().enumerate() {
+        let ways: Vec<Intervention> = match step.kind {
+            PipelineStepKind::Retrieve(_) if misses.contains(&at) => MissKind::ALL
+                .map(|kind| Intervention::CounterfactualOrRepair(miss_intervention_id(kind)))
+                .to_vec(),
+            PipelineStepKind::Read { .. } => READING_ERRORS
+                .map(|event| Intervention::ForceError(event.code()))
+                .into_iter()
+                .chain([Intervention::CounterfactualOrRepair(BREAK)])
+                .collect(),
+            _ => Vec::new(),
+        };
+        for what in ways {
             let what = repaired_except(steps.len(), at, what);
-            let lane = |trial| SimulatedRun { trial, interventions: what.clone() };
-            lanes.extend((0..trials.min(INJECTED_TRIALS)).map(lane));
+            lanes.extend(
+                (0..trials.min(INJECTED_TRIALS))
+                    .map(|trial| SimulatedRun { trial, interventions: what.clone() }),
+            );
         }
     }
     lanes

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::bail;
 
 use super::{CompileContext, InputSupport, TaskBuilder};
-use crate::scenario::SimulationSettings;
+use crate::scenario::{SimulationSettings, UnsolvableScenario};
 use crate::step::text_limits::{ARM_TEXT, megabytes};
 
 /// Limit in bytes for the joint states of all tasks together. It applies only if `max_states` exceeds its default.
@@ -20,13 +20,17 @@ pub(super) struct CompileMemory {
 
 impl CompileMemory {
     pub fn of_tasks(drafts: &[TaskBuilder]) -> CompileMemory {
-        let states = |draft: &TaskBuilder| match &draft.support {
-            InputSupport::Joint(frontier) => frontier.bytes(),
-            InputSupport::Walk(_) => 0,
-        };
         CompileMemory {
             text: AtomicUsize::new(drafts.iter().map(|draft| draft.text_bytes).sum()),
-            states: AtomicUsize::new(drafts.iter().map(states).sum()),
+            states: AtomicUsize::new(
+                drafts
+                    .iter()
+                    .map(|draft| match &draft.support {
+                        InputSupport::Joint(frontier) => frontier.bytes(),
+                        InputSupport::Walk(_) => 0,
+                    })
+                    .sum(),
+            ),
         }
     }
 }
@@ -49,15 +53,15 @@ impl CompileContext<'_> {
         if bytes > ARM_TEXT.per_task {
             let most = megabytes(ARM_TEXT.per_task);
             let task = &draft.task.id;
-            bail!(
+            bail!(UnsolvableScenario(format!(
                 "task '{task}', arm '{arm}', step '{step}': {what} come to more than {most}; put fewer texts together"
-            );
+            )));
         }
         if all > ARM_TEXT.total {
             let most = megabytes(ARM_TEXT.total);
-            bail!(
+            bail!(UnsolvableScenario(format!(
                 "arm '{arm}', step '{step}': {what} come to more than {most} in all tasks together; put fewer texts together, or run fewer tasks"
-            );
+            )));
         }
         Ok(())
     }
@@ -75,12 +79,12 @@ impl CompileContext<'_> {
         let all = held.states.fetch_add(added, Ordering::Relaxed) + added;
         let cap = self.scenario.simulation.max_states;
         if all > MAX_STATE_BYTES && cap > SimulationSettings::default().max_states {
-            bail!(
+            bail!(UnsolvableScenario(format!(
                 "arm '{}', step '{}': the joint states of all tasks come to more than {}; lower simulation.max_states ({cap}), so that the widest tasks are sampled, or run fewer tasks",
                 self.arm.id,
                 self.scenario.steps[step].id,
                 megabytes(MAX_STATE_BYTES)
-            );
+            )));
         }
         Ok(())
     }

@@ -27,8 +27,11 @@ use crate::kernel::forward_simulation::ForwardSimulation;
 use crate::kernel::trellis::{TrellisFrontier, TrellisShape};
 use crate::kernel::{KernelBuilder, KernelModel, rng};
 use crate::retrieve::PassageHit;
-use crate::scenario::{InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm};
-use crate::step::guard::{self, GuardTrace};
+use crate::scenario::{
+    GuardRates, InferenceMethod, PipelineStep, PipelineStepKind, Scenario, ScenarioArm, StepGuard,
+    UnsolvableScenario,
+};
+use crate::step::guard::GuardTrace;
 use crate::step::oracle::{self, OracleRun};
 use crate::step::reader::{ReaderModel, ValuePool};
 use crate::step::text_limits::text_bytes;
@@ -39,7 +42,9 @@ mod attempts;
 mod guard_variants;
 mod guarded_rows;
 pub mod intervention_runs;
+mod kernel_rows;
 mod memory_limits;
+mod observations;
 pub mod reweight;
 mod row_classes;
 mod rows;
@@ -111,17 +116,19 @@ pub enum CompileQuestion {
 pub struct ArmOdds {
     pub reader: ReaderModel,
     /// By step, then by guard.
-    pub guards: Vec<Vec<guard::GuardRates>>,
+    pub guards: Vec<Vec<GuardRates>>,
 }
 
 impl ArmOdds {
     /// The scenario's own odds.
     pub fn of_arm(scenario: &Scenario, arm: &ScenarioArm) -> anyhow::Result<ArmOdds> {
-        let guards =
-            |step: &PipelineStep| step.guards.iter().map(guard::GuardRates::of_guard).collect();
         Ok(ArmOdds {
             reader: ReaderModel::new(&arm.reader.preset, &arm.reader.overrides)?,
-            guards: scenario.steps.iter().map(guards).collect(),
+            guards: scenario
+                .steps
+                .iter()
+                .map(|step| step.guards.iter().map(StepGuard::rates).collect())
+                .collect(),
         })
     }
 }
@@ -178,15 +185,20 @@ pub struct LiveReadings {
 /// set determines the size of the state space.
 pub fn live_readings(scenario: &Scenario, arm: &ScenarioArm) -> LiveReadings {
     let shape = TrellisShape::new(inputs(scenario, arm));
-    let reads = |step: usize| matches!(scenario.steps[step].kind, PipelineStepKind::Read { .. });
-    let counts = shape.count_live(reads);
+    let counts = shape.count_live(|step| is_read(&scenario.steps[step]));
     let most = counts.iter().copied().max().unwrap_or(0);
     let after = counts.iter().position(|count| *count == most).unwrap_or(0);
-    let readings: Vec<usize> =
-        (0..=after).filter(|&step| reads(step) && shape.last_use(step) > after).collect();
-    let uses = |step: &usize| shape.parents[*step].iter().any(|parent| readings.contains(parent));
-    let next = (after + 1..scenario.steps.len()).find(uses).unwrap_or(after);
+    let readings: Vec<usize> = (0..=after)
+        .filter(|&step| is_read(&scenario.steps[step]) && shape.last_use(step) > after)
+        .collect();
+    let next = (after + 1..scenario.steps.len())
+        .find(|step| shape.parents[*step].iter().any(|parent| readings.contains(parent)))
+        .unwrap_or(after);
     LiveReadings { after, next, readings }
+}
+
+fn is_read(step: &PipelineStep) -> bool {
+    matches!(step.kind, PipelineStepKind::Read { .. })
 }
 
 fn fields(scenario: &Scenario, step: usize) -> Vec<&str> {
@@ -198,16 +210,19 @@ fn fields(scenario: &Scenario, step: usize) -> Vec<&str> {
 }
 
 fn pools(scenario: &Scenario, arm: &ScenarioArm) -> Vec<Option<ValuePool>> {
-    let pool = |step: &PipelineStep| match &step.kind {
-        PipelineStepKind::Read { from, field } => match &scenario.steps[*from].kind {
-            PipelineStepKind::Retrieve(r) => {
-                Some(ValuePool::for_field(&scenario.corpora[arm.corpora[r.corpus]], field))
-            }
+    scenario
+        .steps
+        .par_iter()
+        .map(|step| match &step.kind {
+            PipelineStepKind::Read { from, field } => match &scenario.steps[*from].kind {
+                PipelineStepKind::Retrieve(r) => {
+                    Some(ValuePool::for_field(&scenario.corpora[arm.corpora[r.corpus]], field))
+                }
+                _ => None,
+            },
             _ => None,
-        },
-        _ => None,
-    };
-    scenario.steps.par_iter().map(pool).collect()
+        })
+        .collect()
 }
 
 /// A task whose steps are being compiled.
@@ -339,11 +354,17 @@ impl<'a> CompileContext<'a> {
             CompileQuestion::Trial { task, .. } => &scenario.tasks.tasks[*task..=*task],
             _ => &scenario.tasks.tasks[..],
         };
-        let draft = |task| {
-            Ok(TaskBuilder::new(scenario, arm, task, oracle::run(scenario, arm, indices, task)?))
-        };
-        let mut drafts =
-            tasks.par_iter().map(draft).collect::<anyhow::Result<Vec<TaskBuilder<'a>>>>()?;
+        let mut drafts = tasks
+            .par_iter()
+            .map(|task| {
+                Ok(TaskBuilder::new(
+                    scenario,
+                    arm,
+                    task,
+                    oracle::run(scenario, arm, indices, task)?,
+                ))
+            })
+            .collect::<anyhow::Result<Vec<TaskBuilder<'a>>>>()?;
         let mut variants = Vec::with_capacity(scenario.steps.len());
         for step in 0..scenario.steps.len() {
             let held = CompileMemory::of_tasks(&drafts);
@@ -428,13 +449,13 @@ impl<'a> CompileContext<'a> {
                     return Ok(());
                 }
                 if simulation.method == InferenceMethod::Exact {
-                    bail!(
+                    bail!(UnsolvableScenario(format!(
                         "task '{}', arm '{}', step '{}': more than {} joint states, or more than memory should hold; use method: auto, raise simulation.max_states, or write steps that belong together one after another",
                         draft.task.id,
                         self.arm.id,
                         self.scenario.steps[step].id,
                         simulation.max_states
-                    );
+                    )));
                 }
                 // Beyond the state limit, only the inputs that sampled runs visit are compiled from here on. The rows
                 // compiled so far contain every input that these runs can have met.

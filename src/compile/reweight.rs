@@ -84,11 +84,12 @@ impl<'a> CompiledArm<'a> {
 
     /// The search results of each step's corpus, by step.
     fn answers<'s>(&self, searches: &'s SearchCache) -> Vec<CorpusRankings<'s>> {
-        let of_step = |step: usize| match self.room.corpus(step) {
-            Some(corpus) => searches.rankings(corpus),
-            None => CorpusRankings::default(),
-        };
-        (0..self.plans.len()).map(of_step).collect()
+        (0..self.plans.len())
+            .map(|step| match self.room.corpus(step) {
+                Some(corpus) => searches.rankings(corpus),
+                None => CorpusRankings::default(),
+            })
+            .collect()
     }
 }
 

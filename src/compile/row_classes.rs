@@ -9,7 +9,6 @@ use super::rows::RowContext;
 use super::search_cache::CorpusRankings;
 use super::search_plan::{SearchNeed, StepInput, StepPlan};
 use super::{CompileContext, InputSupport, TaskBuilder};
-use crate::kernel::KernelBranch;
 use crate::scenario::PipelineStepKind;
 use crate::step::guard::{GuardTrace, GuardedBranch};
 use crate::step::reader::{AnswerDistribution, ReaderRates, answer_distribution};
@@ -107,8 +106,16 @@ impl<'a> ReweightContext<'_, 'a> {
             };
             let numbers = told.distinct.into_iter().map(&mut class);
             let numbers = numbers.collect::<anyhow::Result<Vec<u32>>>()?;
-            let row = |place: u32| numbers.get(place as usize).copied().unwrap_or(UNREACHED);
-            of.push(told.of.into_iter().map(|rows| rows.into_iter().map(row).collect()).collect());
+            of.push(
+                told.of
+                    .into_iter()
+                    .map(|rows| {
+                        rows.into_iter()
+                            .map(|place| numbers.get(place as usize).copied().unwrap_or(UNREACHED))
+                            .collect()
+                    })
+                    .collect(),
+            );
         }
         Ok(RowClasses { list, of })
     }
@@ -164,7 +171,6 @@ impl<'a> ReweightContext<'_, 'a> {
         if room.guarded(step) && !matches!(wish, SearchNeed::NotRun(_)) {
             return Ok(RowWeights::Recompiled(self.possible_branches(room, (task, step, place))));
         }
-        let toll = |event: StepEvent| (self.cost)(step, event, None);
         if let PipelineStepKind::Read { from, field } = &room.scenario.steps[step].kind
             && let SearchNeed::NoSearch = wish
             && let Some(StepOutput::Context(context)) = draft.visible_outputs(step, tokens)[*from]
@@ -177,13 +183,15 @@ impl<'a> ReweightContext<'_, 'a> {
             return Ok(RowWeights::Reads {
                 answers,
                 possible: p.iter().map(|p| *p > 0.0).collect(),
-                costs: listed.iter().map(|answer| toll(answer.event)).collect(),
+                costs: listed.iter().map(|answer| (self.cost)(step, answer.event, None)).collect(),
             });
         }
         let row = draft.kernels[step].row(tokens).context("an input without a row")?;
         let branches = draft.kernels[step].branches(row);
-        let paid = |branch: &KernelBranch| branch.p * toll(StepEvent::from_code(branch.event));
-        let paid = branches.iter().map(paid).sum();
+        let paid = branches
+            .iter()
+            .map(|branch| branch.p * (self.cost)(step, StepEvent::from_code(branch.event), None))
+            .sum();
         Ok(RowWeights::Fixed(std::iter::once(paid).chain(branches.iter().map(|b| b.p)).collect()))
     }
 

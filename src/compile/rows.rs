@@ -1,24 +1,19 @@
 //! Compiles the rows of one step from the results of its searches.
 
-use super::attempts::{StepSearch, verifier_query};
+use super::attempts::StepSearch;
 use super::guard_variants::GuardVariant;
 use super::memory_limits::CompileMemory;
 use super::search_cache::{CorpusRankings, SearchQuery};
 use super::search_plan::{SearchNeed, StepInput, StepPlan};
-use super::{CompileContext, CompileQuestion, RetrievalQuality, TaskBuilder};
-use crate::compile::intervention_runs::can_err;
+use super::{CompileContext, RetrievalQuality, TaskBuilder};
 use crate::expr::EvalEnvironment;
-use crate::kernel::{
-    BREAK, BranchFault, FIRST_COMPILER_INTERVENTION, GuardEffect, KernelBranch, REPAIR, RIGHT, STOP,
-};
-use crate::scenario::{GuardCheck, PipelineStepKind, RetrieveStep, StepGuard};
+use crate::kernel::FIRST_COMPILER_INTERVENTION;
+use crate::scenario::{PipelineStepKind, RetrieveStep};
 use crate::step::deterministic_steps;
-use crate::step::guard::{
-    AttemptResult, GuardObservation, GuardSetting, GuardTrace, GuardedBranch,
-};
+use crate::step::guard::{AttemptResult, GuardSetting, GuardedBranch};
 use crate::step::reader::{self, FieldReading};
 use crate::step::retrieve::{PhrasingResult, RetrievalTarget};
-use crate::step::{MissKind, OutputState, StepBranch, StepEvent, StepOutput, StepRow};
+use crate::step::{MissKind, StepBranch, StepEvent, StepOutput, StepRow};
 
 /// One input of one step of a task, with its search results.
 #[derive(Clone, Copy)]
@@ -155,10 +150,17 @@ impl<'a> CompileContext<'a> {
     ) -> FirstAttempt<'b> {
         let (SearchNeed::Search(asks), Some(search)) = (&site.input.need, &site.plan.search) else {
             let row = self.row(draft, site);
-            let tried = |branching| self.observe_result(site.step, branching);
             return FirstAttempt {
-                branches: row.branches.into_iter().map(tried).collect(),
-                wrong: row.error_branches.into_iter().map(tried).collect(),
+                branches: row
+                    .branches
+                    .into_iter()
+                    .map(|branching| self.observe_result(site.step, branching))
+                    .collect(),
+                wrong: row
+                    .error_branches
+                    .into_iter()
+                    .map(|branching| self.observe_result(site.step, branching))
+                    .collect(),
                 repair: row.repair,
             };
         };
@@ -178,74 +180,6 @@ impl<'a> CompileContext<'a> {
             first.wrong.clear(); // it errs as it is
         }
         first
-    }
-
-    /// A result of a search, with what guards observe of it.
-    pub(super) fn observe_search_result(
-        &self,
-        site: &RowContext,
-        search: &StepSearch,
-        ask: &SearchQuery,
-        branching: StepBranch,
-    ) -> AttemptResult<'_> {
-        let output = branching.output.as_ref();
-        let look = self.observe_search(site.step, search, site.answers, ask, output);
-        AttemptResult { branching, phrasing: None, observation: look }
-    }
-
-    /// What guards observe of the output of a search.
-    pub(super) fn observe_search(
-        &self,
-        step: usize,
-        search: &StepSearch,
-        answers: &CorpusRankings,
-        ask: &SearchQuery,
-        output: Option<&StepOutput>,
-    ) -> GuardObservation<'_> {
-        let passages = match output {
-            Some(StepOutput::Context(passages)) => passages.as_slice(),
-            _ => &[],
-        };
-        let corpus = &self.scenario.corpora[self.arm.corpora[search.retrieve.corpus]];
-        let hits = search.ranking(answers, ask);
-        let score = |p: &u32| hits.iter().find(|hit| hit.passage == *p).map(|hit| hit.score);
-        let best = passages.first().copied();
-        // The margin compares with the next passage found, whether or not it is handed on.
-        let found = || hits.iter().map(|hit| &hit.passage);
-        let scores = match found().take(passages.len()).eq(passages) {
-            true if best.is_some() => {
-                hits.iter().take(passages.len().max(2)).map(|h| h.score).collect()
-            }
-            _ => passages.iter().filter_map(score).collect(),
-        };
-        let verified = |guard: &StepGuard| match guard.check {
-            GuardCheck::ScoringVerifier { embedder, .. } => {
-                let hits = answers.ranking(embedder, &verifier_query(&ask.query, best?));
-                hits.first().map(|hit| hit.score)
-            }
-            _ => None,
-        };
-        GuardObservation {
-            scores,
-            embedder: Some(search.settings.embedder),
-            entity: best.and_then(|p| corpus.passages[p as usize].entity.as_deref()),
-            verified: self.scenario.steps[step].guards.iter().map(verified).collect(),
-        }
-    }
-
-    /// A result of a step that does not search, with what guards observe of it.
-    pub(super) fn observe_result(&self, step: usize, branching: StepBranch) -> AttemptResult<'_> {
-        let corpus = match self.scenario.steps[step].kind {
-            PipelineStepKind::Read { from, .. } => self.search(from).map(|s| s.retrieve.corpus),
-            _ => None,
-        };
-        let corpus = corpus.map(|corpus| &self.scenario.corpora[self.arm.corpora[corpus]]);
-        let passage = corpus.zip(branching.source).map(|(c, p)| &c.passages[p as usize]);
-        let look = GuardObservation {
-            entity: passage.and_then(|p| p.entity.as_deref()),
-            ..GuardObservation::default()
-        };
-        AttemptResult { branching, phrasing: None, observation: look }
     }
 
     pub(super) fn target<'b>(
@@ -318,109 +252,6 @@ impl<'a> CompileContext<'a> {
             };
             self.push_detour(draft, step, miss_intervention_id(*kind), handled);
         }
-    }
-
-    fn push_plain(&self, draft: &mut TaskBuilder, site: &RowContext, row: StepRow) {
-        let plain = |row: Vec<StepBranch>| row.into_iter().map(GuardedBranch::unguarded).collect();
-        self.push_row(
-            draft,
-            site.step,
-            site.input,
-            plain(row.branches),
-            row.repair,
-            plain(row.error_branches),
-        );
-    }
-
-    /// Adds a row to the kernel, with its counterfactual rows for no error, an error, and the oracle's output.
-    pub(super) fn push_row(
-        &self,
-        draft: &mut TaskBuilder,
-        step: usize,
-        input: &StepInput,
-        branches: Vec<GuardedBranch>,
-        repair: Option<StepBranch>,
-        wrong: Vec<GuardedBranch>,
-    ) {
-        let (branches, trails) = self.assign_tokens(draft, step, branches);
-        draft.record_traces(step, trails);
-        let can_be_wrong = branches.iter().any(|branch| !branch.right);
-        draft.kernels[step].push(&input.tokens, branches);
-        if *self.question == CompileQuestion::Plain {
-            return;
-        }
-        if let Some(repair) = repair {
-            self.push_detour(draft, step, REPAIR, vec![GuardedBranch::unguarded(repair)]);
-        }
-        // Interventions other than repairs are not combined: see `kernel::trellis`.
-        if input.reachable_by_repairs && !wrong.is_empty() {
-            self.push_detour(draft, step, BREAK, wrong);
-        }
-        let asked = *self.question == CompileQuestion::Run && can_err(&self.scenario.steps[step]);
-        if asked && input.reachable_by_repairs && can_be_wrong {
-            let right = self.oracle_branch(draft, step);
-            self.push_detour(draft, step, RIGHT, vec![GuardedBranch::unguarded(right)]);
-        }
-    }
-
-    /// The oracle's branch at a step, whatever the input; a stop if the oracle has stopped.
-    fn oracle_branch(&self, draft: &TaskBuilder, step: usize) -> StepBranch {
-        let right = draft.oracle.outputs[step].clone();
-        let event = match &right {
-            None => StepEvent::Stopped,
-            Some(StepOutput::Skipped) => StepEvent::Skipped,
-            Some(StepOutput::Missing) => match self.scenario.steps[step].kind {
-                PipelineStepKind::Read { .. } => StepEvent::Abstained,
-                _ => StepEvent::Clean,
-            },
-            Some(StepOutput::Context(gold)) if gold.is_empty() => StepEvent::NoGold,
-            Some(StepOutput::Context(_)) => StepEvent::Hit,
-            Some(StepOutput::Value(_) | StepOutput::Action(_)) => StepEvent::Clean,
-        };
-        StepBranch::new(right, event, 1.0)
-    }
-
-    /// Adds a counterfactual row to the row that was pushed last.
-    pub(super) fn push_detour(
-        &self,
-        draft: &mut TaskBuilder,
-        step: usize,
-        mark: u8,
-        handled: Vec<GuardedBranch>,
-    ) {
-        let (branches, trails) = self.assign_tokens(draft, step, handled);
-        draft.record_traces(step, trails);
-        draft.kernels[step].push_counterfactual(mark, branches);
-    }
-
-    /// Assigns tokens to outputs. Branches of probability zero are dropped, as the kernel does.
-    fn assign_tokens(
-        &self,
-        draft: &mut TaskBuilder,
-        step: usize,
-        row: Vec<GuardedBranch>,
-    ) -> (Vec<KernelBranch>, Vec<Option<GuardTrace>>) {
-        let of = &self.scenario.steps[step];
-        let mut branches = Vec::with_capacity(row.len());
-        let mut trails = Vec::new();
-        for GuardedBranch { branching, trace: trail } in
-            row.into_iter().filter(|h| h.branching.p > 0.0)
-        {
-            let StepBranch { output, event, fault, guarded, p, .. } = branching;
-            let outcome =
-                deterministic_steps::outcome(step, of, &draft.oracle.outputs, output.as_ref())
-                    as u8;
-            let oracles = draft.oracle.outputs[step].as_ref();
-            let state = OutputState::of(output.as_ref(), oracles, &draft.oracle.gold[step]);
-            // A recovered error no longer makes the output wrong.
-            let stands = fault != BranchFault::None && guarded != GuardEffect::Recovered;
-            let right = state == OutputState::Correct && !stands;
-            let token = output.map_or(STOP, |output| draft.token(step, output));
-            let event = event.code();
-            branches.push(KernelBranch { token, outcome, event, fault, guarded, right, p });
-            trails.push(trail);
-        }
-        (branches, trails)
     }
 
     /// The row of a step that needs no search.

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::expr::CorpusIndex;
 use crate::progress::ProgressListener;
-use crate::retrieve::{PassageHit, PassageRanking, Retriever, SearchRequest};
+use crate::retrieve::{PassageHit, PassageRanking, RetrievalError, Retriever, SearchRequest};
 use crate::scenario::Scenario;
 
 /// A query with the set of passages to search.
@@ -121,11 +121,6 @@ impl<'a> SearchCache<'a> {
                 })
             }
         };
-        // Only the best of explicitly listed passages is ever used.
-        let usual = |ask: &SearchQuery| match ask.scope {
-            SearchScope::Passages(_) => 1,
-            _ => self.depth,
-        };
         let mut wanted: IndexMap<&SearchQuery, usize> = IndexMap::new();
         for (ask, least) in asks {
             let depth = wanted.entry(ask).or_default();
@@ -134,37 +129,49 @@ impl<'a> SearchCache<'a> {
         // Depths are rounded up to powers of two, so that there are few batches.
         let mut new: BTreeMap<usize, Vec<&SearchQuery>> = BTreeMap::new();
         for (ask, least) in wanted {
-            let usual = usual(ask);
+            let usual = usual_depth(ask, self.depth);
             let known = shelf.depths.get(ask).copied().unwrap_or(usual);
             // A ranking shorter than its depth is complete: searching deeper would not add anything.
-            let suffices = |found: &PassageRanking| found.len() < known || least <= known;
-            if shelf.rankings.get(ask).is_some_and(suffices) {
+            if shelf.rankings.get(ask).is_some_and(|found| found.len() < known || least <= known) {
                 continue;
             }
             let depth = if least > usual { least.next_power_of_two() } else { usual };
             new.entry(depth).or_default().push(ask);
         }
         for (depth, asks) in new {
-            let request = |ask: &&'b SearchQuery| SearchRequest {
-                query: &ask.query,
-                candidates: match &ask.scope {
-                    SearchScope::All => None,
-                    SearchScope::Entity(entity) => Some(indices[corpus].passages_of_entity(entity)),
-                    SearchScope::Passages(these) => Some(these),
-                },
-            };
-            let requests: Vec<SearchRequest> = asks.iter().map(request).collect();
+            let requests: Vec<SearchRequest> = asks
+                .iter()
+                .map(|ask| SearchRequest {
+                    query: &ask.query,
+                    candidates: match &ask.scope {
+                        SearchScope::All => None,
+                        SearchScope::Entity(entity) => {
+                            Some(indices[corpus].passages_of_entity(entity))
+                        }
+                        SearchScope::Passages(these) => Some(these),
+                    },
+                })
+                .collect();
             let name = &scenario.embedders[embedder].name;
             let work = self.progress.start(&format!("searching with {name}"), requests.len());
             self.progress.check()?;
-            let rankings = shelf.retriever.search(&requests, depth, &|n| work.advance(n))?;
+            let rankings = shelf.retriever.search(&requests, depth, &|n| work.advance(n));
+            let rankings = rankings.map_err(RetrievalError::wrap)?;
             for (ask, ranking) in asks.into_iter().zip(rankings) {
-                if depth > usual(ask) {
+                if depth > usual_depth(ask, self.depth) {
                     shelf.depths.insert(ask.clone(), depth);
                 }
                 shelf.rankings.insert(ask.clone(), ranking);
             }
         }
         Ok(&shelf.rankings)
+    }
+}
+
+fn usual_depth(ask: &SearchQuery, depth: usize) -> usize {
+    match ask.scope {
+        // Only the best of explicitly listed passages is ever used.
+        SearchScope::Passages(_) => 1,
+        _ => depth,
     }
 }

@@ -116,7 +116,8 @@ impl<'a> CompileContext<'a> {
         let search = self.search(step).filter(|_| *self.question != CompileQuestion::Gold);
         let again = self.further_attempts(step);
         let mut text_bytes = 0;
-        let input = |(tokens, straight): (Box<[u32]>, bool)| {
+        let mut planned = Vec::with_capacity(inputs.len());
+        for (tokens, straight) in inputs {
             let seen = draft.visible_outputs(step, &tokens);
             let gate = deterministic_steps::gate(of, draft.task, &seen);
             let wish = match (gate, &search) {
@@ -126,10 +127,11 @@ impl<'a> CompileContext<'a> {
                     .map_or(SearchNeed::Unrenderable, SearchNeed::Search),
                 (held, _) => SearchNeed::NotRun(held),
             };
-            let searched =
-                |again: &FurtherAttempt| again.search.as_ref()?.render_queries(draft.task, &seen);
             let again: Vec<_> = match gate {
-                StepGate::Run => again.iter().map(searched).collect(),
+                StepGate::Run => again
+                    .iter()
+                    .map(|again| again.search.as_ref()?.render_queries(draft.task, &seen))
+                    .collect(),
                 _ => again.iter().map(|_| None).collect(),
             };
             let first = if let SearchNeed::Search(asks) = &wish { asks.as_slice() } else { &[] };
@@ -137,14 +139,13 @@ impl<'a> CompileContext<'a> {
             let added = all.map(|ask| query_bytes(&ask.query)).sum();
             text_bytes += added;
             self.reserve_text(held, (draft, step), (draft.text_bytes + text_bytes, added))?;
-            Ok(StepInput {
+            planned.push(StepInput {
                 tokens,
                 reachable_by_repairs: straight,
                 need: wish,
                 retry_queries: again,
-            })
-        };
-        let inputs = inputs.into_iter().map(input).collect::<anyhow::Result<_>>()?;
+            });
+        }
         let seen: Vec<Option<&StepOutput>> =
             draft.oracle.outputs.iter().map(Option::as_ref).collect();
         let right = |search: Option<&StepSearch>| match (search, &draft.oracle.outputs[step]) {
@@ -158,7 +159,7 @@ impl<'a> CompileContext<'a> {
         let misses = self.misses(draft, step, &right);
         let gold = draft.oracle.gold[step].len();
         Ok(StepPlan {
-            inputs,
+            inputs: planned,
             search,
             retries: again,
             oracle_queries: right,
@@ -187,8 +188,9 @@ impl<'a> CompileContext<'a> {
         }
         let at = self.arm.corpora[retrieve.corpus];
         let kinds = passages_by_miss_kind(self.target(draft, step, retrieve));
-        let asks = |(kind, passages): (MissKind, Vec<u32>)| {
-            let restrict = |ask: &SearchQuery| {
+        let mut asks = Vec::new();
+        for (kind, passages) in kinds {
+            let restricted = right.iter().map(|ask| {
                 let these: Arc<[u32]> = match &ask.scope {
                     SearchScope::Entity(entity) => {
                         let own = self.indices[at].passages_of_entity(entity);
@@ -200,10 +202,11 @@ impl<'a> CompileContext<'a> {
                     query: ask.query.clone(),
                     scope: SearchScope::Passages(these),
                 })
-            };
-            Some((kind, right.iter().map(restrict).collect::<Option<Vec<SearchQuery>>>()?))
-        };
-        let nothing = (MissKind::Empty, right.to_vec());
-        kinds.into_iter().filter_map(asks).chain([nothing]).collect()
+            });
+            let restricted: Option<Vec<SearchQuery>> = restricted.collect();
+            asks.extend(restricted.map(|queries| (kind, queries)));
+        }
+        asks.push((MissKind::Empty, right.to_vec()));
+        asks
     }
 }

@@ -18,7 +18,7 @@ use super::files::{
 use super::registry;
 use super::weights::{TENSOR_PREFIXES, floats};
 
-const CONFIG: &str = "adapter_config.json";
+pub(super) const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 
 /// Whether a directory holds an adapter.
@@ -74,18 +74,19 @@ impl PeftAdapter {
     /// # Errors
     /// A file that is missing or damaged, or an adapter other than plain LoRA.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
-        let load = || -> anyhow::Result<Self> {
-            let config = read_settings(&dir.join(CONFIG))?;
-            let weights = read_weights(&dir.join(WEIGHTS))?;
-            let mut hash = blake3::Hasher::new();
-            hash.update(&config);
-            hash.update(&weights);
-            let config = parse(CONFIG, &config)?;
-            let scale = scale(&config)?;
-            let pairs = pairs(&weights)?;
-            Ok(Self { pairs, scale, hash: hash.finalize(), applied: Mutex::default() })
-        };
-        load().with_context(|| format!("the adapter {}", dir.display()))
+        Self::load(dir).with_context(|| format!("the adapter {}", dir.display()))
+    }
+
+    fn load(dir: &Path) -> anyhow::Result<Self> {
+        let config = read_settings(&dir.join(CONFIG))?;
+        let weights = read_weights(&dir.join(WEIGHTS))?;
+        let mut hash = blake3::Hasher::new();
+        hash.update(&config);
+        hash.update(&weights);
+        let config = parse(CONFIG, &config)?;
+        let scale = scale(&config)?;
+        let pairs = pairs(&weights)?;
+        Ok(Self { pairs, scale, hash: hash.finalize(), applied: Mutex::default() })
     }
 
     /// A hash of the adapter's files, in hex.
@@ -164,11 +165,16 @@ fn scale(config: &Value) -> anyhow::Result<f32> {
     let root =
         SettingReader::new(CONFIG, Some(config), &mut faults).flag("use_rslora").unwrap_or(false);
     faults.check()?;
-    let number = |key: &str| config.get(key).and_then(Value::as_f64).filter(|n| *n > 0.0);
-    let (Some(r), Some(alpha)) = (number("r"), number("lora_alpha")) else {
+    let (Some(r), Some(alpha)) =
+        (positive_number(config, "r"), positive_number(config, "lora_alpha"))
+    else {
         bail!("{CONFIG}: `r` and `lora_alpha` must be positive numbers");
     };
     Ok((alpha / if root { r.sqrt() } else { r }) as f32)
+}
+
+fn positive_number(config: &Value, key: &str) -> Option<f64> {
+    config.get(key).and_then(Value::as_f64).filter(|n| *n > 0.0)
 }
 
 fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, PeftMatrixPair>> {
@@ -206,12 +212,13 @@ fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, PeftMatrixPair>> {
         *if is_a { &mut pair.a } else { &mut pair.b } = Some(thin);
     }
     ensure!(!pairs.is_empty(), "{WEIGHTS} holds nothing");
-    let is_zero = |thin: &Option<PeftMatrix>| {
-        thin.as_ref().is_some_and(|thin| thin.data.iter().all(|x| *x == 0.0))
-    };
     ensure!(
         !pairs.values().all(|pair| is_zero(&pair.a) || is_zero(&pair.b)),
         "{WEIGHTS} changes nothing: one of the two matrices of each weight is all zeros, as before any training"
     );
     Ok(pairs)
+}
+
+fn is_zero(thin: &Option<PeftMatrix>) -> bool {
+    thin.as_ref().is_some_and(|thin| thin.data.iter().all(|x| *x == 0.0))
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::cache::default_dir;
+use super::adapter;
+use crate::environment::Environment;
 use crate::{atomic_file, input_file, output};
 
 /// The names and contents of the files of one folder.
@@ -48,20 +49,29 @@ pub fn is_bundled(name: &str) -> bool {
     files(name).is_some()
 }
 
+/// Whether this is a bundled adapter.
+pub fn is_adapter(name: &str) -> bool {
+    files(name).is_some_and(|files| files.iter().any(|(file, _)| *file == adapter::CONFIG))
+}
+
 /// The folder of a bundled model or adapter, unpacked into the cache; `None` if none has that name.
 ///
 /// # Errors
 /// A cache that cannot be written.
-pub fn folder(name: &str) -> anyhow::Result<Option<PathBuf>> {
-    files(name).map(|files| unpack(name, files)).transpose()
+pub fn folder(name: &str, environment: &Environment) -> anyhow::Result<Option<PathBuf>> {
+    files(name).map(|files| unpack(name, files, environment)).transpose()
 }
 
 /// The folder in the user's cache with these files. Missing or differing files are written.
 ///
 /// # Errors
 /// A cache that cannot be written.
-pub fn unpack(name: &str, files: &BundledFiles) -> anyhow::Result<PathBuf> {
-    unpack_into(&default_dir()?, name, files)
+pub fn unpack(
+    name: &str,
+    files: &BundledFiles,
+    environment: &Environment,
+) -> anyhow::Result<PathBuf> {
+    unpack_into(environment.cache_folder()?, name, files)
 }
 
 fn unpack_into(cache: &Path, name: &str, files: &BundledFiles) -> anyhow::Result<PathBuf> {

@@ -5,17 +5,14 @@
 //! that is damaged on disk is computed again.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::constant_vectors::ConstantVectorDetector;
 use super::row_store::{RowKey, RowStore};
 use super::{Embedder, EmbeddingVectors, TextRole, VectorSimilarity};
-
-/// Environment variable that sets the directory of cached vectors and scores.
-pub const CACHE_VARIABLE: &str = "KNOCKON_CACHE";
 
 /// An embedder with a cache on disk.
 pub struct CachedEmbedder {
@@ -27,30 +24,12 @@ pub struct CachedEmbedder {
 /// A model that gives the same vector to this many different texts, and no other vector, is rejected.
 const MIN_DISTINCT_TEXTS: usize = 8;
 
-/// The cache directory: `$KNOCKON_CACHE`, else `knockon` in the user's cache directory. It need not exist yet. The
-/// shared temporary directory is never used, because other users could have put files there.
-///
-/// # Errors
-/// A user without a home directory.
-pub fn default_dir() -> anyhow::Result<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = || std::env::home_dir().filter(|home| home.is_absolute());
-    set(CACHE_VARIABLE)
-        // The XDG Base Directory Specification requires relative paths to be ignored.
-        .or_else(|| set("XDG_CACHE_HOME").filter(|d| d.is_absolute()).map(|d| d.join("knockon")))
-        .or_else(|| set("LOCALAPPDATA").filter(|_| cfg!(windows)).map(|d| d.join("knockon")))
-        .or_else(|| home().map(|d| d.join(".cache/knockon")))
-        .with_context(|| {
-            format!("no place for the cache is known: there is no home directory; set {CACHE_VARIABLE} to a directory")
-        })
-}
-
 impl CachedEmbedder {
-    /// Opens the cache of `inner` in `dir`, by default [`default_dir`], and creates it if needed.
+    /// Opens the cache of `inner` in `dir`, and creates it if needed.
     ///
     /// # Errors
     /// A directory that cannot be created or a file that cannot be opened for writing.
-    pub fn new(inner: Box<dyn Embedder>, dir: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn new(inner: Box<dyn Embedder>, dir: &Path) -> anyhow::Result<Self> {
         let store = RowStore::open(dir, &format!("{}.vectors", inner.fingerprint()), inner.dim())?;
         Ok(Self {
             inner,

@@ -3,11 +3,9 @@
 //! The file name is a hash of the embedder's fingerprint and of the texts in their order. The file is computed window
 //! by window through the embedder, whose own cache makes an interrupted run resume where it stopped.
 
-use std::borrow::Cow;
 use std::ops::{Deref, Range};
 use std::path::Path;
 
-use super::cache::default_dir;
 use super::vector_file::{VectorFile, VectorFileKey, VectorFileWindow, windows};
 use super::{Embedder, EmbeddingVectors, TextRole};
 use crate::output;
@@ -45,7 +43,7 @@ impl From<EmbeddingVectors> for CorpusVectors {
 }
 
 impl CorpusVectors {
-    /// Embeds `texts`, or loads their vectors from the folder `cache` (by default the user's cache).
+    /// Embeds `texts`, or loads their vectors from the folder `cache`. Without one, all vectors stay in memory.
     ///
     /// # Errors
     /// An error of the embedder, or a cache that cannot be written.
@@ -56,14 +54,11 @@ impl CorpusVectors {
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<CorpusVectors> {
         // The file is mapped without conversion and little-endian, so big-endian machines keep everything in memory.
-        if texts.len() * embedder.dim() * 4 <= MAX_BYTES_IN_MEMORY || cfg!(target_endian = "big") {
+        let small = texts.len() * embedder.dim() * 4 <= MAX_BYTES_IN_MEMORY;
+        let Some(dir) = cache.filter(|_| !small && cfg!(target_endian = "little")) else {
             return Ok(CorpusVectors::InMemory(embedder.embed(TextRole::Passage, texts, done)?));
-        }
-        let dir = match cache {
-            Some(dir) => Cow::Borrowed(dir),
-            None => Cow::Owned(default_dir()?),
         };
-        CorpusVectors::new_on_disk(embedder, texts, &dir, done)
+        CorpusVectors::new_on_disk(embedder, texts, dir, done)
     }
 
     /// Like [`CorpusVectors::new`], but always in a file, however few vectors there are.
@@ -134,11 +129,9 @@ impl CorpusVectors {
 /// Hashes the fingerprint and the texts, each preceded by its length so that shifted boundaries give another key.
 fn corpus_key(fingerprint: &str, texts: &[&str]) -> VectorFileKey {
     let mut hash = blake3::Hasher::new();
-    let mut add = |text: &str| {
+    for text in std::iter::once(&fingerprint).chain(texts) {
         hash.update(&(text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
-    };
-    add(fingerprint);
-    texts.iter().for_each(|text| add(text));
+    }
     *hash.finalize().as_bytes()
 }

@@ -39,7 +39,9 @@ pub use spec::{
 /// The side of a search that a text belongs to; models may expect a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TextRole {
+    /// A text that is searched for.
     Query,
+    /// A text that is found.
     Passage,
 }
 
@@ -57,19 +59,27 @@ pub enum VectorSimilarity {
 /// length, or is all zeros for a text without a known token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EmbeddingVectors {
+    /// The length of a row.
     pub dim: usize,
+    /// All rows, one after another.
     pub data: Vec<f32>,
 }
 
 impl EmbeddingVectors {
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.data.len().checked_div(self.dim).unwrap_or(0)
     }
 
+    /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
     }
 
+    /// Row `i`, from 0.
+    ///
+    /// # Panics
+    /// For a row that is not there.
     pub fn row(&self, i: usize) -> &[f32] {
         &self.data[i * self.dim..(i + 1) * self.dim]
     }
@@ -80,7 +90,8 @@ impl EmbeddingVectors {
 /// A text's vector must not depend on the other texts of the call or on the number of threads.
 pub trait Embedder: Send + Sync {
     /// Changes whenever any vector could change: a hash over weights, tokenizer, pooling, prefixes and precision. Part
-    /// of the cache key.
+    /// of the cache key, and in the manifest. For embedders of the caller's own, 1 to 128 of ASCII letters, digits, `-`
+    /// and `_`.
     fn fingerprint(&self) -> &str;
 
     /// The number of dimensions of a vector.
@@ -91,7 +102,7 @@ pub trait Embedder: Send + Sync {
         VectorSimilarity::Cosine
     }
 
-    /// Embeds `texts`, one row per text in their order. Calls `done(n)`, from any thread, after every `n` more texts.
+    /// Embeds `texts`, one row per text in their order; under [`VectorSimilarity::Cosine`] rows of unit length. Calls `done(n)`, from any thread, after every `n` more texts.
     fn embed(
         &self,
         role: TextRole,

@@ -9,31 +9,28 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use super::adapter::is_adapter;
-use super::cache::default_dir;
 use super::files::{parse, read_settings, transformer_folder};
 use super::registry::ModelTask;
 use super::{ModelKind, ModelPrecision, bundled, registry};
-
-/// Environment variable that sets the directory of pulled models.
-pub const MODELS_VARIABLE: &str = "KNOCKON_MODELS";
+use crate::environment::Environment;
 
 /// The folder of models below the working directory.
 const LOCAL_MODELS: &str = "models";
 
 /// The directory into which models are pulled.
-pub fn pulled_dir() -> PathBuf {
-    let mut dirs = pulled_dirs();
+pub fn pulled_dir(environment: &Environment) -> PathBuf {
+    let mut dirs = pulled_dirs(environment);
     // Do not create `models/` in a working directory that has none: use the user's cache instead.
     let cached = if Path::new(LOCAL_MODELS).is_dir() { None } else { dirs.pop() };
     cached.unwrap_or_else(|| dirs.swap_remove(0))
 }
 
 /// The directories in which pulled models are looked for: one or two.
-fn pulled_dirs() -> Vec<PathBuf> {
-    match std::env::var_os(MODELS_VARIABLE) {
-        Some(dir) if !dir.is_empty() => vec![dir.into()],
-        _ => {
-            let cached = default_dir().ok().map(|cache| cache.join("models"));
+fn pulled_dirs(environment: &Environment) -> Vec<PathBuf> {
+    match environment.models_folder() {
+        Some(dir) => vec![dir.to_owned()],
+        None => {
+            let cached = environment.cache_folder().ok().map(|cache| cache.join("models"));
             std::iter::once(Path::new(LOCAL_MODELS).join("cache")).chain(cached).collect()
         }
     }
@@ -59,9 +56,9 @@ pub fn model_kind(dir: &Path) -> anyhow::Result<ModelKind> {
 }
 
 /// The directory of a model's original weights, if they were pulled.
-pub fn pulled_model_dir(name: &str) -> Option<PathBuf> {
+pub fn pulled_model_dir(name: &str, environment: &Environment) -> Option<PathBuf> {
     let reader = registry::find(name).filter(|model| matches!(model.purpose, ModelTask::Reads));
-    pulled_dirs().into_iter().map(|dir| dir.join(name)).find(|dir| match reader {
+    pulled_dirs(environment).into_iter().map(|dir| dir.join(name)).find(|dir| match reader {
         Some(model) => model.files.iter().all(|file| dir.join(file.path).is_file()),
         None => is_model(dir),
     })
@@ -71,7 +68,7 @@ pub fn pulled_model_dir(name: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// No such file; the message names the command that fetches it.
-pub fn reader_file(model: &str) -> anyhow::Result<PathBuf> {
+pub fn reader_file(model: &str, environment: &Environment) -> anyhow::Result<PathBuf> {
     let path = Path::new(model);
     if path.is_file() {
         return Ok(path.to_owned());
@@ -86,11 +83,11 @@ pub fn reader_file(model: &str) -> anyhow::Result<PathBuf> {
             known.join(", ")
         );
     };
-    match pulled_model_dir(model) {
+    match pulled_model_dir(model, environment) {
         Some(dir) => Ok(dir.join(known.files[0].path)),
         None => bail!(
             "the language model {model} is not in {}; fetch it with: knockon models pull {model}",
-            pulled_dir().display()
+            pulled_dir(environment).display()
         ),
     }
 }
@@ -99,10 +96,10 @@ pub fn reader_file(model: &str) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// The program contains the model, but the cache cannot be written.
-pub fn int8_model_dir(name: &str) -> anyhow::Result<Option<PathBuf>> {
+pub fn int8_model_dir(name: &str, environment: &Environment) -> anyhow::Result<Option<PathBuf>> {
     match local_model_dir(name) {
         Some(dir) => Ok(Some(dir)),
-        None => bundled::folder(name).map(|dir| dir.filter(|dir| is_model(dir))),
+        None => bundled::folder(name, environment).map(|dir| dir.filter(|dir| is_model(dir))),
     }
 }
 
@@ -111,11 +108,20 @@ pub fn local_model_dir(name: &str) -> Option<PathBuf> {
     Some(Path::new(LOCAL_MODELS).join(name)).filter(|dir| is_model(dir))
 }
 
+/// Whether `adapter` names a LoRA adapter, bundled or in a directory. Nothing is unpacked for the answer.
+pub fn is_known_adapter(adapter: &str) -> bool {
+    adapter_candidates(adapter).iter().any(|dir| is_adapter(dir)) || bundled::is_adapter(adapter)
+}
+
+fn adapter_candidates(adapter: &str) -> [PathBuf; 2] {
+    [PathBuf::from(adapter), Path::new(LOCAL_MODELS).join(adapter)]
+}
+
 /// The directory of a LoRA adapter: an existing directory, else a bundled adapter of that name.
-pub fn adapter_dir(adapter: &str) -> Option<PathBuf> {
-    let there = [PathBuf::from(adapter), Path::new(LOCAL_MODELS).join(adapter)];
-    let inside = || bundled::folder(adapter).ok().flatten();
-    there.into_iter().find(|dir| is_adapter(dir)).or_else(|| inside().filter(|dir| is_adapter(dir)))
+pub fn adapter_dir(adapter: &str, environment: &Environment) -> Option<PathBuf> {
+    adapter_candidates(adapter).into_iter().find(|dir| is_adapter(dir)).or_else(|| {
+        bundled::folder(adapter, environment).ok().flatten().filter(|dir| is_adapter(dir))
+    })
 }
 
 /// The directory of `model` that suits `precision`: for f32 the original; for int8 the bundled form first, so that a
@@ -123,7 +129,11 @@ pub fn adapter_dir(adapter: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// No such model; the message names the command that fetches it.
-pub fn model_dir(model: &str, precision: ModelPrecision) -> anyhow::Result<PathBuf> {
+pub fn model_dir(
+    model: &str,
+    precision: ModelPrecision,
+    environment: &Environment,
+) -> anyhow::Result<PathBuf> {
     let path = Path::new(model);
     if path.components().count() > 1 || path.is_absolute() || is_model(path) {
         if is_model(path) {
@@ -138,8 +148,10 @@ pub fn model_dir(model: &str, precision: ModelPrecision) -> anyhow::Result<PathB
         bail!("{model} is a language model, which answers questions; it has no vectors");
     }
     let found = match precision {
-        ModelPrecision::F32 => pulled_model_dir(model),
-        ModelPrecision::Int8 => int8_model_dir(model)?.or_else(|| pulled_model_dir(model)),
+        ModelPrecision::F32 => pulled_model_dir(model, environment),
+        ModelPrecision::Int8 => {
+            int8_model_dir(model, environment)?.or_else(|| pulled_model_dir(model, environment))
+        }
     };
     if let Some(dir) = found {
         return Ok(dir);
@@ -153,12 +165,12 @@ pub fn model_dir(model: &str, precision: ModelPrecision) -> anyhow::Result<PathB
     if precision == ModelPrecision::F32 {
         bail!(
             "the f32 weights of {model} are not in {}; fetch them with: knockon models pull {model}",
-            pulled_dir().display()
+            pulled_dir(environment).display()
         );
     }
     bail!(
         "the model {model} is neither in models/{model} nor in {}; fetch it with: \
          knockon models pull {model}",
-        pulled_dir().display()
+        pulled_dir(environment).display()
     );
 }

@@ -103,62 +103,71 @@ impl ModelTokenizer {
 
     /// The ids of each pair of texts, and the number of ids in the first segment.
     pub fn encode_pairs(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<(Vec<u32>, usize)>> {
-        let encode = |&(first, second): &(&str, &str)| {
-            let (lower_first, lower_second) = (self.lowercased(first), self.lowercased(second));
-            let (first, second) = (lower_first.as_ref(), lower_second.as_ref());
-            let encoding = catch_tokenizer_panic(|| {
-                self.tokenizer.encode_fast((first, second), self.adds_special_tokens)
+        pairs
+            .par_iter()
+            .map(|&(first, second)| {
+                let (lower_first, lower_second) = (self.lowercased(first), self.lowercased(second));
+                let (first, second) = (lower_first.as_ref(), lower_second.as_ref());
+                let encoding = catch_tokenizer_panic(|| {
+                    self.tokenizer.encode_fast((first, second), self.adds_special_tokens)
+                })
+                .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
+                .with_context(|| format!("cannot tokenize {first:?} with {second:?}"))?;
+                let firsts = encoding.get_type_ids().iter().take_while(|&&ty| ty == 0).count();
+                Ok((self.check_ids(encoding.get_ids())?, firsts))
             })
-            .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
-            .with_context(|| format!("cannot tokenize {first:?} with {second:?}"))?;
-            let firsts = encoding.get_type_ids().iter().take_while(|&&ty| ty == 0).count();
-            Ok((self.check_ids(encoding.get_ids())?, firsts))
-        };
-        pairs.par_iter().map(encode).collect()
+            .collect()
     }
 
     /// The ids of each text after `prefix`, in the order of `texts`.
     pub fn encode(&self, prefix: &str, texts: &[&str]) -> anyhow::Result<Vec<Vec<u32>>> {
-        let ids = |text: &&str| self.check_ids(&self.ids_of(&self.tokenizer, prefix, text)?);
-        texts.par_iter().map(ids).collect()
+        texts
+            .par_iter()
+            .map(|text| self.check_ids(&self.ids_of(&self.tokenizer, prefix, text)?))
+            .collect()
     }
 
     /// For each text, whether it is truncated because it has more tokens, with `prefix`, than the model reads.
     pub fn are_truncated(&self, prefix: &str, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
         let added = self.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(false));
-        let is_cut = |text: &&str| {
-            // Shortcut: every token of ASCII text covers at least one byte, except one that may be added in front.
-            let most = prefix.len() + text.len() + added + 1;
-            if prefix.is_ascii() && text.is_ascii() && most <= self.max_tokens {
-                return Ok(false);
-            }
-            // A truncated text fills the limit exactly; only encoding without truncation shows whether there was more.
-            if self.ids_of(&self.tokenizer, prefix, text)?.len() < self.max_tokens {
-                return Ok(false);
-            }
-            Ok(self.ids_of(self.untruncated(), prefix, text)?.len() > self.max_tokens)
-        };
-        texts.par_iter().map(is_cut).collect()
+        texts
+            .par_iter()
+            .map(|text| {
+                // Shortcut: every token of ASCII text covers at least one byte, except one that may be added in front.
+                let most = prefix.len() + text.len() + added + 1;
+                if prefix.is_ascii() && text.is_ascii() && most <= self.max_tokens {
+                    return Ok(false);
+                }
+                // A truncated text fills the limit exactly; only encoding without truncation shows whether there was
+                // more.
+                if self.ids_of(&self.tokenizer, prefix, text)?.len() < self.max_tokens {
+                    return Ok(false);
+                }
+                Ok(self.ids_of(self.untruncated(), prefix, text)?.len() > self.max_tokens)
+            })
+            .collect()
     }
 
     /// For each pair of texts, whether it is truncated, like [`Tokens::are_cut`].
     pub fn pairs_are_truncated(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<bool>> {
         let added = self.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(true));
-        let is_cut = |&(first, second): &(&str, &str)| {
-            let most = first.len() + second.len() + added + 2;
-            if first.is_ascii() && second.is_ascii() && most <= self.max_tokens {
-                return Ok(false);
-            }
-            let (first, second) = (self.lowercased(first), self.lowercased(second));
-            let (first, second) = (first.as_ref(), second.as_ref());
-            let encoding = catch_tokenizer_panic(|| {
-                self.untruncated().encode_fast((first, second), self.adds_special_tokens)
+        pairs
+            .par_iter()
+            .map(|&(first, second)| {
+                let most = first.len() + second.len() + added + 2;
+                if first.is_ascii() && second.is_ascii() && most <= self.max_tokens {
+                    return Ok(false);
+                }
+                let (first, second) = (self.lowercased(first), self.lowercased(second));
+                let (first, second) = (first.as_ref(), second.as_ref());
+                let encoding = catch_tokenizer_panic(|| {
+                    self.untruncated().encode_fast((first, second), self.adds_special_tokens)
+                })
+                .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
+                .with_context(|| format!("cannot tokenize {first:?} with {second:?}"))?;
+                Ok(encoding.len() > self.max_tokens)
             })
-            .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
-            .with_context(|| format!("cannot tokenize {first:?} with {second:?}"))?;
-            Ok(encoding.len() > self.max_tokens)
-        };
-        pairs.par_iter().map(is_cut).collect()
+            .collect()
     }
 
     /// The same tokenizer without truncation, created on first use.

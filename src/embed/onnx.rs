@@ -118,12 +118,10 @@ fn matrix(
 ) -> anyhow::Result<OnnxMatrix> {
     let (shape, mut data) = stored_numbers(tensor)?;
     if let Some(base) = tensor.name.strip_suffix(QUANTIZED) {
-        let part = |what: &str| {
-            let name = format!("{base}{what}");
-            let part = found.get(name.as_str()).with_context(|| format!("{name} is missing"))?;
-            stored_numbers(part).map(|(_, data)| data)
-        };
-        let (scale, zero) = (part("_scale")?, part("_zero_point")?);
+        let (scale, zero) = (
+            numbers_of(&format!("{base}_scale"), found)?,
+            numbers_of(&format!("{base}_zero_point"), found)?,
+        );
         let cols = shape.last().copied().unwrap_or(1);
         ensure!(
             scale.len() == zero.len() && (scale.len() == 1 || scale.len() == cols),
@@ -141,17 +139,21 @@ fn matrix(
     Ok(OnnxMatrix { shape, data })
 }
 
+fn numbers_of(name: &str, found: &HashMap<&str, &OnnxTensorProto>) -> anyhow::Result<Vec<f32>> {
+    let tensor = found.get(name).with_context(|| format!("{name} is missing"))?;
+    stored_numbers(tensor).map(|(_, data)| data)
+}
+
 /// The shape and the numbers as stored; integers are converted exactly.
 fn stored_numbers(tensor: &OnnxTensorProto) -> anyhow::Result<(Vec<usize>, Vec<f32>)> {
     let name = &tensor.name;
     let shape = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
     let shape = shape.with_context(|| format!("{name} has the shape {:?}", tensor.dims))?;
     let raw = &tensor.raw_data;
-    let small = || tensor.int32_data.iter().map(|&q| q as f32).collect::<Vec<f32>>();
     let data = match tensor.data_type {
         FLOAT if raw.is_empty() => tensor.float_data.clone(),
         FLOAT => raw.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        UINT8 | INT8 if raw.is_empty() => small(),
+        UINT8 | INT8 if raw.is_empty() => tensor.int32_data.iter().map(|&q| q as f32).collect(),
         UINT8 => raw.iter().map(|&b| f32::from(b)).collect(),
         INT8 => raw.iter().map(|&b| f32::from(b as i8)).collect(),
         other => bail!("{name} is of ONNX type {other}; f32, uint8 and int8 can be read"),

@@ -61,11 +61,11 @@ pub struct CachedScorer {
 }
 
 impl CachedScorer {
-    /// Opens the cache of `inner` in `dir`, by default [`super::cache::default_dir`].
+    /// Opens the cache of `inner` in `dir`.
     ///
     /// # Errors
     /// A directory that cannot be created or a file that cannot be opened for writing.
-    pub fn new(inner: Box<dyn PairScorer>, dir: Option<&Path>) -> anyhow::Result<CachedScorer> {
+    pub fn new(inner: Box<dyn PairScorer>, dir: &Path) -> anyhow::Result<CachedScorer> {
         let store = RowStore::open(dir, &format!("{}.scores", inner.fingerprint()), 1)?;
         Ok(CachedScorer { inner, store })
     }

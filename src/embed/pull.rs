@@ -21,12 +21,10 @@ use sha2::{Digest, Sha256};
 
 use super::registry::{FileOrigin, HubRepository, RegisteredFile, RegisteredModel, UNKNOWN_SIZE};
 use super::{model_package, onnx};
+use crate::environment::Environment;
 use crate::http_client::display_wrong_address;
 use crate::output::OutputWriter;
 use crate::{atomic_file, input_file};
-
-/// Environment variable that sets another address for the hub.
-pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
 
 /// Progress of a pull, for display.
 #[derive(Clone, Debug)]
@@ -101,11 +99,11 @@ fn onnx_path(weights: &Path) -> PathBuf {
 pub fn pull(
     model: &RegisteredModel,
     models_dir: &Path,
+    environment: &Environment,
     output: &OutputWriter,
     tell: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<(PathBuf, PullSource)> {
-    let hub = std::env::var(HUB_VARIABLE).unwrap_or_else(|_| "https://huggingface.co".to_owned());
-    pull_from(model, models_dir, hub.trim_end_matches('/'), output, tell)
+    pull_from(model, models_dir, environment.hub(), output, tell)
 }
 
 /// [`pull`] with the hub at another address.
@@ -172,9 +170,9 @@ pub fn pull_from(
 /// Moves the files to another directory, the weights last, because a directory counts as a model once it has them.
 /// Removes the directories that become empty.
 fn move_files(from: &Path, to: &Path, files: &[RegisteredFile]) -> anyhow::Result<()> {
-    let is_weights = |file: &&RegisteredFile| file.path == "model.safetensors";
-    let others = files.iter().filter(|file| !is_weights(file));
-    for file in others.chain(files.iter().filter(is_weights)) {
+    let (weights, others): (Vec<&RegisteredFile>, Vec<&RegisteredFile>) =
+        files.iter().partition(|file| file.path == "model.safetensors");
+    for file in others.into_iter().chain(weights) {
         let (from, to) = (from.join(file.path), to.join(file.path));
         let folder = to.parent().unwrap_or(&to);
         std::fs::create_dir_all(folder)

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 
-use super::cache::{CACHE_VARIABLE, default_dir};
+use crate::environment::CACHE_VARIABLE;
 use crate::output;
 
 const MAGIC: &[u8; 8] = b"knockon1";
@@ -40,22 +40,24 @@ struct RowStoreState {
     index: HashMap<RowKey, u64>,
 }
 
+impl RowStoreState {
+    fn open(dir: &Path, path: &Path, dim: usize) -> anyhow::Result<RowStoreState> {
+        std::fs::create_dir_all(dir)?;
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let index = read_index(&mut file, dim)?;
+        Ok(RowStoreState { file, index })
+    }
+}
+
 impl RowStore {
-    /// Opens the file `name` in `dir`, by default [`default_dir`], and creates both if needed.
+    /// Opens the file `name` in `dir`, and creates both if needed.
     ///
     /// # Errors
     /// A directory that cannot be created or a file that cannot be opened for writing.
-    pub fn open(dir: Option<&Path>, name: &str, dim: usize) -> anyhow::Result<RowStore> {
-        let dir = dir.map_or_else(default_dir, |dir| Ok(dir.to_owned()))?;
-        let path = output::cache_file(&dir, name)?;
-        let open = || -> anyhow::Result<RowStoreState> {
-            std::fs::create_dir_all(&dir)?;
-            let mut file =
-                File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
-            let index = read_index(&mut file, dim)?;
-            Ok(RowStoreState { file, index })
-        };
-        let state = open().with_context(|| {
+    pub fn open(dir: &Path, name: &str, dim: usize) -> anyhow::Result<RowStore> {
+        let path = output::cache_file(dir, name)?;
+        let state = RowStoreState::open(dir, &path, dim).with_context(|| {
             format!(
                 "cannot use the cache {}; set {CACHE_VARIABLE} to a directory that can be written",
                 path.display()

@@ -90,11 +90,8 @@ impl StaticTableEmbedder {
         weights.check_all_read(LoadPurpose::Vectors)?;
         let tokens = ModelTokenizer::load(&files.tokenizer, max_tokens, false, ids)?;
         let tokens = tokens.with_lower_case(files.lower_case);
-        let prefix = |asked: &Option<String>, role| {
-            asked.clone().unwrap_or_else(|| files.prefix(role).to_owned())
-        };
-        let query_prefix = prefix(&spec.query_prefix, TextRole::Query);
-        let passage_prefix = prefix(&spec.passage_prefix, TextRole::Passage);
+        let query_prefix = files.prefix_or(&spec.query_prefix, TextRole::Query);
+        let passage_prefix = files.prefix_or(&spec.passage_prefix, TextRole::Passage);
         let fingerprint = files.fingerprint(&format!(
             "static 2 {:?} {max_tokens} {query_prefix:?} {passage_prefix:?}",
             spec.precision

@@ -120,11 +120,13 @@ impl VectorFile {
     /// The hash of the windows' hashes, which can be computed in parallel.
     fn checksum(&self) -> anyhow::Result<[u8; 32]> {
         let windows: Vec<Range<usize>> = windows(self.rows, self.dim).collect();
-        let hash = |window: &Range<usize>| {
-            let rows = self.window(window.clone())?;
-            Ok(blake3::hash(bytemuck::cast_slice(&rows)))
-        };
-        let hashes = windows.par_iter().map(hash).collect::<anyhow::Result<Vec<_>>>()?;
+        let hashes = windows
+            .par_iter()
+            .map(|window| {
+                let rows = self.window(window.clone())?;
+                Ok(blake3::hash(bytemuck::cast_slice(&rows)))
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
         let mut sum = blake3::Hasher::new();
         hashes.iter().for_each(|hash| _ = sum.update(hash.as_bytes()));
         Ok(*sum.finalize().as_bytes())

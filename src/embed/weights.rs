@@ -89,18 +89,14 @@ impl WeightMatrix {
     /// # Errors
     /// All numbers are zero or all rows are equal: the result would be the same for every input.
     fn check_not_constant(&self, name: &str) -> anyhow::Result<()> {
-        let scaled = |r: usize| match self {
-            WeightMatrix::F32 { .. } => 1.0,
-            WeightMatrix::Int8 { scale, .. } => scale[r],
-        };
         let (zero, equal) = match self {
             WeightMatrix::F32 { data, cols } => (is_zero(data), rows_are_equal(data, *cols)),
             WeightMatrix::Int8 { data, scale, cols, .. } => {
-                (is_zero(data) || is_zero(scale), rows_are_equal(data, *cols))
+                let equal_scales = scale.iter().skip(1).all(|s| *s == scale[0]);
+                (is_zero(data) || is_zero(scale), equal_scales && rows_are_equal(data, *cols))
             }
         };
         ensure!(!zero, "tensor `{name}` is all zeros: the weights are damaged");
-        let equal = equal && (1..self.len()).all(|r| scaled(r) == scaled(0));
         ensure!(
             !equal || self.len() < 2,
             "all {} rows of tensor `{name}` are the same: the weights are damaged",
@@ -211,14 +207,11 @@ impl<'a> ModelWeights<'a> {
     /// Tensors that were not read and that the libraries do not ignore either, so that their effect would be lost.
     pub fn check_all_read(&self, purpose: LoadPurpose) -> anyhow::Result<()> {
         let read = self.read_names.borrow();
-        let own = |name: &'_ str| name.strip_prefix(self.prefix).unwrap_or(name).to_owned();
-        let ignored = |name: &str| {
-            let known = IGNORED_TENSORS.iter().filter(|(_, of)| of.is_none_or(|of| of == purpose));
-            known.into_iter().any(|(start, _)| own(name).starts_with(start))
-        };
         let names = self.tensors.names();
-        let mut unused: Vec<&str> =
-            names.into_iter().filter(|name| !read.contains(*name) && !ignored(name)).collect();
+        let mut unused: Vec<&str> = names
+            .into_iter()
+            .filter(|name| !read.contains(*name) && !self.is_ignored(name, purpose))
+            .collect();
         unused.sort_unstable();
         let read_layers = read.iter().filter_map(|name| layer_number(name)).max();
         // Layers beyond the configured number get one message of their own instead of one per tensor.
@@ -250,6 +243,14 @@ impl<'a> ModelWeights<'a> {
             ));
         }
         faults.check()
+    }
+
+    fn is_ignored(&self, name: &str, purpose: LoadPurpose) -> bool {
+        let own = name.strip_prefix(self.prefix).unwrap_or(name);
+        IGNORED_TENSORS
+            .iter()
+            .filter(|(_, of)| of.is_none_or(|of| of == purpose))
+            .any(|(start, _)| own.starts_with(start))
     }
 
     /// Merges `adapter` into the matrices as they are read.
@@ -386,16 +387,18 @@ impl<'a> ModelWeights<'a> {
 /// An unsupported type of number, or a number that is not finite in 32 bits.
 pub(super) fn floats(name: &str, view: &TensorView) -> anyhow::Result<Vec<f32>> {
     let bytes = view.data();
-    let half = |b: &[u8]| u16::from_le_bytes([b[0], b[1]]);
     let numbers: Vec<f32> = match view.dtype() {
         Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
         Dtype::F32 => {
             bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
         }
         Dtype::BF16 => {
-            bytes.chunks_exact(2).map(|b| f32::from_bits(u32::from(half(b)) << 16)).collect()
+            let halves = bytes.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b));
+            halves.map(|half| f32::from_bits(u32::from(half) << 16)).collect()
         }
-        Dtype::F16 => bytes.chunks_exact(2).map(|b| f16_to_f32(half(b))).collect(),
+        Dtype::F16 => {
+            bytes.as_chunks().0.iter().map(|b| f16_to_f32(u16::from_le_bytes(*b))).collect()
+        }
         other => {
             bail!("tensor `{name}` is {other}; F64, F32, F16, BF16 or I8 with a scale can be read")
         }

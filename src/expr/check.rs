@@ -239,11 +239,10 @@ impl TypeChecker<'_> {
         if let Some((before, rest)) = text.split_once("{{")
             && let Some((inside, after)) = rest.split_once("}}")
         {
-            let quoted = |text: &str| format!("\"{text}\"");
             let parts = [
-                (before, quoted(before)),
+                (before, format!("\"{before}\"")),
                 (inside, inside.trim().to_owned()),
-                (after, quoted(after)),
+                (after, format!("\"{after}\"")),
             ];
             let parts = parts.into_iter().filter(|(part, _)| !part.trim().is_empty());
             let parts: Vec<String> = parts.map(|(_, written)| written).collect();
@@ -473,18 +472,17 @@ impl TypeChecker<'_> {
             _ => format!("{left} and {right}"),
         };
         let (p, q) = (self.text(a), self.text(b));
-        let is = |ty: &InferredType, wanted| *ty == InferredType::Is(wanted);
         let help = match operator {
-            "+" if is(&x, ValueType::Date) && is(&y, ValueType::Duration) => {
+            "+" if x.is(ValueType::Date) && y.is(ValueType::Duration) => {
                 Some(format!("use {p}.plus({q})"))
             }
-            "+" if is(&x, ValueType::Duration) && is(&y, ValueType::Date) => {
+            "+" if x.is(ValueType::Duration) && y.is(ValueType::Date) => {
                 Some(format!("use {q}.plus({p})"))
             }
-            "-" if is(&x, ValueType::Date) && is(&y, ValueType::Duration) => {
+            "-" if x.is(ValueType::Date) && y.is(ValueType::Duration) => {
                 Some(format!("use {p}.minus({q})"))
             }
-            "-" if is(&x, ValueType::Date) && is(&y, ValueType::Date) => {
+            "-" if x.is(ValueType::Date) && y.is(ValueType::Date) => {
                 Some(format!("use days_between({q}, {p}) for the days from {q} to {p}"))
             }
             "==" | "!=" | "<" | "<=" | ">" | ">=" => quoted_literal_help(&x, a, &y, b),
@@ -492,7 +490,7 @@ impl TypeChecker<'_> {
         };
         let help = help.or_else(|| {
             let ordered = !matches!(operator, "==" | "!=" | "in");
-            (ordered && is(&x, ValueType::Duration) && is(&y, ValueType::Duration)).then(|| {
+            (ordered && x.is(ValueType::Duration) && y.is(ValueType::Duration)).then(|| {
                 "a month has no fixed number of days: add both to a date and compare the dates"
                     .to_owned()
             })
@@ -522,15 +520,13 @@ impl TypeChecker<'_> {
         (b, right): (&IdedExpr, Option<&InferredType>),
         amounts: usize,
     ) {
-        let is_name = |node: &IdedExpr| matches!(node.expr, Node::Ident(_) | Node::Select(_));
-        let money = |ty: Option<&InferredType>, node| {
-            ty == Some(&InferredType::Is(ValueType::Money)) && is_name(node)
-        };
-        let null = |ty: Option<&InferredType>| ty == Some(&InferredType::Null);
-        if money(left, a) && money(right, b) {
+        let (left_money, right_money) = (is_money_name(a, left), is_money_name(b, right));
+        if left_money && right_money {
             self.same_money.push(node.id);
             self.amounts.result.truncate(amounts);
-        } else if money(left, a) && null(right) || null(left) && money(right, b) {
+        } else if left_money && matches!(right, Some(InferredType::Null))
+            || matches!(left, Some(InferredType::Null)) && right_money
+        {
             self.amounts.result.truncate(amounts);
         }
     }
@@ -625,6 +621,11 @@ impl TypeChecker<'_> {
             self.fault(code, arg, message, format!("allowed: {}", error.allowed), help);
         }
     }
+}
+
+fn is_money_name(node: &IdedExpr, ty: Option<&InferredType>) -> bool {
+    ty == Some(&InferredType::Is(ValueType::Money))
+        && matches!(node.expr, Node::Ident(_) | Node::Select(_))
 }
 
 /// Suggests the missing conversion of a text literal: `task.day == "2024-01-31"` lacks `date(...)`.

@@ -144,23 +144,34 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
         let days = (date(&args, 1)? - date(&args, 0)?).num_days();
         Ok(CowVal::owned(CelDouble::from(days as f64)))
     })?;
-    let period = || vec![PERIOD_TYPE.to_owned()];
-    env.add_member_overload("plus", "date.plus(period)", TIMESTAMP_TYPE, period(), |args| {
-        shift_date(
-            "plus",
-            date(&args, 0)?,
-            argument::<CelPeriod>(&args, 1)?.0,
-            CalendarPeriod::after,
-        )
-    })?;
-    env.add_member_overload("minus", "date.minus(period)", TIMESTAMP_TYPE, period(), |args| {
-        shift_date(
-            "minus",
-            date(&args, 0)?,
-            argument::<CelPeriod>(&args, 1)?.0,
-            CalendarPeriod::before,
-        )
-    })
+    env.add_member_overload(
+        "plus",
+        "date.plus(period)",
+        TIMESTAMP_TYPE,
+        vec![PERIOD_TYPE.to_owned()],
+        |args| {
+            shift_date(
+                "plus",
+                date(&args, 0)?,
+                argument::<CelPeriod>(&args, 1)?.0,
+                CalendarPeriod::after,
+            )
+        },
+    )?;
+    env.add_member_overload(
+        "minus",
+        "date.minus(period)",
+        TIMESTAMP_TYPE,
+        vec![PERIOD_TYPE.to_owned()],
+        |args| {
+            shift_date(
+                "minus",
+                date(&args, 0)?,
+                argument::<CelPeriod>(&args, 1)?.0,
+                CalendarPeriod::before,
+            )
+        },
+    )
 }
 
 /// A date as the interpreter represents it.

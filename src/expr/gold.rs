@@ -70,10 +70,11 @@ fn value_hash(value: Option<&str>) -> u128 {
 
 impl CorpusIndex {
     pub fn new(corpus: &Corpus) -> CorpusIndex {
-        let values = |field: &'static str| {
-            PassageGroups::new(corpus.passages.par_iter().map(move |p| passage_field(p, field)))
-        };
-        CorpusIndex { groups_by_key: KEYS.map(values) }
+        CorpusIndex {
+            groups_by_key: KEYS.map(|field| {
+                PassageGroups::new(corpus.passages.par_iter().map(move |p| passage_field(p, field)))
+            }),
+        }
     }
 
     /// The passage with this id.

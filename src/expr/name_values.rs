@@ -197,13 +197,13 @@ impl ParsedExpression {
                     (text_literal(part), non_literal_values(target, values))
                 {
                     let pattern = regex::Regex::new(part_text).ok();
-                    let passes = |text: &str| match name {
+                    let passes = values.any_passes(part_text, |text: &str| match name {
                         "contains" => text.contains(part_text),
                         "startsWith" => text.starts_with(part_text),
                         "endsWith" => text.ends_with(part_text),
                         _ => pattern.as_ref().is_none_or(|pattern| pattern.is_match(text)),
-                    };
-                    if values.any_passes(part_text, passes) == Some(false) {
+                    });
+                    if passes == Some(false) {
                         let target = self.text_of(target);
                         found.push(ImpossibleComparison {
                             span: self.span(part),

@@ -35,16 +35,9 @@ pub struct ParsedExpression {
 
 impl ParsedExpression {
     pub fn new(source: &str) -> Result<ParsedExpression, ExpressionFault> {
-        let fault = |message: String, label: &str, span| ExpressionFault {
-            code: "expression-syntax",
-            message,
-            label: label.to_owned(),
-            help: None,
-            span,
-        };
         if source.trim().is_empty() {
             let message = "the expression is empty".to_owned();
-            return Err(fault(message, "an expression goes here", 0..source.len()));
+            return Err(syntax_fault(message, "an expression goes here", 0..source.len()));
         }
         let inside = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         if let Some(inside) = inside.filter(|inside| !inside.contains("{{")) {
@@ -59,7 +52,7 @@ impl ParsedExpression {
         if source.len() > MAX_BYTES {
             let message = format!("the expression is {} bytes long", source.len());
             let label = format!("at most {MAX_BYTES} are allowed; split it into several steps");
-            return Err(fault(message, &label, 0..source.len()));
+            return Err(syntax_fault(message, &label, 0..source.len()));
         }
         match super::functions::ENV.compile(source) {
             Ok(program) => Ok(ParsedExpression {
@@ -71,7 +64,7 @@ impl ParsedExpression {
             Err(errors) => {
                 let Some(first) = errors.errors.first() else {
                     let message = "the expression cannot be read".to_owned();
-                    return Err(fault(message, "not CEL", 0..source.len()));
+                    return Err(syntax_fault(message, "not CEL", 0..source.len()));
                 };
                 if let Some(ForeignSyntax { span, replacement: write }) =
                     find_foreign_syntax(source)
@@ -79,10 +72,10 @@ impl ParsedExpression {
                     let message = format!("`{}` cannot be read", &source[span.clone()]);
                     let label = "this is another language's; expressions are CEL";
                     let help = Some(format!("write `{write}`"));
-                    return Err(ExpressionFault { help, ..fault(message, label, span) });
+                    return Err(ExpressionFault { help, ..syntax_fault(message, label, span) });
                 }
                 let (message, label) = simplify_message(&first.msg);
-                Err(fault(message, label, word_at(source, first.pos)))
+                Err(syntax_fault(message, label, word_at(source, first.pos)))
             }
         }
     }
@@ -168,6 +161,16 @@ impl ParsedExpression {
     fn token(&self, node: &IdedExpr) -> Option<Range<usize>> {
         let (start, stop) = self.offsets.offset_for(node.id)?;
         Some(clip_span(&self.source, start as usize..stop as usize + 1))
+    }
+}
+
+fn syntax_fault(message: String, label: &str, span: Range<usize>) -> ExpressionFault {
+    ExpressionFault {
+        code: "expression-syntax",
+        message,
+        label: label.to_owned(),
+        help: None,
+        span,
     }
 }
 

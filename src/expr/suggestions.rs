@@ -8,20 +8,22 @@ const MIN_PREFIX_LETTERS: usize = 3;
 /// A "did you mean" hint with the closest known name, if one is close enough.
 pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = name.to_lowercase();
-    let rank = |known: &'a str| {
-        let slips = strsim::damerau_levenshtein(name, known);
-        // One edit per three letters, at least one. A difference in case costs one edit in total.
-        let far = name.chars().count().max(3) / 3;
-        let other = known.to_lowercase();
-        let slips = slips.min(strsim::damerau_levenshtein(&lower, &other) + 1);
-        let shorter = lower.chars().count().min(other.chars().count());
-        let begins = other.starts_with(&lower) || lower.starts_with(&other);
-        match slips <= far {
-            true => Some((false, slips, known)),
-            false => (begins && shorter >= MIN_PREFIX_LETTERS).then_some((true, slips, known)),
-        }
-    };
-    let near = known.into_iter().filter_map(rank).min()?;
+    let near = known
+        .into_iter()
+        .filter_map(|known| {
+            let slips = strsim::damerau_levenshtein(name, known);
+            // One edit per three letters, at least one. A difference in case costs one edit in total.
+            let far = name.chars().count().max(3) / 3;
+            let other = known.to_lowercase();
+            let slips = slips.min(strsim::damerau_levenshtein(&lower, &other) + 1);
+            let shorter = lower.chars().count().min(other.chars().count());
+            let begins = other.starts_with(&lower) || lower.starts_with(&other);
+            match slips <= far {
+                true => Some((false, slips, known)),
+                false => (begins && shorter >= MIN_PREFIX_LETTERS).then_some((true, slips, known)),
+            }
+        })
+        .min()?;
     (near.2 != name).then(|| format!("did you mean `{}`?", near.2))
 }
 

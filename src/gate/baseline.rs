@@ -30,13 +30,12 @@ struct BaselineTaskRow {
 impl BaselineTaskRow {
     /// Describes a value out of range, which no run writes; `None` if all are in range.
     fn invalid_value(&self) -> Option<String> {
-        let share = |(name, p): (&str, f64)| {
-            (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, and not from 0 to 1"))
-        };
         let loss = self.expected_loss.filter(|loss| !(0.0..f64::INFINITY).contains(loss));
         [("p_failure", self.p_failure), ("p_stopped", self.p_stopped)]
             .into_iter()
-            .find_map(share)
+            .find_map(|(name, p)| {
+                (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, and not from 0 to 1"))
+            })
             .or_else(|| loss.map(|loss| format!("`expected_loss` is {loss}, and not 0 or more")))
     }
 }
@@ -67,15 +66,14 @@ impl GateBaseline {
             true => path.join("manifest.json"),
             false => path.to_owned(),
         };
-        let told = || format!("the baseline {}", manifest.display());
-        let bytes = crate::input_file::read(&manifest).with_context(told)?;
-        let json: Json = serde_json::from_slice(&bytes).with_context(told)?;
+        let json =
+            read_json(&manifest).with_context(|| format!("the baseline {}", manifest.display()))?;
         if json.get("knockon").is_none() || json.get("inputs").is_none() {
             bail!("{} is not a manifest of a run", manifest.display());
         }
         let tasks = manifest.with_file_name("tasks.csv");
-        let told = || format!("the baseline's tasks, {}", tasks.display());
-        let arms = read_tasks(&tasks).with_context(told)?;
+        let arms = read_tasks(&tasks)
+            .with_context(|| format!("the baseline's tasks, {}", tasks.display()))?;
         // Manifests of earlier versions list no outputs, so there is no checksum to compare.
         let outputs = json.get("outputs").and_then(Json::as_array);
         let listed = outputs.into_iter().flatten().find(|output| output["path"] == "tasks.csv");
@@ -195,17 +193,8 @@ impl GateBaseline {
         if measure == GateMeasure::Loss {
             let impact = scenario.impact.as_ref()?;
             let now = crate::report::manifest::impact(scenario, impact);
-            let rules = |told: &Json| -> Vec<Json> {
-                let all = told.get("assumptions").and_then(Json::as_array).cloned();
-                let price = |a: &Json| {
-                    let name = str_of(a, "name").unwrap_or_default().to_owned();
-                    name.starts_with("search.") || name == "read" || name == "volume"
-                };
-                // Prices of calls and the volume of cases do not affect the loss of a case.
-                all.into_iter().flatten().filter(|a| !price(a)).collect()
-            };
-            let then = self.manifest.get("impact").map(rules);
-            if then.is_some_and(|then| then != rules(&now)) {
+            let then = self.manifest.get("impact").map(loss_assumptions);
+            if then.is_some_and(|then| then != loss_assumptions(&now)) {
                 return Some("the loss rules or their variables have changed since".to_owned());
             }
         }
@@ -260,6 +249,23 @@ fn read_tasks(path: &Path) -> anyhow::Result<BTreeMap<String, HashMap<String, Ba
         ensure!(before.is_none(), "{told}");
     }
     Ok(arms)
+}
+
+fn read_json(path: &Path) -> anyhow::Result<Json> {
+    let bytes = crate::input_file::read(path)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+/// The assumptions of a manifest's impact section on which the loss of a case depends.
+fn loss_assumptions(impact: &Json) -> Vec<Json> {
+    let all = impact.get("assumptions").and_then(Json::as_array).cloned();
+    // Prices of calls and the volume of cases do not affect the loss of a case.
+    all.into_iter().flatten().filter(|a| !is_price_or_volume(a)).collect()
+}
+
+fn is_price_or_volume(assumption: &Json) -> bool {
+    let name = str_of(assumption, "name").unwrap_or_default();
+    name.starts_with("search.") || name == "read" || name == "volume"
 }
 
 fn str_of<'a>(json: &'a Json, key: &str) -> Option<&'a str> {

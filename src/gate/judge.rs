@@ -48,8 +48,9 @@ pub fn judge(
 ) -> anyhow::Result<GateVerdict> {
     let mut pairs = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let value = |ends: &GateTaskOutcome| ends.value(measure, question.stop_weight);
-        let (now, before) = (value(&task.now), task.before.as_ref().and_then(value));
+        let now = task.now.value(measure, question.stop_weight);
+        let before =
+            task.before.as_ref().and_then(|ends| ends.value(measure, question.stop_weight));
         let (Some(now), Some(before)) = (now, before) else {
             let which = if now.is_none() { "this run" } else { "the earlier run" };
             return Ok(GateVerdict::NotAssessed(format!(
@@ -61,10 +62,8 @@ pub fn judge(
         pairs.push(PairedCase { baseline: before, arm: now, weight, cluster });
     }
     let total: f64 = pairs.iter().map(|pair| pair.weight).sum();
-    let mean = |of: fn(&PairedCase) -> f64| -> f64 {
-        pairs.iter().map(|pair| pair.weight * of(pair)).sum::<f64>() / total
-    };
-    let (before, now) = (mean(|pair| pair.baseline), mean(|pair| pair.arm));
+    let before = pairs.iter().map(|pair| pair.weight * pair.baseline).sum::<f64>() / total;
+    let now = pairs.iter().map(|pair| pair.weight * pair.arm).sum::<f64>() / total;
     let weighty = pairs.iter().filter(|pair| pair.weight > 0.0).map(|pair| pair.cluster);
     let units = weighty.collect::<BTreeSet<usize>>().len();
     let allowed = measure.allowed(&question.allowed, before);
@@ -100,12 +99,11 @@ fn units_to_detect(share: f64) -> Option<usize> {
 
 fn too_few_units(units: usize, measure: GateMeasure, before: f64, now: f64) -> String {
     let of = if units == 1 { "unit" } else { "units" };
-    let value = |value: f64| measure.format_value(value);
     format!(
         "{units} sampling {of}: no test can tell below {} ({} before, {} now)",
         least_units(),
-        value(before),
-        value(now)
+        measure.format_value(before),
+        measure.format_value(now)
     )
 }
 

@@ -10,8 +10,7 @@ pub const JUNIT_MARK: &str = "<testsuite name=\"knockon gate ";
 
 /// One test case per check. A check that could not be assessed is an error, one that does not pass a failure.
 pub fn junit(scenario: &str, checks: &[GateCheck], demand: GateCriterion) -> String {
-    let unknown = |check: &&GateCheck| matches!(check.verdict, GateVerdict::NotAssessed(_));
-    let errors = checks.iter().filter(unknown).count();
+    let errors = checks.iter().filter(|check| is_not_assessed(check)).count();
     let failures = checks.iter().filter(|check| !check.passes(demand)).count() - errors;
     let mut cases = String::new();
     for check in checks {
@@ -20,7 +19,7 @@ pub fn junit(scenario: &str, checks: &[GateCheck], demand: GateCriterion) -> Str
         let cells = cells(check, demand);
         let filled = cells[3..].iter().filter(|cell| !cell.is_empty());
         let found = escape_xml(&filled.map(String::as_str).collect::<Vec<_>>().join("; "));
-        let result = match (check.passes(demand), unknown(&check)) {
+        let result = match (check.passes(demand), is_not_assessed(check)) {
             (true, _) => format!("<system-out>{found}</system-out>"),
             (false, true) => format!("<error message=\"{found}\"/>"),
             (false, false) => format!("<failure message=\"{found}\"/>"),
@@ -32,6 +31,10 @@ pub fn junit(scenario: &str, checks: &[GateCheck], demand: GateCriterion) -> Str
         );
     }
     suite(scenario, checks.len(), failures, errors, &cases)
+}
+
+fn is_not_assessed(check: &GateCheck) -> bool {
+    matches!(check.verdict, GateVerdict::NotAssessed(_))
 }
 
 /// A report with a single error, if the runs could not be compared; `why` lists the reasons.

@@ -251,12 +251,15 @@ fn verdict(
 /// How a task ends in this run, rounded like the earlier run's `tasks.csv`, so that an unchanged task has a difference
 /// of exactly 0.
 fn task_outcome(arm: &ArmRecord, at: usize, task: &TaskRecord) -> GateTaskOutcome {
-    let written = |value: f64| (value * 1e6).round() / 1e6;
     GateTaskOutcome {
-        failure: written(task.failure()),
-        stopped: written(task.outcomes[RunOutcome::Stopped as usize]),
-        loss: arm.money.as_ref().map(|money| written(money.tasks[at])),
+        failure: six_decimals(task.failure()),
+        stopped: six_decimals(task.outcomes[RunOutcome::Stopped as usize]),
+        loss: arm.money.as_ref().map(|money| six_decimals(money.tasks[at])),
     }
+}
+
+fn six_decimals(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 /// Checks for the arms of an earlier run that are neither among the arms `known` of this scenario nor in `dropped`.

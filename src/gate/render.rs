@@ -37,22 +37,22 @@ pub(super) fn cells(check: &GateCheck, demand: GateCriterion) -> [String; HEADER
     [row[0], row[1], row[2]] = [arm.clone(), against.clone(), measure.name().to_owned()];
     match verdict {
         GateVerdict::Assessed { before, now, difference, limit } => {
-            let signed = |v: f64| measure.format_difference(v);
             row[3] = measure.format_value(*before);
             row[4] = measure.format_value(*now);
-            let estimate = signed(difference.estimate);
+            let estimate = measure.format_difference(difference.estimate);
             // Exactly zero throughout means that no task differs.
             row[5] = if [difference.estimate, difference.low, difference.high] == [0.0; 3] {
                 format!("{estimate} (identical)")
             } else if difference.is_bounded() {
-                format!("{estimate} ({} to {})", signed(difference.low), signed(difference.high))
+                let low = measure.format_difference(difference.low);
+                format!("{estimate} ({low} to {})", measure.format_difference(difference.high))
             } else {
                 format!("{estimate} (too few units)")
             };
             match limit {
                 None => row[8] = "shown: no limit".to_owned(),
                 Some(limit) => {
-                    row[6] = signed(limit.allowed);
+                    row[6] = measure.format_difference(limit.allowed);
                     row[7] = p_cell(match demand {
                         GateCriterion::NonInferior => limit.p_no_worse,
                         GateCriterion::NotWorse | GateCriterion::NotAbove => limit.p_worse,

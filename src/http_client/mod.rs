@@ -85,13 +85,6 @@ pub fn without_query(url: &reqwest::Url) -> String {
     shown.to_string()
 }
 
-/// Whether this can be the name of an environment variable: letters, digits and `_`, no digit at the beginning. What
-/// stands in place of a name may be the secret itself, so a message quotes only what is a name.
-pub fn is_variable_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    !name.is_empty() && name.chars().all(allowed) && !name.starts_with(|c: char| c.is_ascii_digit())
-}
-
 /// A request that failed for good, and why.
 #[derive(Debug)]
 pub struct JsonRequestError {
@@ -115,31 +108,6 @@ pub fn parse_address(url: &str) -> anyhow::Result<reqwest::Url> {
         "an address does not hold a password here: name a variable in api_key_env"
     );
     Ok(url)
-}
-
-/// What is wrong with a text that is not quoted, since it may be a secret.
-pub const NO_VARIABLE_NAME: &str =
-    "no name of an environment variable, which has letters, digits and _ and begins with no digit";
-
-/// The key in the environment variable that `api_key_env` names.
-///
-/// # Errors
-/// The variable is unset or empty, or this is no name of a variable.
-pub fn api_key(variable: &str) -> anyhow::Result<String> {
-    ensure!(is_variable_name(variable), "api_key_env holds {NO_VARIABLE_NAME}");
-    self::variable(variable)
-        .map_err(|_| anyhow!("the environment variable {variable} (api_key_env) holds no key"))
-}
-
-/// The trimmed value of an environment variable.
-///
-/// # Errors
-/// The variable is unset or empty, or this is no name of a variable.
-pub fn variable(name: &str) -> anyhow::Result<String> {
-    ensure!(is_variable_name(name), "`env` holds {NO_VARIABLE_NAME}");
-    let text = std::env::var(name).unwrap_or_default().trim().to_owned();
-    ensure!(!text.is_empty(), "the environment variable {name} holds nothing");
-    Ok(text)
 }
 
 impl JsonEndpoint {

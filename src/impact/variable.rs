@@ -92,11 +92,10 @@ impl RandomVariable {
     }
 
     fn parameter_error(self) -> Option<&'static str> {
-        let positive = |values: &[f64]| values.iter().all(|v| *v > 0.0 && v.is_finite());
         let (fine, needs) = match self {
             Constant(value) => (value >= 0.0 && value.is_finite(), "a number of 0 or more"),
             Range90(low, high) => {
-                (positive(&[low, high]) && low < high, "two numbers above 0, the smaller first")
+                (all_positive(&[low, high]) && low < high, "two numbers above 0, the smaller first")
             }
             Pert(min, mode, max) | Triangular(min, mode, max) => {
                 let ordered = 0.0 <= min && min <= mode && mode <= max && min < max;
@@ -105,26 +104,29 @@ impl RandomVariable {
             Uniform(min, max) => {
                 (0.0 <= min && min < max, "two numbers of 0 or more, the smaller first")
             }
-            Beta(a, b) | Gamma(a, b) | Weibull(a, b) => (positive(&[a, b]), "two numbers above 0"),
-            // For a shape of 2 or below the variance, and with it any interval, is infinite.
-            Pareto(scale, shape) => {
-                (positive(&[scale]) && shape > 2.0, "a smallest value above 0 and a shape above 2")
+            Beta(a, b) | Gamma(a, b) | Weibull(a, b) => {
+                (all_positive(&[a, b]), "two numbers above 0")
             }
+            // For a shape of 2 or below the variance, and with it any interval, is infinite.
+            Pareto(scale, shape) => (
+                all_positive(&[scale]) && shape > 2.0,
+                "a smallest value above 0 and a shape above 2",
+            ),
             Lognormal(mu, sigma) => {
-                (mu.is_finite() && positive(&[sigma]), "a standard deviation above 0")
+                (mu.is_finite() && all_positive(&[sigma]), "a standard deviation above 0")
             }
             Normal(mean, sd) => (
-                positive(&[mean, sd]) && mean >= NORMAL_MIN_Z * sd,
+                all_positive(&[mean, sd]) && mean >= NORMAL_MIN_Z * sd,
                 "a mean of 3.1 standard deviations or more, so that next to nothing is below 0; range90, gamma and \
                  lognormal are for amounts that vary more",
             ),
-            Exponential(mean) => (positive(&[mean]), "a number above 0"),
+            Exponential(mean) => (all_positive(&[mean]), "a number above 0"),
         };
         let (mean, sd) = (self.mean(), self.variance().sqrt());
-        let small = |size: f64| size <= MAX_AMOUNT;
         // Moderate parameters can still give enormous moments, for example of a Weibull distribution with a small
         // shape.
-        let sized = small(mean) && small(sd) && self.bounds().is_none_or(|(_, most)| small(most));
+        let most = self.bounds().map_or(0.0, |(_, most)| most);
+        let sized = [mean, sd, most].iter().all(|size| *size <= MAX_AMOUNT);
         match (fine, sized) {
             (false, _) => Some(needs),
             (true, false) => Some("a mean and a standard deviation of 1e15 or less"),
@@ -278,6 +280,10 @@ impl RandomVariable {
             Weibull(a, b) => format!("weibull [{a}, {b}]"),
         }
     }
+}
+
+fn all_positive(values: &[f64]) -> bool {
+    values.iter().all(|v| *v > 0.0 && v.is_finite())
 }
 
 fn gamma(x: f64) -> f64 {

@@ -52,12 +52,9 @@ impl YearlyVolume {
     }
 
     fn sample_cases(self, rng: &mut impl Rng) -> anyhow::Result<u64> {
-        let poisson = |mean: f64, rng: &mut _| -> anyhow::Result<u64> {
-            Ok(if mean > 0.0 { Poisson::new(mean)?.sample(rng) as u64 } else { 0 })
-        };
         match self {
             YearlyVolume::Fixed(cases) => Ok(cases),
-            YearlyVolume::Poisson(mean) => poisson(mean, rng),
+            YearlyVolume::Poisson(mean) => sample_poisson(mean, rng),
             YearlyVolume::NegativeBinomial(mean, _) if mean <= 0.0 => Ok(0),
             YearlyVolume::NegativeBinomial(mean, sd) => {
                 // A negative binomial is a Poisson distribution whose mean is gamma distributed.
@@ -67,10 +64,14 @@ impl YearlyVolume {
                     "a negative binomial volume needs sd above the root of its mean"
                 );
                 let mean = Gamma::new(mean / scale, scale)?.sample(rng);
-                poisson(mean, rng)
+                sample_poisson(mean, rng)
             }
         }
     }
+}
+
+fn sample_poisson(mean: f64, rng: &mut impl Rng) -> anyhow::Result<u64> {
+    Ok(if mean > 0.0 { Poisson::new(mean)?.sample(rng) as u64 } else { 0 })
 }
 
 /// Sampled yearly losses.
@@ -186,12 +187,14 @@ pub fn simulate_years(
     let ends = incidents.iter().map(|incident| (incident.p, incident.parts.as_slice()));
     let sampler = YearLossSampler::new(ends, &draws)?;
     let figures = YearParameters::unshifted(volume, draws.len());
-    let year = |year: u32| -> anyhow::Result<(f64, u32)> {
-        let loss = sampler.sample_loss(&figures, &mut year_rng(seed, year))?;
-        done(1);
-        Ok((loss, year))
-    };
-    let sampled = (0..count).into_par_iter().map(year).collect::<anyhow::Result<Vec<_>>>()?;
+    let sampled = (0..count)
+        .into_par_iter()
+        .map(|year| -> anyhow::Result<(f64, u32)> {
+            let loss = sampler.sample_loss(&figures, &mut year_rng(seed, year))?;
+            done(1);
+            Ok((loss, year))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(SimulatedYears::new(sampled))
 }
 
@@ -232,11 +235,15 @@ impl SimulatedYears {
         let ConfidenceInterval { low, high, .. } = stats::normal(q, variance, level)?;
         let below = (low * n).floor();
         let above = (high * n).ceil();
-        let at = |rank: f64| self.losses.get(rank as usize - 1).copied().unwrap_or(0.0);
         Ok((
-            if below < 1.0 { 0.0 } else { at(below) },
-            if above > n || n == 0.0 { f64::INFINITY } else { at(above) },
+            if below < 1.0 { 0.0 } else { self.loss_at(below) },
+            if above > n || n == 0.0 { f64::INFINITY } else { self.loss_at(above) },
         ))
+    }
+
+    /// The loss of this rank, counted from one.
+    fn loss_at(&self, rank: f64) -> f64 {
+        self.losses.get(rank as usize - 1).copied().unwrap_or(0.0)
     }
 
     /// Value at risk: the loss that a share `q` of the years does not exceed.

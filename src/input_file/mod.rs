@@ -11,6 +11,7 @@
 
 pub mod encoding;
 pub mod lines;
+pub mod source;
 
 use std::fs::{File, FileType};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -19,6 +20,7 @@ use std::path::Path;
 use anyhow::Context;
 
 pub use lines::{TextLineReader, numbered_lines};
+pub use source::{InMemoryFiles, InputFile, InputSource};
 
 /// The largest file that is read whole, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;

@@ -93,6 +93,8 @@ pub fn augment_trellis<M: Clone + Eq + Hash>(
         now = after;
     }
     let outcomes = now.iter().map(|&(_, state)| trellis.outcomes[state as usize]).collect();
-    let memory = |(memory, _): (u32, u32)| memories[memory as usize].clone();
-    (Trellis { layers, outcomes }, now.into_iter().map(memory).collect())
+    (
+        Trellis { layers, outcomes },
+        now.into_iter().map(|(memory, _)| memories[memory as usize].clone()).collect(),
+    )
 }

@@ -59,18 +59,23 @@ impl BatchedSweep {
                 next: Vec::new(),
                 states: count,
             };
-            let number = |(state, row): (usize, &Option<u32>)| {
-                let row = row.map_or(STOPPED, |row| start(step, row));
-                let targets = layer.targets(state).iter().map(|&to| after[to as usize]).collect();
-                let new = states.len() as u32;
-                *states.entry((row, targets)).or_insert_with_key(|(row, targets)| {
-                    one.rows.push(*row);
-                    one.offsets.push(one.next.len() as u32);
-                    one.next.extend(targets);
-                    new
+            after = layer
+                .rows
+                .iter()
+                .enumerate()
+                .map(|(state, row)| {
+                    let row = row.map_or(STOPPED, |row| start(step, row));
+                    let targets =
+                        layer.targets(state).iter().map(|&to| after[to as usize]).collect();
+                    let new = states.len() as u32;
+                    *states.entry((row, targets)).or_insert_with_key(|(row, targets)| {
+                        one.rows.push(*row);
+                        one.offsets.push(one.next.len() as u32);
+                        one.next.extend(targets);
+                        new
+                    })
                 })
-            };
-            after = layer.rows.iter().enumerate().map(number).collect();
+                .collect();
             layers.push(one);
         }
         layers.reverse();

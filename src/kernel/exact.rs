@@ -105,10 +105,12 @@ impl<'a> ForwardBackward<'a> {
         worth: &[f64],
         broken: f64,
     ) -> ForwardBackward<'a> {
-        let mix = |_: usize, kernel: &'a StepKernel| {
-            kernel.shares(|row, out| kernel.rows.mix(row, broken, out))
-        };
-        ForwardBackward::sweep_over(kernels, trellis, |state| worth[state], mix)
+        ForwardBackward::sweep_over(
+            kernels,
+            trellis,
+            |state| worth[state],
+            |_, kernel| kernel.shares(|row, out| kernel.rows.mix(row, broken, out)),
+        )
     }
 
     fn sweep(
@@ -138,13 +140,12 @@ impl<'a> ForwardBackward<'a> {
     }
 
     fn sweep_backward(&mut self, worth: impl Fn(usize) -> f64) {
-        let end = |(state, &outcome): (usize, &u8)| {
+        // Seeding with values other than one turns the backward sweep into an expectation.
+        let ends = self.trellis.outcomes.iter().enumerate().map(|(state, &outcome)| {
             let mut ends = [0.0; OUTCOMES];
             ends[usize::from(outcome)] = worth(state);
             ends
-        };
-        // Seeding with values other than one turns the backward sweep into an expectation.
-        let ends = self.trellis.outcomes.iter().enumerate().map(end);
+        });
         let mut after: Vec<[f64; OUTCOMES]> = ends.collect();
         for ((kernel, layer), shares) in
             self.kernels.iter().zip(&self.trellis.layers).zip(&self.shares).rev()
@@ -235,10 +236,10 @@ impl<'a> ForwardBackward<'a> {
                 return;
             };
             let span = kernel.span(row);
-            let after = |at: usize| &self.backward[step + 1][targets[at - span.start] as usize];
+            let after = &self.backward[step + 1];
             let mut right = [0.0; OUTCOMES];
             for at in mended {
-                add(&mut right, after(at), kernel.branches()[at].p);
+                add(&mut right, &after[targets[at - span.start] as usize], kernel.branches()[at].p);
             }
             for at in span.clone() {
                 let branch = &kernel.branches()[at];
@@ -254,7 +255,7 @@ impl<'a> ForwardBackward<'a> {
                     }
                 };
                 // Unrepaired, the mass of the branch continues from the error instead of from the repaired output.
-                add(slope, after(at), p * branch.p);
+                add(slope, &after[targets[at - span.start] as usize], p * branch.p);
                 add(slope, &right, -p * branch.p);
             }
         });

@@ -35,12 +35,10 @@ impl KernelRows {
             Intervention::Right => self.reassign(row, |b| f64::from(b.right), RIGHT, out),
             Intervention::Wrong => {
                 let branches = &self.branches[self.span(row)];
-                let errs = |b: &KernelBranch| b.fault != BranchFault::None;
-                let wrong = |b: &KernelBranch| !b.right;
-                if branches.iter().any(errs) {
-                    self.condition(row, errs, out);
-                } else if branches.iter().any(wrong) {
-                    self.condition(row, wrong, out);
+                if branches.iter().any(|b| b.fault != BranchFault::None) {
+                    self.condition(row, |b| b.fault != BranchFault::None, out);
+                } else if branches.iter().any(|b| !b.right) {
+                    self.condition(row, |b| !b.right, out);
                 } else if !self.use_counterfactual(row, BREAK, out) {
                     self.write_plain(row, out);
                 }
@@ -68,8 +66,7 @@ impl KernelRows {
 
     /// Each own error stays with probability `broken` and is repaired otherwise.
     pub fn mix(&self, row: u32, broken: f64, out: &mut [f64]) {
-        let stays = |b: &KernelBranch| if b.fault == BranchFault::Own { broken } else { 1.0 };
-        self.reassign(row, stays, REPAIR, out);
+        self.reassign(row, |b| if b.fault == BranchFault::Own { broken } else { 1.0 }, REPAIR, out);
     }
 
     fn write_plain(&self, row: u32, out: &mut [f64]) {
@@ -104,9 +101,9 @@ impl KernelRows {
     fn condition(&self, row: u32, counts: impl Fn(&KernelBranch) -> bool, out: &mut [f64]) {
         let whole = self.span_with_counterfactuals(row);
         out.fill(0.0);
-        let counted = || self.span(row).filter(|&at| counts(&self.branches[at]));
-        let total: f64 = counted().map(|at| self.branches[at].p).sum();
-        for at in counted() {
+        let counted = self.span(row).filter(|&at| counts(&self.branches[at]));
+        let total: f64 = counted.clone().map(|at| self.branches[at].p).sum();
+        for at in counted {
             out[at - whole.start] = self.branches[at].p / total;
         }
     }

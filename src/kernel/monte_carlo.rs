@@ -3,7 +3,7 @@
 //! One draw per step and trial, addressed by (seed, task, trial, step): see [`super::rng`]. Counts are integers, so
 //! results do not depend on how trials are grouped.
 
-use super::{BranchMasses, Intervention, KernelModel, OUTCOMES, STOP, StepKernel, rng};
+use super::{BranchMasses, Intervention, KernelModel, OUTCOMES, STOP, rng};
 
 /// Number of trials that advance together.
 const LANES: usize = 16;
@@ -59,11 +59,15 @@ pub fn sample(model: &KernelModel, keys: &[u64], trials: u32) -> BranchMasses {
         }
     }
     let share = 1.0 / f64::from(trials.max(1));
-    let mass = |counts: &[u32; OUTCOMES]| counts.map(|n| f64::from(n) * share);
-    let step = |(kernel, &base): (&StepKernel, &usize)| {
-        counts[base..base + kernel.branches().len()].iter().map(mass).collect()
-    };
-    BranchMasses { steps: kernels.iter().zip(&bases).map(step).collect(), outcomes: mass(&ends) }
+    let steps = kernels.iter().zip(&bases).map(|(kernel, &base)| {
+        let counts = &counts[base..base + kernel.branches().len()];
+        counts.iter().map(|counts| scaled(counts, share)).collect()
+    });
+    BranchMasses { steps: steps.collect(), outcomes: scaled(&ends, share) }
+}
+
+fn scaled(counts: &[u32; OUTCOMES], share: f64) -> [f64; OUTCOMES] {
+    counts.map(|n| f64::from(n) * share)
 }
 
 /// One replayed run.

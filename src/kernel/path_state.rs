@@ -47,7 +47,7 @@ pub fn propagate_path_state<M: Clone + Eq + Hash>(
         }
         now = after;
     }
-    let end =
-        |(memory, state, p): (M, u32, f64)| (memory, flow.trellis.outcomes[state as usize], p);
-    now.into_iter().map(end).collect()
+    now.into_iter()
+        .map(|(memory, state, p)| (memory, flow.trellis.outcomes[state as usize], p))
+        .collect()
 }

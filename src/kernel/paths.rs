@@ -136,9 +136,9 @@ impl<'a> LabelSpans<'a> {
             if flow.forward[step][state] == 0.0 {
                 continue;
             }
-            let note = |branch: usize| span.as_ref().map_or(NO_LABEL, |s| notes[s.start + branch]);
             for (branch, (share, &to)) in share.iter().zip(layer.targets(state)).enumerate() {
-                let (note, failure) = (note(branch), share * fails[to as usize]);
+                let note = span.as_ref().map_or(NO_LABEL, |s| notes[s.start + branch]);
+                let failure = share * fails[to as usize];
                 match list[start..].last_mut() {
                     Some(last) if last.label == note => {
                         last.end = branch + 1;
@@ -172,11 +172,10 @@ impl<'a> LabelSpans<'a> {
     ) -> usize {
         // NO_NOTE is the largest u32, so clamping maps it to the last element.
         let last = places.len() - 1;
-        let place = |note: u32| (note as usize).min(last);
         let mut count = 0;
         for &(state, p) in states {
             for stretch in self.state_spans(state) {
-                let at = place(stretch.label);
+                let at = (stretch.label as usize).min(last);
                 if places[at] == NO_EXTENSION {
                     places[at] = count as u32;
                     if count == parts.len() {
@@ -193,7 +192,7 @@ impl<'a> LabelSpans<'a> {
             }
         }
         for part in &parts[..count] {
-            places[place(part.label)] = NO_EXTENSION;
+            places[(part.label as usize).min(last)] = NO_EXTENSION;
         }
         count
     }

@@ -234,14 +234,17 @@ impl TrellisFrontier {
         N: Copy + Eq + Hash + From<u32> + Add<Output = N> + Mul<Output = N>,
     {
         let mut inputs = Vec::with_capacity(places.len());
-        let row = |state: usize| {
-            let tokens = self.states.tokens(state);
-            inputs.clear();
-            inputs.extend(places.iter().map(|&p| tokens[p]));
-            let row = (!self.states.stopped[state]).then(|| kernel.row(&inputs));
-            row.map(|row| row.expect("the compiler pushes a row for every input of the frontier"))
-        };
-        let rows: Vec<Option<u32>> = (0..self.states.len()).map(row).collect();
+        let rows: Vec<Option<u32>> = (0..self.states.len())
+            .map(|state| {
+                let tokens = self.states.tokens(state);
+                inputs.clear();
+                inputs.extend(places.iter().map(|&p| tokens[p]));
+                let row = (!self.states.stopped[state]).then(|| kernel.row(&inputs));
+                row.map(|row| {
+                    row.expect("the compiler pushes a row for every input of the frontier")
+                })
+            })
+            .collect();
         // The spans of a row and of the counterfactual rows that a run may still use, each with whether a run that
         // takes it has used one that is not a repair.
         let spans = |row: u32, detoured: bool| {
@@ -252,10 +255,13 @@ impl TrellisFrontier {
             let detours = detours.map(move |(mark, span)| (span, detoured || mark != REPAIR));
             std::iter::once((kernel.rows.span(row), detoured)).chain(detours)
         };
-        let length = |(row, &detoured): (&Option<u32>, &bool)| {
-            row.map_or(1, |row| spans(row, detoured).map(|(span, _)| span.len()).sum::<usize>())
-        };
-        let transitions = rows.iter().zip(&self.states.counterfactual).map(length).sum::<usize>();
+        let transitions = rows
+            .iter()
+            .zip(&self.states.counterfactual)
+            .map(|(row, &detoured)| {
+                row.map_or(1, |row| spans(row, detoured).map(|(span, _)| span.len()).sum::<usize>())
+            })
+            .sum::<usize>();
         let room =
             MAX_TRELLIS_BYTES.checked_sub(self.bytes() + 12 * rows.len() + 4 * transitions)?;
         let mut next = Vec::with_capacity(transitions);

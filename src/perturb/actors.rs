@@ -73,15 +73,12 @@ pub(super) fn actors(text: &str, slots: &[ValueSlot]) -> Vec<SentenceActor> {
     for party in &parties {
         add(party.value.to_string(), party.range.clone());
     }
-    let in_party = |range: &Range<usize>| {
-        parties.iter().any(|p| p.range.start < range.end && range.start < p.range.end)
-    };
     let mut spoiled: Vec<String> = Vec::new();
     for captures in ROLE.captures_iter(text) {
         let Some(role) = captures.name("role").or(captures.name("low")) else { continue };
         let the = captures.name("the").or(captures.name("the2"));
         let range = the.map_or(role.start(), |the| the.start())..role.end();
-        if in_party(&range) {
+        if overlaps(&range, &parties) {
             continue;
         }
         let key = role.as_str().to_lowercase();
@@ -103,7 +100,7 @@ pub(super) fn actors(text: &str, slots: &[ValueSlot]) -> Vec<SentenceActor> {
     for name in names {
         for (at, _) in text.match_indices(name) {
             let range = at..at + name.len();
-            let known = text[..at].ends_with(char::is_alphanumeric) || in_party(&range);
+            let known = text[..at].ends_with(char::is_alphanumeric) || overlaps(&range, &parties);
             if known {
                 continue;
             }
@@ -117,6 +114,10 @@ pub(super) fn actors(text: &str, slots: &[ValueSlot]) -> Vec<SentenceActor> {
     }
     all.retain(|actor| !spoiled.contains(&actor.key));
     all
+}
+
+fn overlaps(range: &Range<usize>, parties: &[&ValueSlot]) -> bool {
+    parties.iter().any(|p| p.range.start < range.end && range.start < p.range.end)
 }
 
 fn abstract_noun(name: &str) -> bool {

@@ -49,22 +49,15 @@ fn joined(text: &str, a: &ValueSlot, b: &ValueSlot) -> bool {
 
 /// Whether each value is grammatical in the place of the other.
 fn fits(text: &str, a: &ValueSlot, b: &ValueSlot) -> bool {
-    let words = |range: &Range<usize>| &text[range.clone()];
-    let form = |range: &Range<usize>| {
-        let apostrophe = text[range.end..].starts_with(['\'', '\u{2019}']);
-        let hyphen = words(range).contains('-') || text[range.end..].starts_with('-');
-        let plural = words(range).ends_with('s');
-        (apostrophe, hyphen, plural)
-    };
     match a.kind {
         SlotKind::Duration => {
-            let (a, b) = (form(&a.range), form(&b.range));
+            let (a, b) = (word_form(text, &a.range), word_form(text, &b.range));
             // `30 days' notice` needs a genitive, and a plural before the apostrophe.
             a.1 == b.1 && (a.2 == b.2 || !a.0 && !b.0)
         }
         SlotKind::Number => {
-            let one = |slot: &ValueSlot| slot.value == TypedValue::Number(1.0);
-            !one(a) && !one(b)
+            let one = TypedValue::Number(1.0);
+            a.value != one && b.value != one
         }
         // Names followed by brackets or by a definition are listed one after the other.
         SlotKind::Party => {
@@ -72,4 +65,12 @@ fn fits(text: &str, a: &ValueSlot, b: &ValueSlot) -> bool {
         }
         _ => true,
     }
+}
+
+/// Whether an apostrophe follows, whether a hyphen is in it or follows, and whether it is a plural.
+fn word_form(text: &str, range: &Range<usize>) -> (bool, bool, bool) {
+    let (words, after) = (&text[range.clone()], &text[range.end..]);
+    let apostrophe = after.starts_with(['\'', '\u{2019}']);
+    let hyphen = words.contains('-') || after.starts_with('-');
+    (apostrophe, hyphen, words.ends_with('s'))
 }

@@ -48,8 +48,9 @@ pub(super) fn apply(text: &str, change: &[SentenceEdit]) -> String {
             match edit.replacement.is_empty() {
                 false => out = out[..start].to_owned() + &capitalised(&edit.replacement),
                 true => {
-                    out.push_str(&capitalised(rest.get(..1).unwrap_or("")));
-                    at += rest.get(..1).map_or(0, str::len);
+                    let length = rest.chars().next().map_or(0, char::len_utf8);
+                    out.push_str(&capitalised(&rest[..length]));
+                    at += length;
                 }
             }
         }
@@ -79,17 +80,18 @@ fn sounds_as_vowel(word: &str) -> bool {
     // `u` as in `unit` sounds like a consonant; a silent `h` and spoken numbers start with a vowel.
     const VOWEL: [&str; 6] = ["hour", "honest", "honor", "honour", "8", "11"];
     let word = word.trim_start_matches(['"', '\u{201c}', '(']).to_lowercase();
-    let starts = |list: &[&str]| list.iter().any(|start| word.starts_with(start));
-    starts(&VOWEL) || !starts(&CONSONANT) && word.starts_with(['a', 'e', 'i', 'o', 'u'])
+    VOWEL.iter().any(|start| word.starts_with(start))
+        || !CONSONANT.iter().any(|start| word.starts_with(start))
+            && word.starts_with(['a', 'e', 'i', 'o', 'u'])
 }
 
 /// Whether a sentence starts after this text: it is empty, or a number such as `14.1(b)` or `Section 2:`.
 pub(super) fn starts_sentence(before: &str) -> bool {
-    let numbering = |word: &str| {
-        let letters = |pair: &[u8]| pair.iter().all(u8::is_ascii_alphabetic);
-        ["Section", "Article", "Clause"].contains(&word) || !word.as_bytes().windows(2).any(letters)
-    };
-    before.split_whitespace().all(numbering)
+    before.split_whitespace().all(|word| {
+        let mut pairs = word.as_bytes().windows(2);
+        ["Section", "Article", "Clause"].contains(&word)
+            || !pairs.any(|pair| pair.iter().all(u8::is_ascii_alphabetic))
+    })
 }
 
 /// The text with its first letter in upper case.
@@ -101,10 +103,9 @@ pub(super) fn capitalised(text: &str) -> String {
 /// `with` in the case of the text that it replaces: `BEFORE`, `Before` or `before`.
 pub(super) fn in_case_of(original: &str, with: &str) -> String {
     let mut letters = original.chars().filter(|c| c.is_alphabetic());
-    let lower = |c: char| c.is_lowercase();
     match (letters.next(), letters.next()) {
         // At least two letters, all in upper case, so that a single capital such as `A` is not taken for all caps.
-        (Some(_), Some(_)) if !original.contains(lower) => with.to_uppercase(),
+        (Some(_), Some(_)) if !original.contains(char::is_lowercase) => with.to_uppercase(),
         (Some(first), _) if first.is_uppercase() => capitalised(with),
         _ => with.to_owned(),
     }
@@ -124,6 +125,8 @@ mod tests {
         assert_eq!(change("Grants an exclusive use.", "exclusive", "sole"), "Grants a sole use.");
         assert_eq!(change("Each party pays.", "Each party", "it"), "It pays.");
         assert_eq!(change("Not all pay.", "Not ", ""), "All pay.");
+        assert_eq!(change("Not écrit.", "Not ", ""), "Écrit.");
+        assert_eq!(change("Not", "Not", ""), "");
         let text = "A pays B.";
         assert_eq!(apply(text, &exchange(text, &(0..1), &(7..8))), "B pays A.");
         assert_eq!(in_case_of("SHALL", "may"), "MAY");

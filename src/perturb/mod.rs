@@ -114,9 +114,10 @@ pub fn near_misses(texts: &[String], options: &NearMissOptions) -> NearMissTripl
 
     let mut result = NearMissTriplets { sentences: all.len(), ..NearMissTriplets::default() };
     for &kind in &options.kinds {
-        let of = |sentence: &String| near_miss(sentence, kind, options);
-        let found: Vec<(Option<TextTriplet>, &String)> =
-            all.par_iter().filter_map(|sentence| Some((of(sentence)?, sentence))).collect();
+        let found: Vec<(Option<TextTriplet>, &String)> = all
+            .par_iter()
+            .filter_map(|sentence| Some((near_miss(sentence, kind, options)?, sentence)))
+            .collect();
         let possible = found.len();
         let mut kept: Vec<(TextTriplet, &String)> = found
             .into_iter()
@@ -134,13 +135,13 @@ pub fn near_misses(texts: &[String], options: &NearMissOptions) -> NearMissTripl
 
 /// Samples `most` of the triplets, keeping their order. The sample depends on the sentences, not on their positions.
 fn sample(kept: &mut Vec<(TextTriplet, &String)>, most: usize, seed: u64, kind: NearMissKind) {
-    let lot = |sentence: &str| {
-        (
-            SentenceDraws::new(seed, sentence, &format!("sample {}", kind.name())).bits(),
-            sentence.to_owned(),
-        )
-    };
-    let mut lots: Vec<(u64, String)> = kept.iter().map(|(_, s)| lot(s)).collect();
+    let purpose = format!("sample {}", kind.name());
+    let mut lots: Vec<(u64, String)> = kept
+        .iter()
+        .map(|(_, sentence)| {
+            (SentenceDraws::new(seed, sentence, &purpose).bits(), (*sentence).clone())
+        })
+        .collect();
     if lots.len() > most {
         lots.sort_unstable();
         lots.truncate(most);

@@ -144,9 +144,6 @@ fn parts<'t>(captures: &Captures<'t>) -> Option<(regex::Match<'t>, &'t str)> {
 
 /// All changes that insert a negation at a verb.
 fn insertions(text: &str) -> Vec<SentenceChange> {
-    let negated = |before: &[String]| {
-        before.iter().rev().take(10).any(|word| NEGATIVE.contains(&word.as_str()))
-    };
     let mut all = Vec::new();
     for captures in AUXILIARY.captures_iter(text).chain(PERFECT.captures_iter(text)) {
         let Some((verb, next)) = parts(&captures) else { continue };
@@ -162,7 +159,8 @@ fn insertions(text: &str) -> Vec<SentenceChange> {
         let after = captures.name("next").map_or("", |next| &text[next.end()..]);
         let bound =
             after.split_whitespace().take(2).any(|word| ["no", "only", "nothing"].contains(&word));
-        if NOT_BEFORE.contains(&next) || bound || negated(&before) || noun || infinitive || fixed {
+        if NOT_BEFORE.contains(&next) || bound || is_negated(&before) || noun || infinitive || fixed
+        {
             continue;
         }
         let with = if verb.as_str() == "can" {
@@ -178,7 +176,7 @@ fn insertions(text: &str) -> Vec<SentenceChange> {
         // One of several coordinated verbs: it would be unclear which of them one `not` negates.
         let joined = ["and", "or", "also", ""].contains(&before.last().map_or("", String::as_str))
             || ["and", "or"].contains(&next);
-        if joined || negated(&before) {
+        if joined || is_negated(&before) {
             continue;
         }
         all.push(vec![SentenceEdit::new(
@@ -187,6 +185,10 @@ fn insertions(text: &str) -> Vec<SentenceChange> {
         )]);
     }
     all
+}
+
+fn is_negated(before: &[String]) -> bool {
+    before.iter().rev().take(10).any(|word| NEGATIVE.contains(&word.as_str()))
 }
 
 /// All changes that remove a `not`.

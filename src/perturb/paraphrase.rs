@@ -131,11 +131,11 @@ pub(super) fn change(
         all.into_iter().map(|edits| (draws.bits(), edits)).collect();
     order.sort_by_key(|(bits, _)| *bits);
     for (bits, edits) in order {
-        let apart = |edit: &SentenceEdit| {
-            kept.iter().all(|k| k.range.end <= edit.range.start || edit.range.end <= k.range.start)
-        };
         let drawn = kept.is_empty() || (bits % 10) < TENTHS as u64;
-        if drawn && edits.iter().all(apart) {
+        let apart = edits.iter().all(|edit| {
+            kept.iter().all(|k| k.range.end <= edit.range.start || edit.range.end <= k.range.start)
+        });
+        if drawn && apart {
             kept.extend(edits);
         }
     }
@@ -217,8 +217,7 @@ static ACTIVE: LazyLock<Regex> = LazyLock::new(|| {
 /// The passive voice: `Each invoice shall be paid by A within ..` for `A shall pay each invoice within ..`.
 fn passive(text: &str, slots: &[ValueSlot]) -> Option<SentenceChange> {
     let actors = actors(text, slots);
-    let starts = |range: &&std::ops::Range<usize>| range.start == 0;
-    let subject = actors.iter().flat_map(|a| &a.mentions).find(starts)?;
+    let subject = actors.iter().flat_map(|a| &a.mentions).find(|range| range.start == 0)?;
     let captures = ACTIVE.captures(&text[subject.end..])?;
     let verb = captures.name("verb")?;
     let participle = VERBS.iter().find(|(plain, _)| *plain == verb.as_str())?.1;

@@ -57,16 +57,18 @@ pub(super) fn changes(text: &str, slots: &[ValueSlot]) -> Vec<SentenceChange> {
     for pattern in [&*ACTION, &*ROUTE] {
         for captures in pattern.captures_iter(text) {
             let (Some(a), Some(b)) = (captures.name("a"), captures.name("b")) else { continue };
-            // A name that occurs twice would be exchanged at one place only.
-            let once = |name: &str| text.matches(name).count() == 1;
-            let name = |name: &str| !NON_NAMES.iter().any(|no| name.split(' ').any(|w| w == *no));
-            let fine = |text: &str| once(text) && name(text);
-            if fine(a.as_str()) && fine(b.as_str()) {
+            if is_single_name(text, a.as_str()) && is_single_name(text, b.as_str()) {
                 all.push(exchange(text, &a.range(), &b.range()));
             }
         }
     }
     all
+}
+
+fn is_single_name(text: &str, name: &str) -> bool {
+    // A name that occurs twice would be exchanged at one place only.
+    text.matches(name).count() == 1
+        && !NON_NAMES.iter().any(|no| name.split(' ').any(|word| word == *no))
 }
 
 /// Whether the two are mentioned side by side anywhere, as in `between A and B`.
@@ -80,16 +82,15 @@ fn joined(text: &str, a: &SentenceActor, b: &SentenceActor) -> bool {
 }
 
 fn swapped(text: &str, a: &SentenceActor, b: &SentenceActor) -> SentenceChange {
-    let begins = |at: usize| starts_sentence(&text[..at]);
-    let put = |(from, to): (&SentenceActor, &SentenceActor)| {
-        let edit = |range: &std::ops::Range<usize>| {
+    let mut edits = SentenceChange::new();
+    for (from, to) in [(a, b), (b, a)] {
+        for range in &from.mentions {
             let with = match to.form.strip_prefix("The ") {
-                Some(name) if !begins(range.start) => format!("the {name}"),
+                Some(name) if !starts_sentence(&text[..range.start]) => format!("the {name}"),
                 _ => to.form.clone(),
             };
-            SentenceEdit::new(range.clone(), with)
-        };
-        from.mentions.iter().map(edit).collect::<Vec<_>>()
-    };
-    [(a, b), (b, a)].map(put).concat()
+            edits.push(SentenceEdit::new(range.clone(), with));
+        }
+    }
+    edits
 }

@@ -19,16 +19,21 @@ pub(super) struct RewriteRule {
 
 /// Compiles a table of rules.
 pub(super) fn compile_rules(table: &[RuleSource]) -> Vec<RewriteRule> {
-    let spaced = |pattern: &str| pattern.replace(' ', r"\s+");
-    let compile = |pattern: String| Regex::new(&pattern).expect("the pattern is valid");
-    let rule = |&(find, put, behind, before): &RuleSource| RewriteRule {
-        pattern: compile(format!(r"(?i)\b(?:{})\b", spaced(find))),
-        replacement: put,
-        not_after: (!behind.is_empty())
-            .then(|| compile(format!(r"(?i)(?:^|[^\p{{L}}])(?:{})$", spaced(behind)))),
-        not_before: (!before.is_empty()).then(|| compile(format!(r"(?i)^(?:{})", spaced(before)))),
-    };
-    table.iter().map(rule).collect()
+    table
+        .iter()
+        .map(|&(find, put, behind, before)| RewriteRule {
+            pattern: compile(r"\b(?:", find, r")\b"),
+            replacement: put,
+            not_after: (!behind.is_empty()).then(|| compile(r"(?:^|[^\p{L}])(?:", behind, ")$")),
+            not_before: (!before.is_empty()).then(|| compile("^(?:", before, ")")),
+        })
+        .collect()
+}
+
+/// `words` between two parts of a pattern, whatever their case and the space between them.
+fn compile(start: &str, words: &str, end: &str) -> Regex {
+    let words = words.replace(' ', r"\s+");
+    Regex::new(&format!("(?i){start}{words}{end}")).expect("the pattern is valid")
 }
 
 /// Every possible application of every rule to a text: one change for each match and replacement.
@@ -39,9 +44,6 @@ pub(super) fn applications(rules: &[RewriteRule], text: &str) -> Vec<SentenceCha
             let whole = captures.get(0);
             let Some(found) = captures.name("x").or(whole) else { continue };
             let (before, after) = (&text[..found.start()], &text[found.end()..]);
-            let forbids = |guard: &Option<Regex>, text: &str| {
-                guard.as_ref().is_some_and(|guard| guard.is_match(text))
-            };
             let hyphened = before.ends_with('-') || after.starts_with('-');
             let forbidden = forbids(&rule.not_after, before.trim_end())
                 || forbids(&rule.not_before, after.trim_start());
@@ -54,4 +56,8 @@ pub(super) fn applications(rules: &[RewriteRule], text: &str) -> Vec<SentenceCha
         }
     }
     all
+}
+
+fn forbids(guard: &Option<Regex>, text: &str) -> bool {
+    guard.as_ref().is_some_and(|guard| guard.is_match(text))
 }

@@ -20,18 +20,19 @@ pub(super) fn usable(text: &str) -> Vec<String> {
     if is_row(text) {
         return vec![text.trim().to_owned()];
     }
-    let folded = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
-    let parts = sentences(text).into_iter().map(|range| folded(&text[range]));
+    let parts = sentences(text)
+        .into_iter()
+        .map(|range| text[range].split_whitespace().collect::<Vec<_>>().join(" "));
     parts.filter(|sentence| is_prose(sentence)).collect()
 }
 
 fn is_prose(text: &str) -> bool {
     let words = text.split(' ').filter(|word| word.contains(char::is_alphabetic)).count();
-    let count = |of: fn(char) -> bool| text.chars().filter(|c| of(*c)).count() as f64;
-    let letters = count(char::is_alphabetic);
-    let prose = count(|c| c.is_alphabetic() || c == ' ') / text.chars().count().max(1) as f64;
-    let of = |c: char| text.chars().filter(|found| *found == c).count();
-    let balanced = of('(') == of(')') && of('"') % 2 == 0 && of('\u{201c}') == of('\u{201d}');
+    let letters = count(text, char::is_alphabetic);
+    let prose = count(text, |c| c.is_alphabetic() || c == ' ') / text.chars().count().max(1) as f64;
+    let balanced = text.matches('(').count() == text.matches(')').count()
+        && text.matches('"').count().is_multiple_of(2)
+        && text.matches('\u{201c}').count() == text.matches('\u{201d}').count();
     let first = text.chars().find(|c| c.is_alphanumeric());
     let starts = first.is_some_and(|c| c.is_uppercase() || c.is_numeric())
         && text.starts_with(|c: char| c.is_alphanumeric() || "(\"\u{201c}".contains(c));
@@ -39,9 +40,13 @@ fn is_prose(text: &str) -> bool {
     let broken = ["...", "__", "**", "Source:", "[", "\u{2026}"];
     WORDS.contains(&words)
         && prose >= LETTERS
-        && count(char::is_uppercase) <= CAPITALS * letters
+        && count(text, char::is_uppercase) <= CAPITALS * letters
         && balanced
         && starts
         && ends
         && !broken.iter().any(|mark| text.contains(mark))
+}
+
+fn count(text: &str, kind: fn(char) -> bool) -> f64 {
+    text.chars().filter(|c| kind(*c)).count() as f64
 }

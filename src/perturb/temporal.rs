@@ -52,11 +52,13 @@ static RULES: LazyLock<Vec<RewriteRule>> = LazyLock::new(|| compile_rules(WORDS)
 pub(super) fn changes(text: &str) -> Vec<SentenceChange> {
     let mut all = applications(&RULES, text);
     for captures in WITHIN.captures_iter(text) {
-        let edit = |name: &str, with: &str| {
-            captures.name(name).map(|m| SentenceEdit::new(m.range(), in_case_of(m.as_str(), with)))
-        };
         // `within 30 days of receipt` becomes `more than 30 days after receipt`.
-        all.push(edit("within", "more than").into_iter().chain(edit("of", "after")).collect());
+        let edits =
+            [("within", "more than"), ("of", "after")].into_iter().filter_map(|(name, with)| {
+                let found = captures.name(name)?;
+                Some(SentenceEdit::new(found.range(), in_case_of(found.as_str(), with)))
+            });
+        all.push(edits.collect());
     }
     all
 }

@@ -70,9 +70,8 @@ pub(super) fn slots(text: &str) -> Vec<ValueSlot> {
     for (sort, kind) in kinds {
         for ExtractedValue { value, range } in kind.candidates(text) {
             // Earlier kinds win: the number in an amount of money is not a slot of its own.
-            let taken =
-                |slot: &ValueSlot| slot.range.start < range.end && range.start < slot.range.end;
-            if all.iter().any(taken) {
+            let mut slots = all.iter().map(|slot| &slot.range);
+            if slots.any(|slot| slot.start < range.end && range.start < slot.end) {
                 continue;
             }
             // In `60 days' notice` the apostrophe is not part of the value.

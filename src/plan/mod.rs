@@ -9,7 +9,6 @@ use crate::run::RunRecord;
 use crate::run::record::{ArmRecord, MoneyRecord};
 use crate::scenario::{MitigationPlan, Scenario};
 use crate::stats::{self, PairedCase, PairedDifference, PairedTest};
-use crate::world::Task;
 
 mod render;
 
@@ -128,14 +127,12 @@ pub fn plan(
             })
             .collect();
         attempt(next.clone(), &mut tried)?;
-        let total = |set: &Vec<usize>| {
-            let arm = tried.get(set)?.as_ref()?;
-            Some(option_from_arm(&plan, set, arm)?.total())
-        };
-        let best = next.into_iter().filter_map(|set| Some((total(&set)?, set)));
+        let best = next.into_iter().filter_map(|set| Some((total_cost(&plan, &tried, &set)?, set)));
         let best = best.min_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
         match best {
-            Some((cost, set)) if total(&last).is_some_and(|now| cost < now) => order.push(set),
+            Some((cost, set)) if total_cost(&plan, &tried, &last).is_some_and(|now| cost < now) => {
+                order.push(set);
+            }
             _ => break,
         }
     }
@@ -144,24 +141,33 @@ pub fn plan(
     let mut options: Vec<PlanOption> = options.collect();
     test_savings(&scenario, &plan, &tried, &mut options)?;
     options.sort_by(|a, b| {
-        let first = |o: &PlanOption| !o.chosen.is_empty();
-        first(a).cmp(&first(b)).then(a.total().total_cmp(&b.total()))
+        let order = (!a.chosen.is_empty()).cmp(&!b.chosen.is_empty());
+        order.then(a.total().total_cmp(&b.total()))
     });
     mark_fronts(&mut options);
-    let place = |set: &Vec<usize>| options.iter().position(|option| option.chosen == *set);
     Ok(PlanResult {
         currency,
         improved_arm: base.id.clone(),
         candidates: plan.candidates.iter().map(|candidate| candidate.id.clone()).collect(),
         buying_order: order
             .iter()
-            .map(place)
+            .map(|set| options.iter().position(|option| option.chosen == *set))
             .collect::<Option<_>>()
             .context("an option was lost")?,
         options,
         excluded,
         complete,
     })
+}
+
+/// The total cost of an option that was tried; `None` if it was not, or counts no money.
+fn total_cost(
+    plan: &MitigationPlan,
+    tried: &BTreeMap<Vec<usize>, Option<ArmRecord>>,
+    set: &[usize],
+) -> Option<f64> {
+    let arm = tried.get(set)?.as_ref()?;
+    Some(option_from_arm(plan, set, arm)?.total())
 }
 
 /// The candidates whose bits are set.
@@ -188,11 +194,11 @@ fn option_from_arm(plan: &MitigationPlan, chosen: &[usize], arm: &ArmRecord) -> 
 
 /// The candidates' own costs in a year, without running costs.
 fn own_cost(plan: &MitigationPlan, chosen: &[usize], money: &MoneyRecord) -> f64 {
-    let of = |&candidate: &usize| {
+    let costs = chosen.iter().map(|&candidate| {
         let candidate = &plan.candidates[candidate];
         candidate.cost_per_year + money.cases * candidate.cost_per_case
-    };
-    chosen.iter().map(of).sum()
+    });
+    costs.sum()
 }
 
 /// Tests what each option saves in a year, all costs included. Losses are paired by task; costs are the same for every
@@ -204,44 +210,52 @@ fn test_savings(
     options: &mut [PlanOption],
 ) -> anyhow::Result<()> {
     let clusters = scenario.clusters();
-    let money = |set: &[usize]| tried.get(set)?.as_ref()?.money.as_ref();
-    let base = money(&[]).context("the arm as it is counts no money")?;
+    let base = money_of(tried, &[]).context("the arm as it is counts no money")?;
     let mut bought: Vec<&mut PlanOption> =
         options.iter_mut().filter(|option| !option.chosen.is_empty()).collect();
-    let test = |option: &PlanOption| {
-        let with = money(&option.chosen).context("an option was lost")?;
+    let differences = stats::family_differences(bought.len(), |at| {
+        let option: &PlanOption = bought[at];
+        let with = money_of(tried, &option.chosen).context("an option was lost")?;
         let costs =
             with.cases * (with.running - base.running) + own_cost(plan, &option.chosen, with);
         let tasks = base.tasks.iter().zip(&with.tasks).zip(&scenario.tasks.tasks).zip(&clusters);
-        let pair = |(((was, is), task), &cluster): (((&f64, &f64), &Task), &usize)| PairedCase {
+        let pairs = tasks.map(|(((was, is), task), &cluster)| PairedCase {
             // Saved is the unchanged arm minus the option, so the option takes the place of the baseline.
             baseline: with.cases * is + costs,
             arm: with.cases * was,
             weight: task.weight,
             cluster,
-        };
-        PairedTest::new(&tasks.map(pair).collect::<Vec<PairedCase>>(), scenario.simulation.seed)
-    };
-    let differences = stats::family_differences(bought.len(), |at| test(bought[at]))?;
+        });
+        PairedTest::new(&pairs.collect::<Vec<PairedCase>>(), scenario.simulation.seed)
+    })?;
     for (option, difference) in bought.iter_mut().zip(differences) {
         option.saved = Some(difference);
     }
     Ok(())
 }
 
+fn money_of<'t>(
+    tried: &'t BTreeMap<Vec<usize>, Option<ArmRecord>>,
+    set: &[usize],
+) -> Option<&'t MoneyRecord> {
+    tried.get(set)?.as_ref()?.money.as_ref()
+}
+
 /// Marks the Pareto-optimal options: no other option is at most equal in both criteria and less in one.
 fn mark_fronts(options: &mut [PlanOption]) {
-    let beaten = |of: fn(&PlanOption) -> f64, options: &[PlanOption], at: usize| {
-        let (cost, bad) = (options[at].cost, of(&options[at]));
-        options.iter().any(|other| {
-            let (other_cost, other_bad) = (other.cost, of(other));
-            other_cost <= cost && other_bad <= bad && (other_cost < cost || other_bad < bad)
-        })
-    };
     for at in 0..options.len() {
-        let on_front = !beaten(|o| o.loss, options, at);
-        let on_tail_front = !beaten(|o| o.cvar, options, at);
+        let on_front = !is_beaten(options, at, |o| o.loss);
+        let on_tail_front = !is_beaten(options, at, |o| o.cvar);
         options[at].on_front = on_front;
         options[at].on_tail_front = on_tail_front;
     }
+}
+
+/// Whether another option is at least as good in cost and in `of`, and better in one of them.
+fn is_beaten(options: &[PlanOption], at: usize, of: fn(&PlanOption) -> f64) -> bool {
+    let (cost, bad) = (options[at].cost, of(&options[at]));
+    options.iter().any(|other| {
+        let (other_cost, other_bad) = (other.cost, of(other));
+        other_cost <= cost && other_bad <= bad && (other_cost < cost || other_bad < bad)
+    })
 }

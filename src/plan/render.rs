@@ -188,11 +188,11 @@ pub fn csv(planned: &PlanResult) -> anyhow::Result<Vec<u8>> {
         "on_front",
         "on_tail_front",
     ];
-    let amount = |value: Option<f64>| value.map_or_else(String::new, cents_cell);
-    let row = |(at, option): (usize, &PlanOption)| {
+    let mut rows = Vec::with_capacity(planned.options.len());
+    for (at, option) in planned.options.iter().enumerate() {
         let place = planned.buying_order.iter().position(|place| *place == at);
         let saved = option.saved.as_ref();
-        vec![
+        rows.push(vec![
             text_cell(&option.name),
             text_cell(&planned.currency),
             option.chosen.len().to_string(),
@@ -202,16 +202,20 @@ pub fn csv(planned: &PlanResult) -> anyhow::Result<Vec<u8>> {
             cents_cell(option.loss),
             cents_cell(option.cvar),
             cents_cell(option.total()),
-            amount(saved.map(|s| s.interval.estimate)),
-            amount(saved.map(|s| s.interval.low)),
-            amount(saved.map(|s| s.interval.high)),
+            optional_cents(saved.map(|s| s.interval.estimate)),
+            optional_cents(saved.map(|s| s.interval.low)),
+            optional_cents(saved.map(|s| s.interval.high)),
             number_cell(saved.map(|s| s.p_value)),
             number_cell(saved.map(|s| s.p_holm)),
-            amount(saved.map(|s| s.simultaneous.low)),
-            amount(saved.map(|s| s.simultaneous.high)),
+            optional_cents(saved.map(|s| s.simultaneous.low)),
+            optional_cents(saved.map(|s| s.simultaneous.high)),
             yes_no_cell(option.on_front),
             yes_no_cell(option.on_tail_front),
-        ]
-    };
-    csv_table(&header, planned.options.iter().enumerate().map(row).collect())
+        ]);
+    }
+    csv_table(&header, rows)
+}
+
+fn optional_cents(value: Option<f64>) -> String {
+    value.map_or_else(String::new, cents_cell)
 }

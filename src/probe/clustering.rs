@@ -3,7 +3,7 @@
 //! For example, five questions on one passage tend to be answered or missed together, so they count as one cluster.
 
 use crate::stats::FEW_CLUSTERS;
-use crate::world::beir::{BeirDataset, BeirJudgedQuery};
+use crate::world::beir::BeirDataset;
 
 /// Assigns cases to clusters, given the things that each case uses: the connected components of cases that share a
 /// thing.
@@ -30,20 +30,21 @@ pub fn assign_clusters(used: &[Vec<usize>]) -> Vec<usize> {
         return connected;
     }
     // A case that uses nothing is a cluster of its own.
-    let first = |(case, used): (usize, &Vec<usize>)| used.first().copied().unwrap_or(things + case);
-    let by_first = number_items(used.iter().enumerate().map(first));
+    let firsts =
+        used.iter().enumerate().map(|(case, used)| used.first().copied().unwrap_or(things + case));
+    let by_first = number_items(firsts);
     if count(&by_first) >= FEW_CLUSTERS { by_first } else { connected }
 }
 
 /// The clusters of a set's queries, by their relevant passages.
 pub fn query_clusters(set: &BeirDataset) -> Vec<usize> {
-    let passages = |query: &BeirJudgedQuery| -> Vec<usize> {
+    let passages = set.queries.iter().map(|query| {
         let mut relevant = query.relevant.clone();
         // The most relevant passage first, since `clusters` may fall back on the first one.
         relevant.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         relevant.into_iter().map(|(passage, _)| passage as usize).collect()
-    };
-    assign_clusters(&set.queries.iter().map(passages).collect::<Vec<_>>())
+    });
+    assign_clusters(&passages.collect::<Vec<Vec<usize>>>())
 }
 
 /// The number of distinct clusters.

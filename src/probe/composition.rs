@@ -5,11 +5,11 @@
 //! roles and the positive is the anchor itself, and less if the positive rewords the anchor.
 
 use super::clustering;
-use super::contender::{ContenderKind, ProbeContender};
+use super::contender::ProbeContender;
 use super::score::{ProbeScore, ScoreSample, ScorecardSection};
 use crate::embed::{EmbeddingVectors, TextRole};
 use crate::progress::ProgressListener;
-use crate::retrieve::{Bm25Retriever, Retriever, SearchRequest};
+use crate::retrieve::{Retriever, SearchRequest};
 use crate::stats::AreaUnderRoc;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::TextTriplet;
@@ -51,14 +51,14 @@ pub fn score_triplets(
         &numbers.chunks_exact(3).map(<[usize]>::to_vec).collect::<Vec<_>>(),
     );
     let vectors = contender.vectors(TextRole::Passage, &texts, set, progress)?;
-    let sides: Vec<(f64, f64)> = match (&vectors, &contender.kind) {
-        (Some(vectors), _) => (0..used.len())
+    let sides: Vec<(f64, f64)> = match &vectors {
+        Some(vectors) => (0..used.len())
             .map(|i| (cosine(vectors, 3 * i, 3 * i + 1), cosine(vectors, 3 * i, 3 * i + 2)))
             .collect(),
-        (None, ContenderKind::Bm25(params)) => {
-            bm25_scores(&Bm25Retriever::new(&texts, *params)?, &texts)?
-        }
-        (None, ContenderKind::Vectors(_)) => Vec::new(),
+        None => match contender.word_index(&texts)? {
+            Some(index) => word_scores(&*index, &texts)?,
+            None => Vec::new(),
+        },
     };
     let mut categories: Vec<&str> = used.iter().map(|(t, _)| t.category.as_str()).collect();
     categories.sort_unstable();
@@ -69,33 +69,32 @@ pub fn score_triplets(
         let of: Vec<usize> = (0..used.len())
             .filter(|&i| category == ALL_CATEGORIES || used[i].0.category == category)
             .collect();
-        let score = |measure: &str, sample| ProbeScore {
-            section: ScorecardSection::Composition,
-            set: set.to_owned(),
-            measure: format!("{measure} {category}"),
-            sample,
-        };
-        let values = |value: &dyn Fn((f64, f64)) -> f64| -> Vec<(f64, usize)> {
-            of.iter().map(|&i| (value(sides[i]), clusters[i])).collect()
-        };
-        scores.push(score(ACCURACY, ScoreSample::Rate(values(&win_score))));
+        let wins = of.iter().map(|&i| (win_score(sides[i]), clusters[i])).collect();
+        scores.push(score(set, format!("{ACCURACY} {category}"), ScoreSample::Rate(wins)));
         if vectors.is_some() {
-            scores.push(score("margin", ScoreSample::Mean(values(&|(same, other)| same - other))));
-            let side = |of_side: fn(&(f64, f64)) -> f64| -> Vec<(f64, usize)> {
-                of.iter().map(|&i| (rounded(of_side(&sides[i])), clusters[i])).collect()
-            };
+            let margins = of.iter().map(|&i| (sides[i].0 - sides[i].1, clusters[i])).collect();
+            scores.push(score(set, format!("margin {category}"), ScoreSample::Mean(margins)));
+            let (mut positives, mut negatives) = (Vec::new(), Vec::new());
+            for &i in &of {
+                positives.push((rounded(sides[i].0), clusters[i]));
+                negatives.push((rounded(sides[i].1), clusters[i]));
+            }
             // The positive and the negative of a triplet share its anchor, so they are in the same cluster.
-            if let Ok(auc) = AreaUnderRoc::clustered(&side(|s| s.0), &side(|s| s.1)) {
-                scores.push(score("AUC", ScoreSample::Area(auc)));
+            if let Ok(auc) = AreaUnderRoc::clustered(&positives, &negatives) {
+                scores.push(score(set, format!("AUC {category}"), ScoreSample::Area(auc)));
             }
         }
     }
     let differences = vectors.map_or_else(Vec::new, |vectors| {
-        let apart = |i: usize| {
+        let apart = (0..used.len()).map(|i| {
             let (anchor, negative) = (vectors.row(3 * i), vectors.row(3 * i + 2));
-            anchor.iter().zip(negative).map(|(a, n)| f64::from(*n) - f64::from(*a)).collect()
-        };
-        (0..used.len()).map(apart).collect()
+            anchor
+                .iter()
+                .zip(negative)
+                .map(|(a, n)| f64::from(*n) - f64::from(*a))
+                .collect::<Vec<f64>>()
+        });
+        apart.collect()
     });
     Ok(TripletScores { scores, differences })
 }
@@ -128,29 +127,28 @@ pub fn score_pairs(
     categories.retain(|category| !category.is_empty());
     let mut scores = Vec::new();
     for category in std::iter::once(ALL_CATEGORIES).chain(categories) {
-        let of = |same: bool| {
-            let wanted = |i: &usize| {
-                pairs[*i].same == same
-                    && (category == ALL_CATEGORIES || pairs[*i].category == category)
-            };
-            (0..pairs.len()).filter(wanted).map(|i| (cosines[i], clusters[i])).collect::<Vec<_>>()
-        };
+        let (mut same, mut other) = (Vec::new(), Vec::new());
+        for (i, pair) in pairs.iter().enumerate() {
+            if category == ALL_CATEGORIES || pair.category == category {
+                let side = if pair.same { &mut same } else { &mut other };
+                side.push((cosines[i], clusters[i]));
+            }
+        }
         // A category with one label only has no ROC curve.
-        if let Ok(auc) = AreaUnderRoc::clustered(&of(true), &of(false)) {
-            scores.push(ProbeScore {
-                section: ScorecardSection::Composition,
-                set: set.to_owned(),
-                measure: format!("AUC {category}"),
-                sample: ScoreSample::Area(auc),
-            });
+        if let Ok(auc) = AreaUnderRoc::clustered(&same, &other) {
+            scores.push(score(set, format!("AUC {category}"), ScoreSample::Area(auc)));
         }
     }
     Ok(scores)
 }
 
+fn score(set: &str, measure: String, sample: ScoreSample) -> ProbeScore {
+    ProbeScore { section: ScorecardSection::Composition, set: set.to_owned(), measure, sample }
+}
+
 /// 1 if the positive is more similar, 0 if the negative is, one half for a tie.
 fn win_score((same, other): (f64, f64)) -> f64 {
-    // BM25 scores exceed 1, so the tolerance grows with them.
+    // Scores of words exceed 1, so the tolerance grows with them.
     let size = 1.0_f64.max(same.abs());
     if (same - other).abs() <= TIE * size { 0.5 } else { f64::from(u8::from(same > other)) }
 }
@@ -163,15 +161,16 @@ fn rounded(cosine: f64) -> f64 {
 /// The cosine of two rows; 0 if one of them is zero.
 fn cosine(vectors: &EmbeddingVectors, a: usize, b: usize) -> f64 {
     let (a, b) = (vectors.row(a), vectors.row(b));
-    let dot = |a: &[f32], b: &[f32]| {
-        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
-    };
     let length = (dot(a, a) * dot(b, b)).sqrt();
     if length > 0.0 { dot(a, b) / length } else { 0.0 }
 }
 
-/// The BM25 scores of each triplet's positive and negative for the anchor as query, in an index of all texts.
-fn bm25_scores(index: &Bm25Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64, f64)>> {
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+}
+
+/// The scores of each triplet's positive and negative for the anchor as query, in an index of all texts.
+fn word_scores(index: &dyn Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64, f64)>> {
     let places: Vec<[u32; 2]> =
         (0..texts.len() as u32 / 3).map(|i| [3 * i + 1, 3 * i + 2]).collect();
     let requests: Vec<SearchRequest> = places
@@ -181,11 +180,11 @@ fn bm25_scores(index: &Bm25Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64
         .collect();
     let rankings = index.search(&requests, 2, &|_| {})?;
     let sides = rankings.iter().zip(&places).map(|(ranking, places)| {
-        let score = |place: u32| {
+        let [positive, negative] = places.map(|place| {
             let hit = ranking.iter().find(|hit| hit.passage == place);
             hit.map_or(0.0, |hit| f64::from(hit.score))
-        };
-        (score(places[0]), score(places[1]))
+        });
+        (positive, negative)
     });
     Ok(sides.collect())
 }

@@ -37,13 +37,6 @@ pub fn score_geometry(
     let covariance = covariance(&matrix);
     let (values, _) = eigen(covariance.clone());
 
-    let score = |measure: &str, sample| ProbeScore {
-        section: ScorecardSection::Geometry,
-        set: set.name.clone(),
-        measure: measure.to_owned(),
-        sample,
-    };
-    let whole = |value: f64| ScoreSample::Whole { value, n: rows.len() };
     let clusters = clustering::query_clusters(set);
     let distances = set.queries.iter().enumerate().flat_map(|(at, query)| {
         let asked = unit(queries.row(at));
@@ -53,17 +46,26 @@ pub fn score_geometry(
             .iter()
             .map(move |(passage, _)| (distance(&asked, &rows[*passage as usize]), cluster))
     });
-    let mut scores = vec![
-        score("alignment", ScoreSample::Mean(distances.collect())),
-        score("uniformity", whole(uniformity(&rows))),
-        score("effective rank", whole(effective_rank(&values))),
-        score("mean cosine", whole(mean_cosine(&matrix))),
+    let mut samples = vec![("alignment", ScoreSample::Mean(distances.collect()))];
+    let mut properties = vec![
+        ("uniformity", uniformity(&rows)),
+        ("effective rank", effective_rank(&values)),
+        ("mean cosine", mean_cosine(&matrix)),
     ];
     if let Some(apart) = apart {
-        scores.push(score("near-miss variance", whole(apart.variance_share(&covariance))));
-        scores.push(score("near-miss concentration", whole(apart.captured_share)));
+        properties.push(("near-miss variance", apart.variance_share(&covariance)));
+        properties.push(("near-miss concentration", apart.captured_share));
     }
-    scores
+    for (measure, value) in properties {
+        samples.push((measure, ScoreSample::Whole { value, n: rows.len() }));
+    }
+    let scores = samples.into_iter().map(|(measure, sample)| ProbeScore {
+        section: ScorecardSection::Geometry,
+        set: set.name.clone(),
+        measure: measure.to_owned(),
+        sample,
+    });
+    scores.collect()
 }
 
 /// A row scaled to length one; a zero row stays zero.

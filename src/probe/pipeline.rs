@@ -2,7 +2,9 @@
 //!
 //! The numbers are those of a run, so a scorecard and a run of the same scenario agree.
 
-use super::score::{ScorecardRow, ScorecardSection};
+use std::sync::Arc;
+
+use super::score::{ScorecardRow, ScorecardSection, bounded_ends};
 use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
 use crate::scenario::{EmbedderDeclaration, EmbedderKind, Scenario, ScenarioArm};
@@ -14,7 +16,7 @@ use crate::step::{MissKind, RunOutcome};
 ///
 /// Guards on scores are off, since their thresholds are declared per embedder. A search has the price of the baseline's
 /// first retrieve step.
-pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Scenario {
+pub fn arms(mut scenario: Scenario, embedders: &[(String, Arc<dyn EmbedderKind>)]) -> Scenario {
     let base = scenario.arms[scenario.baseline].clone();
     scenario.baseline = 0;
     scenario.arms = Vec::new();
@@ -55,14 +57,13 @@ fn arm_rows(record: &RunRecord, arm: &ArmRecord) -> Vec<ScorecardRow> {
         n: arm.tasks.len(),
         clusters: record.units,
     };
-    let ends = |of: &ConfidenceInterval| of.is_bounded().then_some((of.low, of.high));
     let compared =
         |row: ScorecardRow,
          interval: ConfidenceInterval,
          difference: Option<(ConfidenceInterval, f64)>| ScorecardRow {
-            interval: ends(&interval),
+            interval: bounded_ends(&interval),
             difference: difference.map(|(d, _)| d.estimate),
-            difference_interval: difference.and_then(|(d, _)| ends(&d)),
+            difference_interval: difference.and_then(|(d, _)| bounded_ends(&d)),
             p: difference.map(|(_, p)| p),
             ..row
         };
@@ -89,7 +90,7 @@ fn arm_rows(record: &RunRecord, arm: &ArmRecord) -> Vec<ScorecardRow> {
             None => total,
             Some(d) => ScorecardRow {
                 difference: Some(d.interval.estimate),
-                difference_interval: ends(&d.interval),
+                difference_interval: bounded_ends(&d.interval),
                 p: Some(d.p_value),
                 ..total
             },

@@ -52,15 +52,15 @@ fn mean_over_sets(
     section: ScorecardSection,
     measure: &str,
 ) -> Option<PlotCoordinate> {
-    let of = |row: &&ScorecardRow| {
-        row.embedder == name && row.section == section && row.measure == measure
-    };
-    let found: Vec<&ScorecardRow> = rows.iter().filter(of).collect();
+    let found: Vec<&ScorecardRow> = rows
+        .iter()
+        .filter(|row| row.embedder == name && row.section == section && row.measure == measure)
+        .collect();
     let n = (!found.is_empty()).then_some(found.len() as f64)?;
-    let half = |row: &&ScorecardRow| row.interval.map_or(0.0, |(low, high)| (high - low) / 2.0);
+    let halves = found.iter().map(|row| row.interval.map_or(0.0, |(low, high)| (high - low) / 2.0));
     Some(PlotCoordinate {
         mean: found.iter().map(|row| row.value).sum::<f64>() / n,
-        half_width: found.iter().map(half).map(|half| half * half).sum::<f64>().sqrt() / n,
+        half_width: halves.map(|half| half * half).sum::<f64>().sqrt() / n,
     })
 }
 
@@ -91,29 +91,24 @@ fn draw(points: &[(&str, PlotCoordinate, PlotCoordinate)], x: &ChartAxis, y: &Ch
          </style>\n\
          <rect class=\"paper\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>\n"
     );
-    let line = |class: &str, x1: f64, y1: f64, x2: f64, y2: f64| {
-        format!(
-            "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\n"
-        )
-    };
-    let text = |class: &str, x: f64, y: f64, anchor: &str, text: &str| {
-        format!(
-            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
-            escape_xml(text)
-        )
-    };
     for tick in x.ticks() {
         let at = x.position(tick);
-        svg += &line("grid", at, y.from, at, y.to);
-        svg += &text("mute", at, y.from + 20.0, "middle", &format!("{tick:.2}"));
+        svg += &line_element("grid", at, y.from, at, y.to);
+        svg += &text_element("mute", at, y.from + 20.0, "middle", &format!("{tick:.2}"));
     }
     for tick in y.ticks() {
         let at = y.position(tick);
-        svg += &line("grid", x.from, at, x.to, at);
-        svg += &text("mute", x.from - 8.0, at + 4.0, "end", &format!("{tick:.2}"));
+        svg += &line_element("grid", x.from, at, x.to, at);
+        svg += &text_element("mute", x.from - 8.0, at + 4.0, "end", &format!("{tick:.2}"));
     }
     let centre = (x.from + x.to) / 2.0;
-    svg += &text("ink", centre, HEIGHT - 14.0, "middle", "breadth: nDCG@10 of general retrieval");
+    svg += &text_element(
+        "ink",
+        centre,
+        HEIGHT - 14.0,
+        "middle",
+        "breadth: nDCG@10 of general retrieval",
+    );
     let middle = (y.from + y.to) / 2.0;
     let _ = writeln!(
         svg,
@@ -123,14 +118,14 @@ fn draw(points: &[(&str, PlotCoordinate, PlotCoordinate)], x: &ChartAxis, y: &Ch
     let mut labels: Vec<(f64, f64)> = Vec::new();
     for (name, across, up) in points {
         let (px, py) = (x.position(across.mean), y.position(up.mean));
-        svg += &line(
+        svg += &line_element(
             "bar",
             x.position(across.mean - across.half_width),
             py,
             x.position(across.mean + across.half_width),
             py,
         );
-        svg += &line(
+        svg += &line_element(
             "bar",
             px,
             y.position(up.mean - up.half_width),
@@ -146,9 +141,22 @@ fn draw(points: &[(&str, PlotCoordinate, PlotCoordinate)], x: &ChartAxis, y: &Ch
             ly += 15.0;
         }
         labels.push((lx, ly));
-        svg += &text("ink name", lx, ly, anchor, name);
+        svg += &text_element("ink name", lx, ly, anchor, name);
     }
     svg + "</svg>\n"
+}
+
+fn line_element(class: &str, x1: f64, y1: f64, x2: f64, y2: f64) -> String {
+    format!(
+        "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\n"
+    )
+}
+
+fn text_element(class: &str, x: f64, y: f64, anchor: &str, text: &str) -> String {
+    format!(
+        "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
+        escape_xml(text)
+    )
 }
 
 fn escape_xml(text: &str) -> String {

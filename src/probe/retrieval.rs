@@ -43,18 +43,18 @@ pub fn score_retrieval(
         set.queries.iter().map(|query| RelevanceJudgements::graded(query.relevant.iter().copied()));
     let judged: Vec<RelevanceJudgements> = judged.collect::<anyhow::Result<_>>()?;
     let clusters = clustering::query_clusters(set);
-    let score = |measure: &str, of: &dyn Fn(usize) -> f64| ProbeScore {
+    let (mut ndcg, mut recall, mut reciprocal_rank) = (Vec::new(), Vec::new(), Vec::new());
+    for ((judged, ranking), &cluster) in judged.iter().zip(&rankings).zip(&clusters) {
+        ndcg.push((judged.ndcg(ranking, DEPTH).min(1.0), cluster));
+        recall.push((judged.recall(ranking, DEPTH), cluster));
+        reciprocal_rank.push((judged.reciprocal_rank_at(ranking, DEPTH), cluster));
+    }
+    let samples = [(NDCG, ndcg), ("recall@10", recall), ("MRR@10", reciprocal_rank)];
+    let scores = samples.into_iter().map(|(measure, values)| ProbeScore {
         section: ScorecardSection::Retrieval,
         set: set.name.clone(),
         measure: measure.to_owned(),
-        sample: ScoreSample::Rate(
-            clusters.iter().enumerate().map(|(query, &cluster)| (of(query), cluster)).collect(),
-        ),
-    };
-    let scores = vec![
-        score(NDCG, &|q| judged[q].ndcg(&rankings[q], DEPTH).min(1.0)),
-        score("recall@10", &|q| judged[q].recall(&rankings[q], DEPTH)),
-        score("MRR@10", &|q| judged[q].reciprocal_rank_at(&rankings[q], DEPTH)),
-    ];
-    Ok(RetrievalScores { scores, vectors })
+        sample: ScoreSample::Rate(values),
+    });
+    Ok(RetrievalScores { scores: scores.collect(), vectors })
 }

@@ -97,16 +97,15 @@ impl ProbeScore {
             _ => None,
         };
         let sampled = !matches!(self.sample, ScoreSample::Whole { .. });
-        let ends = |of: &ConfidenceInterval| of.is_bounded().then_some((of.low, of.high));
         Ok(ScorecardRow {
             embedder: embedder.to_owned(),
             section: self.section,
             set: self.set.clone(),
             measure: self.measure.clone(),
             value: estimate,
-            interval: ends(&interval).filter(|_| sampled),
+            interval: bounded_ends(&interval).filter(|_| sampled),
             difference: compared.map(|d| d.interval.estimate).or(whole),
-            difference_interval: compared.and_then(|d| ends(&d.interval)),
+            difference_interval: compared.and_then(|d| bounded_ends(&d.interval)),
             p: compared.map(|d| d.p),
             n,
             clusters: self.clusters(),
@@ -124,10 +123,6 @@ impl ProbeScore {
     }
 
     fn interval(&self) -> anyhow::Result<(ConfidenceInterval, usize)> {
-        let observations = |values: &[(f64, usize)]| -> Vec<ClusterObservation> {
-            let one = |&(value, cluster)| ClusterObservation { value, weight: 1.0, cluster };
-            values.iter().map(one).collect()
-        };
         Ok(match &self.sample {
             ScoreSample::Rate(values) => (stats::rate(&observations(values), LEVEL)?, values.len()),
             ScoreSample::Mean(values) => {
@@ -146,17 +141,10 @@ impl ProbeScore {
         baseline: &ProbeScore,
         seed: u64,
     ) -> anyhow::Result<Option<MeanDifference>> {
-        let pairs = |arm: &[(f64, usize)], baseline: &[(f64, usize)]| -> Vec<PairedCase> {
-            let pair = |(&(arm, cluster), &(baseline, _)): (&(f64, usize), &(f64, usize))| {
-                PairedCase { baseline, arm, weight: 1.0, cluster }
-            };
-            // Both embedders saw the same cases in the same order, so positions pair them.
-            arm.iter().zip(baseline).map(pair).collect()
-        };
         Ok(match (&self.sample, &baseline.sample) {
             (ScoreSample::Rate(arm), ScoreSample::Rate(other))
             | (ScoreSample::Mean(arm), ScoreSample::Mean(other)) => {
-                Some(PairedTest::new(&pairs(arm, other), seed)?.difference(LEVEL)?)
+                Some(PairedTest::new(&paired_cases(arm, other), seed)?.difference(LEVEL)?)
             }
             (ScoreSample::Area(auc), ScoreSample::Area(other)) => {
                 Some(auc.difference_from(other, LEVEL)?)
@@ -164,4 +152,24 @@ impl ProbeScore {
             _ => None,
         })
     }
+}
+
+/// The ends of an interval; `None` if they are infinite.
+pub(super) fn bounded_ends(of: &ConfidenceInterval) -> Option<(f64, f64)> {
+    of.is_bounded().then_some((of.low, of.high))
+}
+
+fn observations(values: &[(f64, usize)]) -> Vec<ClusterObservation> {
+    values
+        .iter()
+        .map(|&(value, cluster)| ClusterObservation { value, weight: 1.0, cluster })
+        .collect()
+}
+
+fn paired_cases(arm: &[(f64, usize)], baseline: &[(f64, usize)]) -> Vec<PairedCase> {
+    // Both embedders saw the same cases in the same order, so positions pair them.
+    arm.iter()
+        .zip(baseline)
+        .map(|(&(arm, cluster), &(baseline, _))| PairedCase { baseline, arm, weight: 1.0, cluster })
+        .collect()
 }

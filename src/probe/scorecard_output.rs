@@ -28,13 +28,11 @@ const HEADER: [&str; 13] = [
 /// # Errors
 /// A CSV writer that fails.
 pub fn csv(rows: &[ScorecardRow]) -> anyhow::Result<Vec<u8>> {
-    let line = |row: &ScorecardRow| {
-        let ends = |ends: Option<(f64, f64)>| {
-            [number_cell(ends.map(|e| e.0)), number_cell(ends.map(|e| e.1))]
-        };
-        let [low, high] = ends(row.interval);
-        let [diff_low, diff_high] = ends(row.difference_interval);
-        vec![
+    let mut lines = Vec::with_capacity(rows.len());
+    for row in rows {
+        let [low, high] = end_cells(row.interval);
+        let [diff_low, diff_high] = end_cells(row.difference_interval);
+        lines.push(vec![
             text_cell(&row.embedder),
             row.section.name().to_owned(),
             text_cell(&row.set),
@@ -48,9 +46,13 @@ pub fn csv(rows: &[ScorecardRow]) -> anyhow::Result<Vec<u8>> {
             number_cell(row.p),
             row.n.to_string(),
             row.clusters.to_string(),
-        ]
-    };
-    csv_bytes(&HEADER, rows.iter().map(line).collect())
+        ]);
+    }
+    csv_bytes(&HEADER, lines)
+}
+
+fn end_cells(ends: Option<(f64, f64)>) -> [String; 2] {
+    [number_cell(ends.map(|e| e.0)), number_cell(ends.map(|e| e.1))]
 }
 
 /// One line per measure and one column per embedder; a star marks a difference from the first embedder with p < .05.

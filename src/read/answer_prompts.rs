@@ -39,8 +39,10 @@ pub fn answer_prompts(
             Ok(())
         })?;
     }
-    let entry = |key: &String| {
-        recording.get(key).cloned().ok_or_else(|| anyhow::anyhow!("the model left a prompt out"))
-    };
-    keys.iter().map(entry).collect()
+    keys.iter()
+        .map(|key| {
+            let entry = recording.get(key).cloned();
+            entry.ok_or_else(|| anyhow::anyhow!("the model left a prompt out"))
+        })
+        .collect()
 }

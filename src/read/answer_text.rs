@@ -64,13 +64,6 @@ fn json_answer(text: &str) -> Option<String> {
     if !text.starts_with(['{', '"']) {
         return None;
     }
-    let scalar = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Null => Some(super::NOT_STATED.to_owned()),
-        Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Array(_) | Value::Object(_) => None,
-    };
     match serde_json::from_str(text).ok()? {
         Value::Object(object) => {
             let named = ANSWER_KEYS.iter().find_map(|key| object.get(*key));
@@ -78,6 +71,16 @@ fn json_answer(text: &str) -> Option<String> {
             scalar(named.or(only)?)
         }
         value => scalar(&value),
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => Some(super::NOT_STATED.to_owned()),
+        Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(_) | Value::Object(_) => None,
     }
 }
 

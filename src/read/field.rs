@@ -128,10 +128,7 @@ impl ReadField {
         // The longest match wins: `net 30 days` does not also name `net 30`.
         let longest: Vec<&&String> = named
             .iter()
-            .filter(|a| {
-                let longer = |b: &&String| b.len() > a.len() && b.contains(a.as_str());
-                !named.iter().any(longer)
-            })
+            .filter(|a| !named.iter().any(|b| b.len() > a.len() && b.contains(a.as_str())))
             .collect();
         match longest.as_slice() {
             [one] => Ok(TypedValue::Text((**one).clone())),
@@ -146,8 +143,10 @@ impl ReadField {
 
 fn yes_or_no() -> Vec<PhraseMeaning> {
     let words = [("yes", true), ("true", true), ("no", false), ("false", false)];
-    let meaning = |(word, yes)| {
-        Some(PhraseMeaning { phrase: CuePhrase::new(word)?, value: TypedValue::YesNo(yes) })
-    };
-    words.into_iter().filter_map(meaning).collect()
+    words
+        .into_iter()
+        .filter_map(|(word, yes)| {
+            Some(PhraseMeaning { phrase: CuePhrase::new(word)?, value: TypedValue::YesNo(yes) })
+        })
+        .collect()
 }

@@ -59,8 +59,8 @@ pub struct ModelReply {
 impl ModelReply {
     /// Adds one sample.
     pub fn add(&mut self, text: String, finish: FinishReason) {
-        let same = |answer: &&mut RawModelAnswer| answer.text == text && answer.finish == finish;
-        match self.answers.iter_mut().find(same) {
+        let mut known = self.answers.iter_mut();
+        match known.find(|answer| answer.text == text && answer.finish == finish) {
             Some(answer) => answer.count += 1,
             None => self.answers.push(RawModelAnswer { text, count: 1, finish }),
         }
@@ -79,8 +79,7 @@ pub struct TokenPrices {
 impl TokenPrices {
     /// The cost of this many tokens.
     pub fn cost(&self, tokens_in: u64, tokens_out: u64) -> MoneyAmount {
-        let millions = |tokens: u64, price: f64| tokens as f64 * price / 1e6;
-        let amount = millions(tokens_in, self.input) + millions(tokens_out, self.output);
+        let amount = tokens_in as f64 * self.input / 1e6 + tokens_out as f64 * self.output / 1e6;
         // Rounded to a billionth, so that sums of prices do not show floating-point noise.
         MoneyAmount { currency: self.currency.clone(), amount: (amount * 1e9).round() / 1e9 }
     }

@@ -104,14 +104,14 @@ impl PromptTemplate {
             not_stated => NOT_STATED,
             structured => self.structured,
         };
-        let message = |(number, (role, text)): (usize, &(ChatRole, String))| {
+        let mut messages = Vec::with_capacity(self.messages.len());
+        for (number, (role, text)) in (1..).zip(&self.messages) {
             let content = self
                 .environment
                 .render_str(text, &values)
                 .map_err(|e| anyhow::anyhow!("message {number} of the prompt, {}", explain(&e)))?;
-            Ok(ChatMessage { role: *role, content: content.trim().to_owned() })
-        };
-        let messages = (1..).zip(&self.messages).map(message).collect::<anyhow::Result<_>>()?;
+            messages.push(ChatMessage { role: *role, content: content.trim().to_owned() });
+        }
         Ok(ChatPrompt { messages, schema: self.structured.then(|| field.schema()) })
     }
 }

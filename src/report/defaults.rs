@@ -10,14 +10,12 @@ use crate::compile::intervention_runs;
 use crate::embed::Penalty;
 use crate::retrieve::pgvector::PG_DEPTH;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
-use crate::run::sensitivity::{MAX_FOLLOW, ODDS_DRAWS, RANGE_FACTORS};
+use crate::run::sensitivity::{MAX_FOLLOW, ODDS_DRAWS, range_factor};
 use crate::scenario::{
     DEFAULT_BASE_SAMPLES, DEFAULT_MAX_COMBINATIONS, DEFAULT_PRESET, DEFAULT_TOP_K, DEFAULT_YEARS,
-    GuardCheck, GuardEffort, GuardErrorRates, GuardEscalation, READER_PRESETS, SimulationSettings,
-    StepGuard,
+    ParameterProvenance, READER_PRESETS, SimulationSettings, SourcedParameter, guard_defaults,
 };
-use crate::step::guard;
-use crate::step::reader::{MAX_POOL, MIN_POOL, ReaderModel, SourcedParameter};
+use crate::step::reader::{MAX_POOL, MIN_POOL, ReaderModel};
 use crate::{number_words, stats};
 
 const HEAD: &str = "# Every default, with its source
@@ -39,7 +37,7 @@ const HEAD: &str = "# Every default, with its source
 pub fn page() -> anyhow::Result<String> {
     let mut page = HEAD.to_owned();
     reader(&mut page)?;
-    guards(&mut page)?;
+    guards(&mut page);
     retrieval(&mut page);
     solving(&mut page);
     Ok(page)
@@ -57,7 +55,7 @@ fn reader(page: &mut String) -> anyhow::Result<()> {
     for preset in READER_PRESETS {
         let reader = ReaderModel::new(preset, &Default::default())?;
         let _ = write!(page, "\n### {preset}\n\n");
-        table(page, &reader.parameters);
+        table(page, &reader.listed_parameters());
     }
     let pool = format!(
         "\nA value that is misread or made up is one of at most {} that the corpus states for the field, at even steps of \
@@ -71,26 +69,14 @@ fn reader(page: &mut String) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn guards(page: &mut String) -> anyhow::Result<()> {
+fn guards(page: &mut String) {
     page.push_str(
         "\n## Guards and people\n\nIn US dollars and seconds a look, or an escalation.\n",
     );
-    let (rates, effort) = (GuardErrorRates::default(), GuardEffort::default());
-    // Parameters are taken from example guards, as the manifest takes them from a scenario's guards.
-    let guard = |check, escalate| StepGuard { check, retries: Vec::new(), escalate };
-    let kinds = [
-        ("`verifier` without a model", guard(GuardCheck::RatedVerifier { rates, effort }, None)),
-        ("`reviewer`", guard(GuardCheck::Reviewer { rates, effort }, None)),
-        (
-            "`escalate`, with any check",
-            guard(GuardCheck::Present, Some(GuardEscalation::default())),
-        ),
-    ];
-    for (name, guard) in kinds {
-        let _ = write!(page, "\n### {name}\n\n");
-        table(page, &guard::parameters(&guard));
+    for (heading, parameters) in guard_defaults() {
+        let _ = write!(page, "\n### {heading}\n\n");
+        table(page, &parameters);
     }
-    Ok(())
 }
 
 fn retrieval(page: &mut String) {
@@ -179,7 +165,9 @@ fn solving(page: &mut String) {
         ),
         (
             "default range of an assumption",
-            RANGE_FACTORS.map(|(tag, width)| format!("{tag} {width}")).join(", "),
+            ParameterProvenance::ALL
+                .map(|tag| format!("{} {}", tag.name(), range_factor(tag)))
+                .join(", "),
             "assumed",
             "what odds or amounts are divided and multiplied by, by the tag of the figure",
         ),

@@ -10,8 +10,11 @@ pub mod otlp;
 pub mod page;
 pub mod parquet;
 mod prose;
+pub mod run_report;
 pub mod search_preview;
 pub mod story;
 pub mod terminal;
 pub mod uncertainty;
 pub mod who_and_when;
+
+pub use run_report::RunReport;

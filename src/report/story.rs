@@ -109,8 +109,8 @@ fn write_query(page: &mut WrappedText, retrieval: &RetrievalTrace, followed: &[&
     if let Some(right) = &retrieval.right_query {
         page.line(5, 12, &[(format!("right  \"{right}\""), TextStyle::Right)]);
     }
-    let listed = || retrieval.documents.iter().chain(&retrieval.missed);
-    let bodies: Vec<&str> = listed().map(|document| body(&document.text)).collect();
+    let listed = retrieval.documents.iter().chain(&retrieval.missed);
+    let bodies: Vec<&str> = listed.map(|document| body(&document.text)).collect();
     let shared = shared_beginning(&bodies);
     let mut hidden = 0;
     for (at, document) in retrieval.documents.iter().enumerate() {
@@ -134,10 +134,10 @@ fn shared_beginning(texts: &[&str]) -> usize {
     let Some((first, rest)) = texts.split_first().filter(|(_, rest)| !rest.is_empty()) else {
         return 0;
     };
-    let same = |other: &&str| {
+    let same = rest.iter().map(|other| {
         first.char_indices().zip(other.chars()).take_while(|((_, a), b)| a == b).count()
-    };
-    let chars = rest.iter().map(same).min().unwrap_or(0);
+    });
+    let chars = same.min().unwrap_or(0);
     let end = first.char_indices().nth(chars).map_or(first.len(), |(at, _)| at);
     first[..end].rfind(char::is_whitespace).map_or(0, |at| at + 1)
 }
@@ -167,17 +167,13 @@ fn write_reading(page: &mut WrappedText, trace: &RunTrace, step: &StepTrace) {
     if !prose::went_wrong(step) {
         return;
     }
-    let quote = |from: &EvidenceTrace| {
-        let entity = from.entity.as_ref().map_or_else(String::new, |e| format!(" of {e}"));
-        format!("{}{entity}: \"{}\"", from.passage, from.sentence)
-    };
     match (&reading.from, done.event) {
         (Some(from), StepEvent::Misread) => {
-            let text = format!("misread {}, which states {}", quote(from), from.value);
+            let text = format!("misread {}, which states {}", quoted_evidence(from), from.value);
             page.line(5, 7, &[(text, TextStyle::Wrong)]);
         }
         (Some(from), _) => {
-            page.line(5, 7, &[(format!("followed {}", quote(from)), TextStyle::Wrong)])
+            page.line(5, 7, &[(format!("followed {}", quoted_evidence(from)), TextStyle::Wrong)])
         }
         (None, StepEvent::Fabricated) => {
             // A read step reads from its first parent with passages.
@@ -193,8 +189,13 @@ fn write_reading(page: &mut WrappedText, trace: &RunTrace, step: &StepTrace) {
     if let Some(gold) = &reading.gold
         && reading.from.as_ref().is_none_or(|from| from.passage != gold.passage)
     {
-        page.line(5, 7, &[(format!("right is {}", quote(gold)), TextStyle::Right)]);
+        page.line(5, 7, &[(format!("right is {}", quoted_evidence(gold)), TextStyle::Right)]);
     }
+}
+
+fn quoted_evidence(from: &EvidenceTrace) -> String {
+    let entity = from.entity.as_ref().map_or_else(String::new, |e| format!(" of {e}"));
+    format!("{}{entity}: \"{}\"", from.passage, from.sentence)
 }
 
 /// Writes the but-for causes of a failure, or that the run ends correct.

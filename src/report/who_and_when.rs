@@ -35,8 +35,9 @@ pub fn files(traces: &[RunTrace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
 fn name(trace: &RunTrace, taken: &mut BTreeSet<String>) -> String {
     const LONGEST: usize = 120;
     let raw = format!("{}.{}.{}", trace.arm, trace.task, trace.trial);
-    let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-    let mut name: String = raw.chars().map(safe).take(LONGEST).collect();
+    let safe =
+        raw.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' });
+    let mut name: String = safe.take(LONGEST).collect();
     // A leading `.` would hide the file, a leading `-` would make it look like an option.
     if name.starts_with(['.', '-']) {
         name.replace_range(..1, "_");
@@ -191,8 +192,12 @@ fn reason(trace: &RunTrace, blamed: &StepTrace) -> String {
 }
 
 fn causes(trace: &RunTrace) -> Vec<Vec<&str>> {
-    let step = |&at: &usize| trace.steps.get(at).map(|s| s.step.as_str());
-    trace.causes.iter().map(|set| set.iter().filter_map(step).collect()).collect()
+    let mut causes = Vec::with_capacity(trace.causes.len());
+    for set in &trace.causes {
+        let steps = set.iter().filter_map(|&at| trace.steps.get(at));
+        causes.push(steps.map(|step| step.step.as_str()).collect());
+    }
+    causes
 }
 
 fn joined_step_names(trace: &RunTrace, set: &[usize]) -> String {

@@ -257,8 +257,7 @@ impl TokenStemmer {
 /// The characters that replace this one in a case-folded text. Conversion to upper case comes first because it unifies
 /// letters that differ only in lower case: ß and SS, ς and σ, ı and i.
 fn fold_case(c: char) -> impl Iterator<Item = char> {
-    let lower = |c: char| c.to_lowercase();
-    c.to_lowercase().flat_map(char::to_uppercase).flat_map(lower)
+    c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 /// Whether a character affects the appearance of a text but not its content.

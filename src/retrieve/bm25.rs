@@ -219,9 +219,11 @@ impl Bm25Retriever {
         if counts.is_empty() {
             self.unmatched.lock().unwrap_or_else(|e| e.into_inner()).add(query);
         }
-        let list =
-            |word: u32| &self.postings[self.starts[word as usize]..self.starts[word as usize + 1]];
-        counts.into_iter().map(|(word, count)| (list(word), count)).collect()
+        counts.into_iter().map(|(word, count)| (self.postings_of(word), count)).collect()
+    }
+
+    fn postings_of(&self, word: u32) -> &[Bm25Posting] {
+        &self.postings[self.starts[word as usize]..self.starts[word as usize + 1]]
     }
 
     /// Adds up the scores of all passages and lists those with a score above zero. `scores` is scratch memory, one
@@ -291,12 +293,13 @@ fn best(scored: impl Iterator<Item = (u64, u32)>, depth: usize) -> PassageRankin
             *worst = Reverse(found);
         }
     }
-    let sorted = heap.into_sorted_vec().into_iter();
-    let hit = |Reverse((score, Reverse(passage))): Reverse<(u64, Reverse<u32>)>| PassageHit {
-        passage,
-        score: (score as f64 / SCORE_UNITS) as f32,
-    };
-    sorted.map(hit).collect()
+    heap.into_sorted_vec()
+        .into_iter()
+        .map(|Reverse((score, Reverse(passage)))| PassageHit {
+            passage,
+            score: (score as f64 / SCORE_UNITS) as f32,
+        })
+        .collect()
 }
 
 impl Retriever for Bm25Retriever {
@@ -310,15 +313,18 @@ impl Retriever for Bm25Retriever {
         for request in requests {
             check_candidates(request.candidates.unwrap_or_default(), self.passages)?;
         }
-        let scratch = || vec![0u64; self.passages];
-        let search = |scores: &mut Vec<u64>, request: &SearchRequest| {
-            let ranking = match request.candidates {
-                Some(candidates) => self.rank_candidates(candidates, request.query, depth, scores),
-                None => self.rank_all(request.query, depth, scores),
-            };
-            done(1);
-            ranking
-        };
-        Ok(requests.par_iter().map_init(scratch, search).collect())
+        let rankings = requests.par_iter().map_init(
+            || vec![0u64; self.passages],
+            |scores: &mut Vec<u64>, request| {
+                let query = request.query;
+                let ranking = match request.candidates {
+                    Some(candidates) => self.rank_candidates(candidates, query, depth, scores),
+                    None => self.rank_all(query, depth, scores),
+                };
+                done(1);
+                ranking
+            },
+        );
+        Ok(rankings.collect())
     }
 }

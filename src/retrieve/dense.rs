@@ -106,16 +106,15 @@ impl DenseIndex {
         for group in requests.chunks(QUERY_GROUP) {
             // Rows read from a file stay in memory only until the group is done.
             let rows = self.vectors.rows(0..self.len())?;
-            let answer = |&(candidates, query): &(&[u32], &[f32])| {
-                let score = |&passage: &u32| {
+            found.par_extend(group.par_iter().map(|&(candidates, query)| {
+                let hits = candidates.iter().map(|&passage| {
                     let score = dot(query, row(&rows, passage as usize, query.len()));
                     PassageHit { passage, score }
-                };
-                let ranking = best(candidates.iter().map(score).collect(), depth);
+                });
+                let ranking = best(hits.collect(), depth);
                 done(1);
                 ranking
-            };
-            found.par_extend(group.par_iter().map(answer));
+            }));
         }
         Ok(found)
     }
@@ -177,13 +176,17 @@ fn search_block(
     rankings: &mut [PassageRanking],
 ) {
     let dim = rows.len() / window.len();
-    // A passage that would not enter the ranking so far cannot be in the final one. At depth 0 the index wraps.
-    let floor = |ranking: &PassageRanking| match ranking.get(depth.wrapping_sub(1)) {
-        Some(last) => last.score - slack,
-        None => f32::NEG_INFINITY,
-    };
-    let lists: Vec<ScoreShortlist> =
-        rankings.iter().map(|ranking| ScoreShortlist::new(depth, slack, floor(ranking))).collect();
+    let lists: Vec<ScoreShortlist> = rankings
+        .iter()
+        .map(|ranking| {
+            // A passage that would not enter the ranking so far cannot be in the final one. At depth 0 the index wraps.
+            let floor = match ranking.get(depth.wrapping_sub(1)) {
+                Some(last) => last.score - slack,
+                None => f32::NEG_INFINITY,
+            };
+            ScoreShortlist::new(depth, slack, floor)
+        })
+        .collect();
     let shards: Vec<Vec<Vec<PassageHit>>> = rows
         .par_chunks(PASSAGE_SHARD * dim)
         .enumerate()
@@ -344,13 +347,15 @@ impl Retriever for DenseRetriever {
         }
         let mut texts: Vec<&str> = Vec::new();
         let mut rows: HashMap<&str, usize> = HashMap::new();
-        let mut row = |text| {
-            *rows.entry(text).or_insert_with(|| {
-                texts.push(text);
-                texts.len() - 1
+        let query_of: Vec<usize> = requests
+            .iter()
+            .map(|request| {
+                *rows.entry(request.query).or_insert_with(|| {
+                    texts.push(request.query);
+                    texts.len() - 1
+                })
             })
-        };
-        let query_of: Vec<usize> = requests.iter().map(|request| row(request.query)).collect();
+            .collect();
         let queries = self.embedder.embed(TextRole::Query, &texts, &|_| {})?;
         ensure!(
             queries.len() == texts.len(),
@@ -384,10 +389,11 @@ impl Retriever for DenseRetriever {
             .filter_map(|(request, &query)| Some((request.candidates?, queries.row(query))))
             .collect();
         let mut narrow = self.index.search_candidates(&narrow, depth, done)?.into_iter();
-        let answer = |(request, &query): (&SearchRequest, &usize)| match request.candidates {
-            None => among_all[query].clone(),
-            Some(_) => narrow.next().unwrap_or_default(),
-        };
-        Ok(requests.iter().zip(&query_of).map(answer).collect())
+        let rankings =
+            requests.iter().zip(&query_of).map(|(request, &query)| match request.candidates {
+                None => among_all[query].clone(),
+                Some(_) => narrow.next().unwrap_or_default(),
+            });
+        Ok(rankings.collect())
     }
 }

@@ -61,9 +61,9 @@ impl FusedRetriever {
         how: RankFusion,
         depth: usize,
     ) -> anyhow::Result<FusedRetriever> {
-        let weights = || parts.iter().map(|part| part.weight);
         ensure!(
-            weights().all(|w| w.is_finite() && w >= 0.0) && weights().any(|w| w > 0.0),
+            parts.iter().all(|part| part.weight.is_finite() && part.weight >= 0.0)
+                && parts.iter().any(|part| part.weight > 0.0),
             "the weights of a fusion are 0 or more, and one is above 0"
         );
         if let RankFusion::ReciprocalRank { k } = how {
@@ -86,16 +86,19 @@ impl FusedRetriever {
                 *scores.entry(hit.passage).or_default() += part.weight * share(place, hit.score);
             }
         }
-        let hit = |(passage, score): (u32, f64)| PassageHit { passage, score: score as f32 };
-        best(scores.into_iter().map(hit).collect(), depth)
+        let hits = scores.into_iter();
+        best(
+            hits.map(|(passage, score)| PassageHit { passage, score: score as f32 }).collect(),
+            depth,
+        )
     }
 }
 
 /// Min-max normalisation of one ranking's scores to 0..1; see the module documentation.
 fn normalised(ranking: &[PassageHit], lowest: Option<f64>) -> impl Fn(usize, f32) -> f64 + use<> {
-    let scores = || ranking.iter().map(|hit| f64::from(hit.score));
-    let high = scores().fold(f64::NEG_INFINITY, f64::max);
-    let low = lowest.unwrap_or_else(|| scores().fold(f64::INFINITY, f64::min));
+    let scores = ranking.iter().map(|hit| f64::from(hit.score));
+    let high = scores.clone().fold(f64::NEG_INFINITY, f64::max);
+    let low = lowest.unwrap_or_else(|| scores.fold(f64::INFINITY, f64::min));
     move |_, score| if high > low { (f64::from(score) - low) / (high - low) } else { 1.0 }
 }
 
@@ -111,10 +114,10 @@ impl Retriever for FusedRetriever {
         let found = self.parts.iter().map(|p| p.retriever.search(requests, self.depth, &|_| {}));
         let found: Vec<Vec<PassageRanking>> = found.collect::<anyhow::Result<_>>()?;
         done(requests.len());
-        let merge = |request: usize| {
+        let merged = (0..requests.len()).map(|request| {
             let rankings: Vec<&PassageRanking> = found.iter().map(|part| &part[request]).collect();
             self.merge(&rankings, depth)
-        };
-        Ok((0..requests.len()).map(merge).collect())
+        });
+        Ok(merged.collect())
     }
 }

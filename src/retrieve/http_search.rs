@@ -112,41 +112,38 @@ impl Retriever for HttpRetriever {
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vec<PassageRanking>> {
-        let body = |request: &SearchRequest| {
+        // All bodies are built before the first request, so that invalid candidates cost nothing.
+        let mut bodies = Vec::with_capacity(requests.len());
+        for request in requests {
             check_candidates(request.candidates.unwrap_or_default(), self.catalogue.ids.len())?;
-            Ok(serde_json::to_string(&HttpSearchBody {
+            bodies.push(serde_json::to_string(&HttpSearchBody {
                 corpus: &self.catalogue.corpus,
                 query: request.query,
                 top_k: self.depth,
                 filter: request
                     .candidates
                     .map(|these| HttpSearchFilter::new(&self.catalogue, these)),
-            })?)
-        };
-        // All bodies are built before the first request, so that invalid candidates cost nothing.
-        let bodies = requests.iter().map(body).collect::<anyhow::Result<Vec<String>>>()?;
-        let ask = |missing: &[usize], take: &AnswerSink| {
-            let sent = missing.iter().map(|&at| bodies[at].as_bytes().to_vec());
-            // Only the parsed fields are stored: a service may repeat the API key in other fields.
-            let answered = self.endpoint.post_all(sent, |place, answer| {
-                match serde_json::from_slice::<HttpSearchAnswer>(answer)
-                    .map(|read| serde_json::to_vec(&read))
-                {
-                    Ok(Ok(read)) => take(missing[place], &read),
-                    _ => take(missing[place], answer),
-                }
-            })?;
-            answered.map_err(|JsonRequestError { index: _, reason: what }| {
-                anyhow!("{}: {what}", self.endpoint.display_address())
-            })
-        };
-        let read = |request: &SearchRequest, answer: &[u8]| self.ranking(request, answer);
+            })?);
+        }
         response_cache::search_with_cache(
             requests,
             depth,
             (&self.cache_dir, &bodies),
-            &read,
-            ask,
+            &|request: &SearchRequest, answer: &[u8]| self.ranking(request, answer),
+            |missing: &[usize], take: &AnswerSink| {
+                let sent = missing.iter().map(|&at| bodies[at].as_bytes().to_vec());
+                // Only the parsed fields are stored: a service may repeat the API key in other fields.
+                let answered = self.endpoint.post_all(sent, |place, answer| {
+                    let read = serde_json::from_slice::<HttpSearchAnswer>(answer);
+                    match read.map(|read| serde_json::to_vec(&read)) {
+                        Ok(Ok(read)) => take(missing[place], &read),
+                        _ => take(missing[place], answer),
+                    }
+                })?;
+                answered.map_err(|JsonRequestError { index: _, reason: what }| {
+                    anyhow!("{}: {what}", self.endpoint.display_address())
+                })
+            },
             done,
         )
     }

@@ -15,6 +15,7 @@ mod ranking_cache;
 mod remote_corpus;
 mod rerank;
 mod response_cache;
+mod retrieval_error;
 mod run_file;
 mod top_k;
 
@@ -28,12 +29,15 @@ pub use http_search::{HTTP_DEPTH, HttpRetriever, MAX_ANSWER_BYTES};
 pub use ranking_cache::MemoizedRetriever;
 pub use remote_corpus::{RemoteCorpus, ShortAnswerCount};
 pub use rerank::{RERANK_DEPTH, RerankedRetriever};
+pub use retrieval_error::RetrievalError;
 pub use run_file::{Entry, RunFileAnswers, RunFileQueries, RunFileRetriever, TrecRun};
 
 /// A passage that was found: its index in the corpus and its score (higher is better).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PassageHit {
+    /// Its index in the corpus.
     pub passage: u32,
+    /// Higher is better.
     pub score: f32,
 }
 
@@ -43,6 +47,7 @@ pub type PassageRanking = Vec<PassageHit>;
 /// One query to a retriever.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchRequest<'a> {
+    /// The text to search for.
     pub query: &'a str,
     /// The passages that may be found, as strictly ascending indices; `None` means all.
     pub candidates: Option<&'a [u32]>,
@@ -50,6 +55,12 @@ pub struct SearchRequest<'a> {
 
 /// A ranker of the passages of one corpus. A shallow ranking must be a prefix of a deeper one.
 pub trait Retriever: Send + Sync {
+    /// For a retriever of the caller's own: text that changes whenever any ranking could change, apart from the corpus.
+    /// It appears in the manifest. 1 to 128 of ASCII letters, digits, `-` and `_`.
+    fn fingerprint(&self) -> Option<&str> {
+        None
+    }
+
     /// Answers each request with its best `depth` passages, or fewer if fewer qualify.
     /// Calls `done(n)` from any thread whenever `n` further requests are finished.
     ///
@@ -64,6 +75,10 @@ pub trait Retriever: Send + Sync {
 }
 
 impl<R: Retriever + ?Sized> Retriever for std::sync::Arc<R> {
+    fn fingerprint(&self) -> Option<&str> {
+        (**self).fingerprint()
+    }
+
     fn search(
         &self,
         requests: &[SearchRequest],

@@ -39,8 +39,9 @@ impl Retriever for MemoizedRetriever {
         let keys: Vec<RankingCacheKey> = requests.iter().map(key).collect();
         // Locked during the search, so that two threads do not search for the same request.
         let mut found = self.rankings.lock().unwrap_or_else(|e| e.into_inner());
-        let known = |key| found.get(key).is_some_and(|known| known.depth >= depth);
-        let new: Vec<usize> = (0..requests.len()).filter(|&at| !known(&keys[at])).collect();
+        let new: Vec<usize> = (0..requests.len())
+            .filter(|&at| found.get(&keys[at]).is_none_or(|known| known.depth < depth))
+            .collect();
         done(requests.len() - new.len());
         let asked: Vec<SearchRequest> = new.iter().map(|&at| requests[at]).collect();
         let rankings = match asked.as_slice() {
@@ -50,11 +51,11 @@ impl Retriever for MemoizedRetriever {
         for (&at, ranking) in new.iter().zip(rankings) {
             found.insert(keys[at], MemoizedRanking { depth, ranking });
         }
-        let answer = |key: &RankingCacheKey| {
+        let answers = keys.iter().map(|key| {
             let ranking = found.get(key).map_or(&[][..], |known| &known.ranking);
             ranking[..ranking.len().min(depth)].to_vec()
-        };
-        Ok(keys.iter().map(answer).collect())
+        });
+        Ok(answers.collect())
     }
 }
 

@@ -33,11 +33,14 @@ impl RemoteCorpus {
 
     /// The entity whose passages are exactly these candidates, if there is one.
     pub fn whole_entity(&self, candidates: &[u32]) -> Option<&str> {
-        let of = |passage: &u32| self.entities[*passage as usize].as_deref();
-        let entity = candidates.first().and_then(of)?;
-        let whole = candidates.iter().all(|p| of(p) == Some(entity))
+        let entity = candidates.first().and_then(|passage| self.entity(*passage))?;
+        let whole = candidates.iter().all(|passage| self.entity(*passage) == Some(entity))
             && self.counts.get(entity) == Some(&candidates.len());
         whole.then_some(entity)
+    }
+
+    fn entity(&self, passage: u32) -> Option<&str> {
+        self.entities[passage as usize].as_deref()
     }
 
     /// Converts an answer to a ranking: at most `depth` passages, best first, without repeats, among the candidates.

@@ -61,11 +61,11 @@ impl Retriever for RerankedRetriever {
             done(requests.len());
         }
         let mut scores = scores.into_iter();
-        let rank = |ranking: PassageRanking| {
+        let reranked = first.into_iter().map(|ranking| {
             let hits = ranking.into_iter().zip(scores.by_ref());
             best(hits.map(|(hit, score)| PassageHit { score, ..hit }).collect(), depth)
-        };
-        Ok(first.into_iter().map(rank).collect())
+        });
+        Ok(reranked.collect())
     }
 }
 
@@ -80,7 +80,10 @@ impl RerankProgress {
     /// The number of further requests that `n` further pairs complete.
     fn newly_finished(&self, n: usize) -> usize {
         let before = self.scored.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
-        let finished = |pairs: usize| pairs * self.requests / self.pairs.max(1);
-        finished(before + n) - finished(before)
+        self.finished(before + n) - self.finished(before)
+    }
+
+    fn finished(&self, pairs: usize) -> usize {
+        pairs * self.requests / self.pairs.max(1)
     }
 }

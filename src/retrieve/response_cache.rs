@@ -28,10 +28,8 @@ pub fn search_with_cache(
     ask: impl FnOnce(&[usize], &AnswerSink) -> anyhow::Result<()>,
     done: &(dyn Fn(usize) + Sync),
 ) -> anyhow::Result<Vec<PassageRanking>> {
-    let names =
-        asked.iter().map(|asked| format!("{}.json", blake3::hash(asked.as_bytes()).to_hex()));
     let files: Vec<PathBuf> =
-        names.map(|name| output::cache_file(kept, name)).collect::<anyhow::Result<_>>()?;
+        asked.iter().map(|asked| cache_file(kept, asked)).collect::<anyhow::Result<_>>()?;
     let mut missing = Vec::new();
     let mut found: Vec<Option<PassageRanking>> = Vec::with_capacity(requests.len());
     for (at, request) in requests.iter().enumerate() {
@@ -46,19 +44,23 @@ pub fn search_with_cache(
         }
     }
     let found = Mutex::new(found);
-    let take = |at: usize, answer: &[u8]| {
-        let ranking = read(&requests[at], answer)?;
-        found.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(ranking);
-        done(1);
-        atomic_file::write(&files[at], answer).map_err(|error| format!("{error:#}"))
-    };
     if !missing.is_empty() {
-        ask(&missing, &take)?;
+        ask(&missing, &|at: usize, answer: &[u8]| {
+            let ranking = read(&requests[at], answer)?;
+            found.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(ranking);
+            done(1);
+            atomic_file::write(&files[at], answer).map_err(|error| format!("{error:#}"))
+        })?;
     }
-    let cut = |ranking: Option<PassageRanking>| {
+    let mut rankings = Vec::with_capacity(requests.len());
+    for ranking in found.into_inner().unwrap_or_else(|e| e.into_inner()) {
         let mut ranking = ranking.unwrap_or_default();
         ranking.truncate(depth);
-        ranking
-    };
-    Ok(found.into_inner().unwrap_or_else(|e| e.into_inner()).into_iter().map(cut).collect())
+        rankings.push(ranking);
+    }
+    Ok(rankings)
+}
+
+fn cache_file(kept: &Path, asked: &str) -> anyhow::Result<PathBuf> {
+    output::cache_file(kept, format!("{}.json", blake3::hash(asked.as_bytes()).to_hex()))
 }

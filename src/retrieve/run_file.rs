@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use super::{PassageHit, PassageRanking, Retriever, SearchRequest, check_candidates};
+use super::{PassageRanking, Retriever, SearchRequest, check_candidates};
 use crate::input_file::numbered_lines;
 
 /// The maximum number of mistakes reported for one file.
@@ -180,14 +180,16 @@ impl Retriever for RunFileRetriever {
         for request in requests {
             check_candidates(request.candidates.unwrap_or_default(), self.passages)?;
         }
-        let told = |request: &SearchRequest| {
-            let among = |hit: &&PassageHit| {
-                request.candidates.is_none_or(|these| these.binary_search(&hit.passage).is_ok())
-            };
-            let ranking = self.answers.get(request.query)?;
-            Some(ranking.iter().filter(among).take(depth).copied().collect::<PassageRanking>())
-        };
-        let mut found: Vec<Option<PassageRanking>> = requests.iter().map(told).collect();
+        let mut found: Vec<Option<PassageRanking>> = requests
+            .iter()
+            .map(|request| {
+                let ranking = self.answers.get(request.query)?;
+                let among = ranking.iter().filter(|hit| {
+                    request.candidates.is_none_or(|these| these.binary_search(&hit.passage).is_ok())
+                });
+                Some(among.take(depth).copied().collect())
+            })
+            .collect();
         let missing: Vec<usize> = (0..requests.len()).filter(|&i| found[i].is_none()).collect();
         // The lock is not held while the fallback searches, which may take long.
         let mut asked = self.queries.lock().unwrap_or_else(|e| e.into_inner());

@@ -24,17 +24,18 @@ fn open_readings_note(scenario: &Scenario, arms: &[usize]) -> Option<String> {
     if simulation.method == InferenceMethod::MonteCarlo {
         return None;
     }
-    let widest = |arm: &usize| live_readings(scenario, &scenario.arms[*arm]);
-    let open = arms.iter().map(widest).max_by_key(|open| open.readings.len())?;
+    let open = arms
+        .iter()
+        .map(|arm| live_readings(scenario, &scenario.arms[*arm]))
+        .max_by_key(|open| open.readings.len())?;
     // A reading has at least two results: right, and wrong or missing.
     let count = open.readings.len();
     let fits = u32::try_from(count).ok().and_then(|count| 1usize.checked_shl(count));
     if fits.is_some_and(|states| states <= simulation.max_states) {
         return None;
     }
-    let name = |step: usize| format!("`{}`", scenario.steps[step].id);
     let shown: Vec<String> =
-        open.readings.iter().take(MAX_LISTED).map(|&step| name(step)).collect();
+        open.readings.iter().take(MAX_LISTED).map(|&step| quoted_id(scenario, step)).collect();
     let then = match simulation.method {
         InferenceMethod::Exact => {
             "`method: exact` ends at the first task in which all of them are read".to_owned()
@@ -46,12 +47,16 @@ fn open_readings_note(scenario: &Scenario, arms: &[usize]) -> Option<String> {
     };
     Some(format!(
         "after the step {} the outputs of {count} read steps are open together, {} and {} more, until {} and later steps have used them: 2^{count} joint states at least, and simulation.max_states is {}. So {then}. An output is open up to the last step that uses it: where steps that belong together follow one another, fewer are",
-        name(open.after),
+        quoted_id(scenario, open.after),
         shown.join(", "),
         count - shown.len(),
-        name(open.next),
+        quoted_id(scenario, open.next),
         simulation.max_states
     ))
+}
+
+fn quoted_id(scenario: &Scenario, step: usize) -> String {
+    format!("`{}`", scenario.steps[step].id)
 }
 
 /// Reports years that take long to sample.

@@ -37,30 +37,35 @@ pub fn transfers(
     failure: f64,
     money: Option<&MoneyRecord>,
 ) -> Vec<TransferRecord> {
-    let record = |step: &RunStepRecord| {
-        let importance = step.importance.as_ref()?;
-        let misses = step.p_own_miss + step.p_induced_miss;
-        let asked = step.p_hit + misses;
-        if step.retrieval.is_none() || misses <= 0.0 {
-            return None;
-        }
-        let worth = money.and_then(|m| {
-            let saved = m.avoidable.iter().find(|of| of.step == step.step)?.loss;
-            // One percentage point of the runs that search.
-            let point = saved / misses * asked / 100.0;
-            let points = 100.0 * misses / asked;
-            Some(HitRateWorth {
-                per_point: m.per_year(point),
-                perfect: m.per_year(saved),
-                points_per_unit_cost: (saved >= 1.0).then(|| points / saved),
-            })
-        });
-        Some(TransferRecord {
-            step: step.step.clone(),
-            hit_rate: step.p_hit / asked,
-            transfer: (failure - importance.p_fail_if_right) / misses,
-            worth,
+    steps.iter().filter_map(|step| transfer(step, failure, money)).collect()
+}
+
+fn transfer(
+    step: &RunStepRecord,
+    failure: f64,
+    money: Option<&MoneyRecord>,
+) -> Option<TransferRecord> {
+    let importance = step.importance.as_ref()?;
+    let misses = step.p_own_miss + step.p_induced_miss;
+    let asked = step.p_hit + misses;
+    if step.retrieval.is_none() || misses <= 0.0 {
+        return None;
+    }
+    let worth = money.and_then(|m| {
+        let saved = m.avoidable.iter().find(|of| of.step == step.step)?.loss;
+        // One percentage point of the runs that search.
+        let point = saved / misses * asked / 100.0;
+        let points = 100.0 * misses / asked;
+        Some(HitRateWorth {
+            per_point: m.per_year(point),
+            perfect: m.per_year(saved),
+            points_per_unit_cost: (saved >= 1.0).then(|| points / saved),
         })
-    };
-    steps.iter().filter_map(record).collect()
+    });
+    Some(TransferRecord {
+        step: step.step.clone(),
+        hit_rate: step.p_hit / asked,
+        transfer: (failure - importance.p_fail_if_right) / misses,
+        worth,
+    })
 }

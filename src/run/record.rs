@@ -19,7 +19,8 @@ pub use crate::run::recall_transfer::{HitRateWorth, TransferRecord};
 pub use crate::run::sensitivity::{
     ArmOrderRecord, AssumptionEffect, AssumptionRecord, SensitivityAnswerRecord, SensitivityRecord,
 };
-use crate::step::reader::{ReaderModel, SourcedParameter};
+use crate::scenario::SourcedParameter;
+use crate::step::reader::ReaderModel;
 use crate::step::{MissKind, RunOutcome, StepEvent};
 
 /// An estimate with its 95% interval, clustered on the sampling unit.

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context;
 use serde::Serialize;
 
 use crate::compile::search_cache::{SearchQuery, SearchScope};
-use crate::retrieve::PassageHit;
 use crate::scenario::PipelineStepKind;
 use crate::session::Session;
 use crate::step::retrieve::miss_kind;
@@ -77,6 +75,17 @@ pub struct PreviewedMiss {
     pub rank: Option<usize>,
 }
 
+/// A request that does not fit the scenario.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchPreviewError {
+    #[error("the step '{0}' does not retrieve")]
+    NoRetrieval(String),
+    #[error("task '{task}' asks nothing at step '{step}'")]
+    NothingAsked { task: String, step: String },
+    #[error("no query, and no task to take one from")]
+    NoQuery,
+}
+
 /// Searches as the step would.
 ///
 /// # Errors
@@ -92,7 +101,7 @@ pub fn preview_search(
     let (PipelineStepKind::Retrieve(retrieve), Some(retrieval)) =
         (&step.kind, arm.retrieval[spot.step])
     else {
-        anyhow::bail!("the step '{}' does not retrieve", step.id);
+        return Err(SearchPreviewError::NoRetrieval(step.id.clone()).into());
     };
     let at = arm.corpora[retrieve.corpus];
     let corpus = &scenario.corpora[at];
@@ -105,19 +114,18 @@ pub fn preview_search(
         asked = oracle::oracle_queries(scenario, &oracle, task, spot.step);
         gold = oracle.gold.into_iter().nth(spot.step);
         if asked.is_none() && spot.query.is_none() {
-            anyhow::bail!("task '{}' asks nothing at step '{}'", task.id, step.id);
+            let (task, step) = (task.id.clone(), step.id.clone());
+            return Err(SearchPreviewError::NothingAsked { task, step }.into());
         }
     }
     let queries = match (spot.query, &asked) {
         (Some(query), _) => vec![query.to_owned()],
-        (None, asked) => {
-            asked.as_ref().context("no query, and no task to take one from")?.queries.clone()
-        }
+        (None, asked) => asked.as_ref().ok_or(SearchPreviewError::NoQuery)?.queries.clone(),
     };
     let entity = asked.and_then(|asked| asked.entity).filter(|_| retrieval.entity_filter);
     let among = entity.clone().map_or(SearchScope::All, SearchScope::Entity);
-    let ask = |query: String| SearchQuery { query, scope: among.clone() };
-    let asks: Vec<SearchQuery> = queries.into_iter().map(ask).collect();
+    let asks: Vec<SearchQuery> =
+        queries.into_iter().map(|query| SearchQuery { query, scope: among.clone() }).collect();
     // Deep enough for both: the passages shown and the gold ones below them.
     let mut searches = session.searches(spot.depth.max(spot.top));
     let found = searches.search(scenario, indices, embedder, at, asks.iter())?;
@@ -127,35 +135,36 @@ pub fn preview_search(
         _ => None,
     });
     let fields: Vec<&str> = reads.collect();
-    let show = |(rank, hit): (usize, &PassageHit)| {
-        let passage = &corpus.passages[hit.passage as usize];
-        let is_gold = gold.as_ref().map(|gold| gold.contains(&hit.passage));
-        let kind = gold.as_ref().filter(|gold| is_gold == Some(false) && !gold.is_empty());
-        PreviewedPassage {
-            rank,
-            score: hit.score,
-            passage: passage.id.clone(),
-            entity: passage.entity.clone(),
-            attribute: passage.attribute.clone(),
-            gold: is_gold,
-            miss_kind: kind.map(|gold| miss_kind(corpus, gold, &fields, Some(hit.passage))),
-            text: passage.text.clone(),
-        }
-    };
-    let search = |ask: &SearchQuery| {
+    let mut previews = Vec::with_capacity(asks.len());
+    for ask in &asks {
         let ranking = found.get(ask).map_or(&[][..], Vec::as_slice);
         let missed = gold.iter().flatten().filter_map(|&passage| {
             let rank = ranking.iter().position(|hit| hit.passage == passage).map(|place| place + 1);
             let id = corpus.passages[passage as usize].id.clone();
             rank.is_none_or(|rank| rank > spot.top).then_some(PreviewedMiss { passage: id, rank })
         });
-        PreviewedQuery {
+        let shown = (1..).zip(ranking.iter().take(spot.top)).map(|(rank, hit)| {
+            let passage = &corpus.passages[hit.passage as usize];
+            let is_gold = gold.as_ref().map(|gold| gold.contains(&hit.passage));
+            let kind = gold.as_ref().filter(|gold| is_gold == Some(false) && !gold.is_empty());
+            PreviewedPassage {
+                rank,
+                score: hit.score,
+                passage: passage.id.clone(),
+                entity: passage.entity.clone(),
+                attribute: passage.attribute.clone(),
+                gold: is_gold,
+                miss_kind: kind.map(|gold| miss_kind(corpus, gold, &fields, Some(hit.passage))),
+                text: passage.text.clone(),
+            }
+        });
+        previews.push(PreviewedQuery {
             query: ask.query.clone(),
-            found: (1..).zip(ranking.iter().take(spot.top)).map(show).collect(),
+            found: shown.collect(),
             missed: missed.collect(),
             depth: spot.depth.max(spot.top),
-        }
-    };
+        });
+    }
     Ok(SearchPreview {
         scenario: scenario.name.clone(),
         step: step.id.clone(),
@@ -166,6 +175,6 @@ pub fn preview_search(
         top_k: retrieval.top_k,
         unfiltered: retrieval.entity_filter && entity.is_none(),
         entity,
-        searches: asks.iter().map(search).collect(),
+        searches: previews,
     })
 }

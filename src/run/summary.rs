@@ -51,16 +51,16 @@ pub fn record(
     let mut arms = Vec::new();
     for (at, (tally, (why, worst))) in tallies.into_iter().zip(answers).enumerate() {
         let arm = &scenario.arms[tally.arm];
-        let from_baseline = |measure: ComparisonMeasure| {
-            comparison.difference(measure, at, baseline.filter(|base| *base != at)?)
-        };
-        let difference = from_baseline(ComparisonMeasure::Failure);
+        let other = baseline.filter(|base| *base != at);
+        let difference =
+            other.and_then(|base| comparison.difference(ComparisonMeasure::Failure, at, base));
         let summary = summary(scenario, &tally, &why, difference, &clusters)?;
         let steps: Vec<RunStepRecord> =
             (0..scenario.steps.len()).map(|s| step(scenario, &tally, &why, s)).collect();
         let mut money = money[at].take();
         if let Some(money) = &mut money {
-            money.difference = from_baseline(ComparisonMeasure::Money);
+            money.difference =
+                other.and_then(|base| comparison.difference(ComparisonMeasure::Money, at, base));
         }
         let failure = summary.outcomes[1..].iter().sum();
         arms.push(ArmRecord {
@@ -182,26 +182,30 @@ fn summary(
 
 fn mean_quality(steps: &[StepEventTally]) -> Option<RetrievalQualityRecord> {
     let weight: f64 = steps.iter().map(|s| s.judged_weight).sum();
-    let mean = |of: fn(&RetrievalQualityRecord) -> f64| -> f64 {
-        let judged = steps.iter().filter_map(|s| Some(s.judged_weight * of(s.quality.as_ref()?)));
-        judged.sum::<f64>() / weight
-    };
     (weight > 0.0).then(|| RetrievalQualityRecord {
-        recall_at_k: mean(|q| q.recall_at_k),
-        ndcg_at_10: mean(|q| q.ndcg_at_10),
-        mrr_at_10: mean(|q| q.mrr_at_10),
+        recall_at_k: mean_measure(steps, weight, |q| q.recall_at_k),
+        ndcg_at_10: mean_measure(steps, weight, |q| q.ndcg_at_10),
+        mrr_at_10: mean_measure(steps, weight, |q| q.mrr_at_10),
     })
+}
+
+fn mean_measure(
+    steps: &[StepEventTally],
+    weight: f64,
+    of: fn(&RetrievalQualityRecord) -> f64,
+) -> f64 {
+    let judged = steps.iter().filter_map(|s| Some(s.judged_weight * of(s.quality.as_ref()?)));
+    judged.sum::<f64>() / weight
 }
 
 fn step(scenario: &Scenario, tally: &ArmTally, why: &ArmExplanation, at: usize) -> RunStepRecord {
     let of = &scenario.steps[at];
     let step = &tally.steps[at];
-    let event = |event: StepEvent| &step.events[usize::from(event.code())];
-    let p = |e: StepEvent| whole(event(e));
-    let own = |kind: &MissKind| p(StepEvent::OwnMiss(*kind));
-    let induced = |kind: &MissKind| p(StepEvent::InducedMiss(*kind));
+    let p = |event: StepEvent| whole(&step.events[usize::from(event.code())]);
     let miss = missed(step);
-    let hit = sum([StepEvent::Hit, StepEvent::Partial].map(event).into_iter());
+    let hit = sum([StepEvent::Hit, StepEvent::Partial]
+        .iter()
+        .map(|event| &step.events[usize::from(event.code())]));
     let retrieval = scenario.arms[tally.arm].retrieval[at]
         .map(|r| (scenario.embedders[r.embedder].name.clone(), r.top_k, r.entity_filter));
     RunStepRecord {
@@ -219,8 +223,8 @@ fn step(scenario: &Scenario, tally: &ArmTally, why: &ArmExplanation, at: usize) 
         p_wrong: whole(&step.wrong),
         p_missing: whole(&step.missing),
         p_hit: p(StepEvent::Hit) + p(StepEvent::Partial),
-        p_own_miss: MissKind::ALL.iter().map(own).sum(),
-        p_induced_miss: MissKind::ALL.iter().map(induced).sum(),
+        p_own_miss: MissKind::ALL.iter().map(|kind| p(StepEvent::OwnMiss(*kind))).sum(),
+        p_induced_miss: MissKind::ALL.iter().map(|kind| p(StepEvent::InducedMiss(*kind))).sum(),
         p_no_gold: p(StepEvent::NoGold),
         p_distracted: p(StepEvent::Distracted),
         p_misread: p(StepEvent::Misread),

@@ -1,9 +1,9 @@
 //! Turns the masses of solved tasks into probabilities of events, summed over tasks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::record::{self, TaskRecord};
-use crate::compile::{CompiledTask, RetrievalQuality};
+use crate::compile::CompiledTask;
 use crate::kernel::{GuardEffect, OUTCOMES};
 use crate::retrieve::metrics::RelevanceJudgements;
 use crate::scenario::Scenario;
@@ -108,11 +108,11 @@ fn step(
         }
     }
     if tally.judged_weight > 0.0 {
-        let mean = |sum: f64| sum / tally.judged_weight;
+        let weight = tally.judged_weight;
         tally.quality = Some(record::RetrievalQualityRecord {
-            recall_at_k: mean(sums.recall_at_k),
-            ndcg_at_10: mean(sums.ndcg_at_10),
-            mrr_at_10: mean(sums.mrr_at_10),
+            recall_at_k: sums.recall_at_k / weight,
+            ndcg_at_10: sums.ndcg_at_10 / weight,
+            mrr_at_10: sums.mrr_at_10 / weight,
         });
     }
     tally
@@ -156,12 +156,12 @@ fn task(scenario: &Scenario, at: usize, solved: &SolvedTask) -> TaskRecord {
 /// A task's nDCG@10 on the right query, averaged over its judged retrieve steps.
 fn ndcg(compiled: &CompiledTask) -> Option<f64> {
     let judged = compiled.quality.iter().zip(&compiled.oracle.gold).filter(|(q, _)| !q.is_empty());
-    let step = |(phrasings, gold): (&Vec<RetrievalQuality>, &BTreeSet<u32>)| {
-        let gold = RelevanceJudgements::binary(gold.iter().copied());
-        let ndcg = |q: &RetrievalQuality| q.weight * gold.ndcg(&q.ranking, QUALITY_DEPTH);
-        phrasings.iter().map(ndcg).sum::<f64>()
-    };
-    let steps: Vec<f64> = judged.map(step).collect();
+    let steps: Vec<f64> = judged
+        .map(|(phrasings, gold)| {
+            let gold = RelevanceJudgements::binary(gold.iter().copied());
+            phrasings.iter().map(|q| q.weight * gold.ndcg(&q.ranking, QUALITY_DEPTH)).sum::<f64>()
+        })
+        .collect();
     // The weights of phrasings sum to one only up to rounding, so the mean may exceed one.
     (!steps.is_empty()).then(|| (steps.iter().sum::<f64>() / steps.len() as f64).min(1.0))
 }

@@ -11,13 +11,18 @@ use crate::progress::ProgressListener;
 /// rate, both multiplied by weight. Of equal ones, the first in the file comes first.
 pub fn worst_tasks(tally: &ArmTally, money: Option<&MoneyRecord>, limit: usize) -> Vec<usize> {
     let tasks = &tally.tasks;
-    let harm = |at: usize| {
-        tasks[at].weight * money.map_or_else(|| tasks[at].failure(), |money| money.tasks[at])
-    };
     let mut worst: Vec<usize> = (0..tasks.len()).filter(|&at| tasks[at].failure() > 0.0).collect();
-    worst.sort_by(|&a, &b| harm(b).total_cmp(&harm(a)).then(a.cmp(&b)));
+    worst.sort_by(|&a, &b| {
+        let (harm_a, harm_b) = (harm(tally, money, a), harm(tally, money, b));
+        harm_b.total_cmp(&harm_a).then(a.cmp(&b))
+    });
     worst.truncate(limit);
     worst
+}
+
+fn harm(tally: &ArmTally, money: Option<&MoneyRecord>, at: usize) -> f64 {
+    let task = &tally.tasks[at];
+    task.weight * money.map_or_else(|| task.failure(), |money| money.tasks[at])
 }
 
 /// Traces the first trial of each task that takes its likeliest failure path.

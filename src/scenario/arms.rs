@@ -1,9 +1,8 @@
 //! Resolves arms: the reader, and the retrieval and guard settings of every step, with defaults filled in.
 
-use std::collections::BTreeMap;
-
 use super::diagnostics::Diagnostic;
 use super::file::{ArmEntry, ReaderEntry, ScenarioFile};
+use super::parameters::{ReaderParameter, ReaderParameters};
 use super::resolve::{ScenarioData, ScenarioResolver};
 use super::spanned_de::Spanned;
 use super::steps::StepDraft;
@@ -22,23 +21,14 @@ impl ScenarioResolver<'_> {
             None => base.clone(),
             Some(preset) => ReaderSettings {
                 preset: preset.value.name().to_owned(),
-                overrides: BTreeMap::new(),
+                overrides: ReaderParameters::default(),
             },
         };
-        let parameters = [
-            &entry.misread,
-            &entry.distracted_above,
-            &entry.distracted_below,
-            &entry.follow,
-            &entry.fabricate,
-            &entry.fabricate_empty,
-            &entry.lucky,
-            &entry.overlooked,
-        ];
-        for (name, value) in super::READER_PARAMETERS.into_iter().zip(parameters) {
-            if let Some(value) = value {
-                self.check_range(name, value, 0.0, 1.0);
-                settings.overrides.insert(name.to_owned(), value.value);
+        let given = entry.parameters();
+        for &parameter in ReaderParameter::ALL {
+            if let Some(value) = given.get(parameter) {
+                self.check_range(parameter.name(), value, 0.0, 1.0);
+                *settings.overrides.get_mut(parameter) = Some(value.value);
             }
         }
         if let (Some(follow), Some(fabricate)) = (&entry.follow, &entry.fabricate)
@@ -61,8 +51,10 @@ impl ScenarioResolver<'_> {
         declared: &[Option<EmbedderDeclaration>],
         steps: &[StepDraft],
     ) -> Vec<ScenarioArm> {
-        let default =
-            ReaderSettings { preset: DEFAULT_PRESET.to_owned(), overrides: BTreeMap::new() };
+        let default = ReaderSettings {
+            preset: DEFAULT_PRESET.to_owned(),
+            overrides: ReaderParameters::default(),
+        };
         let reader = match &file.reader {
             Some(entry) => self.reader(entry, &default),
             None => default,

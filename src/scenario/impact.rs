@@ -6,6 +6,7 @@ use super::currencies::CombinedAmounts;
 use super::diagnostics::Diagnostic;
 use super::file::{self, BackingEntry, ImpactEntry, PriceEntry, VolumeEntry, VolumeKindEntry};
 use super::name_values::loss_rule_values;
+use super::parameters::ParameterProvenance;
 use super::resolve::{ScenarioData, ScenarioResolver};
 use super::spanned_de::Spanned;
 use super::steps::StepDraft;
@@ -45,8 +46,7 @@ pub struct ImpactSettings {
 /// Where a figure comes from, and how good the source is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FigureSource {
-    /// `cited`, `indicative` or `assumed`.
-    pub tag: &'static str,
+    pub tag: ParameterProvenance,
     pub source: String,
 }
 
@@ -114,9 +114,9 @@ impl ImpactSettings {
 /// The source of a figure; untagged figures count as assumed.
 pub(super) fn figure_source(tag: Option<BackingEntry>, source: &Option<String>) -> FigureSource {
     let tag = match tag {
-        Some(BackingEntry::Cited) => "cited",
-        Some(BackingEntry::Indicative) => "indicative",
-        Some(BackingEntry::Assumed) | None => "assumed",
+        Some(BackingEntry::Cited) => ParameterProvenance::Cited,
+        Some(BackingEntry::Indicative) => ParameterProvenance::Indicative,
+        Some(BackingEntry::Assumed) | None => ParameterProvenance::Assumed,
     };
     let source = source.clone().unwrap_or_else(|| "scenario file".to_owned());
     FigureSource { tag, source }

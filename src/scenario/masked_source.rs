@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use super::yaml_extent::{ValueExtent, YamlEntry, next_entry, value_extent};
-use crate::http_client::{address_secrets, is_variable_name, names_a_secret, without_passwords};
+use crate::environment::is_variable_name;
+use crate::http_client::{address_secrets, names_a_secret, without_passwords};
 
 /// Endings of words that say that a value is secret.
 const SECRET_ENDINGS: [&str; 13] = [

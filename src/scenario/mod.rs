@@ -13,14 +13,12 @@
 mod arms;
 mod currencies;
 mod diagnostics;
-mod embedder;
-mod embedder_dependencies;
-mod embedders;
+pub mod embedders;
 mod expected;
 mod explain;
-mod external_retrievers;
 mod extract;
 mod file;
+mod file_schema;
 mod gold_check;
 mod guards;
 mod impact;
@@ -28,7 +26,8 @@ mod masked_source;
 mod name_advice;
 mod name_values;
 mod node;
-mod pgvector;
+mod node_de;
+mod parameters;
 mod plan;
 mod resolve;
 mod schema_check;
@@ -36,6 +35,7 @@ mod sensitivity;
 mod source;
 mod span_map;
 mod spanned_de;
+mod step_inputs;
 mod step_kinds;
 mod steps;
 mod task_sample;
@@ -48,31 +48,37 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::expr::{Expression, GoldRule, QueryTemplate};
-use crate::input_file::{self, encoding};
+use crate::input_file::{InMemoryFiles, InputFile, InputSource, encoding};
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::ValueType;
 use crate::world::{Corpus, LookupTable, Task, TaskSet};
 
 pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
-pub use embedder::{
-    EmbedderDeclaration, EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings,
-    QidMapping, RerankerModel, RunFileSettings,
+pub use embedders::{
+    EmbedderDeclaration, EmbedderHost, EmbedderKind, NoteSource, NoteTopic, OpenedEmbedders,
+    OpeningFailure, RankingLimit, RightQuery, RightQuerySource, TextIndexer, VectorModel,
+    default_embedder,
 };
 pub use expected::ExpectedColumn;
 pub use explain::{DiagnosticExplanation, explain, explanations};
+pub use file_schema::schema;
 pub use guards::{
-    GuardCheck, GuardEffort, GuardErrorRates, GuardEscalation, GuardRetry, StepGuard,
+    AlarmCondition, AlarmRule, CheckErrorRates, CheckedOutput, GuardCheck, GuardEscalation,
+    GuardRate, GuardRates, GuardRetry, OutputScores, PassingThreshold, SourcedEffort, StepGuard,
+    ThresholdScope, guard_defaults,
 };
 pub use impact::{
     CallPrice, DEFAULT_YEARS, FigureSource, ImpactSettings, ImpactVariable, LossRule, MISS_KINDS,
     OUTCOMES, RUN_END_NAMES, RunningCosts,
 };
+pub use parameters::{
+    ParameterProvenance, ReaderParameter, ReaderParameters, SourcedParameter, SourcedValue,
+};
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
-pub use schema_check::schema;
 pub use sensitivity::{
-    AssumptionRange, DEFAULT_BASE_SAMPLES, GUARD_RATES, SensitivitySettings, VOLUME_ASSUMPTION,
-    reader_assumption, variable_assumption,
+    AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
+    VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
 pub use source::ScenarioSource;
 
@@ -80,17 +86,10 @@ pub use source::ScenarioSource;
 pub const READER_PRESETS: [&str; 6] =
     ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "gpt-3.5-turbo", "perfect"];
 
-/// The parameters of the reader, each a probability.
-pub const READER_PARAMETERS: [&str; 8] = [
-    "misread",
-    "distracted_above",
-    "distracted_below",
-    "follow",
-    "fabricate",
-    "fabricate_empty",
-    "lucky",
-    "overlooked",
-];
+/// A scenario that passed every check, but cannot be solved as it asks, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnsolvableScenario(pub String);
 
 /// A scenario that passed every check: all names are resolved to indices and all data is read.
 #[derive(Debug)]
@@ -192,7 +191,7 @@ impl Scenario {
 impl PipelineStep {
     /// The name of each guard in reports: its kind of check, numbered if several guards share the kind.
     pub fn guard_names(&self) -> Vec<String> {
-        let name = |at: usize| self.guards[at].check.name();
+        let name = |at: usize| self.guards[at].kind;
         let alike = |at: usize, below: usize| (0..below).filter(|&i| name(i) == name(at)).count();
         let full = |at: usize| match alike(at, self.guards.len()) {
             1 => name(at).to_owned(),
@@ -291,10 +290,10 @@ pub struct ScenarioArm {
 /// The reader of an arm: a preset, and parameters that replace the preset's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderSettings {
-    /// One of [`PRESETS`].
+    /// One of [`READER_PRESETS`].
     pub preset: String,
-    /// Probabilities by name; the names are among [`PARAMETERS`].
-    pub overrides: BTreeMap<String, f64>,
+    /// The parameters that replace the preset's.
+    pub overrides: ReaderParameters<Option<f64>>,
 }
 
 /// The retrieval settings of a step in one arm.
@@ -360,7 +359,17 @@ pub fn load_with_progress(
     path: &Path,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
-    let path = &scenario_path(path);
+    load_file(InputFile::from(&scenario_path(path)), progress)
+}
+
+/// Reads and checks a scenario and all its data files in memory; `name` is that of the scenario among them. The error
+/// holds every mistake.
+pub fn load_from(name: &str, files: &InMemoryFiles) -> Result<Scenario, Diagnostics> {
+    load_file(InputSource::Memory(files).file(Path::new(name)), &NoProgress)
+}
+
+fn load_file(file: InputFile, progress: &dyn ProgressListener) -> Result<Scenario, Diagnostics> {
+    let path = file.path();
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
         path: shown.clone(),
@@ -368,11 +377,11 @@ pub fn load_with_progress(
         mistakes: Vec::new(),
         unreadable: None,
     };
-    let bytes = match input_file::read(path) {
+    let bytes = match file.read() {
         Ok(bytes) => bytes,
         Err(error) => {
             let why =
-                if path.is_dir() { missing_scenario_message(path) } else { error.to_string() };
+                if file.is_folder() { missing_scenario_message(path) } else { error.to_string() };
             diagnostics.unreadable = Some(format!("cannot read {shown}: {why}"));
             return Err(diagnostics);
         }
@@ -389,7 +398,7 @@ pub fn load_with_progress(
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            resolve_text(&diagnostics.source, path, input, progress)
+            resolve_text(&diagnostics.source, file, input, progress)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -431,7 +440,7 @@ fn missing_scenario_message(dir: &Path) -> String {
 /// Runs all stages on the text of the file.
 fn resolve_text(
     text: &str,
-    path: &Path,
+    written: InputFile,
     input: ScenarioInputFile,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Vec<Diagnostic>> {
@@ -454,10 +463,12 @@ fn resolve_text(
             return Err(found);
         }
     };
+    let path = written.path();
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
     let mut resolver = resolve::ScenarioResolver {
         file: text,
         tree: &raw,
+        source: written.source(),
         dir,
         mistakes: found,
         notes: Vec::new(),

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::currencies::CombinedAmounts;
 use super::diagnostics::Diagnostic;
@@ -18,7 +18,7 @@ use super::{
     TaskSampleSize,
 };
 use crate::expr::{CorpusIndex, suggest};
-use crate::input_file;
+use crate::input_file::InputSource;
 use crate::progress::ProgressListener;
 use crate::value::ValueType;
 use crate::world::{Corpus, Delimiter, FileMistakes, LookupTable, TaskSet};
@@ -32,6 +32,8 @@ pub(super) struct ScenarioResolver<'a> {
     pub file: &'a str,
     /// The tree as written, including the parts that the schema check removed from `File`.
     pub tree: &'a YamlNode,
+    /// Where data files are read from.
+    pub source: InputSource<'a>,
     /// The scenario's directory.
     pub dir: PathBuf,
     /// The mistakes so far.
@@ -48,11 +50,10 @@ pub(super) struct ScenarioResolver<'a> {
 }
 
 /// The names of up to five data files in a folder, for suggestions.
-fn files_in(dir: &Path) -> Option<String> {
-    let entries = std::fs::read_dir(dir).ok()?.flatten();
-    let mut files: Vec<String> = entries
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
-        .filter_map(|entry| entry.file_name().into_string().ok())
+fn files_in(source: InputSource, dir: &Path) -> Option<String> {
+    let names = source.names_in(dir, true).into_iter();
+    let mut files: Vec<String> = names
+        .filter_map(|name| name.into_string().ok())
         .filter(|name| [".jsonl", ".csv", ".tsv"].iter().any(|ending| name.ends_with(ending)))
         .collect();
     files.sort();
@@ -321,10 +322,10 @@ impl ScenarioResolver<'_> {
 
     /// The path of a data file, which is hashed and added to the inputs. Reports a file that cannot be read.
     pub fn data_file(&mut self, name: &Spanned<String>) -> Option<PathBuf> {
-        let path = simplify_path(&self.dir.join(&name.value));
+        let path = self.source.simplified(&self.dir.join(&name.value));
         let hash = || -> std::io::Result<String> {
             let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(input_file::open(&path)?)?;
+            hasher.update_reader(self.source.file(&path).open()?)?;
             Ok(hasher.finalize().to_hex().to_string())
         };
         let problem = match hash() {
@@ -335,8 +336,9 @@ impl ScenarioResolver<'_> {
                 }
                 return Some(path);
             }
-            Err(_) if path.is_dir() => {
-                let help = files_in(&path).map(|files| format!("name a file in it: {files}"));
+            Err(_) if self.source.is_folder(&path) => {
+                let help =
+                    files_in(self.source, &path).map(|files| format!("name a file in it: {files}"));
                 let message = format!("`{}` is a folder", name.value);
                 self.mistakes.push(
                     Diagnostic::new("missing-file", name.span.clone(), message)
@@ -350,10 +352,10 @@ impl ScenarioResolver<'_> {
             }
             Err(error) => format!("`{}` cannot be read: {error}", name.value),
         };
-        let neighbours = path.parent().and_then(|dir| std::fs::read_dir(dir).ok());
-        let neighbours = neighbours.into_iter().flatten().flatten();
+        let neighbours = path.parent().map(|dir| self.source.names_in(dir, false));
+        let neighbours = neighbours.into_iter().flatten();
         let mut files: Vec<String> =
-            neighbours.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            neighbours.filter_map(|name| name.into_string().ok()).collect();
         files.sort();
         let wanted = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         let help = suggest(wanted, files.iter().map(String::as_str));
@@ -405,7 +407,12 @@ impl ScenarioResolver<'_> {
                 continue;
             };
             let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
-            let corpus = Corpus::read_with_progress(&name.value, &path, delimiter, self.progress);
+            let corpus = Corpus::read_with_progress(
+                &name.value,
+                self.source.file(&path),
+                delimiter,
+                self.progress,
+            );
             let corpus = self.read_data(&entry.passages, corpus);
             if let Some(corpus) = &corpus {
                 self.note_spelling_variants(corpus);
@@ -426,7 +433,7 @@ impl ScenarioResolver<'_> {
             let delimiter = entry.delimiter.as_ref().map(|at| at.value);
             let table = LookupTable::read_with_progress(
                 &name.value,
-                &path,
+                self.source.file(&path),
                 key,
                 &columns,
                 delimiter,
@@ -463,7 +470,12 @@ impl ScenarioResolver<'_> {
                 read.entry((*column).to_owned()).or_insert(ValueType::Text);
             }
             let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
-            let tasks = TaskSet::read_with_progress(&path, &read, delimiter, self.progress);
+            let tasks = TaskSet::read_with_progress(
+                self.source.file(&path),
+                &read,
+                delimiter,
+                self.progress,
+            );
             world.tasks = self.read_data(&entry.file, tasks);
             for task in world.tasks.iter_mut().flat_map(|tasks| &mut tasks.tasks) {
                 for column in &columns {
@@ -579,18 +591,4 @@ impl ScenarioResolver<'_> {
 /// The distinct texts in a list.
 pub(super) fn text_set(names: &[Spanned<String>]) -> BTreeSet<String> {
     names.iter().map(|name| name.value.clone()).collect()
-}
-
-/// Shortens `a/../b` to `b` for messages, unless `a` is a symbolic link and `b` is another file.
-fn simplify_path(path: &Path) -> PathBuf {
-    let mut tidy = PathBuf::new();
-    for part in path.components() {
-        match (part, tidy.components().next_back()) {
-            (Component::ParentDir, Some(Component::Normal(_))) => {
-                tidy.pop();
-            }
-            _ => tidy.push(part),
-        }
-    }
-    if path.exists() && !tidy.exists() { path.to_owned() } else { tidy }
 }

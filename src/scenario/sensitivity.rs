@@ -8,7 +8,7 @@ use super::impact::{
 use super::resolve::ScenarioResolver;
 use super::spanned_de::Spanned;
 use super::steps::StepDraft;
-use super::{GuardCheck, PipelineStep, READER_PARAMETERS};
+use super::{GuardRate, PipelineStep, ReaderParameter, SourcedValue};
 use crate::expr::suggest;
 use crate::impact::MAX_AMOUNT;
 use crate::sensitivity::MAX_SAMPLES;
@@ -36,31 +36,39 @@ pub struct AssumptionRange {
     pub backing: FigureSource,
 }
 
-/// The names of the rates of guards among the assumptions.
-pub const GUARD_RATES: [&str; 3] = ["catch_rate", "false_alarm_rate", "escalation_accuracy"];
+/// A rate of a guard among the assumptions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssumedGuardRate {
+    /// The index of the guard among those of its step.
+    pub guard: usize,
+    pub rate: GuardRate,
+    /// The name of the assumption.
+    pub name: String,
+    pub value: SourcedValue,
+}
 
 impl PipelineStep {
-    /// The rates that are assumed for the step's guards: the guard's index, the index in [`RATES`], and the name of
-    /// the assumption.
-    pub fn assumed_rates(&self) -> Vec<(usize, usize, String)> {
-        let names = self.guard_names();
-        let of = |(at, guard): (usize, &super::StepGuard)| {
-            let known = matches!(
-                guard.check,
-                GuardCheck::RatedVerifier { .. } | GuardCheck::Reviewer { .. }
-            );
-            let rates = [known, known, guard.escalate.is_some()].into_iter().enumerate();
-            let name = |rate: usize| format!("{}.{}.{}", self.id, names[at], GUARD_RATES[rate]);
-            let has = rates.filter(|(_, has)| *has);
-            has.map(|(rate, _)| (at, rate, name(rate))).collect::<Vec<_>>()
-        };
-        self.guards.iter().enumerate().flat_map(of).collect()
+    /// The rates that are assumed for the step's guards.
+    pub fn assumed_rates(&self) -> Vec<AssumedGuardRate> {
+        let mut assumed = Vec::new();
+        for (at, (guard, name)) in self.guards.iter().zip(self.guard_names()).enumerate() {
+            let rates = guard.sourced_rates();
+            for &rate in GuardRate::ALL {
+                assumed.extend(rates.get(rate).map(|value| AssumedGuardRate {
+                    guard: at,
+                    rate,
+                    name: format!("{}.{name}.{}", self.id, rate.name()),
+                    value: value.clone(),
+                }));
+            }
+        }
+        assumed
     }
 }
 
 /// The assumption for a parameter of the reader.
-pub fn reader_assumption(parameter: &str) -> String {
-    format!("reader.{parameter}")
+pub fn reader_assumption(parameter: ReaderParameter) -> String {
+    format!("reader.{}", parameter.name())
 }
 
 /// The assumption for the mean of a variable.
@@ -94,9 +102,9 @@ impl ScenarioResolver<'_> {
             self.check_range("base_samples", &count, 2.0, MAX_SAMPLES as f64);
         }
         let mut known: Vec<String> =
-            READER_PARAMETERS.iter().map(|name| reader_assumption(name)).collect();
+            ReaderParameter::ALL.iter().map(|&parameter| reader_assumption(parameter)).collect();
         let resolved = steps.iter().filter_map(|draft| draft.resolved.as_ref());
-        known.extend(resolved.flat_map(PipelineStep::assumed_rates).map(|(.., name)| name));
+        known.extend(resolved.flat_map(PipelineStep::assumed_rates).map(|rate| rate.name));
         let chances = known.len();
         // The bounds of each mean: of the variables in order, then of the volume.
         let mut amounts = Vec::new();

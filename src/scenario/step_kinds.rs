@@ -10,7 +10,8 @@ use super::name_values::passage_values;
 use super::resolve::{ScenarioData, ScenarioResolver, text_set};
 use super::span_map::file_span;
 use super::spanned_de::Spanned;
-use super::steps::{StepDraft, phrasings};
+use super::step_inputs::phrasings;
+use super::steps::StepDraft;
 use super::{ActionRule, GoldSource, PipelineStepKind, QueryPhrasing, RetrieveStep};
 use crate::expr::{
     EvalEnvironment, Expression, ExpressionFault, ExpressionScope, GoldRule, ParsedExpression,

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::diagnostics::Diagnostic;
-use super::file::{self, RetrieveEntry, RetryEntry, ScenarioFile, StepEntry};
-use super::guards::GuardedStep;
+use super::file::{self, RetrieveEntry, ScenarioFile, StepEntry};
+use super::guards::{GuardedStep, RetryEntry};
 use super::name_values::StepTextValues;
 use super::node::YamlNode;
 use super::resolve::{ScenarioData, ScenarioResolver};
 use super::spanned_de::Spanned;
 use super::{MissingInputPolicy, PipelineStep, PipelineStepKind};
-use crate::expr::{ExpressionScope, NameValues, ParsedExpression, ParsedTemplate, StepBinding};
+use crate::expr::{ExpressionScope, NameValues, StepBinding};
 use crate::graph;
 use crate::value::ValueType;
 
@@ -73,96 +73,6 @@ impl StepDraft {
     pub fn is_not_retrieve(&self) -> bool {
         self.entry.retrieve.is_none() && !self.entry.kinds().is_empty()
     }
-}
-
-impl StepEntry {
-    /// The kinds that the entry gives, with their spans; a valid entry has exactly one.
-    fn kinds(&self) -> Vec<(&'static str, &Range<usize>)> {
-        let kinds = [
-            ("retrieve", self.retrieve.as_ref().map(|at| &at.span)),
-            ("read", self.read.as_ref().map(|at| &at.span)),
-            ("lookup", self.lookup.as_ref().map(|at| &at.span)),
-            ("compute", self.compute.as_ref().map(|at| &at.span)),
-            ("act", self.act.as_ref().map(|at| &at.span)),
-        ];
-        kinds.into_iter().filter_map(|(kind, span)| Some((kind, span?))).collect()
-    }
-
-    /// All names in the step's own expressions and templates; those that are step ids become its inputs.
-    fn input_names(&self) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        let mut expressions: Vec<&Spanned<String>> =
-            self.when.iter().chain(&self.compute).collect();
-        expressions.extend(self.lookup.as_ref().map(|lookup| &lookup.value.key));
-        expressions.extend(
-            self.act
-                .iter()
-                .flat_map(|act| &act.value)
-                .filter_map(|rule| rule.value.condition.as_ref()),
-        );
-        if let Some(Spanned { value: retrieve, .. }) = &self.retrieve {
-            expressions.extend(&retrieve.entity);
-            for (text, _) in phrasings(retrieve) {
-                if let Ok(template) = ParsedTemplate::new(&text.value) {
-                    names.extend(template.names().into_iter().map(str::to_owned));
-                }
-            }
-        }
-        for expression in expressions {
-            if let Ok(parsed) = ParsedExpression::new(&expression.value) {
-                names.extend(parsed.names().into_iter().map(str::to_owned));
-            }
-        }
-        names.extend(self.read.as_ref().map(|read| read.value.from.value.clone()));
-        names
-    }
-
-    /// All names in the expressions and templates of its guards, except the step's own id.
-    fn guard_input_names(&self) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        for Spanned { value: guard, .. } in self.guard.iter().flat_map(|guards| &guards.value) {
-            let named = |expression: &Spanned<String>| -> Vec<String> {
-                let parsed = ParsedExpression::new(&expression.value);
-                parsed.map_or_else(
-                    |_| Vec::new(),
-                    |p| p.names().into_iter().map(str::to_owned).collect(),
-                )
-            };
-            // The step's own output is what the check looks at; it is not an input.
-            let check = guard.check.iter().flat_map(named);
-            names.extend(check.filter(|name| *name != self.id.value));
-            names.extend(guard.same_entity.iter().flat_map(named));
-            let other = guard.agrees_with.as_ref().map(|other| other.value.clone());
-            names.extend(other.filter(|name| *name != self.id.value));
-            for Spanned { value: retry, .. } in
-                guard.retry.iter().flat_map(|retries| &retries.value)
-            {
-                let several = retry.queries.iter().flat_map(|queries| &queries.value);
-                for text in retry.query.iter().chain(several.map(|query| &query.text)) {
-                    if let Ok(template) = ParsedTemplate::new(&text.value) {
-                        names.extend(template.names().into_iter().map(str::to_owned));
-                    }
-                }
-            }
-        }
-        names
-    }
-
-    /// The retrieve step that a read step searches again in a retry of one of its guards.
-    fn retried_search(&self) -> Option<&str> {
-        let mut guards = self.guard.iter().flat_map(|guards| &guards.value);
-        let retries = guards.any(|guard| guard.value.retry.is_some());
-        self.read.as_ref().filter(|_| retries).map(|read| read.value.from.value.as_str())
-    }
-}
-
-/// The phrasings of a query, with their weights as written.
-pub(super) fn phrasings(
-    retrieve: &RetrieveEntry,
-) -> Vec<(&Spanned<String>, Option<&Spanned<f64>>)> {
-    let single = retrieve.query.iter().map(|text| (text, None));
-    let several = retrieve.queries.iter().flat_map(|queries| &queries.value);
-    single.chain(several.map(|query| (&query.text, query.weight.as_ref()))).collect()
 }
 
 /// The names of all steps, the possible texts of earlier steps, and those of the step itself.

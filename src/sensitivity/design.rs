@@ -1,5 +1,7 @@
 //! Sampling designs: the points at which to evaluate a model so that its variance can be attributed to inputs.
 
+use std::ops::Range;
+
 use anyhow::ensure;
 
 /// The largest number of inputs of a design: its points need Sobol's sequence in twice as many dimensions.
@@ -14,13 +16,17 @@ pub const MAX_SAMPLES: usize = 1 << 16;
 /// If `count` exceeds [`MOST_SAMPLES`].
 pub fn sobol_points(count: usize, inputs: usize, seed: u64) -> anyhow::Result<Vec<Vec<f64>>> {
     ensure!(count <= MAX_SAMPLES, "{count} points, not {MAX_SAMPLES} at most");
+    let points = (0..count).map(|point| {
+        (0..inputs).map(|input| sobol_value(point as u32, input as u32, seed)).collect()
+    });
+    Ok(points.collect())
+}
+
+fn sobol_value(point: u32, input: u32, seed: u64) -> f64 {
     let dimensions = sobol_burley::NUM_DIMENSIONS;
-    let at = |point: usize, input: usize| {
-        let (block, dimension) = (input as u32 / dimensions, input as u32 % dimensions);
-        let seed = seed ^ (seed >> 32) ^ (u64::from(block) << 16);
-        f64::from(sobol_burley::sample(point as u32, dimension, seed as u32))
-    };
-    Ok((0..count).map(|point| (0..inputs).map(|input| at(point, input)).collect()).collect())
+    let (block, dimension) = (input / dimensions, input % dimensions);
+    let seed = seed ^ (seed >> 32) ^ (u64::from(block) << 16);
+    f64::from(sobol_burley::sample(point, dimension, seed as u32))
 }
 
 /// Saltelli's design: two independent samples A and B of all inputs, and for each input the sample A with that
@@ -46,12 +52,10 @@ impl SaltelliDesign {
         ensure!((1..=MAX_INPUTS).contains(&inputs), "{inputs} inputs, not 1 to {MAX_INPUTS}");
         ensure!((2..=MAX_SAMPLES).contains(&samples), "{samples} samples, not 2 to {MAX_SAMPLES}");
         let seed = (seed ^ (seed >> 32)) as u32;
-        let row = |sample: usize, first: usize| -> Vec<f64> {
-            let at = |d| f64::from(sobol_burley::sample(sample as u32, d as u32, seed));
-            (first..first + inputs).map(at).collect()
-        };
-        let a: Vec<Vec<f64>> = (0..samples).map(|sample| row(sample, 0)).collect();
-        let b: Vec<Vec<f64>> = (0..samples).map(|sample| row(sample, inputs)).collect();
+        let a: Vec<Vec<f64>> =
+            (0..samples).map(|sample| sobol_row(sample, 0..inputs, seed)).collect();
+        let b: Vec<Vec<f64>> =
+            (0..samples).map(|sample| sobol_row(sample, inputs..2 * inputs, seed)).collect();
         let mut points: Vec<Vec<f64>> = a.iter().chain(&b).cloned().collect();
         for input in 0..inputs {
             points.extend(a.iter().zip(&b).map(|(a, b)| {
@@ -80,4 +84,8 @@ impl SaltelliDesign {
     pub fn inputs(&self) -> usize {
         self.inputs
     }
+}
+
+fn sobol_row(sample: usize, dimensions: Range<usize>, seed: u32) -> Vec<f64> {
+    dimensions.map(|d| f64::from(sobol_burley::sample(sample as u32, d as u32, seed))).collect()
 }

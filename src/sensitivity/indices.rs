@@ -71,19 +71,26 @@ pub fn sobol_indices(
             }
         }
     }
-    let interval = |estimate: f64, [count, sum, squares]: [f64; 3]| {
-        let variance = (squares - sum * sum / count) / (count - 1.0);
-        stats::normal(estimate, variance.max(0.0), level)
-    };
-    let index = |(estimate, off): (&[f64; 2], &[[f64; 3]; 2])| {
-        Ok(SobolIndex {
-            first: interval(estimate[0], off[0])?,
-            total: interval(estimate[1], off[1])?,
+    let indices = estimates
+        .iter()
+        .zip(&off)
+        .map(|(estimate, off)| {
+            Ok(SobolIndex {
+                first: index_interval(estimate[0], off[0], level)?,
+                total: index_interval(estimate[1], off[1], level)?,
+            })
         })
-    };
-    let indices =
-        estimates.iter().zip(&off).map(index).collect::<anyhow::Result<Vec<SobolIndex>>>()?;
+        .collect::<anyhow::Result<Vec<SobolIndex>>>()?;
     Ok(Some(indices))
+}
+
+fn index_interval(
+    estimate: f64,
+    [count, sum, squares]: [f64; 3],
+    level: f64,
+) -> anyhow::Result<ConfidenceInterval> {
+    let variance = (squares - sum * sum / count) / (count - 1.0);
+    stats::normal(estimate, variance.max(0.0), level)
 }
 
 /// Answers minus their mean: A, B, and A with each input's column from B.
@@ -94,10 +101,10 @@ struct DesignAnswers<'a> {
 impl DesignAnswers<'_> {
     /// The variance of the independent samples (A and B) among those drawn.
     fn variance(&self, drawn: &[usize]) -> f64 {
-        let independent = || self.columns[..2].iter().flat_map(|c| drawn.iter().map(|&at| c[at]));
+        let independent = self.columns[..2].iter().flat_map(|c| drawn.iter().map(|&at| c[at]));
         let count = 2.0 * drawn.len() as f64;
-        let mean = independent().sum::<f64>() / count;
-        independent().map(|answer| (answer - mean).powi(2)).sum::<f64>() / count
+        let mean = independent.clone().sum::<f64>() / count;
+        independent.map(|answer| (answer - mean).powi(2)).sum::<f64>() / count
     }
 
     /// The first-order and the total index of an input.

@@ -9,19 +9,23 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use crate::compile::search_cache::{RetrieverSource, SearchCache};
+use crate::embed::Embedder;
+use crate::environment::Environment;
 use crate::expr::CorpusIndex;
+use crate::input_file::InMemoryFiles;
 use crate::progress::{NoProgress, ProgressListener};
-use crate::retrieve::Retriever;
+use crate::retrieve::{RetrievalError, Retriever};
 use crate::scenario::{self, Diagnostics, EmbedderDeclaration, Scenario};
 use crate::world::Corpus;
 
 mod name_lookup;
+mod own_models;
 mod retrievers;
 pub mod right_queries;
-pub(crate) mod run_file_answers;
 mod truncation;
 
 pub use name_lookup::UnknownName;
+use own_models::OwnModels;
 use retrievers::SessionRetrievers;
 
 /// The scenario of a session, owned or borrowed.
@@ -42,10 +46,6 @@ impl Deref for SessionScenario<'_> {
     }
 }
 
-/// Opens the caller's own retrievers; `None` for an embedder that is to be opened as the scenario declares it.
-type CustomRetrieverFn<'a> =
-    dyn Fn(&EmbedderDeclaration, &Corpus) -> anyhow::Result<Option<Box<dyn Retriever>>> + 'a;
-
 /// A scenario with its models and indices, each opened when it is first needed and then cached.
 ///
 /// ```no_run
@@ -55,12 +55,11 @@ type CustomRetrieverFn<'a> =
 /// let record = session.run(&session.all_arms())?;
 /// let baseline = session.arm("bm25")?;
 /// let trace = session.trace(baseline, session.task("c001-t1")?)?;
-/// # Ok::<(), anyhow::Error>(())
+/// # Ok::<(), knockon::Error>(())
 /// ```
 pub struct Session<'a> {
     scenario: SessionScenario<'a>,
     retrievers: SessionRetrievers<'a>,
-    custom_retrievers: Option<Box<CustomRetrieverFn<'a>>>,
     indices: OnceCell<Vec<CorpusIndex>>,
     progress: &'a dyn ProgressListener,
 }
@@ -74,6 +73,29 @@ impl<'a> Session<'a> {
         Ok(Session::owning(scenario::load(path.as_ref())?))
     }
 
+    /// As [`Session::open`], with all files in memory: `name` is that of the scenario among `files`, and its data files
+    /// go by the names that it gives them. The disk is not read. Mistakes name file and line as usual.
+    ///
+    /// Models are still opened from folders, if the scenario declares them.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    ///
+    /// ```no_run
+    /// use knockon::{InMemoryFiles, Session};
+    ///
+    /// # let [yaml, passages, tasks] = [""; 3];
+    /// let files = InMemoryFiles::new()
+    ///     .with("desk.yaml", yaml)
+    ///     .with("passages.csv", passages)
+    ///     .with("tasks.csv", tasks);
+    /// let session = Session::from_files("desk.yaml", &files)?;
+    /// # Ok::<(), knockon::Diagnostics>(())
+    /// ```
+    pub fn from_files(name: &str, files: &InMemoryFiles) -> Result<Session<'static>, Diagnostics> {
+        Ok(Session::owning(scenario::load_from(name, files)?))
+    }
+
     /// A session that owns its scenario.
     pub fn owning(scenario: Scenario) -> Session<'static> {
         Session::new(SessionScenario::Owned(Arc::new(scenario)))
@@ -85,14 +107,13 @@ impl<'a> Session<'a> {
     }
 
     fn new(scenario: SessionScenario<'a>) -> Session<'a> {
-        let retrievers = SessionRetrievers::new(scenario.clone(), &NoProgress, None);
-        Session {
-            scenario,
-            retrievers,
-            custom_retrievers: None,
-            indices: OnceCell::new(),
-            progress: &NoProgress,
-        }
+        let retrievers = SessionRetrievers::new(
+            scenario.clone(),
+            &NoProgress,
+            Environment::from_process(),
+            OwnModels::default(),
+        );
+        Session { scenario, retrievers, indices: OnceCell::new(), progress: &NoProgress }
     }
 
     /// Reports progress to `listener`, which may also cancel the work.
@@ -110,16 +131,36 @@ impl<'a> Session<'a> {
         self
     }
 
-    /// Uses retrievers of the caller's own: `open` is called for each embedder and corpus first, and if it returns
-    /// `None`, the embedder is opened as the scenario declares it.
+    /// Takes folders, the hub's address and secrets from here instead of the process ([`Environment::from_process`]).
+    #[must_use]
+    pub fn with_environment(mut self, environment: Environment) -> Session<'a> {
+        self.retrievers = self.retrievers.with_environment(environment);
+        self
+    }
+
+    /// Uses embedders of the caller's own: `open` is called for each embedder that has vectors (of kind `static`,
+    /// `transformer` or `http`), and if it returns `None`, the embedder is opened as the scenario declares it.
     ///
-    /// Such retrievers have no fingerprints: if you keep a report, record with it which retriever was used.
+    /// Vectors are cached under the embedder's fingerprint, if there is a cache folder, and the manifest states it.
+    #[must_use]
+    pub fn with_embedders(
+        mut self,
+        open: impl Fn(&EmbedderDeclaration) -> anyhow::Result<Option<Box<dyn Embedder>>> + 'a,
+    ) -> Session<'a> {
+        self.retrievers = self.retrievers.with_own(|own| own.with_embedders(Box::new(open)));
+        self
+    }
+
+    /// Uses retrievers of the caller's own: `open` is called for each embedder and corpus first, also for the parts of
+    /// a fusion or of a reranker, and if it returns `None`, the embedder is opened as the scenario declares it.
+    ///
+    /// The manifest states the fingerprint of such a retriever, if it has one ([`Retriever::fingerprint`]).
     #[must_use]
     pub fn with_retrievers(
         mut self,
         open: impl Fn(&EmbedderDeclaration, &Corpus) -> anyhow::Result<Option<Box<dyn Retriever>>> + 'a,
     ) -> Session<'a> {
-        self.custom_retrievers = Some(Box::new(open));
+        self.retrievers = self.retrievers.with_own(|own| own.with_retrievers(Box::new(open)));
         self
     }
 
@@ -127,24 +168,18 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// An unknown task, and a scenario that the session does not own or that is in use.
-    pub fn keep_tasks<S: AsRef<str>>(self, ids: &[S]) -> anyhow::Result<Session<'a>> {
-        let Session { mut scenario, retrievers, custom_retrievers: own, progress, .. } = self;
-        let (loaded, cache) = retrievers.into_loaded();
+    pub(crate) fn restrict_tasks<S: AsRef<str>>(self, ids: &[S]) -> anyhow::Result<Session<'a>> {
+        let Session { mut scenario, retrievers, progress, .. } = self;
+        let (loaded, environment, own) = retrievers.into_loaded();
         let SessionScenario::Owned(held) = &mut scenario else {
             bail!("only a session that keeps its scenario can leave tasks out");
         };
         // The retrievers shared the scenario until `into_loaded`, so the session is its only owner here.
         let held = Arc::get_mut(held).context("the scenario of the session is in use")?;
         held.keep_tasks(ids)?;
-        let retrievers =
-            SessionRetrievers::new(scenario.clone(), progress, cache).with_loaded(loaded);
-        Ok(Session {
-            scenario,
-            retrievers,
-            custom_retrievers: own,
-            indices: OnceCell::new(),
-            progress,
-        })
+        let retrievers = SessionRetrievers::new(scenario.clone(), progress, environment, own)
+            .with_loaded(loaded);
+        Ok(Session { scenario, retrievers, indices: OnceCell::new(), progress })
     }
 
     /// The scenario of the session.
@@ -192,21 +227,17 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A model or a service that cannot be opened, a cache that cannot be written.
-    pub fn retriever(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
-        let declared = &self.scenario.embedders[embedder];
-        let own = self
-            .custom_retrievers
-            .as_ref()
-            .map(|own| own(declared, &self.scenario.corpora[corpus]));
-        match own.transpose()?.flatten() {
-            Some(own) => Ok(own),
-            None => self.retrievers.open(embedder, corpus),
-        }
+    pub(crate) fn open_retriever(
+        &self,
+        embedder: usize,
+        corpus: usize,
+    ) -> anyhow::Result<Box<dyn Retriever>> {
+        self.retrievers.open(embedder, corpus).map_err(RetrievalError::wrap)
     }
 }
 
 impl RetrieverSource for Session<'_> {
     fn retriever(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
-        self.retriever(embedder, corpus)
+        self.open_retriever(embedder, corpus)
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::embed::cache::default_dir;
 use crate::embed::{
     Embedder, EmbeddingVectors, PairLimit, PairScorer, TextPair, TextRole, VectorSimilarity,
 };
@@ -55,8 +54,8 @@ impl TruncationCounter {
         self.cut.clone()
     }
 
-    /// Counts the passages of a corpus that are cut. The count is cached by model and texts in the folder `cache`, by
-    /// default the user's.
+    /// Counts the passages of a corpus that are cut. The count is cached by model and texts in the folder `cache`, if
+    /// there is one.
     ///
     /// # Errors
     /// Errors of the tokenizer, and a cache that cannot be written.
@@ -76,20 +75,18 @@ impl TruncationCounter {
             hash.update(&(text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         }
-        let dir = match cache {
-            Some(cache) => cache.to_owned(),
-            None => default_dir()?,
-        };
         let name = Path::new("cut_texts").join(hash.finalize().to_hex().as_str());
-        let path = output::cache_file(&dir, name)?;
-        let known = input_file::read_text(&path).ok();
+        let path = cache.map(|cache| output::cache_file(cache, name)).transpose()?;
+        let known = path.as_ref().and_then(|path| input_file::read_text(path).ok());
         let known = known.and_then(|text| text.trim().parse().ok()).filter(|n| *n <= texts.len());
         let cut = match known {
             Some(cut) => cut,
             None => {
                 let cut = self.inner.are_truncated(TextRole::Passage, texts)?;
                 let cut = cut.into_iter().filter(|cut| *cut).count();
-                atomic_file::write(&path, cut.to_string().as_bytes())?;
+                if let Some(path) = &path {
+                    atomic_file::write(path, cut.to_string().as_bytes())?;
+                }
                 cut
             }
         };

@@ -38,20 +38,10 @@ impl AreaUnderRoc {
             cases.iter().chain(controls).all(|score| !score.is_nan()),
             "a score is not a number"
         );
-        let sorted = |scores: &[f64]| {
-            let mut sorted = scores.to_vec();
-            sorted.sort_unstable_by(f64::total_cmp);
-            sorted
-        };
         let (case_order, control_order) = (sorted(cases), sorted(controls));
-        // Share of a sorted list below a score, ties counted one half.
-        let below = |list: &[f64], score: f64| {
-            let less = list.partition_point(|s| *s < score);
-            let equal = list.partition_point(|s| *s <= score) - less;
-            (less as f64 + equal as f64 / 2.0) / list.len() as f64
-        };
-        let by_case: Vec<f64> = cases.iter().map(|s| below(&control_order, *s)).collect();
-        let by_control: Vec<f64> = controls.iter().map(|s| 1.0 - below(&case_order, *s)).collect();
+        let by_case: Vec<f64> = cases.iter().map(|s| share_below(&control_order, *s)).collect();
+        let by_control: Vec<f64> =
+            controls.iter().map(|s| 1.0 - share_below(&case_order, *s)).collect();
         let area = by_case.iter().sum::<f64>() / by_case.len() as f64;
         Ok(AreaUnderRoc { area, cases: by_case, controls: by_control, clusters: None })
     }
@@ -64,13 +54,15 @@ impl AreaUnderRoc {
         cases: &[(f64, usize)],
         controls: &[(f64, usize)],
     ) -> anyhow::Result<AreaUnderRoc> {
-        let scores = |of: &[(f64, usize)]| of.iter().map(|(score, _)| *score).collect::<Vec<f64>>();
         // Numbered in ascending order, so that areas over the same clusters get the same numbers.
         let known: BTreeSet<usize> = cases.iter().chain(controls).map(|(_, c)| *c).collect();
         let numbers: BTreeMap<usize, usize> = known.into_iter().zip(0..).collect();
-        let number = |of: &[(f64, usize)]| of.iter().map(|(_, c)| numbers[c]).collect::<Vec<_>>();
-        let clusters = Some((number(cases), number(controls)));
-        Ok(AreaUnderRoc { clusters, ..AreaUnderRoc::new(&scores(cases), &scores(controls))? })
+        let [of_cases, of_controls] =
+            [cases, controls].map(|of| of.iter().map(|(_, c)| numbers[c]).collect::<Vec<usize>>());
+        let [cases, controls] =
+            [cases, controls].map(|of| of.iter().map(|(score, _)| *score).collect::<Vec<f64>>());
+        let clusters = Some((of_cases, of_controls));
+        Ok(AreaUnderRoc { clusters, ..AreaUnderRoc::new(&cases, &controls)? })
     }
 
     /// The number of clusters, or of cases and controls if each is its own cluster.
@@ -157,6 +149,19 @@ impl AreaUnderRoc {
     }
 }
 
+fn sorted(scores: &[f64]) -> Vec<f64> {
+    let mut sorted = scores.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted
+}
+
+/// The share of a sorted list below a score, ties counted one half.
+fn share_below(list: &[f64], score: f64) -> f64 {
+    let less = list.partition_point(|s| *s < score);
+    let equal = list.partition_point(|s| *s <= score) - less;
+    (less as f64 + equal as f64 / 2.0) / list.len() as f64
+}
+
 /// The contribution of each cluster to an area: the deviations of its cases and controls from the average.
 fn cluster_contributions(
     of: &AreaUnderRoc,
@@ -180,10 +185,10 @@ fn covariance(a: &AreaUnderRoc, b: &AreaUnderRoc) -> f64 {
             .map(|(x, y)| x * y);
         return count / (count - 1.0).max(1.0) * products.sum::<f64>();
     }
-    let part = |x: &[f64], y: &[f64]| {
+    let parts = [(&a.cases, &b.cases), (&a.controls, &b.controls)].map(|(x, y)| {
         let n = x.len() as f64;
         let products = x.iter().zip(y).map(|(x, y)| (x - a.area) * (y - b.area));
         products.sum::<f64>() / (n - 1.0) / n
-    };
-    part(&a.cases, &b.cases) + part(&a.controls, &b.controls)
+    });
+    parts[0] + parts[1]
 }

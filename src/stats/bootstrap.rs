@@ -39,14 +39,17 @@ pub fn share_lowest(
     for _ in 0..SAMPLES {
         let means = resampled_means(&sums, values.len(), &mut rng);
         let least = means.iter().copied().fold(f64::INFINITY, f64::min);
-        // Means that differ only by rounding count as tied.
-        let tied = |mean: f64| mean - least <= 1e-12 * least.abs().max(1e-12);
-        let ties = means.iter().filter(|mean| tied(**mean)).count() as f64;
+        let ties = means.iter().filter(|mean| is_tied(**mean, least)).count() as f64;
         for (share, mean) in best.iter_mut().zip(means) {
-            *share += f64::from(tied(mean)) / (ties * f64::from(SAMPLES));
+            *share += f64::from(is_tied(mean, least)) / (ties * f64::from(SAMPLES));
         }
     }
     Ok(best)
+}
+
+/// Means that differ only by rounding count as tied.
+fn is_tied(mean: f64, least: f64) -> bool {
+    mean - least <= 1e-12 * least.abs().max(1e-12)
 }
 
 /// The arms' weighted means over a bootstrap sample of as many clusters as there are.

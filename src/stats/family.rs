@@ -30,16 +30,10 @@ pub struct PairedDifference {
 impl PairedDifference {
     /// The difference of baseline minus arm.
     pub fn reversed(self) -> PairedDifference {
-        // Subtracting from zero avoids negative zeros.
-        let turned = |interval: ConfidenceInterval| ConfidenceInterval {
-            estimate: 0.0 - interval.estimate,
-            low: 0.0 - interval.high,
-            high: 0.0 - interval.low,
-        };
         PairedDifference {
-            interval: turned(self.interval),
-            holm_interval: turned(self.holm_interval),
-            simultaneous: turned(self.simultaneous),
+            interval: reversed(self.interval),
+            holm_interval: reversed(self.holm_interval),
+            simultaneous: reversed(self.simultaneous),
             ..self
         }
     }
@@ -66,6 +60,15 @@ impl PairedDifference {
     }
 }
 
+fn reversed(interval: ConfidenceInterval) -> ConfidenceInterval {
+    // Subtracting from zero avoids negative zeros.
+    ConfidenceInterval {
+        estimate: 0.0 - interval.estimate,
+        low: 0.0 - interval.high,
+        high: 0.0 - interval.low,
+    }
+}
+
 /// The differences of a family of `count` tests, in their order. Each test is constructed twice, so that no more of
 /// them are in memory than there are threads.
 ///
@@ -76,29 +79,31 @@ pub fn family_differences(
     test: impl Fn(usize) -> anyhow::Result<PairedTest> + Sync,
 ) -> anyhow::Result<Vec<PairedDifference>> {
     let strictest = ALPHA / count.max(1) as f64;
-    let sharpened = |member: usize| -> anyhow::Result<PairedTest> {
-        let mut test = test(member)?;
-        test.refine(0.0, strictest);
-        Ok(test)
-    };
-    let members = || (0..count).into_par_iter();
-    let p_values: Vec<f64> = members()
-        .map(|member| Ok(sharpened(member)?.p_two_sided(0.0)))
+    let p_values: Vec<f64> = (0..count)
+        .into_par_iter()
+        .map(|member| Ok(refined(test(member)?, strictest).p_two_sided(0.0)))
         .collect::<anyhow::Result<_>>()?;
     let (adjusted, sizes) = (holm(&p_values), holm_sizes(&p_values));
-    let difference = |member: usize| {
-        let test = sharpened(member)?;
-        Ok(PairedDifference {
-            interval: test.interval(LEVEL)?,
-            p_value: p_values[member],
-            p_holm: adjusted[member],
-            holm_interval: test.interval(1.0 - ALPHA / sizes[member] as f64)?,
-            simultaneous: test.interval(1.0 - strictest)?,
-            clusters: test.clusters,
-            identical: test.identical,
+    (0..count)
+        .into_par_iter()
+        .map(|member| {
+            let test = refined(test(member)?, strictest);
+            Ok(PairedDifference {
+                interval: test.interval(LEVEL)?,
+                p_value: p_values[member],
+                p_holm: adjusted[member],
+                holm_interval: test.interval(1.0 - ALPHA / sizes[member] as f64)?,
+                simultaneous: test.interval(1.0 - strictest)?,
+                clusters: test.clusters,
+                identical: test.identical,
+            })
         })
-    };
-    members().map(difference).collect()
+        .collect()
+}
+
+fn refined(mut test: PairedTest, alpha: f64) -> PairedTest {
+    test.refine(0.0, alpha);
+    test
 }
 
 /// By how many hypotheses Holm's procedure divides [`ALPHA`] for each p-value: by all of them for the smallest

@@ -16,10 +16,14 @@ pub const POWER: f64 = 0.8;
 /// As [`super::mean`].
 pub fn detectable_difference(pairs: &[PairedCase], level: f64) -> anyhow::Result<f64> {
     check_level(level)?;
-    let difference = |&PairedCase { baseline, arm, weight, cluster }: &PairedCase| {
-        ClusterObservation { value: arm - baseline, weight, cluster }
-    };
-    let differences: Vec<ClusterObservation> = pairs.iter().map(difference).collect();
+    let differences: Vec<ClusterObservation> = pairs
+        .iter()
+        .map(|&PairedCase { baseline, arm, weight, cluster }| ClusterObservation {
+            value: arm - baseline,
+            weight,
+            cluster,
+        })
+        .collect();
     let ClusterMoments { variance, clusters, .. } = ClusterMoments::of_observations(&differences)?;
     if !can_reject(clusters, 1.0 - level) {
         return Ok(f64::INFINITY);

@@ -30,10 +30,9 @@ pub fn values<'a>(seen: &VisibleOutputs<'a>) -> Vec<Option<&'a TypedValue>> {
 /// Decides whether `step` runs. A false `when` skips it even if an input that `when` does not use is missing. A `read`
 /// step is skipped together with the step that it reads from.
 pub fn gate(step: &PipelineStep, task: &Task, seen: &VisibleOutputs) -> StepGate {
-    let missing = |i: usize| matches!(seen[i], Some(StepOutput::Missing));
     let stops = step.on_missing == MissingInputPolicy::Stop;
     if let Some(when) = &step.when
-        && !(stops && when.step_indices().any(missing))
+        && !(stops && when.step_indices().any(|i| is_missing(seen[i])))
         && !is_true(
             when,
             &EvalEnvironment { task: Some(task), passage: None, steps: &values(seen) },
@@ -41,7 +40,7 @@ pub fn gate(step: &PipelineStep, task: &Task, seen: &VisibleOutputs) -> StepGate
     {
         return StepGate::Skip;
     }
-    if stops && step.required_parents.iter().any(|&p| missing(p)) {
+    if stops && step.required_parents.iter().any(|&p| is_missing(seen[p])) {
         return StepGate::Stop;
     }
     if let PipelineStepKind::Read { from, .. } = step.kind {
@@ -52,6 +51,10 @@ pub fn gate(step: &PipelineStep, task: &Task, seen: &VisibleOutputs) -> StepGate
         }
     }
     StepGate::Run
+}
+
+fn is_missing(output: Option<&StepOutput>) -> bool {
+    matches!(output, Some(StepOutput::Missing))
 }
 
 /// Whether the condition is true; a condition that fails to evaluate is not.
@@ -141,16 +144,18 @@ pub fn outcome(
     let PipelineStepKind::Act { hold, .. } = &step.kind else {
         return RunOutcome::Correct;
     };
-    let label = |output: Option<&StepOutput>| match output {
-        Some(StepOutput::Action(label)) => Some(label.clone()),
-        _ => None,
-    };
-    let (right, got) = (label(oracle[at].as_ref()), label(Some(output)));
-    let acts = |label: &Option<String>| label.as_ref().is_some_and(|l| !hold.contains(l));
-    match (acts(&right), acts(&got)) {
-        (true, false) => RunOutcome::Omission,
-        (false, true) => RunOutcome::Commission,
+    let (right, got) = (action_label(oracle[at].as_ref()), action_label(Some(output)));
+    match [right, got].map(|label| label.is_some_and(|label| !hold.contains(label))) {
+        [true, false] => RunOutcome::Omission,
+        [false, true] => RunOutcome::Commission,
         _ if right == got || right.is_none() || got.is_none() => RunOutcome::Correct,
         _ => RunOutcome::WrongAction,
+    }
+}
+
+fn action_label(output: Option<&StepOutput>) -> Option<&String> {
+    match output {
+        Some(StepOutput::Action(label)) => Some(label),
+        _ => None,
     }
 }

@@ -22,13 +22,14 @@ impl RetrievalTarget<'_> {
 
     /// Whether the gold passages in the context state every field that any gold passage states.
     fn states_all_fields(&self, context: &[u32]) -> bool {
-        let states = |passage: &u32, field: &str| {
-            self.corpus.passages[*passage as usize].facts.contains_key(field)
-        };
         self.fields.iter().all(|field| {
-            let here = context.iter().any(|p| self.gold.contains(p) && states(p, field));
-            here || !self.gold.iter().any(|p| states(p, field))
+            let here = context.iter().any(|p| self.gold.contains(p) && self.states(*p, field));
+            here || !self.gold.iter().any(|p| self.states(*p, field))
         })
+    }
+
+    fn states(&self, passage: u32, field: &str) -> bool {
+        self.corpus.passages[passage as usize].facts.contains_key(field)
     }
 
     fn miss_kind(&self, context: &[u32]) -> MissKind {
@@ -73,23 +74,24 @@ pub fn miss_kind(
         return MissKind::Empty;
     };
     let best = &corpus.passages[best as usize];
-    let gold = || gold.iter().map(|&g| &corpus.passages[g as usize]);
+    let mut gold = gold.iter().map(|&g| &corpus.passages[g as usize]);
     if let (Some(of), Some(variant)) = (&best.of, best.variant)
-        && gold().any(|g| g.id == *of)
+        && gold.clone().any(|g| g.id == *of)
     {
         return variant.into();
     }
-    let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
-    let other = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
-    let states = |p: &Passage, field: &str| p.facts.contains_key(field);
     let alike = |g: &Passage| {
-        same(&g.attribute, &best.attribute)
-            || fields.iter().any(|field| states(g, field) && states(best, field))
+        g.attribute.is_some() && g.attribute == best.attribute
+            || fields
+                .iter()
+                .any(|field| g.facts.contains_key(*field) && best.facts.contains_key(*field))
     };
-    if gold().any(|g| alike(g) && other(&g.entity, &best.entity)) {
+    if best.entity.is_some()
+        && gold.clone().any(|g| alike(g) && g.entity.is_some() && g.entity != best.entity)
+    {
         MissKind::Binding
-    } else if gold()
-        .any(|g| same(&g.entity, &best.entity) && g.attribute != best.attribute && !alike(g))
+    } else if best.entity.is_some()
+        && gold.any(|g| g.entity == best.entity && g.attribute != best.attribute && !alike(g))
     {
         MissKind::Attribute
     } else {
@@ -130,8 +132,8 @@ pub fn retrieval_row(target: RetrievalTarget, phrasings: &[PhrasingResult]) -> S
     let mut add = |output: &[u32], event, fault, p, broken: bool| {
         let branches = if broken { &mut row.error_branches } else { &mut row.branches };
         let output = Some(StepOutput::Context(output.to_vec()));
-        let same = |b: &&mut StepBranch| (&b.output, b.event, b.fault) == (&output, event, fault);
-        match branches.iter_mut().find(same) {
+        match branches.iter_mut().find(|b| (&b.output, b.event, b.fault) == (&output, event, fault))
+        {
             Some(branch) => branch.p += p,
             None => branches.push(StepBranch { fault, ..StepBranch::new(output, event, p) }),
         }

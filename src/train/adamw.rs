@@ -76,14 +76,13 @@ impl AdamWSchedule {
             .collect();
         let length = squares.iter().sum::<f64>().sqrt();
         let rate = self.rate(step);
-        let unbias = |beta: f32| (1.0 / (1.0 - f64::from(beta).powi(step as i32 + 1))) as f32;
         for (range, decays) in parts {
             let how = AdamWStep {
                 clip_factor: (self.clip / length.max(self.clip)) as f32,
                 rate: rate as f32,
                 decay_factor: if *decays { (1.0 - rate * self.decay) as f32 } else { 1.0 },
                 beta: BETA,
-                bias_correction: (unbias(BETA.0), unbias(BETA.1)),
+                bias_correction: (bias_correction(BETA.0, step), bias_correction(BETA.1, step)),
                 eps: EPS,
             };
             theta[range.clone()]
@@ -95,4 +94,8 @@ impl AdamWSchedule {
         }
         length
     }
+}
+
+fn bias_correction(beta: f32, step: usize) -> f32 {
+    (1.0 / (1.0 - f64::from(beta).powi(step as i32 + 1))) as f32
 }

@@ -44,8 +44,6 @@ pub struct TrainingStepLog {
 impl TrainingState {
     /// Writes the checkpoint to `dir`.
     pub fn write(&self, dir: &Path, settings: &TrainingSettings) -> anyhow::Result<()> {
-        let bytes =
-            |numbers: &[f32]| -> Vec<u8> { numbers.iter().flat_map(|x| x.to_le_bytes()).collect() };
         let log: Vec<u8> = self
             .log
             .iter()
@@ -53,9 +51,9 @@ impl TrainingState {
             .flat_map(f64::to_le_bytes)
             .collect();
         let tensors = [
-            ("theta", Dtype::F32, bytes(&self.theta)),
-            ("first", Dtype::F32, bytes(&self.moments.first)),
-            ("second", Dtype::F32, bytes(&self.moments.second)),
+            ("theta", Dtype::F32, le_bytes(&self.theta)),
+            ("first", Dtype::F32, le_bytes(&self.moments.first)),
+            ("second", Dtype::F32, le_bytes(&self.moments.second)),
             ("log", Dtype::F64, log),
         ];
         let views = tensors
@@ -121,21 +119,19 @@ impl TrainingState {
         if !differences.is_empty() {
             bail!("it is of a run with other settings ({})", differences.join("; "));
         }
-        let data = |name: &str, dtype: Dtype| -> anyhow::Result<&[u8]> {
-            let tensor = tensors.tensor(name)?;
-            ensure!(tensor.dtype() == dtype, "its `{name}` is {}, not {dtype}", tensor.dtype());
-            Ok(tensor.data())
-        };
-        let floats = |name: &str| -> anyhow::Result<Vec<f32>> {
-            let bytes = data(name, Dtype::F32)?;
-            Ok(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
-        };
-        let numbers: Vec<f64> =
-            data("log", Dtype::F64)?.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+        let numbers: Vec<f64> = tensor_data(&tensors, "log", Dtype::F64)?
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| f64::from_le_bytes(*b))
+            .collect();
         let state = Self {
             step: note["step"].as_u64().context("it names no step")? as usize,
-            theta: floats("theta")?,
-            moments: AdamMoments { first: floats("first")?, second: floats("second")? },
+            theta: floats(&tensors, "theta")?,
+            moments: AdamMoments {
+                first: floats(&tensors, "first")?,
+                second: floats(&tensors, "second")?,
+            },
             log: numbers
                 .as_chunks()
                 .0
@@ -159,4 +155,23 @@ impl TrainingState {
         );
         Ok(state)
     }
+}
+
+fn le_bytes(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+fn tensor_data<'a>(
+    tensors: &SafeTensors<'a>,
+    name: &str,
+    dtype: Dtype,
+) -> anyhow::Result<&'a [u8]> {
+    let tensor = tensors.tensor(name)?;
+    ensure!(tensor.dtype() == dtype, "its `{name}` is {}, not {dtype}", tensor.dtype());
+    Ok(tensor.data())
+}
+
+fn floats(tensors: &SafeTensors, name: &str) -> anyhow::Result<Vec<f32>> {
+    let bytes = tensor_data(tensors, name, Dtype::F32)?;
+    Ok(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
 }

@@ -68,8 +68,8 @@ fn select_categories(
             found.join(", ")
         );
     }
-    let wanted = |t: &TextTriplet| kinds.is_empty() || kinds.contains(&t.category);
-    let chosen: Vec<TextTriplet> = all.into_iter().filter(wanted).collect();
+    let chosen: Vec<TextTriplet> =
+        all.into_iter().filter(|t| kinds.is_empty() || kinds.contains(&t.category)).collect();
     let bare = chosen.iter().filter(|t| t.negative.is_none()).count();
     ensure!(
         bare == 0,

@@ -14,13 +14,14 @@ use crate::embed::TokenPooling;
 use crate::embed::bert::layers::BertEncoder;
 use crate::embed::bert::reference::ReferenceEncoder;
 use crate::embed::bert::tunable::TunableModel;
+use crate::environment::Environment;
 use crate::kernel::rng;
 
 const SCALE: f64 = 10.0;
 
 fn tiny(name: &str) -> TunableModel {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed/tiny").join(name);
-    TunableModel::open(dir.to_str().unwrap(), 48).unwrap()
+    TunableModel::open(dir.to_str().unwrap(), 48, &Environment::new()).unwrap()
 }
 
 /// Texts of 2 to 40 tokens, enough for several groups; some are used twice.
@@ -181,8 +182,7 @@ fn pooled_vectors_are_read_from_disk() {
     let base = tiny("bert");
     let network = TunableNetwork::new(&base.config, &base.encoder, TokenPooling::Mean).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let open =
-        |hash: &str| PooledVectorCache::on_disk(Some(dir.path()), hash, network.hidden()).unwrap();
+    let open = |hash: &str| PooledVectorCache::on_disk(dir.path(), hash, network.hidden()).unwrap();
     let vectors = |mut frozen: PooledVectorCache| frozen.forward(&network, &texts).unwrap().vectors;
     let fresh = vectors(PooledVectorCache::default());
     assert_eq!(vectors(open("base")), fresh);

@@ -15,9 +15,6 @@ pub struct RankingBatch {
 /// A candidate with the same index as an anchor's positive is the same text, so it is not used as a negative.
 pub fn ranking(vectors: &[f32], dim: usize, batch: &RankingBatch, scale: f64) -> (f64, Vec<f32>) {
     let row = |at: usize| &vectors[at * dim..(at + 1) * dim];
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-    };
     let mut d = vec![0.0_f64; vectors.len()];
     let mut loss = 0.0;
     let share = 1.0 / batch.pairs.len() as f64;
@@ -41,4 +38,8 @@ pub fn ranking(vectors: &[f32], dim: usize, batch: &RankingBatch, scale: f64) ->
         }
     }
     (loss, d.into_iter().map(|d| d as f32).collect())
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }

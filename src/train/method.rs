@@ -65,12 +65,11 @@ impl TunedParameters {
     fn layers(network: &TunableNetwork, first: usize) -> (Self, Vec<f32>) {
         let (mut theta, mut parts) = (Vec::new(), Vec::new());
         for layer in &network.layers[first..] {
-            let of = |part: TrainingLayerPart| {
+            for part in TrainingLayerPart::ALL {
                 // Biases and layer norms are not decayed.
                 let range = network.layout.range(part);
-                (theta.len() + range.start..theta.len() + range.end, part.is_weight())
-            };
-            parts.extend(TrainingLayerPart::ALL.map(of));
+                parts.push((theta.len() + range.start..theta.len() + range.end, part.is_weight()));
+            }
             theta.extend(layer);
         }
         (Self { parts, target: TuningTarget::Layers(first) }, theta)

@@ -92,12 +92,11 @@ impl TunableNetwork {
             other => bail!("the model's pooling is {other:?}; mean, cls and last can be tuned"),
         };
         let h = config.hidden;
-        let rows = |rows: &WeightMatrix| rows.clone().into_f32();
-        let mut places = rows(&encoder.positions);
+        let mut places = encoder.positions.clone().into_f32();
         places.chunks_exact_mut(h).for_each(|place| encoder.token_types.add_row(0, place));
-        let bias = encoder.relative_bias.as_ref();
-        let bias = bias
-            .map(|learnt| RelativeBias::new(&rows(learnt), config.heads, config.max_text_tokens()));
+        let bias = encoder.relative_bias.clone().map(|learnt| {
+            RelativeBias::new(&learnt.into_f32(), config.heads, config.max_text_tokens())
+        });
         Ok(Self {
             pooling,
             layout: TrainingLayerLayout { hidden: h, wide: config.intermediate },
@@ -263,15 +262,17 @@ impl TunableNetwork {
         }
         for at in (wanted.first_layer..self.layers.len()).rev() {
             let layer = self.layer(at);
-            let back = |(group, d): &mut (TrainingTextGroup, Vec<f32>)| -> Option<LayerGradients> {
-                let (tape, d_out) = (group.tapes.pop()?, std::mem::take(d));
-                let deeper = at > wanted.first_layer;
-                let (d_in, slopes) = layer.backward(tape, d_out, &group.lengths, deeper);
-                *d = d_in;
-                Some(slopes)
-            };
             // Groups are summed in their order, whatever thread computed them.
-            let slopes: Vec<LayerGradients> = groups.par_iter_mut().filter_map(back).collect();
+            let slopes: Vec<LayerGradients> = groups
+                .par_iter_mut()
+                .filter_map(|(group, d)| {
+                    let (tape, d_out) = (group.tapes.pop()?, std::mem::take(d));
+                    let deeper = at > wanted.first_layer;
+                    let (d_in, slopes) = layer.backward(tape, d_out, &group.lengths, deeper);
+                    *d = d_in;
+                    Some(slopes)
+                })
+                .collect();
             layers[at] = layer::gradient(self.layout, &slopes);
         }
         NetworkGradient { layers, head }

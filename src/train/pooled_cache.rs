@@ -16,16 +16,12 @@ pub struct PooledVectorCache {
 }
 
 impl PooledVectorCache {
-    /// A cache on disk in `dir`, by default the directory of all cached vectors, shared by all runs on one base model.
+    /// A cache on disk in `dir`, shared by all runs on one base model.
     /// `hash` is the hash of the base model and `dim` the dimension of its vectors.
     ///
     /// # Errors
     /// A cache that cannot be opened for writing.
-    pub fn on_disk(
-        dir: Option<&Path>,
-        hash: &str,
-        dim: usize,
-    ) -> anyhow::Result<PooledVectorCache> {
+    pub fn on_disk(dir: &Path, hash: &str, dim: usize) -> anyhow::Result<PooledVectorCache> {
         let store = RowStore::open(dir, &format!("{hash}.pooled"), dim)?;
         Ok(PooledVectorCache { vectors: HashMap::new(), store: Some(store) })
     }

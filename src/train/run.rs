@@ -17,6 +17,7 @@ use super::recipe::{TuningArm, TuningMethod, TuningRecipe};
 use super::saved_model;
 use super::settings::{TrainingBaseModel, TrainingSettings};
 use crate::embed::bert::tunable::TunableModel;
+use crate::environment::Environment;
 use crate::input_file;
 use crate::progress::ProgressListener;
 
@@ -31,6 +32,7 @@ pub struct TuningRequest<'a> {
     pub arms: Vec<(TuningArm, PathBuf)>,
     /// The number of steps between checkpoints.
     pub checkpoint_every: usize,
+    pub environment: Environment,
 }
 
 /// The result of one arm.
@@ -67,7 +69,7 @@ fn run_arm(
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<TuningOutcome> {
     let recipe = &request.recipe;
-    let base = TunableModel::open(request.base, recipe.length)?;
+    let base = TunableModel::open(request.base, recipe.length, &request.environment)?;
     let hash = base.hash.clone();
     let from_int8 = base.from_int8;
     let named = TrainingBaseModel { model: request.base, hash: &hash, from_int8 };
@@ -92,7 +94,8 @@ fn run_arm(
     }
     // With only the head tuned, the layers' output never changes, so it is cached on disk.
     if recipe.method == TuningMethod::Adapter {
-        training.frozen = PooledVectorCache::on_disk(None, &hash, training.network.hidden())?;
+        let dir = request.environment.answers_folder()?;
+        training.frozen = PooledVectorCache::on_disk(dir, &hash, training.network.hidden())?;
     }
     let label = format!("{}: training", arm.name());
     let work = progress.resume(&label, recipe.steps, training.state.step);
@@ -173,9 +176,10 @@ impl TrainingRun {
         recipe: &TuningRecipe,
         arm: TuningArm,
         texts: &TrainingTexts,
+        environment: &Environment,
     ) -> anyhow::Result<Self> {
         recipe.check()?;
-        Self::new(&TunableModel::open(base, recipe.length)?, recipe, arm, texts)
+        Self::new(&TunableModel::open(base, recipe.length, environment)?, recipe, arm, texts)
     }
 
     fn new(

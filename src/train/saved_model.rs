@@ -18,7 +18,6 @@ use super::settings::TrainingSettings;
 use crate::atomic_file;
 use crate::embed::TokenPooling;
 use crate::embed::bert::tunable::TunableModel;
-use crate::embed::weights::WeightMatrix;
 use crate::input_file;
 
 /// The file that records the settings, the version and the checksums of a result.
@@ -159,14 +158,15 @@ fn write_log(
 /// Reads the losses that [`write`] wrote.
 pub fn read_losses(dir: &Path) -> anyhow::Result<Vec<f64>> {
     let path = dir.join(LOSS_FILE);
-    let read = || -> anyhow::Result<Vec<f64>> {
-        let mut losses = Vec::new();
-        for row in csv::Reader::from_reader(&*input_file::read(&path)?).records() {
-            losses.push(row?.get(2).unwrap_or_default().parse()?);
-        }
-        Ok(losses)
-    };
-    read().with_context(|| format!("cannot read {}", path.display()))
+    parse_losses(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn parse_losses(path: &Path) -> anyhow::Result<Vec<f64>> {
+    let mut losses = Vec::new();
+    for row in csv::Reader::from_reader(&*input_file::read(path)?).records() {
+        losses.push(row?.get(2).unwrap_or_default().parse()?);
+    }
+    Ok(losses)
 }
 
 fn write_adapter(
@@ -268,12 +268,11 @@ fn write_model(
     for (layer, numbers) in base.encoder.layers.iter_mut().zip(&network.layers) {
         *layer = unflatten(network.layout, numbers);
     }
-    let in_f32 = |rows: &WeightMatrix| rows.clone().into_f32();
     let parts = base.encoder.named_weights();
     let matrices: Vec<_> = parts
         .matrices
         .iter()
-        .map(|(name, rows)| (name, [rows.len(), rows.cols()], in_f32(rows)))
+        .map(|(name, rows)| (name, [rows.len(), rows.cols()], (*rows).clone().into_f32()))
         .collect();
     let mut tensors: Vec<(String, Vec<usize>, &[f32])> = matrices
         .iter()

@@ -293,44 +293,60 @@ fn evaluate(
     held: &[&VerifierItemMaps],
     categories: &[String],
 ) -> Vec<HeldOutScore> {
-    // The network scores difference, the others similarity: hence the sign.
-    let score = |map: &TokenSimilarityMap| [-net.logit(map), map.base, map.max_sim()];
     let scored: Vec<ScoredVerifierItem> = held
         .par_iter()
         .map(|item| {
-            (item.category, item.same.as_ref().map(score), item.differs.as_ref().map(score))
+            let same = item.same.as_ref().map(|map| similarities(net, map));
+            (item.category, same, item.differs.as_ref().map(|map| similarities(net, map)))
         })
         .collect();
-    let one = |category: Option<usize>| {
-        let chosen: Vec<_> =
-            scored.iter().filter(|(c, ..)| category.is_none_or(|wanted| wanted == *c)).collect();
-        let right = |(_, same, differs): &&&ScoredVerifierItem| match (same, differs) {
-            (Some(same), Some(differs)) => same[0] > differs[0],
-            (Some(same), None) => same[0] > 0.0,
-            (None, Some(differs)) => differs[0] < 0.0,
-            (None, None) => false,
-        };
-        let auc_of = |which: usize| {
-            let side = |score: &Option<[f32; 3]>| score.map(|score| f64::from(score[which]));
-            let same: Vec<f64> = chosen.iter().filter_map(|(_, same, _)| side(same)).collect();
-            let differs: Vec<f64> = chosen.iter().filter_map(|(.., other)| side(other)).collect();
-            Some(AreaUnderRoc::new(&same, &differs).ok()?.area)
-        };
-        HeldOutScore {
-            category: category.map(|c| categories[c].clone()),
-            items: chosen.len(),
-            right: chosen.iter().filter(right).count() as f64 / chosen.len().max(1) as f64,
-            auc: auc_of(0),
-            auc_cosine: auc_of(1),
-            auc_max_sim: auc_of(2),
-        }
-    };
-    let mut all = vec![one(None)];
+    let mut all = vec![held_out_score(&scored, categories, None)];
     if categories.len() > 1 {
-        all.extend((0..categories.len()).map(|c| one(Some(c))));
+        all.extend((0..categories.len()).map(|c| held_out_score(&scored, categories, Some(c))));
     }
     all.retain(|held| held.items > 0);
     all
+}
+
+/// The scores by verifier, cosine and MaxSim. The network scores difference, the others similarity: hence the sign.
+fn similarities(net: &MapNetwork, map: &TokenSimilarityMap) -> [f32; 3] {
+    [-net.logit(map), map.base, map.max_sim()]
+}
+
+/// The evaluation of the items of one category, or of all.
+fn held_out_score(
+    scored: &[ScoredVerifierItem],
+    categories: &[String],
+    category: Option<usize>,
+) -> HeldOutScore {
+    let chosen: Vec<&ScoredVerifierItem> =
+        scored.iter().filter(|(c, ..)| category.is_none_or(|wanted| wanted == *c)).collect();
+    let right = chosen.iter().filter(|(_, same, differs)| match (same, differs) {
+        (Some(same), Some(differs)) => same[0] > differs[0],
+        (Some(same), None) => same[0] > 0.0,
+        (None, Some(differs)) => differs[0] < 0.0,
+        (None, None) => false,
+    });
+    let right = right.count() as f64 / chosen.len().max(1) as f64;
+    let [auc, auc_cosine, auc_max_sim] = [0, 1, 2].map(|which| area_under_roc(&chosen, which));
+    HeldOutScore {
+        category: category.map(|c| categories[c].clone()),
+        items: chosen.len(),
+        right,
+        auc,
+        auc_cosine,
+        auc_max_sim,
+    }
+}
+
+fn area_under_roc(chosen: &[&ScoredVerifierItem], which: usize) -> Option<f64> {
+    let mut same: Vec<f64> = Vec::new();
+    let mut differs: Vec<f64> = Vec::new();
+    for (_, of_same, of_different) in chosen {
+        same.extend(of_same.map(|scores| f64::from(scores[which])));
+        differs.extend(of_different.map(|scores| f64::from(scores[which])));
+    }
+    Some(AreaUnderRoc::new(&same, &differs).ok()?.area)
 }
 
 #[cfg(test)]

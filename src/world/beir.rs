@@ -198,9 +198,12 @@ fn judgements(
 /// Whether a row holds the column names, ignoring case and separators between words.
 fn is_header(row: &CsvRow) -> bool {
     row.cells.iter().zip(COLUMNS).all(|(cell, (name, others))| {
-        let letters = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
-        letters(cell) == letters(name) || others.contains(&letters(cell).as_str())
+        bare_name(cell) == bare_name(name) || others.contains(&bare_name(cell).as_str())
     })
+}
+
+fn bare_name(text: &str) -> String {
+    text.to_lowercase().replace(['-', '_', ' '], "")
 }
 
 #[cfg(test)]

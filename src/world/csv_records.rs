@@ -82,8 +82,9 @@ fn find_misplaced_quote(record: &[u8], delimiter: u8) -> Option<(usize, &'static
     while at < record.len() {
         if record[at] != b'"' {
             // In a cell without quotes around it, quotes are ordinary text.
-            let ends = |b: &u8| *b == delimiter || matches!(b, b'\n' | b'\r');
-            at += record[at..].iter().position(ends).map_or(record.len() - at, |len| len + 1);
+            let end =
+                record[at..].iter().position(|b| *b == delimiter || matches!(b, b'\n' | b'\r'));
+            at += end.map_or(record.len() - at, |len| len + 1);
             continue;
         }
         let open = at;

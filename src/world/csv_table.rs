@@ -9,7 +9,7 @@ use csv::StringRecord;
 use super::csv_records::{CsvRecord, CsvRecordReader, separator_line};
 use super::delimiter::{Delimiter, DelimiterSetting};
 use super::mistakes::FileMistakes;
-use crate::input_file::{self, encoding};
+use crate::input_file::{InputFile, encoding};
 use crate::progress::ProgressListener;
 
 /// Maximum number of names that a message lists; the rest are counted.
@@ -30,6 +30,13 @@ pub struct CsvRow {
     pub line: usize,
     /// As many cells as the header has.
     pub cells: StringRecord,
+}
+
+impl CsvRow {
+    /// The cell of a column that [`CsvTable::find_columns`] looked for; empty if there is no such column.
+    pub(super) fn cell(&self, places: &[(&str, usize)], column: &str) -> &str {
+        column_place(places, column).map_or("", |at| self.cells[at].trim())
+    }
 }
 
 /// How a file is laid out.
@@ -85,14 +92,15 @@ impl CsvTable {
     ///
     /// # Errors
     /// If the file cannot be read as a table at all, so that further mistakes would be meaningless.
-    pub fn read(
-        path: &Path,
+    pub fn read<'f>(
+        file: impl Into<InputFile<'f>>,
         layout: CsvLayout,
         progress: &dyn ProgressListener,
         mistakes: &mut FileMistakes,
     ) -> anyhow::Result<CsvTable> {
-        let cannot = || format!("cannot read {}", path.display());
-        let bytes = input_file::read(path).with_context(cannot)?;
+        let file = file.into();
+        let path = file.path();
+        let bytes = file.read().with_context(|| cannot_read(path))?;
         let bytes = encoding::to_utf8(bytes).with_context(|| path.display().to_string())?;
         let (delimiter, start) = layout.delimiter(path, &bytes)?;
         let mut records = CsvRecordReader::new(&bytes, start, delimiter);
@@ -101,7 +109,7 @@ impl CsvTable {
         let mut empty = true;
         let work = progress.start_reading(path, bytes.len() as u64);
         while let Some(CsvRecord { line, cells: record, misplaced_quote: misquoted, bytes }) =
-            records.next_record().with_context(cannot)?
+            records.next_record().with_context(|| cannot_read(path))?
         {
             work.advance(bytes);
             let first = std::mem::take(&mut empty);
@@ -198,6 +206,15 @@ impl CsvTable {
     }
 }
 
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read {}", path.display())
+}
+
+/// The index of a column among those that [`CsvTable::find_columns`] found.
+pub(super) fn column_place(places: &[(&str, usize)], column: &str) -> Option<usize> {
+    places.iter().find(|(name, _)| *name == column).map(|p| p.1)
+}
+
 fn report_repeated_name(first: usize, second: usize, name: &str, mistakes: &mut FileMistakes) {
     let what = format!("columns {} and {} have the same name", first + 1, second + 1);
     mistakes.add(Some(1), Some(name), what);
@@ -216,9 +233,11 @@ pub fn missing_column_message(name: &str, header: &[String]) -> String {
 /// `; did you mean`, if a known name is similar; else empty.
 pub(super) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     // One typo is accepted per three letters. Case is ignored because it is mistyped most often.
-    let far =
-        |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
-    let near = known.map(|known| (far(known), known)).min();
+    let near = known
+        .map(|known| {
+            (strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()), known)
+        })
+        .min();
     near.filter(|(far, _)| *far <= name.chars().count().max(3) / 3)
         .map(|(_, known)| format!("; did you mean `{known}`?"))
         .unwrap_or_default()

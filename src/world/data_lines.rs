@@ -1,11 +1,11 @@
 //! Reads the lines of a data file and records lines that are not UTF-8 as mistakes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 
 use super::mistakes::FileMistakes;
-use crate::input_file::{TextLineReader, encoding};
+use crate::input_file::{InputFile, TextLineReader, encoding};
 use crate::progress::{ProgressListener, WorkHandle};
 
 /// The name of standard input in messages.
@@ -21,9 +21,13 @@ pub(super) struct DataLines<'a> {
 }
 
 impl<'a> DataLines<'a> {
-    pub fn open(path: &Path, progress: &'a dyn ProgressListener) -> anyhow::Result<DataLines<'a>> {
-        let reader = TextLineReader::open(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+    pub fn open<'f>(
+        file: impl Into<InputFile<'f>>,
+        progress: &'a dyn ProgressListener,
+    ) -> anyhow::Result<DataLines<'a>> {
+        let file = file.into();
+        let path = file.path();
+        let reader = file.lines().with_context(|| format!("cannot read {}", path.display()))?;
         let work = Some(progress.start_reading(path, reader.size()));
         Ok(DataLines { path: path.to_owned(), reader, text: String::new(), work })
     }

@@ -89,15 +89,9 @@ pub(super) fn report_passage_line(
 }
 
 fn check_passage(line: usize, object: &Map<String, Json>, mistakes: &mut FileMistakes) {
-    // A misspelt field is reported by itself; reporting the missing one as well would be redundant.
-    let misspelt = |field: &str| {
-        let unknown = object.keys().filter(|key| !FIELDS.contains(&key.as_str()));
-        unknown
-            .map(|key| did_you_mean(key, FIELDS.into_iter()))
-            .any(|meant| meant.contains(&format!("`{field}`")))
-    };
     for field in ["id", "text"] {
-        if !object.contains_key(field) && !misspelt(field) {
+        // A misspelt field is reported by itself; reporting the missing one as well would be redundant.
+        if !object.contains_key(field) && !is_misspelt(object, field) {
             mistakes.add(Some(line), Some(field), "a passage needs it, and it is not there");
         }
     }
@@ -142,6 +136,14 @@ fn check_passage(line: usize, object: &Map<String, Json>, mistakes: &mut FileMis
     }
 }
 
+/// Whether the object has an unknown field that was probably meant to be this one.
+fn is_misspelt(object: &Map<String, Json>, field: &str) -> bool {
+    let unknown = object.keys().filter(|key| !FIELDS.contains(&key.as_str()));
+    unknown
+        .map(|key| did_you_mean(key, FIELDS.into_iter()))
+        .any(|meant| meant.contains(&format!("`{field}`")))
+}
+
 /// The variant with this name, or the message for an unknown one.
 pub(super) fn parse_variant(text: &str) -> Result<PassageVariant, String> {
     let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text);
@@ -154,20 +156,20 @@ fn unknown_variant_message(text: &str) -> String {
 
 /// What is wrong with a fact, which must be `{TYPE: VALUE}`; `None` if it is valid.
 fn fact_mistake(fact: &Json) -> Option<String> {
-    let types = || ValueType::ALL.map(ValueType::name);
+    let types = ValueType::ALL.map(ValueType::name);
     let entry = fact.as_object().filter(|fact| fact.len() == 1).and_then(|fact| fact.iter().next());
     let Some((name, value)) = entry else {
         return Some(format!(
             "{} is not a fact; a fact is {{TYPE: VALUE}}, with one of the types {}",
             quoted_excerpt(&fact.to_string()),
-            types().join(", ")
+            types.join(", ")
         ));
     };
     let Some(ty) = ValueType::ALL.into_iter().find(|ty| ty.name() == name) else {
         return Some(format!(
             "'{name}' is not a type; allowed: {}{}",
-            types().join(", "),
-            did_you_mean(name, types().into_iter())
+            types.join(", "),
+            did_you_mean(name, types.into_iter())
         ));
     };
     let shown = quoted_excerpt(&value.to_string());

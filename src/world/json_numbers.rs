@@ -24,8 +24,9 @@ pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
             // Digits within strings must stay untouched.
             b'"' => at = string_end(bytes, at),
             b'-' | b'0'..=b'9' => {
-                let number = |b: &u8| b.is_ascii_digit() || b"+-.eE".contains(b);
-                let length = bytes[at..].iter().take_while(|b| number(b)).count();
+                let number =
+                    bytes[at..].iter().take_while(|b| b.is_ascii_digit() || b"+-.eE".contains(b));
+                let length = number.count();
                 let written = &text[at..at + length];
                 if is_rounded(written) {
                     kept.push_str(&text[copied..at]);
@@ -56,7 +57,6 @@ fn is_rounded(written: &str) -> bool {
 
 /// Whether `written` is a number in JSON (RFC 8259, section 6), which excludes `01`, `1.` and `.5`.
 fn is_number(written: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let unsigned = written.strip_prefix('-').unwrap_or(written);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -66,10 +66,14 @@ fn is_number(written: &str) -> bool {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (mantissa, None),
     };
-    digits(whole)
+    are_digits(whole)
         && (whole == "0" || !whole.starts_with('0'))
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(|text| digits(text.strip_prefix(['+', '-']).unwrap_or(text)))
+        && fraction.is_none_or(are_digits)
+        && exponent.is_none_or(|text| are_digits(text.strip_prefix(['+', '-']).unwrap_or(text)))
+}
+
+fn are_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The index after the closing quote of the string that starts at `open`.

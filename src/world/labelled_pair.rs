@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::csv_table::{CsvLayout, CsvTable};
+use super::csv_table::{CsvLayout, CsvTable, column_place};
 use super::mistakes::FileMistakes;
 use crate::progress::ProgressListener;
 
@@ -30,20 +30,18 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
     let places = grid
         .find_columns(&COLUMNS[..3], |name| name == COLUMNS[3], &mut mistakes)
         .unwrap_or_default();
-    let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
     let mut pairs = Vec::with_capacity(grid.rows.len());
     for row in grid.rows.iter().filter(|_| !places.is_empty()) {
-        let cell = |column| place(column).map_or("", |at| row.cells[at].trim());
         for column in ["first", "second"] {
-            if place(column).is_some() && cell(column).is_empty() {
+            if column_place(&places, column).is_some() && row.cell(&places, column).is_empty() {
                 mistakes.add(Some(row.line), Some(column), "the text is empty");
             }
         }
-        let same = match cell("same") {
+        let same = match row.cell(&places, "same") {
             "true" | "1" => true,
             "false" | "0" => false,
             other => {
-                if place("same").is_some() {
+                if column_place(&places, "same").is_some() {
                     let what = format!("'{other}' is neither true nor false");
                     mistakes.add(Some(row.line), Some("same"), what);
                 }
@@ -51,10 +49,10 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
             }
         };
         pairs.push(LabelledPair {
-            first: cell("first").to_owned(),
-            second: cell("second").to_owned(),
+            first: row.cell(&places, "first").to_owned(),
+            second: row.cell(&places, "second").to_owned(),
             same,
-            category: cell("category").to_owned(),
+            category: row.cell(&places, "category").to_owned(),
         });
     }
     mistakes.into_result()?;

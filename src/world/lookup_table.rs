@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::csv_table::{CsvLayout, CsvTable};
+use super::csv_table::{CsvLayout, CsvTable, column_place};
 use super::delimiter::Delimiter;
 use super::mistakes::FileMistakes;
+use crate::input_file::InputFile;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{TypedValue, ValueType};
 
@@ -34,30 +35,30 @@ impl LookupTable {
         key: &str,
         columns: &BTreeMap<String, ValueType>,
     ) -> anyhow::Result<LookupTable> {
-        LookupTable::read_with_progress(name, path, key, columns, None, &NoProgress)
+        LookupTable::read_with_progress(name, path.into(), key, columns, None, &NoProgress)
     }
 
     /// Like [`Table::read`] with a delimiter, and reports progress.
     pub fn read_with_progress(
         name: &str,
-        path: &Path,
+        file: InputFile,
         key: &str,
         columns: &BTreeMap<String, ValueType>,
         delimiter: Option<Delimiter>,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<LookupTable> {
-        let mut mistakes = FileMistakes::new(path);
+        let mut mistakes = FileMistakes::new(file.path());
         let layout = CsvLayout::for_scenario(delimiter);
-        let grid = CsvTable::read(path, layout, progress, &mut mistakes)?;
+        let grid = CsvTable::read(file, layout, progress, &mut mistakes)?;
         let needed: Vec<&str> =
             [key].into_iter().chain(columns.keys().map(String::as_str)).collect();
         let places = grid.find_columns(&needed, |_| false, &mut mistakes).unwrap_or_default();
-        let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
+        let key_place = column_place(&places, key);
         let mut seen: HashMap<&str, usize> = HashMap::new();
         let mut rows = HashMap::new();
         for row in &grid.rows {
             let line = Some(row.line);
-            if let Some(at) = place(key) {
+            if let Some(at) = key_place {
                 let found = &row.cells[at];
                 if found.is_empty() {
                     mistakes.add(line, Some(key), "the key is empty");
@@ -68,16 +69,17 @@ impl LookupTable {
                     seen.insert(found, row.line);
                 }
             }
-            let mut cell = |(column, ty): (&String, &ValueType)| -> Option<TypedValue> {
-                let text = place(column).map(|at| &row.cells[at]).filter(|t| !t.is_empty())?;
-                let wrong = |e: crate::value::ValueParseError| {
-                    mistakes.add(line, Some(column), e.to_string());
-                };
-                TypedValue::parse(*ty, text).map_err(wrong).ok()
-            };
-            let cells: Box<[Option<TypedValue>]> = columns.iter().map(&mut cell).collect();
-            if let Some(at) = place(key) {
-                rows.insert(row.cells[at].to_owned(), cells);
+            let mut cells = Vec::with_capacity(columns.len());
+            for (column, ty) in columns {
+                let text = column_place(&places, column).map(|at| &row.cells[at]);
+                let value = text.filter(|t| !t.is_empty()).map(|t| TypedValue::parse(*ty, t));
+                if let Some(Err(error)) = &value {
+                    mistakes.add(line, Some(column), error.to_string());
+                }
+                cells.push(value.and_then(Result::ok));
+            }
+            if let Some(at) = key_place {
+                rows.insert(row.cells[at].to_owned(), cells.into_boxed_slice());
             }
         }
         mistakes.into_result()?;

@@ -17,6 +17,7 @@ use super::mistakes::FileMistakes;
 use super::passage_table;
 use super::task::MAX_ID_CHARS;
 use crate::extract::ExtractedValue;
+use crate::input_file::InputFile;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{TypedValue, ValueType};
 use crate::visible_text::name_problem;
@@ -76,22 +77,23 @@ impl Corpus {
     /// Reads a `.csv` or `.tsv` file, or else JSON Lines. The error lists every mistake with its line and field, what
     /// was found and what is allowed.
     pub fn read(name: &str, path: &Path) -> anyhow::Result<Corpus> {
-        Corpus::read_with_progress(name, path, None, &NoProgress)
+        Corpus::read_with_progress(name, path.into(), None, &NoProgress)
     }
 
     /// Like [`Corpus::read`] with a delimiter for tables, and reports progress.
     pub fn read_with_progress(
         name: &str,
-        path: &Path,
+        file: InputFile,
         delimiter: Option<Delimiter>,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<Corpus> {
+        let path = file.path();
         let table = csv_table::is_table(path);
         let mut mistakes =
             if table { FileMistakes::new(path) } else { FileMistakes::for_json_lines(path) };
         let found = match table {
-            true => passage_table::read(path, delimiter, progress, &mut mistakes)?,
-            false => json_lines(path, progress, &mut mistakes)?,
+            true => passage_table::read(file, delimiter, progress, &mut mistakes)?,
+            false => json_lines(file, progress, &mut mistakes)?,
         };
         let unread = mistakes.count() > 0;
         let mut passages: Vec<Passage> = Vec::with_capacity(found.len());
@@ -198,12 +200,12 @@ fn text_written_as_number(passage: &Passage) -> Option<(String, &str)> {
 
 /// The passages of a JSON Lines file, each with its line.
 fn json_lines(
-    path: &Path,
+    file: InputFile,
     progress: &dyn ProgressListener,
     mistakes: &mut FileMistakes,
 ) -> anyhow::Result<Vec<(usize, Passage)>> {
     let mut passages = Vec::new();
-    let mut lines = DataLines::open(path, progress)?;
+    let mut lines = DataLines::open(file, progress)?;
     while let Some((number, line)) = lines.next(mistakes)? {
         let read = &json_numbers::keep_digits(line);
         match serde_json::from_str(read) {

@@ -1,13 +1,12 @@
 //! Reads passages from a table with one row per passage. A table cannot hold facts, because they need types: tables of
 //! facts are converted with `knockon import csv`, or extractors read facts in the texts.
 
-use std::path::Path;
-
 use super::Passage;
 use super::csv_table::{CsvLayout, CsvTable, did_you_mean};
 use super::delimiter::Delimiter;
 use super::json_line::parse_variant;
 use super::mistakes::FileMistakes;
+use crate::input_file::InputFile;
 use crate::progress::ProgressListener;
 
 const NEEDED: [&str; 2] = ["id", "text"];
@@ -15,21 +14,21 @@ const OPTIONAL: [&str; 4] = ["entity", "attribute", "of", "variant"];
 
 /// The passages, each with its line. An empty cell of an optional column means that the field is absent.
 pub(super) fn read(
-    path: &Path,
+    file: InputFile,
     delimiter: Option<Delimiter>,
     progress: &dyn ProgressListener,
     mistakes: &mut FileMistakes,
 ) -> anyhow::Result<Vec<(usize, Passage)>> {
-    let grid = CsvTable::read(path, CsvLayout::for_scenario(delimiter), progress, mistakes)?;
+    let grid = CsvTable::read(file, CsvLayout::for_scenario(delimiter), progress, mistakes)?;
     let Some(places) = grid.find_columns(&NEEDED, |name| OPTIONAL.contains(&name), mistakes) else {
         return Ok(Vec::new());
     };
-    let known = || NEEDED.into_iter().chain(OPTIONAL);
-    for name in grid.header.iter().filter(|name| known().all(|known| known != name.as_str())) {
-        let allowed = known().collect::<Vec<_>>().join(", ");
+    let known: Vec<&str> = NEEDED.into_iter().chain(OPTIONAL).collect();
+    for name in grid.header.iter().filter(|name| known.iter().all(|known| known != name)) {
+        let allowed = known.join(", ");
         let what = format!(
             "passages have no such column; allowed: {allowed}{} (`knockon import csv` makes facts of columns)",
-            did_you_mean(name, known())
+            did_you_mean(name, known.iter().copied())
         );
         mistakes.add(Some(1), Some(name), what);
     }

@@ -13,6 +13,7 @@ use super::json_line;
 use super::json_numbers;
 use super::json_object;
 use super::mistakes::FileMistakes;
+use crate::input_file::InputFile;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{TypedValue, ValueType};
 use crate::visible_text::name_problem;
@@ -59,16 +60,17 @@ impl TaskSet {
     /// type, and all others are ignored. The error lists every mistake of the file with line, field, what was found
     /// and what is allowed.
     pub fn read(path: &Path, fields: &BTreeMap<String, ValueType>) -> anyhow::Result<TaskSet> {
-        TaskSet::read_with_progress(path, fields, None, &NoProgress)
+        TaskSet::read_with_progress(path.into(), fields, None, &NoProgress)
     }
 
     /// Like [`TaskSet::read`] with a delimiter for tables, and reports progress.
     pub fn read_with_progress(
-        path: &Path,
+        file: InputFile,
         fields: &BTreeMap<String, ValueType>,
         delimiter: Option<Delimiter>,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<TaskSet> {
+        let path = file.path();
         let mut reading = TaskFileReading {
             fields,
             mistakes: TaskSet::mistakes(path),
@@ -76,9 +78,9 @@ impl TaskSet {
             tasks: Vec::new(),
         };
         if csv_table::is_table(path) {
-            reading.table(path, CsvLayout::for_scenario(delimiter), progress)?;
+            reading.table(file, CsvLayout::for_scenario(delimiter), progress)?;
         } else if json_line::is_jsonl_file(path) {
-            reading.jsonl(path, progress)?;
+            reading.jsonl(file, progress)?;
         } else {
             bail!("{}: tasks are read from .csv, .tsv or .jsonl", path.display());
         }
@@ -106,15 +108,19 @@ struct TaskFileReading<'a> {
 impl TaskFileReading<'_> {
     fn table(
         &mut self,
-        path: &Path,
+        file: InputFile,
         layout: CsvLayout,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<()> {
-        let grid = CsvTable::read(path, layout, progress, &mut self.mistakes)?;
+        let grid = CsvTable::read(file, layout, progress, &mut self.mistakes)?;
         let needed: Vec<&str> =
             ["id"].into_iter().chain(self.fields.keys().map(String::as_str)).collect();
-        let known = |name: &str| name == "weight" || name.starts_with(GOLD_PREFIX);
-        let Some(columns) = grid.find_columns(&needed, known, &mut self.mistakes) else {
+        let columns = grid.find_columns(
+            &needed,
+            |name| name == "weight" || name.starts_with(GOLD_PREFIX),
+            &mut self.mistakes,
+        );
+        let Some(columns) = columns else {
             return Ok(());
         };
         for row in &grid.rows {
@@ -130,8 +136,8 @@ impl TaskFileReading<'_> {
         Ok(())
     }
 
-    fn jsonl(&mut self, path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<()> {
-        let mut lines = data_lines::DataLines::open(path, progress)?;
+    fn jsonl(&mut self, file: InputFile, progress: &dyn ProgressListener) -> anyhow::Result<()> {
+        let mut lines = data_lines::DataLines::open(file, progress)?;
         while let Some((line, text)) = lines.next(&mut self.mistakes)? {
             match json_object::parse(&json_numbers::keep_digits(text)) {
                 Ok(object) => {
@@ -201,12 +207,8 @@ impl TaskFileReading<'_> {
 
     /// Adds the task of a row.
     fn add_task(&mut self, line: usize, cells: &[(&str, &str)], gold: GoldPassageIds) {
-        let cell = |wanted: &str| {
-            let cell = cells.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
-            cell.filter(|text| !text.is_empty())
-        };
         let mut wrong = |name: &str, what: String| self.mistakes.add(Some(line), Some(name), what);
-        let id = cell("id").unwrap_or_default();
+        let id = filled_cell(cells, "id").unwrap_or_default();
         if id.is_empty() {
             wrong("id", "the id is empty".to_owned());
         } else if let Some((what, allowed)) = name_problem(id, MAX_ID_CHARS) {
@@ -217,7 +219,7 @@ impl TaskFileReading<'_> {
             self.seen.insert(id.to_owned(), line);
         }
         let mut weight = 1.0;
-        if let Some(text) = cell("weight") {
+        if let Some(text) = filled_cell(cells, "weight") {
             match text.parse::<f64>() {
                 Ok(read) if (1e-9..=1e9).contains(&read) => weight = read,
                 _ => {
@@ -228,7 +230,7 @@ impl TaskFileReading<'_> {
         }
         let mut fields = BTreeMap::new();
         for (field, &ty) in self.fields {
-            let Some(text) = cell(field) else {
+            let Some(text) = filled_cell(cells, field) else {
                 continue;
             };
             match TypedValue::parse(ty, text) {
@@ -247,8 +249,8 @@ impl TaskFileReading<'_> {
                 self.mistakes.add(None, None, "no task in the file");
             }
             for field in self.fields.keys() {
-                let has = |task: &Task| task.fields.contains_key(field);
-                if !self.tasks.is_empty() && !self.tasks.iter().any(has) {
+                let missing = !self.tasks.iter().any(|task| task.fields.contains_key(field));
+                if !self.tasks.is_empty() && missing {
                     let what = "no task has this field, which tasks.fields declares";
                     self.mistakes.add(None, Some(field), what);
                 }
@@ -257,4 +259,9 @@ impl TaskFileReading<'_> {
         self.mistakes.into_result()?;
         Ok(TaskSet { tasks: self.tasks })
     }
+}
+
+fn filled_cell<'c>(cells: &[(&str, &'c str)], wanted: &str) -> Option<&'c str> {
+    let cell = cells.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
+    cell.filter(|text| !text.is_empty())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::csv_table::{CsvLayout, CsvTable};
+use super::csv_table::{CsvLayout, CsvTable, column_place};
 use super::mistakes::FileMistakes;
 use crate::progress::ProgressListener;
 
@@ -34,21 +34,19 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
     let optional = [NEGATIVE, CATEGORY].into_iter();
     wanted.extend(optional.filter(|name| grid.header.iter().any(|found| found == name)));
     let places = grid.find_columns(&wanted, |_| false, &mut mistakes).unwrap_or_default();
-    let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
     let mut triplets = Vec::with_capacity(grid.rows.len());
     for row in &grid.rows {
-        let cell = |column| place(column).map_or("", |at| row.cells[at].trim());
         for column in [ANCHOR, POSITIVE] {
-            if place(column).is_some() && cell(column).is_empty() {
+            if column_place(&places, column).is_some() && row.cell(&places, column).is_empty() {
                 mistakes.add(Some(row.line), Some(column), "the text is empty");
             }
         }
-        let negative = Some(cell(NEGATIVE)).filter(|text| !text.is_empty());
+        let negative = Some(row.cell(&places, NEGATIVE)).filter(|text| !text.is_empty());
         triplets.push(TextTriplet {
-            anchor: cell(ANCHOR).to_owned(),
-            positive: cell(POSITIVE).to_owned(),
+            anchor: row.cell(&places, ANCHOR).to_owned(),
+            positive: row.cell(&places, POSITIVE).to_owned(),
             negative: negative.map(str::to_owned),
-            category: cell(CATEGORY).to_owned(),
+            category: row.cell(&places, CATEGORY).to_owned(),
         });
     }
     mistakes.into_result()?;

@@ -55,11 +55,12 @@ fn a_limit_of_zero_is_never_shown_to_hold() {
 fn the_verdict_names_identical_results_and_the_number_of_units() {
     let same = scenario(3, 12, 100);
     let checks = compare_runs(&same, &same, &ASKED);
-    let page = gate::markdown("s", &checks, &[], GateCriterion::NotWorse);
+    let page = gate::markdown("s", &checks, &[], &ASKED);
     let verdict_text = "passed: identical, no difference on any of 12 units";
     assert_eq!(page.matches(verdict_text).count(), 3, "{page}");
     assert_eq!(page.matches("+0.0 pp (identical)").count(), 3, "{page}");
-    let page = gate::markdown("s", &checks, &[], GateCriterion::NonInferior);
+    let strict = GateSettings { criterion: GateCriterion::NonInferior, ..ASKED };
+    let page = gate::markdown("s", &checks, &[], &strict);
     let verdict_text =
         "FAILED: identical, no difference on any of 12 units; 368 would show that it is no worse";
     assert!(page.contains(verdict_text), "{page}");

@@ -2,17 +2,18 @@ use std::time::{Duration, Instant};
 
 use knockon::embed::http::SuppliedValue;
 use knockon::read::{
-    ChatEndpoint, ChatEndpointSpec, FinishReason, LanguageModel, ModelReply, Recording,
-    SamplingMode, StructuredOutput, TokenPrices, answer_prompts,
+    ChatEndpointSpec, FinishReason, LanguageModel, ModelReply, Recording, SamplingMode,
+    StructuredOutput, TokenPrices, answer_prompts,
 };
 use serde_json::{Value, json};
 
 use super::stand_in::{choices, completion, prompt, server, spec};
 use crate::support::endpoint::{Answer, Seen};
+use crate::support::models::chat_endpoint;
 
 /// The replies to these prompts, in order.
 fn ask(spec: ChatEndpointSpec, prompts: &[&str]) -> anyhow::Result<Vec<ModelReply>> {
-    let endpoint = ChatEndpoint::new(spec)?;
+    let endpoint = chat_endpoint(spec)?;
     let prompts: Vec<_> = prompts.iter().map(|text| prompt(text)).collect();
     let prompts: Vec<_> = prompts.iter().collect();
     let mut replies = vec![None; prompts.len()];
@@ -34,7 +35,7 @@ fn message(
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("r.jsonl");
     let mut recording = Recording::open(&path).unwrap();
-    let endpoint = ChatEndpoint::new(spec).unwrap();
+    let endpoint = chat_endpoint(spec).unwrap();
     let error = answer_prompts(&endpoint, &mut recording, &[prompt("q")], &|_| {}).unwrap_err();
     assert_eq!(std::fs::read(&path).unwrap(), b"", "something wrong was recorded: {error:#}");
     let seen = seen.lock().unwrap().clone();
@@ -124,7 +125,7 @@ fn structured_output_sends_a_schema() {
     let (address, seen) = server(|_, _| completion("{\"answer\": \"x\"}"));
     let mut spec = spec(&address);
     spec.structured = StructuredOutput::JsonSchema;
-    let endpoint = ChatEndpoint::new(spec).unwrap();
+    let endpoint = chat_endpoint(spec).unwrap();
     let mut question = prompt("q");
     question.schema = Some(json!({"type": "object"}));
     endpoint.complete(&[&question], &mut |_, _| Ok(())).unwrap();
@@ -301,7 +302,7 @@ fn the_key_is_sent_to_the_endpoint_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("r.jsonl");
     let mut recording = Recording::open(&path).unwrap();
-    let endpoint = ChatEndpoint::new(secret).unwrap();
+    let endpoint = chat_endpoint(secret).unwrap();
     answer_prompts(&endpoint, &mut recording, &[prompt("q")], &|_| {}).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("60 days"));
@@ -315,7 +316,7 @@ fn impossible_settings_are_refused_before_anything_is_sent() {
     let refused = |change: &dyn Fn(&mut ChatEndpointSpec)| {
         let mut spec = ChatEndpointSpec::new("http://h/v1", "m");
         change(&mut spec);
-        format!("{:#}", ChatEndpoint::new(spec).err().unwrap())
+        format!("{:#}", chat_endpoint(spec).err().unwrap())
     };
     let body = |name: &str| vec![(name.to_owned(), SuppliedValue::Written(json!(1)))];
     for (error, expected) in [
@@ -349,7 +350,7 @@ fn an_interrupted_run_resumes_and_sends_each_question_once() {
     });
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("deep/r.jsonl");
-    let endpoint = ChatEndpoint::new(spec(&address)).unwrap();
+    let endpoint = chat_endpoint(spec(&address)).unwrap();
     let prompts: Vec<_> = ["a", "b", "a", "c", "d", "c"].iter().map(|text| prompt(text)).collect();
     let done = std::sync::atomic::AtomicUsize::new(0);
     let add_progress = |n: usize| {

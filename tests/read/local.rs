@@ -2,7 +2,6 @@ use std::path::{Path, PathBuf};
 
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
-use knockon::embed::model_paths::reader_file;
 use knockon::read::local::number_format::GgufNumberFormat;
 use knockon::read::{
     ChatMessage, ChatPrompt, ChatRole, FinishReason, LocalLanguageModel, ParsedAnswer,
@@ -12,6 +11,8 @@ use knockon::value::ValueType;
 use rand::{RngExt, SeedableRng};
 
 use super::stand_in::prompt;
+
+use crate::support::models::reader_file;
 
 #[test]
 fn weights_match_candle() {

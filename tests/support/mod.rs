@@ -1,6 +1,7 @@
 //! Shared by tests of several files: scenarios from texts and files, runs of them, and the program itself.
 
 pub mod endpoint;
+pub mod models;
 pub mod one_arm;
 pub mod program;
 pub mod runs;

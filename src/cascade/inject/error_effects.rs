@@ -53,14 +53,23 @@ pub struct EdgeErrorEffects {
 impl ErrorEffects {
     pub fn new(scenario: &Scenario) -> ErrorEffects {
         let events = StepEvent::all().len();
-        let step = || StepErrorEffects { events: vec![0.0; events], ..StepErrorEffects::default() };
         let edges = scenario.steps.iter().enumerate().flat_map(|(child, step)| {
-            let edge =
-                move |&parent| EdgeErrorEffects { parent, child, alone: 0.0, passed_on: 0.0 };
-            step.required_parents.iter().map(edge)
+            step.required_parents.iter().map(move |&parent| EdgeErrorEffects {
+                parent,
+                child,
+                alone: 0.0,
+                passed_on: 0.0,
+            })
         });
         ErrorEffects {
-            steps: scenario.steps.iter().map(|_| step()).collect(),
+            steps: scenario
+                .steps
+                .iter()
+                .map(|_| StepErrorEffects {
+                    events: vec![0.0; events],
+                    ..StepErrorEffects::default()
+                })
+                .collect(),
             edges: edges.collect(),
             ..ErrorEffects::default()
         }

@@ -38,10 +38,6 @@ pub struct TrackedTask<'a> {
 
 impl<'a> TrackedTask<'a> {
     pub fn new(scenario: &'a Scenario, compiled: &'a CompiledTask) -> TrackedTask<'a> {
-        let states = |(step, outputs): (usize, &Vec<StepOutput>)| {
-            let outputs = outputs.iter().map(Some).chain([None]);
-            outputs.map(|output| compiled.state(step, output)).collect()
-        };
         let mut last_use: Vec<usize> = (0..scenario.steps.len()).collect();
         for (at, step) in scenario.steps.iter().enumerate() {
             step.required_parents.iter().for_each(|&parent| last_use[parent] = at);
@@ -49,7 +45,15 @@ impl<'a> TrackedTask<'a> {
         TrackedTask {
             scenario,
             compiled,
-            states: compiled.outputs.iter().enumerate().map(states).collect(),
+            states: compiled
+                .outputs
+                .iter()
+                .enumerate()
+                .map(|(step, outputs)| {
+                    let outputs = outputs.iter().map(Some).chain([None]);
+                    outputs.map(|output| compiled.state(step, output)).collect()
+                })
+                .collect(),
             last_use,
             partial: StepEvent::Partial.code(),
         }

@@ -46,13 +46,8 @@ impl<'a> InjectedTask<'a> {
     }
 
     pub fn inject(&self, source: OwnError) -> InjectionAttempt {
-        let nothing = |why| InjectionAttempt {
-            effects: ErrorEffects::new(self.scenario),
-            obstacle: why,
-            sampled: false,
-        };
         if let Some(why) = self.obstacle(source.step) {
-            return nothing(why);
+            return self.nothing(why);
         }
         let (why, ways) = match source.event.miss() {
             Some(kind) => (
@@ -71,13 +66,22 @@ impl<'a> InjectedTask<'a> {
         for way in ways {
             let what = intervention_runs::repaired_except(self.keys.len(), source.step, way);
             let Some((fallout, sampled)) = self.follow_runs(source, &what) else {
-                return nothing(InjectionObstacle::NotSolved);
+                return self.nothing(InjectionObstacle::NotSolved);
             };
             if fallout.p > 0.0 {
                 return InjectionAttempt { effects: fallout, obstacle: why, sampled };
             }
         }
-        nothing(why)
+        self.nothing(why)
+    }
+
+    /// An attempt in which the error occurs in no run.
+    fn nothing(&self, why: InjectionObstacle) -> InjectionAttempt {
+        InjectionAttempt {
+            effects: ErrorEffects::new(self.scenario),
+            obstacle: why,
+            sampled: false,
+        }
     }
 
     /// Why no error at all can be injected at a step.
@@ -105,16 +109,19 @@ impl<'a> InjectedTask<'a> {
         let start = ErrorPathState::new(self.keys.len());
         let exactly = self.scenario.simulation.method != InferenceMethod::MonteCarlo;
         if let Some(flow) = exactly.then(|| ForwardBackward::under(model, what)).flatten() {
-            let next =
-                |at, memory: &ErrorPathState, taken, p| watcher.take_branch(at, memory, taken, p);
-            for (memory, outcome, p) in propagate_path_state(&flow, start, next) {
+            for (memory, outcome, p) in
+                propagate_path_state(&flow, start, |at, memory, taken, p| {
+                    watcher.take_branch(at, memory, taken, p)
+                })
+            {
                 watcher.end_run(&memory, outcome, p);
             }
             return Some((watcher.effects, false));
         }
         let trials = self.scenario.simulation.trials.min(intervention_runs::INJECTED_TRIALS);
-        let replay = |trial| monte_carlo::replay(model, &self.keys, trial, what);
-        let runs: Vec<monte_carlo::ReplayedRun> = (0..trials).filter_map(replay).collect();
+        let runs: Vec<monte_carlo::ReplayedRun> = (0..trials)
+            .filter_map(|trial| monte_carlo::replay(model, &self.keys, trial, what))
+            .collect();
         let p = 1.0 / runs.len().max(1) as f64;
         for run in &runs {
             let mut taken = run.taken.iter().enumerate().map_while(|(at, t)| Some((at, (*t)?)));

@@ -121,11 +121,13 @@ pub fn inject(
     let work = progress.start(&label, sources.len() * tasks.len());
     let mut injections = Vec::new();
     for &source in sources {
-        let inject = |task: &InjectedTask| {
-            work.advance(1);
-            task.inject(source)
-        };
-        let tried: Vec<InjectionAttempt> = tasks.par_iter().map(inject).collect();
+        let tried: Vec<InjectionAttempt> = tasks
+            .par_iter()
+            .map(|task| {
+                work.advance(1);
+                task.inject(source)
+            })
+            .collect();
         injections.push(summary::summary(scenario, source, &tasks, &tried));
     }
     Ok(InjectionReport {

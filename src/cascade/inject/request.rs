@@ -63,11 +63,10 @@ pub fn requested_errors(
             });
         }
     }
-    let wanted = |step: &&(usize, &PipelineStep)| steps.is_empty() || steps.contains(&step.1.id);
     let all: Vec<(usize, &PipelineStep)> = scenario.steps.iter().enumerate().collect();
     let all: Vec<OwnError> = all
         .iter()
-        .filter(wanted)
+        .filter(|(_, of)| steps.is_empty() || steps.contains(&of.id))
         .flat_map(|(step, of)| {
             possible_errors(of).into_iter().map(|event| OwnError { step: *step, event })
         })
@@ -87,9 +86,10 @@ pub fn requested_errors(
             hint: hint(found, &known),
         });
     }
-    let named =
-        |source: &OwnError| kinds.is_empty() || kinds.iter().any(|k| k == source.event.name());
-    Ok(all.into_iter().filter(named).collect())
+    Ok(all
+        .into_iter()
+        .filter(|source| kinds.is_empty() || kinds.iter().any(|k| k == source.event.name()))
+        .collect())
 }
 
 fn hint(found: &str, known: &[&str]) -> String {

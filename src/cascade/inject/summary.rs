@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error_effects::{EdgeErrorEffects, ErrorEffects, StepErrorEffects};
+use super::error_effects::{ErrorEffects, StepErrorEffects};
 use super::injected_task::{InjectedTask, InjectionAttempt};
 use super::record::{
     CountDistribution, InjectedErrorRecord, InjectionEdgeRecord, InjectionEffect,
@@ -141,28 +141,32 @@ fn edges(
     fallout: &ErrorEffects,
 ) -> Vec<InjectionEdgeRecord> {
     let edges = fallout.edges.iter().filter(|e| e.parent == root || downstream[e.parent]);
-    let edge = |edge: &EdgeErrorEffects| InjectionEdgeRecord {
-        parent: scenario.steps[edge.parent].id.clone(),
-        child: scenario.steps[edge.child].id.clone(),
-        alone: edge.alone / fallout.p,
-        propagation: (edge.alone > 0.0).then(|| edge.passed_on / edge.alone),
-    };
-    edges.map(edge).collect()
+    edges
+        .map(|edge| InjectionEdgeRecord {
+            parent: scenario.steps[edge.parent].id.clone(),
+            child: scenario.steps[edge.child].id.clone(),
+            alone: edge.alone / fallout.p,
+            propagation: (edge.alone > 0.0).then(|| edge.passed_on / edge.alone),
+        })
+        .collect()
 }
 
 fn actions(scenario: &Scenario, fallout: &ErrorEffects) -> Vec<WrongActionRecord> {
-    let action = |((step, right, instead), p): (&(usize, String, String), &f64)| {
-        let due =
-            fallout.expected_labels.get(&(*step, right.clone())).copied().unwrap_or(fallout.p);
-        WrongActionRecord {
-            step: scenario.steps[*step].id.clone(),
-            right: right.clone(),
-            instead: instead.clone(),
-            p: p / fallout.p,
-            p_given_right: p / due,
-        }
-    };
-    let mut actions: Vec<WrongActionRecord> = fallout.wrong_labels.iter().map(action).collect();
+    let mut actions: Vec<WrongActionRecord> = fallout
+        .wrong_labels
+        .iter()
+        .map(|((step, right, instead), p)| {
+            let due =
+                fallout.expected_labels.get(&(*step, right.clone())).copied().unwrap_or(fallout.p);
+            WrongActionRecord {
+                step: scenario.steps[*step].id.clone(),
+                right: right.clone(),
+                instead: instead.clone(),
+                p: p / fallout.p,
+                p_given_right: p / due,
+            }
+        })
+        .collect();
     // The sort is stable: equal ones stay in the order of step and name.
     actions.sort_by(|a, b| b.p.total_cmp(&a.p));
     actions

@@ -66,24 +66,23 @@ pub(super) fn bounded_number(json: &Value, key: &str) -> anyhow::Result<usize> {
     }
 }
 
+/// The text of config.json under `key`, or `usual` where there is none.
+pub(super) fn text_or<'a>(json: &'a Value, key: &str, usual: &'a str) -> &'a str {
+    json.get(key).and_then(Value::as_str).unwrap_or(usual)
+}
+
 impl BertConfig {
     /// # Errors
     /// An unsupported architecture, or a field that is missing or out of range.
     pub fn parse(json: &Value) -> anyhow::Result<Self> {
-        let number = |key: &str| bounded_number(json, key);
-        let text = |key: &str, default: &'static str| match json.get(key).and_then(Value::as_str) {
-            Some(s) => s.to_owned(),
-            None => default.to_owned(),
-        };
-        let behind_padding = || {
-            let padding = json.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1);
-            padding.min(MAX_NUMBER) as usize + 1
-        };
         let (family, first_position) = match model_type(json) {
             "bert" => (BertFamily::Bert, 0),
-            "roberta" | "xlm-roberta" | "camembert" => (BertFamily::Bert, behind_padding()),
+            "roberta" | "xlm-roberta" | "camembert" => {
+                let padding = json.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1);
+                (BertFamily::Bert, padding.min(MAX_NUMBER) as usize + 1)
+            }
             "mpnet" => {
-                let buckets = number("relative_attention_num_buckets")?;
+                let buckets = bounded_number(json, "relative_attention_num_buckets")?;
                 // A quarter of the buckets are for exact distances in each direction.
                 ensure!(
                     buckets.is_multiple_of(4),
@@ -97,26 +96,26 @@ impl BertConfig {
                  modernbert can be run"
             ),
         };
-        let positional = text("position_embedding_type", "absolute");
+        let positional = text_or(json, "position_embedding_type", "absolute");
         ensure!(
             positional == "absolute",
             "config.json: position_embedding_type is `{positional}`; only `absolute` can be run"
         );
-        let activation = match text("hidden_act", "gelu").as_str() {
+        let activation = match text_or(json, "hidden_act", "gelu") {
             "gelu" => BertActivation::Gelu,
             "relu" => BertActivation::Relu,
             other => bail!("config.json: hidden_act is `{other}`; gelu and relu can be run"),
         };
         let config = Self {
             family,
-            vocabulary: number("vocab_size")?,
-            hidden: number("hidden_size")?,
-            layers: number("num_hidden_layers")?,
-            heads: number("num_attention_heads")?,
-            intermediate: number("intermediate_size")?,
-            positions: number("max_position_embeddings")?,
+            vocabulary: bounded_number(json, "vocab_size")?,
+            hidden: bounded_number(json, "hidden_size")?,
+            layers: bounded_number(json, "num_hidden_layers")?,
+            heads: bounded_number(json, "num_attention_heads")?,
+            intermediate: bounded_number(json, "intermediate_size")?,
+            positions: bounded_number(json, "max_position_embeddings")?,
             token_types: match family {
-                BertFamily::Bert => number("type_vocab_size")?,
+                BertFamily::Bert => bounded_number(json, "type_vocab_size")?,
                 BertFamily::Mpnet { .. } => 0,
             },
             activation,

@@ -5,6 +5,7 @@ use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
 use serde_json::Value;
 
+use super::config::text_or;
 use super::layers::LayerNormWeights;
 use super::packed::{ForwardScratch, TokenizedGroup};
 use super::pooling::pool;
@@ -76,15 +77,20 @@ pub fn classifier_layers(weights: &ModelWeights) -> Option<[&'static str; 2]> {
         ["head.dense", "classifier"],
         ["pooler.dense", "classifier"],
     ];
-    let has = |layer: &str| weights.has(&format!("{layer}.weight"));
-    heads.into_iter().find(|[dense, out]| has(dense) && has(out))
+    heads
+        .into_iter()
+        .find(|layers| layers.iter().all(|layer| weights.has(&format!("{layer}.weight"))))
 }
 
 /// The number of labels stated in config.json, with the key that states it.
 fn stated_labels(config: &Value) -> Option<(&'static str, usize)> {
-    let number = |key| Some((key, usize::try_from(config.get(key)?.as_u64()?).ok()?));
-    let listed = || Some(("id2label", config.get("id2label")?.as_object()?.len()));
-    number("num_labels").or_else(|| number("_num_labels")).or_else(listed)
+    for key in ["num_labels", "_num_labels"] {
+        let number = config.get(key).and_then(Value::as_u64);
+        if let Some(labels) = number.and_then(|labels| usize::try_from(labels).ok()) {
+            return Some((key, labels));
+        }
+    }
+    Some(("id2label", config.get("id2label")?.as_object()?.len()))
 }
 
 impl ClassifierHead {
@@ -109,9 +115,8 @@ impl ClassifierHead {
             modern.is_none() || weights.has("head.dense.bias") == wanted,
             "config.json says classifier_bias: {wanted}, and model.safetensors says otherwise"
         );
-        let text = |key: &str, usual| config.get(key).and_then(Value::as_str).unwrap_or(usual);
-        let pooling = text("classifier_pooling", "cls");
-        let activation = text("classifier_activation", "gelu");
+        let pooling = text_or(config, "classifier_pooling", "cls");
+        let activation = text_or(config, "classifier_activation", "gelu");
         if modern.is_some() {
             ensure!(
                 ["cls", "mean"].contains(&pooling),
@@ -213,8 +218,10 @@ impl CrossEncoder {
     /// The ids of each pair, and the number of ids in the first segment.
     fn encode(&self, pairs: &[TextPair]) -> anyhow::Result<(Vec<Vec<u32>>, Vec<usize>)> {
         if let Some(template) = &self.template {
-            let text = |(query, passage): &TextPair| fill_template(template, query, passage);
-            let texts: Vec<String> = pairs.iter().map(text).collect();
+            let texts: Vec<String> = pairs
+                .iter()
+                .map(|(query, passage)| fill_template(template, query, passage))
+                .collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let ids = self.tokens.encode("", &texts)?;
             let firsts = ids.iter().map(Vec::len).collect();
@@ -293,12 +300,14 @@ impl PairScorer for CrossEncoder {
                     visible_tokens: &[],
                 };
                 let mut states = self.forward.run(texts, scratch)?;
-                let score = |ids: &Vec<u32>| {
-                    let (here, rest) = states.split_at(ids.len() * self.hidden);
-                    states = rest;
-                    self.head.score(here)
-                };
-                let scores = group.iter().map(score).collect();
+                let scores = group
+                    .iter()
+                    .map(|ids| {
+                        let (here, rest) = states.split_at(ids.len() * self.hidden);
+                        states = rest;
+                        self.head.score(here)
+                    })
+                    .collect();
                 done(group.len());
                 Ok(scores)
             })

@@ -81,19 +81,14 @@ impl Int8Linear {
         for (sum, row) in weight_sums.iter_mut().zip(rows.chunks_exact(inputs)) {
             *sum = row.iter().map(|&w| i32::from(w)).sum();
         }
-        let padded = |v: &[f32]| {
-            let mut v = v.to_vec();
-            v.resize(panels * LANES, 0.0);
-            v
-        };
         Self {
             inputs,
             quads,
             outputs,
             weights: Int8Weights::new(kernel, rows, inputs, panels),
             unsmooth: smooth.iter().map(|s| 1.0 / s).collect(),
-            scale: padded(scale),
-            bias: padded(bias),
+            scale: padded(scale, panels * LANES),
+            bias: padded(bias, panels * LANES),
             weight_sums,
         }
     }
@@ -170,6 +165,13 @@ impl Int8Linear {
             }
         }
     }
+}
+
+/// The numbers, followed by zeros up to the length `len`.
+fn padded(numbers: &[f32], len: usize) -> Vec<f32> {
+    let mut padded = numbers.to_vec();
+    padded.resize(len, 0.0);
+    padded
 }
 
 impl Int8Weights {

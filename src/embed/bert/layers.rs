@@ -11,10 +11,45 @@ pub struct LayerNormWeights {
     pub shift: Vec<f32>,
 }
 
+impl LayerNormWeights {
+    fn load(weights: &ModelWeights, name: &str, size: usize) -> anyhow::Result<Self> {
+        Ok(Self {
+            scale: norm_vector(weights, name, ["weight", "gamma"], size)?,
+            shift: norm_vector(weights, name, ["bias", "beta"], size)?,
+        })
+    }
+}
+
+/// A vector of a layer norm under its usual name, or under the one in exports from before 2019.
+fn norm_vector(
+    weights: &ModelWeights,
+    norm: &str,
+    [new, old]: [&str; 2],
+    size: usize,
+) -> anyhow::Result<Vec<f32>> {
+    weights
+        .vector(&format!("{norm}.{new}"), size)
+        .or_else(|e| weights.vector(&format!("{norm}.{old}"), size).map_err(|_| e))
+}
+
 /// `y = x W^T + b` with `weight` of shape (outputs, inputs).
 pub struct DenseWeights {
     pub weight: WeightMatrix,
     pub bias: Vec<f32>,
+}
+
+impl DenseWeights {
+    fn load(
+        weights: &ModelWeights,
+        name: &str,
+        outputs: usize,
+        inputs: usize,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            weight: weights.matrix(&format!("{name}.weight"), outputs, inputs)?,
+            bias: weights.vector(&format!("{name}.bias"), outputs)?,
+        })
+    }
 }
 
 /// The weights of one transformer layer.
@@ -90,35 +125,41 @@ impl BertEncoder {
     pub fn load(weights: &ModelWeights, config: &BertConfig) -> anyhow::Result<Self> {
         let h = config.hidden;
         let names = config.family.names();
-        let norm = |name: &str| -> anyhow::Result<LayerNormWeights> {
-            // Exports from before 2019 name these tensors gamma and beta.
-            let part = |new: &str, old: &str| {
-                weights
-                    .vector(&format!("{name}.{new}"), h)
-                    .or_else(|e| weights.vector(&format!("{name}.{old}"), h).map_err(|_| e))
-            };
-            Ok(LayerNormWeights { scale: part("weight", "gamma")?, shift: part("bias", "beta")? })
-        };
-        let dense = |name: String, outputs, inputs| -> anyhow::Result<DenseWeights> {
-            Ok(DenseWeights {
-                weight: weights.matrix(&format!("{name}.weight"), outputs, inputs)?,
-                bias: weights.vector(&format!("{name}.bias"), outputs)?,
-            })
-        };
-        let table =
-            |name: &str, rows| weights.matrix(&format!("embeddings.{name}.weight"), rows, h);
         let layers = (0..config.layers)
             .map(|i| -> anyhow::Result<BertLayer> {
                 let at = format!("encoder.layer.{i}");
                 let layer = BertLayer {
-                    query: dense(format!("{at}.{}", names.query), h, h)?,
-                    key: dense(format!("{at}.{}", names.key), h, h)?,
-                    value: dense(format!("{at}.{}", names.value), h, h)?,
-                    attention_out: dense(format!("{at}.{}", names.attention_out), h, h)?,
-                    attention_out_norm: norm(&format!("{at}.{}", names.attention_out_norm))?,
-                    ffn_in: dense(format!("{at}.{FFN_IN}"), config.intermediate, h)?,
-                    ffn_out: dense(format!("{at}.{FFN_OUT}"), h, config.intermediate)?,
-                    ffn_out_norm: norm(&format!("{at}.{FFN_OUT_NORM}"))?,
+                    query: DenseWeights::load(weights, &format!("{at}.{}", names.query), h, h)?,
+                    key: DenseWeights::load(weights, &format!("{at}.{}", names.key), h, h)?,
+                    value: DenseWeights::load(weights, &format!("{at}.{}", names.value), h, h)?,
+                    attention_out: DenseWeights::load(
+                        weights,
+                        &format!("{at}.{}", names.attention_out),
+                        h,
+                        h,
+                    )?,
+                    attention_out_norm: LayerNormWeights::load(
+                        weights,
+                        &format!("{at}.{}", names.attention_out_norm),
+                        h,
+                    )?,
+                    ffn_in: DenseWeights::load(
+                        weights,
+                        &format!("{at}.{FFN_IN}"),
+                        config.intermediate,
+                        h,
+                    )?,
+                    ffn_out: DenseWeights::load(
+                        weights,
+                        &format!("{at}.{FFN_OUT}"),
+                        h,
+                        config.intermediate,
+                    )?,
+                    ffn_out_norm: LayerNormWeights::load(
+                        weights,
+                        &format!("{at}.{FFN_OUT_NORM}"),
+                        h,
+                    )?,
                 };
                 let smooth = layer.query.weight.smoothing_divisors();
                 ensure!(
@@ -139,11 +180,19 @@ impl BertEncoder {
         };
         Ok(Self {
             family: config.family,
-            word_embeddings: table("word_embeddings", config.vocabulary)?,
-            positions: table("position_embeddings", config.positions)?,
+            word_embeddings: weights.matrix(
+                "embeddings.word_embeddings.weight",
+                config.vocabulary,
+                h,
+            )?,
+            positions: weights.matrix(
+                "embeddings.position_embeddings.weight",
+                config.positions,
+                h,
+            )?,
             token_types: types,
             relative_bias: relative,
-            norm: norm("embeddings.LayerNorm")?,
+            norm: LayerNormWeights::load(weights, "embeddings.LayerNorm", h)?,
             layers,
         })
     }

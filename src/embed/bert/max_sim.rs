@@ -15,6 +15,7 @@ use super::token_vectors::{distinct, either_is_cut};
 use crate::embed::files::ModelFiles;
 use crate::embed::pair_scorer::{PairLimit, PairScorer, TextPair};
 use crate::embed::{ModelSpec, TextRole};
+use crate::environment::Environment;
 
 /// Number of passages whose token vectors are in memory at once: 128 of 256 tokens and 384 numbers are 50 MB.
 const PASSAGES_PER_BLOCK: usize = 128;
@@ -30,8 +31,12 @@ pub struct MaxSimScorer {
 impl MaxSimScorer {
     /// # Errors
     /// As [`Bert::load`].
-    pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<MaxSimScorer> {
-        let bert = TransformerEmbedder::load(files, spec)?;
+    pub fn load(
+        files: &ModelFiles,
+        spec: &ModelSpec,
+        environment: &Environment,
+    ) -> anyhow::Result<MaxSimScorer> {
+        let bert = TransformerEmbedder::load(files, spec, environment)?;
         let marking = match &files.late_interaction {
             None => None,
             Some(late) => Some(LateInteractionTokenizer::load(
@@ -105,10 +110,12 @@ impl PairScorer for MaxSimScorer {
             let here = first..first + texts.len();
             let asked: Vec<usize> =
                 (0..pairs.len()).filter(|&pair| here.contains(&passage_of[pair])).collect();
-            let score = |&pair: &usize| {
-                self.max_sim(&queries[query_of[pair]], &passages[passage_of[pair] - first])
-            };
-            let found: Vec<f32> = asked.par_iter().map(score).collect();
+            let found: Vec<f32> = asked
+                .par_iter()
+                .map(|&pair| {
+                    self.max_sim(&queries[query_of[pair]], &passages[passage_of[pair] - first])
+                })
+                .collect();
             asked.iter().zip(found).for_each(|(&pair, score)| scores[pair] = score);
             done(asked.len());
         }

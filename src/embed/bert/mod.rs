@@ -34,6 +34,7 @@ use super::weights::ModelWeights;
 use super::{
     Embedder, EmbeddingVectors, ModelPrecision, ModelSpec, TextRole, TokenPooling, VectorSimilarity,
 };
+use crate::environment::Environment;
 pub use config::BertConfig;
 pub use cross_encoder::{CrossEncoder, classifier_layers};
 pub(super) use layers::{BertEncoder, NamedWeights};
@@ -169,19 +170,27 @@ impl TransformerEmbedder {
     ///
     /// # Errors
     /// As [`Bert::load`], and a model without a pooling.
-    pub fn load_pooled(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
+    pub fn load_pooled(
+        files: &ModelFiles,
+        spec: &ModelSpec,
+        environment: &Environment,
+    ) -> anyhow::Result<Self> {
         ensure!(
             files.pooling.is_some(),
             "it has no pooling: it gives vectors of tokens, which a reranker can compare (with: max_sim)"
         );
-        Self::load(files, spec)
+        Self::load(files, spec, environment)
     }
 
     /// # Errors
     /// Files that do not match, an unsupported architecture, an adapter for another base model, or precision f32 with
     /// int8 weights.
-    pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
-        let adapter = read_adapter(spec)?;
+    pub fn load(
+        files: &ModelFiles,
+        spec: &ModelSpec,
+        environment: &Environment,
+    ) -> anyhow::Result<Self> {
+        let adapter = read_adapter(spec, environment)?;
         let weights = ModelWeights::parse(&files.weights)?.with_adapter(adapter.as_ref());
         ensure!(
             spec.precision == ModelPrecision::Int8 || !weights.is_int8(),
@@ -280,11 +289,13 @@ impl TransformerEmbedder {
     }
 }
 
-fn read_adapter(spec: &ModelSpec) -> anyhow::Result<Option<PeftAdapter>> {
-    let read = |name: &String| {
-        PeftAdapter::read(&model_paths::adapter_dir(name).unwrap_or_else(|| name.into()))
-    };
-    spec.adapter.as_ref().map(read).transpose()
+fn read_adapter(
+    spec: &ModelSpec,
+    environment: &Environment,
+) -> anyhow::Result<Option<PeftAdapter>> {
+    let Some(name) = &spec.adapter else { return Ok(None) };
+    let dir = model_paths::adapter_dir(name, environment).unwrap_or_else(|| name.into());
+    Ok(Some(PeftAdapter::read(&dir)?))
 }
 
 impl Embedder for TransformerEmbedder {
@@ -359,12 +370,16 @@ pub struct ReferenceBert {
 
 impl ReferenceBert {
     /// Loads the directory of a BERT or MPNet model onto the CPU.
-    pub fn load(dir: &std::path::Path, spec: &ModelSpec) -> anyhow::Result<Self> {
+    pub fn load(
+        dir: &std::path::Path,
+        spec: &ModelSpec,
+        environment: &Environment,
+    ) -> anyhow::Result<Self> {
         let files = ModelFiles::read(dir)?;
         let config = BertConfig::parse(&files.config)?;
         let text =
             TransformerTextInput::load(&files, spec, config.vocabulary, config.max_text_tokens())?;
-        let adapter = read_adapter(spec)?;
+        let adapter = read_adapter(spec, environment)?;
         let weights = ModelWeights::parse(&files.weights)?.with_adapter(adapter.as_ref());
         let encoder = BertEncoder::load(&weights, &config)?;
         let model = ReferenceEncoder::new(config, encoder, &Device::Cpu).context("the weights")?;

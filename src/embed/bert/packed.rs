@@ -4,7 +4,7 @@
 use super::attention::TextAttention;
 use super::config::{BertActivation, BertConfig};
 use super::int8::RoundedActivations;
-use super::layers::{BertEncoder, DenseWeights, LayerNormWeights};
+use super::layers::{BertEncoder, LayerNormWeights};
 use super::linear::{MIN_GEMM_ROWS, PackedLinear};
 use super::math;
 use super::relative_bias::RelativeBias;
@@ -80,15 +80,12 @@ impl PackedBert {
             ModelPrecision::Int8 => encoder.into_int8(),
         };
         let positions = encoder.positions.into_f32();
-        let placed = |token_type: usize| {
-            let mut places = positions.clone();
-            places
-                .chunks_exact_mut(h)
-                .for_each(|place| encoder.token_types.add_row(token_type, place));
-            places
+        let second_position_table = if config.token_types > 1 {
+            position_table(&positions, &encoder.token_types, 1)
+        } else {
+            Vec::new()
         };
-        let second_position_table = if config.token_types > 1 { placed(1) } else { Vec::new() };
-        let position_table = placed(0);
+        let position_table = position_table(&positions, &encoder.token_types, 0);
         let relative = encoder.relative_bias.map(WeightMatrix::into_f32);
         let bias = relative
             .map(|learnt| RelativeBias::new(&learnt, config.heads, config.max_text_tokens()));
@@ -98,16 +95,15 @@ impl PackedBert {
             }
             ModelPrecision::Int8 => encoder.word_embeddings,
         };
-        let linear = |parts: Vec<DenseWeights>| PackedLinear::new(parts, precision);
         let layers = encoder
             .layers
             .into_iter()
             .map(|l| PackedBertLayer {
-                qkv: linear(vec![l.query, l.key, l.value]),
-                attention_out: linear(vec![l.attention_out]),
+                qkv: PackedLinear::new(vec![l.query, l.key, l.value], precision),
+                attention_out: PackedLinear::new(vec![l.attention_out], precision),
                 attention_out_norm: l.attention_out_norm,
-                ffn_in: linear(vec![l.ffn_in]),
-                ffn_out: linear(vec![l.ffn_out]),
+                ffn_in: PackedLinear::new(vec![l.ffn_in], precision),
+                ffn_out: PackedLinear::new(vec![l.ffn_out], precision),
                 ffn_out_norm: l.ffn_out_norm,
             })
             .collect();
@@ -136,8 +132,7 @@ impl PackedBert {
         s.x.resize(rows * h, 0.0);
         let firsts = firsts.iter().copied().chain(std::iter::repeat(usize::MAX));
         let places = group.iter().zip(firsts).flat_map(|(ids, first)| {
-            let token = move |(i, &id): (usize, &u32)| (i, id, i >= first);
-            ids.iter().enumerate().map(token)
+            ids.iter().enumerate().map(move |(i, &id)| (i, id, i >= first))
         });
         for (row, (i, id, second)) in s.x.chunks_exact_mut(h).zip(places) {
             let place = self.config.first_position + i;
@@ -186,4 +181,13 @@ impl PackedBert {
         }
         &s.x[..tokens * h]
     }
+}
+
+/// The embeddings of the positions, each with that of the token type added.
+fn position_table(positions: &[f32], token_types: &WeightMatrix, token_type: usize) -> Vec<f32> {
+    let mut places = positions.to_vec();
+    places
+        .chunks_exact_mut(token_types.cols())
+        .for_each(|place| token_types.add_row(token_type, place));
+    places
 }

@@ -14,7 +14,6 @@ pub fn pool(tokens: &[f32], hidden: usize, modes: &[TokenPooling], prompt: usize
 
 fn pool_by(tokens: &[f32], hidden: usize, mode: TokenPooling, prompt: usize) -> Vec<f32> {
     let count = tokens.len() / hidden;
-    let rows = || tokens.chunks_exact(hidden).skip(prompt);
     let mut out = vec![0.0; hidden];
     if count <= prompt {
         // As in sentence-transformers, only Cls falls back, to the very first token.
@@ -23,23 +22,23 @@ fn pool_by(tokens: &[f32], hidden: usize, mode: TokenPooling, prompt: usize) -> 
         }
         return out;
     }
-    let divide = |out: &mut [f32], by: f32| out.iter_mut().for_each(|v| *v /= by);
+    let rows = tokens.chunks_exact(hidden).skip(prompt);
     match mode {
         TokenPooling::Cls => out.copy_from_slice(&tokens[prompt * hidden..(prompt + 1) * hidden]),
         TokenPooling::Last => out.copy_from_slice(&tokens[(count - 1) * hidden..]),
         TokenPooling::Max => {
             out.fill(f32::NEG_INFINITY);
-            rows().for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o = o.max(*v)));
+            rows.for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o = o.max(*v)));
         }
         TokenPooling::Mean | TokenPooling::MeanSqrtLength => {
-            out = sum(rows(), out);
+            out = sum(rows, out);
             let n = (count - prompt) as f32;
             divide(&mut out, if mode == TokenPooling::Mean { n } else { n.sqrt() });
         }
         TokenPooling::WeightedMean => {
             // Positions are counted from the first token of the text, even if it is excluded.
             let mut total = 0.0;
-            for (place, row) in (prompt + 1..).zip(rows()) {
+            for (place, row) in (prompt + 1..).zip(rows) {
                 total += place as f32;
                 out.iter_mut().zip(row).for_each(|(o, v)| *o += place as f32 * v);
             }
@@ -47,6 +46,10 @@ fn pool_by(tokens: &[f32], hidden: usize, mode: TokenPooling, prompt: usize) -> 
         }
     }
     out
+}
+
+fn divide(out: &mut [f32], by: f32) {
+    out.iter_mut().for_each(|v| *v /= by);
 }
 
 /// The sum of the rows. It starts with the first row rather than 0, which would turn -0.0 into 0.0.

@@ -49,26 +49,13 @@ impl ModuleChain {
             steps.push(match module {
                 SentenceModule::Normalize => ChainedModule::Normalize,
                 SentenceModule::Dense { path, dense, weights } => {
-                    let dense = DenseModule::load(dense, weights, dim).with_context(|| path.clone())?;
+                    let dense =
+                        DenseModule::load(dense, weights, dim).with_context(|| path.clone())?;
                     dim = dense.bias.len();
                     ChainedModule::Dense(Box::new(dense))
                 }
                 SentenceModule::LayerNorm { path, dimension, weights } => {
-                    let load = || -> anyhow::Result<ChainedModule> {
-                        ensure!(
-                            dimension.is_none_or(|stated| stated == dim),
-                            "its config.json says `dimension`: {}, and {dim} numbers come out before it",
-                            dimension.unwrap_or(0)
-                        );
-                        let weights = ModelWeights::parse(weights)?;
-                        let norm = ChainedModule::LayerNorm {
-                            scale: weights.vector("norm.weight", dim)?,
-                            shift: weights.vector("norm.bias", dim)?,
-                        };
-                        weights.check_all_read(LoadPurpose::Vectors)?;
-                        Ok(norm)
-                    };
-                    load().with_context(|| path.clone())?
+                    load_norm(weights, *dimension, dim).with_context(|| path.clone())?
                 }
             });
         }
@@ -113,6 +100,22 @@ impl ModuleChain {
     }
 }
 
+/// A layer norm over `dim` numbers; `stated` is the dimension in its config.json.
+fn load_norm(weights: &[u8], stated: Option<usize>, dim: usize) -> anyhow::Result<ChainedModule> {
+    ensure!(
+        stated.is_none_or(|stated| stated == dim),
+        "its config.json says `dimension`: {}, and {dim} numbers come out before it",
+        stated.unwrap_or(0)
+    );
+    let weights = ModelWeights::parse(weights)?;
+    let norm = ChainedModule::LayerNorm {
+        scale: weights.vector("norm.weight", dim)?,
+        shift: weights.vector("norm.bias", dim)?,
+    };
+    weights.check_all_read(LoadPurpose::Vectors)?;
+    Ok(norm)
+}
+
 impl DenseModule {
     fn load(settings: &DenseSettings, weights: &[u8], inputs: usize) -> anyhow::Result<Self> {
         ensure!(
@@ -154,16 +157,13 @@ impl DenseModule {
             DenseActivation::Gelu => math::gelu(&mut out),
             DenseActivation::Sigmoid => out.iter_mut().for_each(|y| *y = 1.0 / (1.0 + (-*y).exp())),
         }
-        let add = |out: &mut [f32], more: &[f32]| {
-            out.iter_mut().zip(more).for_each(|(y, x)| *y += x);
-        };
         match &self.residual {
             DenseResidual::None => {}
-            DenseResidual::Input => add(&mut out, x),
+            DenseResidual::Input => math::add(&mut out, x),
             DenseResidual::Projected(map) => {
                 let mut mapped = vec![0.0; out.len()];
                 row_dots(map, x, &mut mapped);
-                add(&mut out, &mapped);
+                math::add(&mut out, &mapped);
             }
         }
         out

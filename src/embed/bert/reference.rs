@@ -47,42 +47,28 @@ pub struct TensorLayer {
 impl ReferenceEncoder {
     /// Moves the weights to `device`, int8 ones as the f32 numbers that they represent.
     pub fn new(config: BertConfig, encoder: BertEncoder, device: &Device) -> Result<Self> {
-        let matrix = |rows: WeightMatrix| {
-            let shape = (rows.len(), rows.cols());
-            Tensor::from_vec(rows.into_f32(), shape, device)
-        };
-        let vector = |v: Vec<f32>| {
-            let n = v.len();
-            Tensor::from_vec(v, n, device)
-        };
-        let norm = |n: LayerNormWeights| -> Result<TensorLayerNorm> {
-            Ok(TensorLayerNorm { scale: vector(n.scale)?, shift: vector(n.shift)? })
-        };
-        let dense = |d: DenseWeights| -> Result<TensorDense> {
-            Ok(TensorDense { weight: matrix(d.weight)?, bias: vector(d.bias)? })
-        };
         let layers = encoder
             .layers
             .into_iter()
             .map(|l| {
                 Ok(TensorLayer {
-                    query: dense(l.query)?,
-                    key: dense(l.key)?,
-                    value: dense(l.value)?,
-                    attention_out: dense(l.attention_out)?,
-                    attention_out_norm: norm(l.attention_out_norm)?,
-                    ffn_in: dense(l.ffn_in)?,
-                    ffn_out: dense(l.ffn_out)?,
-                    ffn_out_norm: norm(l.ffn_out_norm)?,
+                    query: dense(l.query, device)?,
+                    key: dense(l.key, device)?,
+                    value: dense(l.value, device)?,
+                    attention_out: dense(l.attention_out, device)?,
+                    attention_out_norm: norm(l.attention_out_norm, device)?,
+                    ffn_in: dense(l.ffn_in, device)?,
+                    ffn_out: dense(l.ffn_out, device)?,
+                    ffn_out_norm: norm(l.ffn_out_norm, device)?,
                 })
             })
             .collect::<Result<_>>()?;
         Ok(Self {
-            word_embeddings: matrix(encoder.word_embeddings)?,
-            positions: matrix(encoder.positions)?,
-            token_types: matrix(encoder.token_types)?,
-            relative_bias: encoder.relative_bias.map(matrix).transpose()?,
-            norm: norm(encoder.norm)?,
+            word_embeddings: matrix(encoder.word_embeddings, device)?,
+            positions: matrix(encoder.positions, device)?,
+            token_types: matrix(encoder.token_types, device)?,
+            relative_bias: encoder.relative_bias.map(|rows| matrix(rows, device)).transpose()?,
+            norm: norm(encoder.norm, device)?,
             layers,
             config,
         })
@@ -134,6 +120,27 @@ impl ReferenceEncoder {
     pub fn cls_pooled(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
         normalized(&self.forward(ids, mask)?.narrow(1, 0, 1)?.squeeze(1)?)
     }
+}
+
+fn matrix(rows: WeightMatrix, device: &Device) -> Result<Tensor> {
+    let shape = (rows.len(), rows.cols());
+    Tensor::from_vec(rows.into_f32(), shape, device)
+}
+
+fn vector(numbers: Vec<f32>, device: &Device) -> Result<Tensor> {
+    let n = numbers.len();
+    Tensor::from_vec(numbers, n, device)
+}
+
+fn norm(weights: LayerNormWeights, device: &Device) -> Result<TensorLayerNorm> {
+    Ok(TensorLayerNorm {
+        scale: vector(weights.scale, device)?,
+        shift: vector(weights.shift, device)?,
+    })
+}
+
+fn dense(weights: DenseWeights, device: &Device) -> Result<TensorDense> {
+    Ok(TensorDense { weight: matrix(weights.weight, device)?, bias: vector(weights.bias, device)? })
 }
 
 /// The relative position bias of a text of `tokens` tokens, (1, heads, tokens, tokens).

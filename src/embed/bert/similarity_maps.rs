@@ -10,6 +10,7 @@ use crate::embed::files::ModelFiles;
 use crate::embed::pair_scorer::{PairLimit, TextPair};
 use crate::embed::similarity_map::TokenSimilarityMap;
 use crate::embed::{Embedder, ModelSpec, TextRole, VectorSimilarity};
+use crate::environment::Environment;
 
 /// Number of pairs whose token vectors are in memory at once.
 const PAIRS_PER_BLOCK: usize = 256;
@@ -28,13 +29,14 @@ impl SimilarityMapper {
         files: &ModelFiles,
         spec: &ModelSpec,
         tokens: usize,
+        environment: &Environment,
     ) -> anyhow::Result<SimilarityMapper> {
         ensure!(
             files.similarity == VectorSimilarity::Cosine,
             "its vectors are compared by dot product; a similarity map starts from a cosine"
         );
         Ok(SimilarityMapper {
-            bert: TransformerEmbedder::load_pooled(files, spec)?,
+            bert: TransformerEmbedder::load_pooled(files, spec, environment)?,
             max_tokens: tokens,
         })
     }

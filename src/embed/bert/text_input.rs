@@ -37,14 +37,11 @@ impl TransformerTextInput {
             (None, Some(pooling)) => pooling.modes.clone(),
             (_, None) => Vec::new(),
         };
-        let prefix = |asked: &Option<String>, role| {
-            asked.clone().unwrap_or_else(|| files.prefix(role).to_owned())
-        };
         let mut side = Self {
             tokens,
             pooling,
-            query_prefix: prefix(&spec.query_prefix, TextRole::Query),
-            passage_prefix: prefix(&spec.passage_prefix, TextRole::Passage),
+            query_prefix: files.prefix_or(&spec.query_prefix, TextRole::Query),
+            passage_prefix: files.prefix_or(&spec.passage_prefix, TextRole::Passage),
             unpooled: [0; 2],
         };
         if files.pooling.as_ref().is_some_and(|pooling| !pooling.include_prompt) {

@@ -36,7 +36,7 @@ impl TransformerEmbedder {
             .into_par_iter()
             .map_init(ForwardScratch::default, |scratch, group| {
                 let mut states = self.forward.run(TokenizedGroup::unsegmented(group), scratch)?;
-                let one = |ids: &Vec<u32>| {
+                let texts = group.iter().map(|ids| {
                     let (here, rest) = states.split_at(ids.len() * self.hidden);
                     states = rest;
                     let plain = ids.iter().zip(here.chunks_exact(self.hidden));
@@ -44,8 +44,8 @@ impl TransformerEmbedder {
                     let (ids, rows): (Vec<u32>, Vec<&[f32]>) = plain.unzip();
                     let rows = self.comparison_rows(&rows);
                     TokenVectors { ids, rows, text_vector: self.pool(role, here) }
-                };
-                Ok(group.iter().map(one).collect())
+                });
+                Ok(texts.collect())
             })
             .collect::<anyhow::Result<_>>()?;
         Ok(tokens.into_iter().flatten().collect())
@@ -76,14 +76,14 @@ impl TransformerEmbedder {
                 let texts =
                     TokenizedGroup { ids: group, second_segment_starts: &[], visible_tokens: seen };
                 let mut states = self.forward.run(texts, scratch)?;
-                let one = |ids: &Vec<u32>| {
+                let vectors = group.iter().map(|ids| {
                     let (here, rest) = states.split_at(ids.len() * self.hidden);
                     states = rest;
                     let rows = ids.iter().zip(here.chunks_exact(self.hidden));
                     let rows = rows.filter(|(id, _)| marking.is_compared(role, **id));
                     self.comparison_rows(&rows.map(|(_, row)| row).collect::<Vec<_>>())
-                };
-                Ok(group.iter().map(one).collect())
+                });
+                Ok(vectors.collect())
             })
             .collect::<anyhow::Result<_>>()?;
         Ok(vectors.into_iter().flatten().collect())
@@ -117,12 +117,13 @@ pub fn either_is_cut(
 pub fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> (Vec<&'a str>, Vec<usize>) {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut distinct = Vec::new();
-    let place = |text| {
-        *places.entry(text).or_insert_with(|| {
-            distinct.push(text);
-            distinct.len() - 1
+    let places = texts
+        .map(|text| {
+            *places.entry(text).or_insert_with(|| {
+                distinct.push(text);
+                distinct.len() - 1
+            })
         })
-    };
-    let places = texts.map(place).collect();
+        .collect();
     (distinct, places)
 }

@@ -11,6 +11,7 @@ use super::text_input::TransformerTextInput;
 use crate::embed::files::{LoadPurpose, ModelFiles};
 use crate::embed::weights::ModelWeights;
 use crate::embed::{ModelKind, ModelSpec, TokenPooling, model_paths};
+use crate::environment::Environment;
 
 /// The architectures that can be tuned, for messages.
 pub const TUNABLE_FAMILIES: &str = "BERT, RoBERTa and MPNet";
@@ -41,15 +42,15 @@ impl TunableModel {
     ///
     /// # Errors
     /// A model that is missing or whose architecture cannot be tuned.
-    pub fn open(base: &str, max_tokens: usize) -> anyhow::Result<Self> {
+    pub fn open(base: &str, max_tokens: usize, environment: &Environment) -> anyhow::Result<Self> {
         // Prefer the original weights to the bundled int8 form. A path is always taken as a directory.
-        let found = match model_paths::pulled_model_dir(base) {
-            None => model_paths::int8_model_dir(base)?,
+        let found = match model_paths::pulled_model_dir(base, environment) {
+            None => model_paths::int8_model_dir(base, environment)?,
             found => found,
         };
         let dir = match found {
             Some(dir) if Path::new(base).components().count() == 1 => dir,
-            _ => model_paths::model_dir(base, crate::embed::ModelPrecision::F32)?,
+            _ => model_paths::model_dir(base, crate::embed::ModelPrecision::F32, environment)?,
         };
         Self::read(&dir, max_tokens)
             .with_context(|| format!("cannot tune the model {base} from {}", dir.display()))

@@ -151,6 +151,11 @@ impl ModelFiles {
         }
     }
 
+    /// The prefix that was asked for, otherwise the prompt for this role.
+    pub fn prefix_or(&self, asked: &Option<String>, role: TextRole) -> String {
+        asked.clone().unwrap_or_else(|| self.prefix(role).to_owned())
+    }
+
     /// Whether the transformer is followed by a single pooling over all tokens and nothing else.
     pub fn has_single_plain_pooling(&self) -> bool {
         let pooling = self.pooling.as_ref();
@@ -205,16 +210,17 @@ impl ModelFiles {
 
 /// The purpose of a model directory, according to its own files.
 pub fn detect_purpose(dir: &Path) -> LoadPurpose {
-    let json = |name: &str| -> Option<Value> {
-        parse(name, &model_directory::read(&dir.join(name), MAX_JSON_BYTES).ok()??).ok()
-    };
-    let scores = json("config_sentence_transformers.json")
+    let scores = read_json(dir, "config_sentence_transformers.json")
         .is_some_and(|settings| settings["model_type"] == "CrossEncoder")
-        || json("config.json").is_some_and(|config| {
+        || read_json(dir, "config.json").is_some_and(|config| {
             let class = config["architectures"][0].as_str().unwrap_or_default();
             class.ends_with("ForSequenceClassification")
         });
     if scores { LoadPurpose::Scores } else { LoadPurpose::Vectors }
+}
+
+fn read_json(dir: &Path, name: &str) -> Option<Value> {
+    parse(name, &model_directory::read(&dir.join(name), MAX_JSON_BYTES).ok()??).ok()
 }
 
 /// The folder with config.json, tokenizer.json and model.safetensors of the model in `dir`.
@@ -315,16 +321,14 @@ fn check_files(source: &ModelDirectory, at: &str, faults: &mut DirectoryFaults) 
         "model.safetensors",
         "artifact.metadata",
     ];
-    let known = |name: &str| {
-        READ.contains(&name)
-            || known_settings::SENTENCE_BERT_NAMES.contains(&name)
-            || known_settings::OTHER_JSON.contains(&name)
-    };
     let folders = if at.is_empty() { vec![""] } else { vec!["", at] };
     for folder in folders {
         for name in ModelDirectory::new(&source.path(folder)).files() {
             let matters = name.ends_with(".json") || name.ends_with(".safetensors");
-            if matters && !name.starts_with('.') && !known(&name) {
+            let known = READ.contains(&name.as_str())
+                || known_settings::SENTENCE_BERT_NAMES.contains(&name.as_str())
+                || known_settings::OTHER_JSON.contains(&name.as_str());
+            if matters && !name.starts_with('.') && !known {
                 faults.add(format!("{folder}{name}: a file not known here, which may change what the model computes"));
             }
         }
@@ -445,24 +449,29 @@ impl SentenceSettings {
                 reader.fault(format!("`prompts` is {}, not texts by name", abbreviated(other)))
             }
         }
-        let prompt = |name: &str| prompts.iter().find(|(n, _)| *n == name).map(|(_, text)| *text);
         let default = reader.text("default_prompt_name");
-        if let Some(name) = default.filter(|name| prompt(name).is_none()) {
+        if let Some(name) = default.filter(|name| prompt(&prompts, name).is_none()) {
             reader.fault(format!("`default_prompt_name` is {name}, which is not among `prompts`"));
         }
-        let default = default.and_then(prompt);
-        // sentence-transformers saves empty `query` and `document` prompts; these do not override the default.
-        let of = |names: &[&str]| {
-            let own = names.iter().filter_map(|name| prompt(name)).find(|text| !text.is_empty());
-            own.or(default).unwrap_or_default().to_owned()
-        };
+        let default = default.and_then(|name| prompt(&prompts, name));
         Ok(Self {
-            query: of(&["query"]),
-            passage: of(&["document", "passage", "corpus"]),
+            query: first_prompt(&prompts, &["query"], default),
+            passage: first_prompt(&prompts, &["document", "passage", "corpus"], default),
             similarity,
             truncate_dim: reader.count("truncate_dim"),
         })
     }
+}
+
+fn prompt<'a>(prompts: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    prompts.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+}
+
+/// The first of these prompts that is not empty, otherwise the default. sentence-transformers saves empty `query` and
+/// `document` prompts; these do not override the default.
+fn first_prompt(prompts: &[(&str, &str)], names: &[&str], default: Option<&str>) -> String {
+    let own = names.iter().filter_map(|name| prompt(prompts, name)).find(|text| !text.is_empty());
+    own.or(default).unwrap_or_default().to_owned()
 }
 
 fn read_model_weights(source: &ModelDirectory, at: &str) -> anyhow::Result<Vec<u8>> {

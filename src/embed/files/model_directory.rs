@@ -93,11 +93,10 @@ pub fn read_weights(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// Reads a file of at most `most` bytes; `None` if it does not exist.
 pub fn read(path: &Path, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
-    let cannot = || format!("cannot read {}", path.display());
     match input_file::read_up_to(most, path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(e).with_context(cannot),
+        Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 

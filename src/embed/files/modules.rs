@@ -260,20 +260,24 @@ fn check_module_input(
     usual: ModuleStage,
     faults: &mut DirectoryFaults,
 ) {
-    let name = |stage| match stage {
-        ModuleStage::Tokens => "token_embeddings",
-        ModuleStage::Text => "sentence_embedding",
-    };
     let mut reader = SettingReader::new(file, json, faults);
-    let input = reader.text("module_input_name").unwrap_or(name(usual));
+    let input = reader.text("module_input_name").unwrap_or(vectors_name(usual));
     let output = reader.text("module_output_name").unwrap_or(input);
     for (key, found) in [("module_input_name", input), ("module_output_name", output)] {
-        if found != name(at) {
-            let expected = name(at);
+        if found != vectors_name(at) {
+            let expected = vectors_name(at);
             reader
                 .fault(format!("`{key}` is {found}; at this place only {expected} is carried out"));
             return;
         }
+    }
+}
+
+/// What sentence-transformers calls the vectors that a module is applied to.
+fn vectors_name(stage: ModuleStage) -> &'static str {
+    match stage {
+        ModuleStage::Tokens => "token_embeddings",
+        ModuleStage::Text => "sentence_embedding",
     }
 }
 

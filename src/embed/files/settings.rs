@@ -119,13 +119,12 @@ pub fn check(file: &str, json: &Value, known: &[KnownSettings], faults: &mut Dir
     let Some(settings) = json.as_object() else {
         return faults.add(format!("{file} is not a JSON object"));
     };
-    let handling = |key: &str| {
-        let all = known.iter().rev().flat_map(|list| list.iter());
-        all.into_iter().find(|(keys, _)| keys.contains(&key)).map(|(_, handling)| *handling)
-    };
     let mut unknown = Vec::new();
     for (key, value) in settings {
-        match handling(key) {
+        let mut all = known.iter().rev().flat_map(|list| list.iter());
+        let handling =
+            all.find(|(keys, _)| keys.contains(&key.as_str())).map(|(_, handling)| *handling);
+        match handling {
             None => unknown.push(format!("`{key}`")),
             Some(SettingHandling::Applied | SettingHandling::WithoutEffect) => {}
             Some(SettingHandling::Typed(wanted)) => {

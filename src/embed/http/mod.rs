@@ -16,6 +16,7 @@ use anyhow::{Context, bail, ensure};
 
 use super::constant_vectors::ConstantVectorDetector;
 use super::{Embedder, EmbeddingVectors, TextRole};
+use crate::environment::Environment;
 use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, JsonRequestError};
 pub use request_additions::{
     RESERVED_BODY_KEYS, RESERVED_HEADERS, RequestAdditions, SuppliedValue,
@@ -103,6 +104,7 @@ pub fn embeddings_url(url: &str) -> anyhow::Result<reqwest::Url> {
 pub struct HttpEmbedder {
     spec: HttpEmbedderSpec,
     endpoint: reqwest::Url,
+    environment: Environment,
     fingerprint: String,
     constant_detector: Mutex<ConstantVectorDetector>,
 }
@@ -115,7 +117,7 @@ impl HttpEmbedder {
     ///
     /// # Errors
     /// An invalid address, or a size of 0.
-    pub fn new(spec: HttpEmbedderSpec) -> anyhow::Result<Self> {
+    pub fn new(spec: HttpEmbedderSpec, environment: &Environment) -> anyhow::Result<Self> {
         let endpoint = embeddings_url(&spec.url)
             .with_context(|| format!("url {:?}", http_client::display_wrong_address(&spec.url)))?;
         ensure!(spec.dim > 0 && spec.batch_size > 0 && spec.concurrency > 0, "a setting is 0");
@@ -136,18 +138,31 @@ impl HttpEmbedder {
         }
         let fingerprint = blake3::hash(settings.as_bytes()).to_hex().to_string();
         let same = Mutex::new(ConstantVectorDetector::new(MIN_DISTINCT_TEXTS));
-        Ok(Self { spec, endpoint, fingerprint, constant_detector: same })
+        let environment = environment.clone();
+        Ok(Self { spec, endpoint, environment, fingerprint, constant_detector: same })
     }
 
     /// The connection settings for one role, with the API key and other secrets read from the environment.
     fn remote_endpoint(&self, role: TextRole) -> anyhow::Result<JsonEndpoint> {
         let HttpEmbedderSpec { timeout, retries, first_wait, concurrency, .. } = self.spec;
         let longest_reply = wire::max_reply_bytes(self.spec.batch_size, self.spec.dim);
-        let key = self.spec.api_key_env.as_deref().map(http_client::api_key).transpose()?;
+        let key = self
+            .spec
+            .api_key_env
+            .as_deref()
+            .map(|name| self.environment.api_key(name))
+            .transpose()?;
         let bodies = [&self.spec.body, self.spec.role_body(role)].into_iter();
-        let secrets = request_additions::secrets(key.as_deref(), &self.spec.headers, bodies)?;
-        let headers =
-            http_client::headers(&request_additions::headers(&self.spec.headers)?, key.as_deref())?;
+        let secrets = request_additions::secrets(
+            key.as_deref(),
+            &self.spec.headers,
+            bodies,
+            &self.environment,
+        )?;
+        let headers = http_client::headers(
+            &request_additions::headers(&self.spec.headers, &self.environment)?,
+            key.as_deref(),
+        )?;
         let url = self.endpoint.clone();
         Ok(JsonEndpoint {
             url,
@@ -197,7 +212,8 @@ impl Embedder for HttpEmbedder {
             return Ok(());
         }
         let line = self.remote_endpoint(role)?;
-        let further = request_additions::body(&self.spec.body, self.spec.role_body(role))?;
+        let further =
+            request_additions::body(&self.spec.body, self.spec.role_body(role), &self.environment)?;
         let prefix = match role {
             TextRole::Query => &self.spec.query_prefix,
             TextRole::Passage => &self.spec.passage_prefix,
@@ -211,15 +227,15 @@ impl Embedder for HttpEmbedder {
                 EmbeddingBatch { first: i * batch_size, len: texts.len(), non_blank: full }
             })
             .collect();
-        let body = |batch: &EmbeddingBatch| {
-            let prefixed = |&i: &usize| format!("{prefix}{}", texts[batch.first + i]);
-            let input: Vec<String> = batch.non_blank.iter().map(prefixed).collect();
-            wire::request_body(&self.spec, self.endpoint.path(), &input, &further)
-        };
         // Batches that contain only blank texts need no request.
         let (asked, blank): (Vec<&EmbeddingBatch>, Vec<&EmbeddingBatch>) =
             batches.iter().partition(|batch| !batch.non_blank.is_empty());
-        let bodies = asked.iter().map(|batch| body(batch));
+        let bodies = asked.iter().map(|batch| {
+            let filled = batch.non_blank.iter();
+            let input: Vec<String> =
+                filled.map(|&i| format!("{prefix}{}", texts[batch.first + i])).collect();
+            wire::request_body(&self.spec, self.endpoint.path(), &input, &further)
+        });
         // `post_all` passes errors on as text; `broken` keeps the original of an error that is not about a request.
         let mut broken = None;
         // Vectors are cached only after two of them have differed, so that a constant vector never enters the cache.

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use serde_json::{Map, Value};
 
+use crate::environment::{Environment, is_variable_name};
 use crate::http_client::{self, RequestSecrets};
 
 /// A value of a header or body key as given in a scenario.
@@ -37,10 +38,10 @@ impl SuppliedValue {
         })
     }
 
-    fn value(&self) -> anyhow::Result<Value> {
+    fn value(&self, environment: &Environment) -> anyhow::Result<Value> {
         match self {
-            SuppliedValue::Written(value) => resolve_variables(value),
-            SuppliedValue::Variable(name) => Ok(Value::String(http_client::variable(name)?)),
+            SuppliedValue::Written(value) => resolve_variables(value, environment),
+            SuppliedValue::Variable(name) => Ok(Value::String(environment.variable(name)?)),
         }
     }
 
@@ -69,15 +70,19 @@ fn variable(value: &Value) -> Option<&str> {
 }
 
 /// Replaces each `{env: NAME}` in `value` by the variable's value.
-fn resolve_variables(value: &Value) -> anyhow::Result<Value> {
+fn resolve_variables(value: &Value, environment: &Environment) -> anyhow::Result<Value> {
     if let Some(name) = variable(value) {
-        return Ok(Value::String(http_client::variable(name)?));
+        return Ok(Value::String(environment.variable(name)?));
     }
     Ok(match value {
-        Value::Array(list) => list.iter().map(resolve_variables).collect::<anyhow::Result<_>>()?,
+        Value::Array(list) => {
+            let filled = list.iter().map(|value| resolve_variables(value, environment));
+            filled.collect::<anyhow::Result<_>>()?
+        }
         Value::Object(map) => {
-            let filled =
-                map.iter().map(|(key, value)| Ok((key.clone(), resolve_variables(value)?)));
+            let filled = map
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), resolve_variables(value, environment)?)));
             Value::Object(filled.collect::<anyhow::Result<_>>()?)
         }
         _ => value.clone(),
@@ -103,7 +108,7 @@ fn check_variables(value: &Value) -> Result<(), String> {
         return Err(format!("{{env: NAME}} has {} beside the name", others.join(", ")));
     }
     match named.as_str() {
-        Some(name) if http_client::is_variable_name(name) => Ok(()),
+        Some(name) if is_variable_name(name) => Ok(()),
         // The message does not quote the value, which may be the secret itself.
         _ => Err("what stands behind `env` is not the name of a variable: letters, digits and _"
             .to_owned()),
@@ -114,13 +119,19 @@ fn check_variables(value: &Value) -> Result<(), String> {
 ///
 /// # Errors
 /// A variable that is not set.
-pub fn headers(additions: &RequestAdditions) -> anyhow::Result<Vec<(String, String)>> {
-    let header = |(name, supplied): &(String, SuppliedValue)| {
-        let value = supplied.value().with_context(|| format!("the header {name}"))?;
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Ok((name.clone(), value))
-    };
-    additions.iter().map(header).collect()
+pub fn headers(
+    additions: &RequestAdditions,
+    environment: &Environment,
+) -> anyhow::Result<Vec<(String, String)>> {
+    additions
+        .iter()
+        .map(|(name, supplied)| {
+            let value =
+                supplied.value(environment).with_context(|| format!("the header {name}"))?;
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Ok((name.clone(), value))
+        })
+        .collect()
 }
 
 /// The extra keys of the body; those of `more` override those of `general`.
@@ -130,12 +141,17 @@ pub fn headers(additions: &RequestAdditions) -> anyhow::Result<Vec<(String, Stri
 pub fn body(
     general: &RequestAdditions,
     more: &RequestAdditions,
+    environment: &Environment,
 ) -> anyhow::Result<Map<String, Value>> {
-    let key = |(name, supplied): &(String, SuppliedValue)| {
-        let value = supplied.value().with_context(|| format!("`{name}` of the body"))?;
-        Ok((name.clone(), value))
-    };
-    general.iter().chain(more).map(key).collect()
+    general
+        .iter()
+        .chain(more)
+        .map(|(name, supplied)| {
+            let value =
+                supplied.value(environment).with_context(|| format!("`{name}` of the body"))?;
+            Ok((name.clone(), value))
+        })
+        .collect()
 }
 
 /// The values that must not appear in messages: the API key, those of environment variables, and literal texts whose
@@ -144,11 +160,12 @@ pub fn secrets<'a>(
     key: Option<&str>,
     headers: &'a RequestAdditions,
     bodies: impl Iterator<Item = &'a RequestAdditions>,
+    environment: &Environment,
 ) -> anyhow::Result<RequestSecrets> {
     let mut secrets: Vec<String> = key.map(str::to_owned).into_iter().collect();
     for (name, supplied) in bodies.chain([headers]).flatten() {
         for variable in supplied.variables() {
-            secrets.push(http_client::variable(variable)?);
+            secrets.push(environment.variable(variable)?);
         }
         if let (SuppliedValue::Written(Value::String(text)), true) =
             (supplied, http_client::names_a_secret(name))

@@ -61,18 +61,13 @@ pub fn max_reply_bytes(texts: usize, dim: usize) -> usize {
 
 /// The vectors in the order of the reply. In a plain list, a vector's position is the index of its text.
 fn parse_items(reply: &[u8]) -> Result<Vec<EmbeddingItem>, String> {
-    let not_one = |why: String| {
-        format!("the body is not a list of embeddings ({why}); it starts: {}", excerpt(reply, 80))
-    };
-    let numbered = |rows: Vec<NullableNumbers>| {
-        let item = |(index, embedding)| EmbeddingItem { index: Some(index), embedding };
-        rows.into_iter().enumerate().map(item).collect()
-    };
     if reply.trim_ascii_start().starts_with(b"[") {
-        return serde_json::from_slice(reply).map(numbered).map_err(|e| not_one(e.to_string()));
+        return serde_json::from_slice(reply)
+            .map(numbered)
+            .map_err(|e| not_a_list(reply, &e.to_string()));
     }
     let found: EmbeddingReply =
-        serde_json::from_slice(reply).map_err(|e| not_one(e.to_string()))?;
+        serde_json::from_slice(reply).map_err(|e| not_a_list(reply, &e.to_string()))?;
     match found {
         EmbeddingReply { data: Some(data), .. } => Ok(data),
         EmbeddingReply { embeddings: Some(rows), .. } => Ok(numbered(rows)),
@@ -81,8 +76,19 @@ fn parse_items(reply: &[u8]) -> Result<Vec<EmbeddingItem>, String> {
             let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
             Err(format!("the body is an error: {}", excerpt(said.as_bytes(), 300)))
         }
-        _ => Err(not_one("it has neither `data` nor `embeddings`".to_owned())),
+        _ => Err(not_a_list(reply, "it has neither `data` nor `embeddings`")),
     }
+}
+
+fn numbered(rows: Vec<NullableNumbers>) -> Vec<EmbeddingItem> {
+    rows.into_iter()
+        .enumerate()
+        .map(|(index, embedding)| EmbeddingItem { index: Some(index), embedding })
+        .collect()
+}
+
+fn not_a_list(reply: &[u8], why: &str) -> String {
+    format!("the body is not a list of embeddings ({why}); it starts: {}", excerpt(reply, 80))
 }
 
 /// The vectors of a reply to a request for `texts` texts, in the order of the texts, scaled to unit length.

@@ -61,11 +61,10 @@ impl TokenSimilarityMap {
     /// lengths.
     pub(super) fn summary(&self) -> [f32; SUMMARY] {
         let (by_row, by_col) = self.largest();
-        let mean = |best: &[f32]| best.iter().sum::<f32>() / best.len() as f32;
-        let least = |best: &[f32]| best.iter().copied().fold(1.0, f32::min);
         let rows = self.same.chunks_exact(self.cols).filter(|row| row.contains(&true)).count();
-        let col = |col: &usize| self.same.iter().skip(*col).step_by(self.cols).any(|same| *same);
-        let cols = (0..self.cols).filter(col).count();
+        let cols = (0..self.cols)
+            .filter(|col| self.same.iter().skip(*col).step_by(self.cols).any(|same| *same))
+            .count();
         [
             self.base,
             mean(&by_row),
@@ -81,6 +80,14 @@ impl TokenSimilarityMap {
     /// The mean of the row maxima.
     pub fn max_sim(&self) -> f32 {
         let (by_row, _) = self.largest();
-        by_row.iter().sum::<f32>() / by_row.len() as f32
+        mean(&by_row)
     }
+}
+
+fn mean(best: &[f32]) -> f32 {
+    best.iter().sum::<f32>() / best.len() as f32
+}
+
+fn least(best: &[f32]) -> f32 {
+    best.iter().copied().fold(1.0, f32::min)
 }

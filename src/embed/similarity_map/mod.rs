@@ -22,6 +22,7 @@ use super::files::{self, LoadPurpose};
 use super::pair_scorer::{PairLimit, PairScorer, TextPair};
 use super::weights::ModelWeights;
 use super::{ModelKind, ModelPrecision, ModelSpec, bert, spec};
+use crate::environment::Environment;
 use crate::output::OutputWriter;
 
 /// The files that [`save`] writes.
@@ -174,7 +175,10 @@ pub struct SimilarityMapScorer {
 }
 
 impl SimilarityMapScorer {
-    pub(super) fn open(asked: &SimilarityMapSpec) -> anyhow::Result<SimilarityMapScorer> {
+    pub(super) fn open(
+        asked: &SimilarityMapSpec,
+        environment: &Environment,
+    ) -> anyhow::Result<SimilarityMapScorer> {
         let dir = Path::new(&asked.dir);
         let config_bytes = files::read_settings(&dir.join(CONFIG))?;
         let bytes = files::read_weights(&dir.join(WEIGHTS))?;
@@ -183,7 +187,7 @@ impl SimilarityMapScorer {
         let base = &config.base;
         let model = ModelSpec::new(ModelKind::Transformer, base.model.as_str())
             .with_precision(base.precision);
-        let maps = spec::open_maps(&model, config.tokens)?;
+        let maps = spec::open_maps(&model, config.tokens, environment)?;
         if maps.fingerprint() != base.fingerprint {
             bail!(
                 "it was trained on other weights or settings of {} than those here: train it again with \

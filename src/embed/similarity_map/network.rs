@@ -125,18 +125,11 @@ impl MapNetwork {
         let last = planes.last().map_or(&[][..], Vec::as_slice);
         for channel in last.chunks_exact(plane) {
             let at = |row: usize, col: usize| (row + 1) * stride + col + 1;
-            let best = |cells: &mut dyn Iterator<Item = usize>| {
-                let first = cells.next().unwrap_or(0);
-                cells.fold(first, |best, cell| match channel[cell] > channel[best] {
-                    true => cell,
-                    false => best,
-                })
-            };
             let by_row: Vec<usize> =
-                (0..rows).map(|row| best(&mut (0..cols).map(|col| at(row, col)))).collect();
+                (0..rows).map(|row| argmax(channel, (0..cols).map(|col| at(row, col)))).collect();
             let by_col: Vec<usize> =
-                (0..cols).map(|col| best(&mut (0..rows).map(|row| at(row, col)))).collect();
-            let top = best(&mut by_row.iter().copied());
+                (0..cols).map(|col| argmax(channel, (0..rows).map(|row| at(row, col)))).collect();
+            let top = argmax(channel, by_row.iter().copied());
             // The zero border does not change the sum.
             features.push(channel.iter().sum::<f32>() / (rows * cols) as f32);
             features.push(channel[top]);
@@ -148,13 +141,12 @@ impl MapNetwork {
         let (weights, rest) = self.weights[dense..].split_at(HIDDEN * features.len());
         let (bias, rest) = rest.split_at(HIDDEN);
         let (out, out_bias) = rest.split_at(HIDDEN);
-        let dot = |row: &[f32], x: &[f32]| row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>();
         let hidden: Vec<f32> = weights
             .chunks_exact(features.len())
             .zip(bias)
-            .map(|(row, bias)| (dot(row, &features) + bias).max(0.0))
+            .map(|(row, bias)| (sequential_dot(row, &features) + bias).max(0.0))
             .collect();
-        let logit = dot(out, &hidden) + out_bias[0];
+        let logit = sequential_dot(out, &hidden) + out_bias[0];
         MapForwardPass { rows, cols, planes, features, hidden, argmax: largest, logit }
     }
 
@@ -259,6 +251,19 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         lanes.iter_mut().zip(a.iter().zip(b)).for_each(|(lane, (a, b))| *lane += a * b);
     }
     lanes.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+fn sequential_dot(row: &[f32], x: &[f32]) -> f32 {
+    row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>()
+}
+
+/// The cell with the largest number; the first of several.
+fn argmax(channel: &[f32], mut cells: impl Iterator<Item = usize>) -> usize {
+    let first = cells.next().unwrap_or(0);
+    cells.fold(first, |best, cell| match channel[cell] > channel[best] {
+        true => cell,
+        false => best,
+    })
 }
 
 #[cfg(test)]

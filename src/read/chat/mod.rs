@@ -16,6 +16,7 @@ use super::language_model::{LanguageModel, ModelReply, ReaderModelIdentity, Toke
 use super::prompt::ChatPrompt;
 use crate::embed::http::request_additions;
 use crate::embed::http::{RequestAdditions, SuppliedValue};
+use crate::environment::Environment;
 use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, JsonRequestError};
 
 /// Keys of the body that have a setting of their own, or would change the form of the reply.
@@ -166,6 +167,7 @@ pub fn completions_url(url: &str) -> anyhow::Result<reqwest::Url> {
 pub struct ChatEndpoint {
     spec: ChatEndpointSpec,
     endpoint: reqwest::Url,
+    environment: Environment,
     identity: ReaderModelIdentity,
 }
 
@@ -174,7 +176,7 @@ impl ChatEndpoint {
     ///
     /// # Errors
     /// A setting that is not allowed.
-    pub fn new(spec: ChatEndpointSpec) -> anyhow::Result<ChatEndpoint> {
+    pub fn new(spec: ChatEndpointSpec, environment: &Environment) -> anyhow::Result<ChatEndpoint> {
         let endpoint = completions_url(&spec.url)
             .with_context(|| format!("url {:?}", http_client::display_wrong_address(&spec.url)))?;
         ensure!(
@@ -210,17 +212,23 @@ impl ChatEndpoint {
             bail!("headers.{name} is not allowed: it follows from the request");
         }
         let identity = spec.identity();
-        Ok(ChatEndpoint { spec, endpoint, identity })
+        Ok(ChatEndpoint { spec, endpoint, environment: environment.clone(), identity })
     }
 
     /// The HTTP endpoint, and the additional keys of each body.
     fn json_endpoint(&self) -> anyhow::Result<(JsonEndpoint, Map<String, Value>)> {
-        let spec = &self.spec;
-        let key = spec.api_key_env.as_deref().map(http_client::api_key).transpose()?;
-        let secrets =
-            request_additions::secrets(key.as_deref(), &spec.headers, std::iter::once(&spec.body))?;
-        let headers =
-            http_client::headers(&request_additions::headers(&spec.headers)?, key.as_deref())?;
+        let (spec, environment) = (&self.spec, &self.environment);
+        let key = spec.api_key_env.as_deref().map(|name| environment.api_key(name)).transpose()?;
+        let secrets = request_additions::secrets(
+            key.as_deref(),
+            &spec.headers,
+            std::iter::once(&spec.body),
+            environment,
+        )?;
+        let headers = http_client::headers(
+            &request_additions::headers(&spec.headers, environment)?,
+            key.as_deref(),
+        )?;
         let line = JsonEndpoint {
             url: self.endpoint.clone(),
             timeout: spec.timeout,
@@ -231,7 +239,7 @@ impl ChatEndpoint {
             secrets,
             max_reply_bytes: wire::max_reply_bytes(spec),
         };
-        Ok((line, request_additions::body(&spec.body, &RequestAdditions::new())?))
+        Ok((line, request_additions::body(&spec.body, &RequestAdditions::new(), environment)?))
     }
 }
 
@@ -276,8 +284,11 @@ impl LanguageModel for ChatEndpoint {
         let secrets = line.secrets.clone().with_query_of(&line.url);
         let sent = line.post_all(bodies, |at, body| {
             let mut reply = wire::parse_reply(spec, body)?;
-            let repeats = |text: &str| secrets.redact_or_withhold(text, text.len()) != text;
-            if reply.answers.iter().any(|answer| repeats(&answer.text)) {
+            let repeats = reply.answers.iter().any(|answer| {
+                let text = &answer.text;
+                secrets.redact_or_withhold(text, text.len()) != *text
+            });
+            if repeats {
                 return Err(
                     "the answer repeats a secret of the request, so it is not kept".to_owned()
                 );
@@ -325,9 +336,8 @@ fn merge_replies(mut parts: Vec<(usize, ModelReply)>) -> ModelReply {
     parts.sort_by_key(|(at, _)| *at);
     let mut all = ModelReply { tokens_in: Some(0), tokens_out: Some(0), ..ModelReply::default() };
     for (_, part) in parts {
-        let sum = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
-        all.tokens_in = sum(all.tokens_in, part.tokens_in);
-        all.tokens_out = sum(all.tokens_out, part.tokens_out);
+        all.tokens_in = added(all.tokens_in, part.tokens_in);
+        all.tokens_out = added(all.tokens_out, part.tokens_out);
         // The requests ran concurrently.
         all.seconds = all.seconds.max(part.seconds);
         for answer in part.answers {
@@ -337,4 +347,8 @@ fn merge_replies(mut parts: Vec<(usize, ModelReply)>) -> ModelReply {
         }
     }
     all
+}
+
+fn added(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    Some(a?.saturating_add(b?))
 }

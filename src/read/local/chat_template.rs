@@ -51,23 +51,31 @@ impl GgufChatTemplate {
         messages: &[ChatMessage],
         tokens: &GgufTokenizer,
     ) -> anyhow::Result<String> {
-        let render = |messages: &[ChatMessage]| {
-            self.environment.render_str(
-                &self.source,
-                context! {
-                    messages => messages.iter().map(chat_message).collect::<Vec<Value>>(),
-                    add_generation_prompt => true,
-                    bos_token => tokens.begin_text.as_str(),
-                    eos_token => tokens.end_text.as_str(),
-                },
-            )
-        };
         // Some families have no system role: then the system message is put before the first user message.
-        let rendered = render(messages).or_else(|error| match without_system(messages) {
-            Some(messages) => render(&messages),
-            None => Err(error),
-        });
+        let rendered =
+            self.render_messages(messages, tokens).or_else(|error| {
+                match without_system(messages) {
+                    Some(messages) => self.render_messages(&messages, tokens),
+                    None => Err(error),
+                }
+            });
         rendered.map_err(|e| anyhow!("the model's chat template, {}", explain(&e)))
+    }
+
+    fn render_messages(
+        &self,
+        messages: &[ChatMessage],
+        tokens: &GgufTokenizer,
+    ) -> Result<String, minijinja::Error> {
+        self.environment.render_str(
+            &self.source,
+            context! {
+                messages => messages.iter().map(chat_message).collect::<Vec<Value>>(),
+                add_generation_prompt => true,
+                bos_token => tokens.begin_text.as_str(),
+                eos_token => tokens.end_text.as_str(),
+            },
+        )
     }
 }
 

@@ -58,26 +58,27 @@ impl LocalLanguageModel {
     /// A file that is not a supported model, is damaged, or needs an operation that is not implemented.
     pub fn open(path: &Path, max_tokens: usize) -> anyhow::Result<LocalLanguageModel> {
         ensure!(max_tokens > 0, "max_tokens is 0; at least 1 is allowed");
-        let open = || -> anyhow::Result<LocalLanguageModel> {
-            let file = input_file::open(path)?;
-            // SAFETY: a model file is not written to while it is in use; if it is truncated meanwhile, the process
-            // ends, as with any program that maps it.
-            let file = unsafe { Mmap::map(&file)? };
-            let header = GgufHeader::read(&file)?;
-            let tokens = GgufTokenizer::of(&header, path)?;
-            let template = GgufChatTemplate::new(header.text("tokenizer.chat_template"))?;
-            let network = GgufTransformer::new(&header, &file, tokens.vocabulary)?;
-            let hash = blake3::hash(&file).to_hex();
-            let name = header.text("general.name").unwrap_or("model").trim();
-            let mut settings = Map::new();
-            settings.insert("engine".into(), json!(format!("knockon {ENGINE}")));
-            settings.insert("temperature".into(), json!(0.0));
-            settings.insert("max_tokens".into(), json!(max_tokens));
-            let identity =
-                ReaderModelIdentity { model: format!("{name} (blake3 {})", &hash[..16]), settings };
-            Ok(LocalLanguageModel { file, network, tokens, template, max_tokens, identity })
-        };
-        open().with_context(|| format!("the model {}", path.display()))
+        Self::open_file(path, max_tokens).with_context(|| format!("the model {}", path.display()))
+    }
+
+    fn open_file(path: &Path, max_tokens: usize) -> anyhow::Result<LocalLanguageModel> {
+        let file = input_file::open(path)?;
+        // SAFETY: a model file is not written to while it is in use; if it is truncated meanwhile, the process
+        // ends, as with any program that maps it.
+        let file = unsafe { Mmap::map(&file)? };
+        let header = GgufHeader::read(&file)?;
+        let tokens = GgufTokenizer::of(&header, path)?;
+        let template = GgufChatTemplate::new(header.text("tokenizer.chat_template"))?;
+        let network = GgufTransformer::new(&header, &file, tokens.vocabulary)?;
+        let hash = blake3::hash(&file).to_hex();
+        let name = header.text("general.name").unwrap_or("model").trim();
+        let mut settings = Map::new();
+        settings.insert("engine".into(), json!(format!("knockon {ENGINE}")));
+        settings.insert("temperature".into(), json!(0.0));
+        settings.insert("max_tokens".into(), json!(max_tokens));
+        let identity =
+            ReaderModelIdentity { model: format!("{name} (blake3 {})", &hash[..16]), settings };
+        Ok(LocalLanguageModel { file, network, tokens, template, max_tokens, identity })
     }
 
     /// Answers one prompt.

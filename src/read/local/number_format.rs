@@ -255,16 +255,20 @@ fn q6_k(block: &[u8; 210], out: &mut [f32; LARGE_BLOCK]) {
         let low = &block[64 * half..][..64];
         let high = &block[128 + 32 * half..][..32];
         let scales = &block[192 + 8 * half..][..8];
-        let scale = |i: usize| d * f32::from(scales[i].cast_signed());
         for part in 0..2 {
-            let (s1, s2, s3, s4) = (scale(part), scale(part + 2), scale(part + 4), scale(part + 6));
+            let [s1, s2, s3, s4] =
+                [0, 2, 4, 6].map(|i| d * f32::from(scales[part + i].cast_signed()));
             for l in 16 * part..16 * part + 16 {
-                let value = |low: u8, high: u8| f32::from((low | (high << 4)) as i8 - 32);
-                out[l] = s1 * value(low[l] & 15, high[l] & 3);
-                out[l + 32] = s2 * value(low[l + 32] & 15, (high[l] >> 2) & 3);
-                out[l + 64] = s3 * value(low[l] >> 4, (high[l] >> 4) & 3);
-                out[l + 96] = s4 * value(low[l + 32] >> 4, high[l] >> 6);
+                out[l] = s1 * six_bits(low[l] & 15, high[l] & 3);
+                out[l + 32] = s2 * six_bits(low[l + 32] & 15, (high[l] >> 2) & 3);
+                out[l + 64] = s3 * six_bits(low[l] >> 4, (high[l] >> 4) & 3);
+                out[l + 96] = s4 * six_bits(low[l + 32] >> 4, high[l] >> 6);
             }
         }
     }
+}
+
+#[inline(always)]
+fn six_bits(low: u8, high: u8) -> f32 {
+    f32::from((low | (high << 4)) as i8 - 32)
 }

@@ -63,20 +63,19 @@ impl GgufTokenizer {
                     .map_err(|e| anyhow!("the tokens of the file cannot be used: {e}"))?
             }
         };
-        let id = |key: &str| {
-            let id = header.count(&format!("tokenizer.ggml.{key}"))?;
-            u32::try_from(id).ok().filter(|id| (*id as usize) < tokens.len())
-        };
-        let (begin, end) = (id("bos_token_id"), id("eos_token_id"));
-        let mut ends: Vec<u32> =
-            ["eos_token_id", "eot_token_id", "eom_token_id"].into_iter().filter_map(id).collect();
+        let (begin, end) = (
+            token_id(header, "bos_token_id", tokens.len()),
+            token_id(header, "eos_token_id", tokens.len()),
+        );
+        let mut ends: Vec<u32> = ["eos_token_id", "eot_token_id", "eom_token_id"]
+            .into_iter()
+            .filter_map(|key| token_id(header, key, tokens.len()))
+            .collect();
         // Some files do not list all tokens that end an answer.
         let known = tokens.iter().enumerate().filter(|(_, token)| END_TOKEN_TEXTS.contains(*token));
         ends.extend(known.filter_map(|(id, _)| u32::try_from(id).ok()));
         ends.sort_unstable();
         ends.dedup();
-        let text =
-            |id: Option<u32>| id.map_or_else(String::new, |id| tokens[id as usize].to_owned());
         let of_words = header.text("tokenizer.ggml.model") == Some("llama");
         let adds = header.boolean("tokenizer.ggml.add_bos_token").unwrap_or(of_words);
         Ok(GgufTokenizer {
@@ -84,8 +83,8 @@ impl GgufTokenizer {
             vocabulary: tokens.len(),
             begin_token: begin.filter(|_| adds),
             end_tokens: ends,
-            begin_text: text(begin),
-            end_text: text(end),
+            begin_text: begin.map_or_else(String::new, |id| tokens[id as usize].to_owned()),
+            end_text: end.map_or_else(String::new, |id| tokens[id as usize].to_owned()),
         })
     }
 
@@ -113,6 +112,11 @@ impl GgufTokenizer {
     }
 }
 
+fn token_id(header: &GgufHeader, key: &str, vocabulary: usize) -> Option<u32> {
+    let id = header.count(&format!("tokenizer.ggml.{key}"))?;
+    u32::try_from(id).ok().filter(|id| (*id as usize) < vocabulary)
+}
+
 /// The file's tokenizer in the format of `tokenizer.json`.
 fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value> {
     let kinds: Vec<i128> = header
@@ -138,25 +142,18 @@ fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value>
     for (id, token) in tokens.iter().enumerate() {
         vocabulary.entry((*token).to_owned()).or_insert_with(|| json!(id));
     }
-    let bytes = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
-    let split = |pattern: &str| {
-        json!({"type": "Sequence", "pretokenizers": [
-            {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
-            bytes(false),
-        ]})
-    };
     let model = header.text("tokenizer.ggml.model").context("tokenizer.ggml.model is missing")?;
     let (normalizer, words, decoder, merges, by_bytes, whole_words) = match model {
         "gpt2" => {
             let name = header.text("tokenizer.ggml.pre").unwrap_or("default");
             let words = match name {
-                "qwen2" | "deepseek-r1-qwen" => split(WORDS_QWEN),
-                "llama-bpe" | "llama3" => split(WORDS_LLAMA),
+                "qwen2" | "deepseek-r1-qwen" => split_by(WORDS_QWEN),
+                "llama-bpe" | "llama3" => split_by(WORDS_LLAMA),
                 "smollm" => json!({"type": "Sequence", "pretokenizers": [
                     {"type": "Digits", "individual_digits": true},
-                    bytes(true),
+                    byte_level(true),
                 ]}),
-                "gpt-2" => bytes(true),
+                "gpt-2" => byte_level(true),
                 other => bail!(
                     "how its tokenizer splits words ({other:?}) is not known here; known: {}. Put the model's \
                      tokenizer.json beside the file",
@@ -164,12 +161,14 @@ fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value>
                 ),
             };
             let merges = header.texts("tokenizer.ggml.merges")?;
-            let pair = |merge: &&str| merge.split_once(' ').map(|(a, b)| json!([a, b]));
-            let merges: Option<Vec<Value>> = merges.iter().map(pair).collect();
+            let merges: Option<Vec<Value>> = merges
+                .iter()
+                .map(|merge| merge.split_once(' ').map(|(a, b)| json!([a, b])))
+                .collect();
             let merges = merges.context("a merge of tokenizer.ggml.merges is not two tokens")?;
             // Llama's tokenizers take a whole word that is in the vocabulary without applying merges.
             let whole_words = name.starts_with("llama");
-            (Value::Null, words, bytes(true), merges, false, whole_words)
+            (Value::Null, words, byte_level(true), merges, false, whole_words)
         }
         "llama" => {
             let scores =
@@ -220,6 +219,17 @@ fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value>
             "byte_fallback": by_bytes, "ignore_merges": whole_words, "vocab": vocabulary, "merges": merges,
         },
     }))
+}
+
+fn byte_level(use_regex: bool) -> Value {
+    json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex})
+}
+
+fn split_by(pattern: &str) -> Value {
+    json!({"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
+        byte_level(false),
+    ]})
 }
 
 /// BPE merges that give the same tokens as the scores: the higher a token's score, the earlier its halves are merged.

@@ -129,6 +129,12 @@ struct TransformerLinear {
     bias: Option<Vec<f32>>,
 }
 
+impl TransformerLinear {
+    fn forward(&self, file: &[u8], x: &[f32]) -> Vec<f32> {
+        matrix(file, &self.tensor).forward(x, self.bias.as_deref())
+    }
+}
+
 /// A model whose matrices stay in the file; norms and biases are loaded.
 pub struct GgufTransformer {
     pub shape: TransformerShape,
@@ -188,7 +194,9 @@ impl GgufTransformer {
         };
         let (width, head) = (shape.width, shape.head_size);
         let (queries, keys) = (shape.heads * head, shape.key_value_heads * head);
-        let layer = |n: usize| {
+        let embedding = tensor("token_embd.weight", vocabulary, width)?;
+        let mut layers = Vec::with_capacity(shape.layers);
+        for n in 0..shape.layers {
             let name = |part: &str| format!("blk.{n}.{part}.weight");
             let linear = |part: &str, rows: usize, cols: usize| {
                 let at = tensor(&name(part), rows, cols)?;
@@ -198,7 +206,7 @@ impl GgufTransformer {
                 })
             };
             let feed = header.tensors.get(&name("ffn_gate")).map_or(0, |found| found.rows);
-            anyhow::Ok(TransformerLayer {
+            layers.push(TransformerLayer {
                 attention_norm: vector(&name("attn_norm"), width)?,
                 query: linear("attn_q", queries, width)?,
                 key: linear("attn_k", keys, width)?,
@@ -212,12 +220,12 @@ impl GgufTransformer {
                 up: linear("ffn_up", feed, width)?,
                 down: linear("ffn_down", width, feed)?,
                 post_feed_norm: optional(&name("post_ffw_norm"), width)?,
-            })
-        };
+            });
+        }
         let output = header.tensors.contains_key("output.weight");
         Ok(GgufTransformer {
-            embedding: tensor("token_embd.weight", vocabulary, width)?,
-            layers: (0..shape.layers).map(layer).collect::<anyhow::Result<_>>()?,
+            embedding,
+            layers,
             norm: vector("output_norm.weight", width)?,
             output: output.then(|| tensor("output.weight", vocabulary, width)).transpose()?,
             rotary_factors: optional("rope_freqs.weight", shape.rotary_size / 2)?,
@@ -226,8 +234,8 @@ impl GgufTransformer {
     }
 
     pub fn new_cache(&self) -> KeyValueCache {
-        let none = || vec![Vec::new(); self.shape.layers];
-        KeyValueCache { keys: none(), values: none(), tokens: 0 }
+        let none = vec![Vec::new(); self.shape.layers];
+        KeyValueCache { keys: none.clone(), values: none, tokens: 0 }
     }
 
     /// The score of each token of the vocabulary after these tokens, which are added to `memory`.
@@ -254,15 +262,12 @@ impl GgufTransformer {
                 x.iter_mut().for_each(|x| *x *= scale);
             }
         }
-        let linear = |layer: &TransformerLinear, x: &[f32]| {
-            matrix(file, &layer.tensor).forward(x, layer.bias.as_deref())
-        };
         for (n, layer) in self.layers.iter().enumerate() {
             let mut h = x.clone();
             self.normalize(&mut h, &layer.attention_norm);
-            let mut queries = linear(&layer.query, &h);
-            let mut keys = linear(&layer.key, &h);
-            let values = linear(&layer.value, &h);
+            let mut queries = layer.query.forward(file, &h);
+            let mut keys = layer.key.forward(file, &h);
+            let values = layer.value.forward(file, &h);
             for (heads, norm) in [(&mut queries, &layer.query_norm), (&mut keys, &layer.key_norm)] {
                 if let Some(norm) = norm {
                     self.normalize(heads, norm);
@@ -282,21 +287,21 @@ impl GgufTransformer {
                 memory.tokens,
                 window.map_or(usize::MAX, |(window, _)| window),
             );
-            let mut out = linear(&layer.output, &seen);
+            let mut out = layer.output.forward(file, &seen);
             if let Some(norm) = &layer.post_attention_norm {
                 self.normalize(&mut out, norm);
             }
             add_scaled(&mut x, &out, 1.0);
             let mut h = x.clone();
             self.normalize(&mut h, &layer.feed_norm);
-            let mut gate = linear(&layer.gate, &h);
-            let up = linear(&layer.up, &h);
+            let mut gate = layer.gate.forward(file, &h);
+            let up = layer.up.forward(file, &h);
             gate.par_chunks_mut(1 << 12).zip(up.par_chunks(1 << 12)).for_each(|(gate, up)| {
                 for (gate, up) in gate.iter_mut().zip(up) {
                     *gate = up * if gemma { gelu(*gate) } else { *gate / (1.0 + (-*gate).exp()) };
                 }
             });
-            let mut out = linear(&layer.down, &gate);
+            let mut out = layer.down.forward(file, &gate);
             if let Some(norm) = &layer.post_feed_norm {
                 self.normalize(&mut out, norm);
             }
@@ -365,12 +370,9 @@ impl GgufTransformer {
             let at = head_number / (heads / groups) * head;
             let end = start + token + 1;
             let first = end.saturating_sub(window);
-            let of = |all: &'_ [f32], n: usize| -> std::ops::Range<usize> {
-                debug_assert!(n * stride + at + head <= all.len());
-                n * stride + at..n * stride + at + head
-            };
             scores.clear();
-            scores.extend((first..end).map(|n| scale * dot(query, &keys[of(keys, n)])));
+            scores
+                .extend((first..end).map(|n| scale * dot(query, &keys[n * stride + at..][..head])));
             // The maximum is subtracted so that `exp` cannot overflow.
             let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let mut sum = 0.0;
@@ -379,7 +381,7 @@ impl GgufTransformer {
                 sum += *score;
             }
             for (n, score) in (first..end).zip(scores.iter()) {
-                add_scaled(out, &values[of(values, n)], score / sum);
+                add_scaled(out, &values[n * stride + at..][..head], score / sum);
             }
         });
         out

@@ -44,42 +44,31 @@ pub fn describe_missing<'e>(
 ) -> UnrecordedPromptError {
     let wanted = lines(prompt);
     let wanted_set: HashSet<&str> = wanted.iter().copied().collect();
-    let about = |entry: &RecordingEntry| {
-        let recorded = entry.prompt();
-        let set: HashSet<&str> = lines(&recorded).into_iter().collect();
-        overlap(&set, &wanted_set)
-    };
     // Shared lines are cheap to compare, so they select the candidates; keys break ties, for a deterministic message.
-    let mut near: Vec<(f64, &RecordingEntry)> =
-        entries.map(|entry| (about(entry), entry)).collect();
+    let mut near: Vec<(f64, &RecordingEntry)> = entries
+        .map(|entry| {
+            let recorded = entry.prompt();
+            let set: HashSet<&str> = lines(&recorded).into_iter().collect();
+            (overlap(&set, &wanted_set), entry)
+        })
+        .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.key.cmp(&b.1.key)));
     near.truncate(MAX_COMPARED);
     let text = wanted.join("\n");
-    let alike = |entry: &RecordingEntry| {
-        let recorded = entry.prompt();
-        let same_identity = entry.identity() == *identity;
-        (
-            strsim::normalized_damerau_levenshtein(
-                &comparison_prefix(&lines(&recorded).join("\n")),
-                &comparison_prefix(&text),
-            ),
-            same_identity,
-        )
-    };
     let nearest = near
         .iter()
         // Shared lines decide first, then the edit distance, then the same model and settings.
-        .map(|(shared, entry)| (*shared, alike(entry), *entry))
-        .max_by(|a, b| {
-            let by =
-                |x: &(f64, (f64, bool), &RecordingEntry)| (x.0, x.1.0, f64::from(u8::from(x.1.1)));
-            let (a_by, b_by) = (by(a), by(b));
-            (a_by.0.total_cmp(&b_by.0))
-                .then(a_by.1.total_cmp(&b_by.1))
-                .then(a_by.2.total_cmp(&b_by.2))
-                .then_with(|| b.2.key.cmp(&a.2.key))
+        .map(|&(shared, entry)| {
+            let same_identity = entry.identity() == *identity;
+            (shared, edit_similarity(entry, &text), same_identity, entry)
         })
-        .map(|(_, _, entry)| entry);
+        .max_by(|a, b| {
+            (a.0.total_cmp(&b.0))
+                .then(a.1.total_cmp(&b.1))
+                .then(a.2.cmp(&b.2))
+                .then_with(|| b.3.key.cmp(&a.3.key))
+        })
+        .map(|(_, _, _, entry)| entry);
     let asked = wanted.last().copied().unwrap_or_default();
     let asked = wanted.iter().copied().find(|line| line.starts_with("Question:")).unwrap_or(asked);
     let asked = format!("not recorded: {:?}", excerpt(asked.as_bytes(), MAX_SHOWN_CHARS));
@@ -92,6 +81,14 @@ pub fn describe_missing<'e>(
         &entry.key[..entry.key.len().min(12)],
         differences.join("; ")
     ))
+}
+
+fn edit_similarity(entry: &RecordingEntry, text: &str) -> f64 {
+    let recorded = entry.prompt();
+    strsim::normalized_damerau_levenshtein(
+        &comparison_prefix(&lines(&recorded).join("\n")),
+        &comparison_prefix(text),
+    )
 }
 
 /// The first 1,000 characters. Edit distances are quadratic, and the beginning is enough to rank candidates.
@@ -114,10 +111,11 @@ fn differences(
     for name in names {
         let (there, here) = (entry.settings.get(name), identity.settings.get(name));
         if there != here {
-            let shown = |value: Option<&serde_json::Value>| {
-                value.map_or_else(|| "not set".to_owned(), ToString::to_string)
-            };
-            all.push(format!("{name} is {} there and {} here", shown(there), shown(here)));
+            all.push(format!(
+                "{name} is {} there and {} here",
+                shown_setting(there),
+                shown_setting(here)
+            ));
         }
     }
     if entry.schema != prompt.schema {
@@ -125,30 +123,37 @@ fn differences(
     }
     let recorded = entry.prompt();
     let (there, here) = (lines(&recorded), lines(prompt));
-    let only = |a: &[&str], b: &[&str]| -> Vec<String> {
-        let b: HashSet<&str> = b.iter().copied().collect();
-        a.iter().filter(|line| !b.contains(*line)).map(|line| (*line).to_owned()).collect()
-    };
-    let (only_there, only_here) = (only(&there, &here), only(&here, &there));
+    let (only_there, only_here) = (missing_in(&here, &there), missing_in(&there, &here));
     match (only_there.first(), only_here.first()) {
         (None, None) if recorded.messages != prompt.messages => {
             all.push("the same lines stand in another order, role or spacing".to_owned());
         }
         (None, None) => {}
         (there, here) => {
-            let shown = |line: Option<&String>| {
-                line.map_or("nothing".to_owned(), |line| {
-                    format!("{:?}", excerpt(line.as_bytes(), MAX_SHOWN_CHARS))
-                })
-            };
             all.push(format!(
                 "lines only there: {}, only here: {}; the first is {} there and {} here",
                 only_there.len(),
                 only_here.len(),
-                shown(there),
-                shown(here)
+                shown_line(there),
+                shown_line(here)
             ));
         }
     }
     all
+}
+
+fn shown_setting(value: Option<&serde_json::Value>) -> String {
+    value.map_or_else(|| "not set".to_owned(), ToString::to_string)
+}
+
+/// The lines of `from` that are not among `others`.
+fn missing_in(others: &[&str], from: &[&str]) -> Vec<String> {
+    let others: HashSet<&str> = others.iter().copied().collect();
+    from.iter().filter(|line| !others.contains(*line)).map(|line| (*line).to_owned()).collect()
+}
+
+fn shown_line(line: Option<&String>) -> String {
+    line.map_or("nothing".to_owned(), |line| {
+        format!("{:?}", excerpt(line.as_bytes(), MAX_SHOWN_CHARS))
+    })
 }

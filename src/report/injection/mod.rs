@@ -6,7 +6,7 @@ mod table;
 use serde_json::Value as Json;
 
 use super::csv::{self, float_cell, number_cell};
-use crate::cascade::inject::{InjectionEffect, InjectionObstacle, InjectionReport, LikeliestItem};
+use crate::cascade::inject::{InjectionObstacle, InjectionReport, LikeliestItem};
 use crate::step::RunOutcome;
 
 pub use table::text;
@@ -39,14 +39,7 @@ pub fn csv(record: &InjectionReport) -> anyhow::Result<Vec<u8>> {
     );
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let rows = record.injections.iter().map(|injection| {
-        let not = |why| injection.not.iter().find(|n| n.why == why).map_or(0, |n| n.tasks);
         let effect = injection.effect.as_ref();
-        // A step's name and probability share a cell pair, which stays empty if no step qualifies.
-        let step = |of: fn(&InjectionEffect) -> &Option<LikeliestItem>| {
-            let found = effect.and_then(|e| of(e).as_ref());
-            let name = found.map_or_else(String::new, |most| csv::text_cell(&most.name));
-            [name, number_cell(found.map(|most| most.p))]
-        };
         let mut row = vec![
             csv::text_cell(&record.arm),
             csv::text_cell(&injection.step),
@@ -56,19 +49,21 @@ pub fn csv(record: &InjectionReport) -> anyhow::Result<Vec<u8>> {
             injection.sampled.to_string(),
             float_cell(injection.share),
         ];
-        row.extend(InjectionObstacle::ALL.map(|why| not(why).to_string()));
+        row.extend(InjectionObstacle::ALL.map(|why| {
+            let not = injection.not.iter().find(|n| n.why == why);
+            not.map_or(0, |n| n.tasks).to_string()
+        }));
         row.push(number_cell(effect.map(|e| e.failure)));
         row.extend(RunOutcome::ALL.map(|o| number_cell(effect.map(|e| e.outcomes[o as usize]))));
         row.push(number_cell(effect.map(|e| e.right_there)));
-        let whole = |n: Option<usize>| n.map_or_else(String::new, |n| n.to_string());
         row.extend([
             number_cell(effect.map(|e| e.depth.mean)),
-            whole(effect.map(|e| e.depth.max)),
+            count_cell(effect.map(|e| e.depth.max)),
             number_cell(effect.map(|e| e.breadth.mean)),
-            whole(effect.map(|e| e.breadth.max)),
+            count_cell(effect.map(|e| e.breadth.max)),
         ]);
-        row.extend(step(|e| &e.flags_most));
-        row.extend(step(|e| &e.absorbs_most));
+        row.extend(step_cells(effect.and_then(|e| e.flags_most.as_ref())));
+        row.extend(step_cells(effect.and_then(|e| e.absorbs_most.as_ref())));
         let action = effect.and_then(|e| e.actions.first());
         row.extend([
             action.map_or_else(String::new, |a| csv::text_cell(&a.right)),
@@ -78,6 +73,16 @@ pub fn csv(record: &InjectionReport) -> anyhow::Result<Vec<u8>> {
         row
     });
     csv::csv_bytes(&header, rows.collect())
+}
+
+/// A step's name and probability; both cells are empty if no step qualifies.
+fn step_cells(found: Option<&LikeliestItem>) -> [String; 2] {
+    let name = found.map_or_else(String::new, |most| csv::text_cell(&most.name));
+    [name, number_cell(found.map(|most| most.p))]
+}
+
+fn count_cell(n: Option<usize>) -> String {
+    n.map_or_else(String::new, |n| n.to_string())
 }
 
 /// The whole record as JSON, numbers rounded to six decimals.

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::cascade::inject::{
-    InjectedErrorRecord, InjectionEffect, InjectionObstacleRecord, InjectionReport, LikeliestItem,
+    InjectedErrorRecord, InjectionEffect, InjectionReport, LikeliestItem,
 };
 use crate::step::RunOutcome;
 
@@ -195,11 +195,11 @@ fn actions(effect: &InjectionEffect) -> Table {
 /// The reasons why an error took no effect, with the number of tasks for each.
 fn no_effect_reasons(injection: &InjectedErrorRecord) -> String {
     // Zero tasks: the reason applies to some runs of tasks on which the error does take effect in others.
-    let reason = |not: &InjectionObstacleRecord| match not.tasks {
+    let reasons = injection.not.iter().map(|not| match not.tasks {
         0 => format!("{} on part of what its runs bring", not.why.name()),
         tasks => format!("{} {tasks}", not.why.name()),
-    };
-    injection.not.iter().map(reason).collect::<Vec<_>>().join(", ")
+    });
+    reasons.collect::<Vec<_>>().join(", ")
 }
 
 fn sampled(injections: &[InjectedErrorRecord]) -> Option<String> {

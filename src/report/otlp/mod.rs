@@ -79,15 +79,22 @@ impl OtlpTraceIds {
     fn new(trace: &RunTrace) -> OtlpTraceIds {
         let trial = trace.trial.to_string();
         let run = [trace.scenario.as_str(), &trace.arm, &trace.task, &trial];
-        let span = |step: &str| hashed_id::<8>(&[run[0], run[1], run[2], run[3], step]);
         OtlpTraceIds {
             trace: hashed_id::<16>(&run),
             // Step ids cannot contain parentheses, so no step collides with this.
-            root: span("(run)"),
-            steps: trace.steps.iter().map(|s| span(&s.step)).collect(),
-            guards: trace.steps.iter().map(|s| span(&format!("{} (guard)", s.step))).collect(),
+            root: span_id(&run, "(run)"),
+            steps: trace.steps.iter().map(|s| span_id(&run, &s.step)).collect(),
+            guards: trace
+                .steps
+                .iter()
+                .map(|s| span_id(&run, &format!("{} (guard)", s.step)))
+                .collect(),
         }
     }
+}
+
+fn span_id(run: &[&str; 4], step: &str) -> String {
+    hashed_id::<8>(&[run[0], run[1], run[2], run[3], step])
 }
 
 /// The root span of a run.
@@ -140,8 +147,12 @@ fn root(trace: &RunTrace, ids: &OtlpTraceIds, begin: u64) -> Json {
 
 /// The minimal sets of steps that explain the failure, steps joined by `+`.
 fn causes(trace: &RunTrace) -> Vec<String> {
-    let name = |&at: &usize| trace.steps.get(at).map_or("?", |s| s.step.as_str());
-    trace.causes.iter().map(|set| set.iter().map(name).collect::<Vec<_>>().join("+")).collect()
+    let mut causes = Vec::new();
+    for set in &trace.causes {
+        let names = set.iter().map(|&at| trace.steps.get(at).map_or("?", |s| s.step.as_str()));
+        causes.push(names.collect::<Vec<_>>().join("+"));
+    }
+    causes
 }
 
 /// The status message of a failed run: how it ended, and its root cause.

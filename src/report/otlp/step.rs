@@ -108,12 +108,12 @@ pub fn guard_span(trace: &RunTrace, at: usize, ids: &OtlpTraceIds, begin: u64) -
 
 /// Links to the spans of the steps that this step reads from: a step may have several parents, but a span has one.
 fn links(trace: &RunTrace, step: &StepTrace, ids: &OtlpTraceIds) -> Vec<Json> {
-    let link = |parent: &StepTrace, at: usize| {
+    let links = parents(trace, step).map(|(at, parent)| {
         let mut attributes = OtlpAttributes::default();
         attributes.text("knockon.step", &parent.step);
         json!({"traceId": ids.trace, "spanId": ids.steps[at], "attributes": attributes.finish()})
-    };
-    parents(trace, step).map(|(at, parent)| link(parent, at)).collect()
+    });
+    links.collect()
 }
 
 fn parents<'a>(
@@ -136,13 +136,12 @@ fn retrieve(attributes: &mut OtlpAttributes, retrieval: &RetrievalTrace) {
     attributes.text("input.value", &retrieval.query);
     attributes.text("input.mime_type", "text/plain");
     for (place, document) in retrieval.documents.iter().enumerate() {
-        let key = |name: &str| format!("retrieval.documents.{place}.document.{name}");
-        attributes.text(&key("id"), &document.id);
-        attributes.text(&key("content"), &document.text);
+        attributes.text(&document_key(place, "id"), &document.id);
+        attributes.text(&document_key(place, "content"), &document.text);
         if let Some(score) = score(document) {
-            attributes.number(&key("score"), score);
+            attributes.number(&document_key(place, "score"), score);
         }
-        attributes.json(&key("metadata"), &metadata(document));
+        attributes.json(&document_key(place, "metadata"), &metadata(document));
     }
     attributes.text_if("knockon.retrieval.entity", retrieval.entity.as_deref());
     attributes.text_if("knockon.retrieval.right_query", retrieval.right_query.as_deref());
@@ -155,6 +154,10 @@ fn retrieve(attributes: &mut OtlpAttributes, retrieval: &RetrievalTrace) {
         });
         attributes.json("knockon.retrieval.missed", &missed.collect());
     }
+}
+
+fn document_key(place: usize, name: &str) -> String {
+    format!("retrieval.documents.{place}.document.{name}")
 }
 
 fn score(document: &DocumentTrace) -> Option<f64> {
@@ -189,13 +192,16 @@ fn read(
     attributes.text("knockon.reading.field", &reading.field);
     for (which, evidence) in [("from", &reading.from), ("gold", &reading.gold)] {
         if let Some(evidence) = evidence {
-            let key = |name: &str| format!("knockon.reading.{which}.{name}");
-            attributes.text(&key("passage"), &evidence.passage);
-            attributes.text_if(&key("entity"), evidence.entity.as_deref());
-            attributes.text(&key("value"), &evidence.value);
-            attributes.text(&key("sentence"), &evidence.sentence);
+            attributes.text(&reading_key(which, "passage"), &evidence.passage);
+            attributes.text_if(&reading_key(which, "entity"), evidence.entity.as_deref());
+            attributes.text(&reading_key(which, "value"), &evidence.value);
+            attributes.text(&reading_key(which, "sentence"), &evidence.sentence);
         }
     }
+}
+
+fn reading_key(which: &str, name: &str) -> String {
+    format!("knockon.reading.{which}.{name}")
 }
 
 fn tool(attributes: &mut OtlpAttributes, trace: &RunTrace, step: &StepTrace) {

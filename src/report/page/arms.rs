@@ -84,15 +84,10 @@ fn failures(record: &RunRecord) -> Markup {
 }
 
 fn money(record: &RunRecord) -> Markup {
-    let arms = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
-    let drawn = |m: &MoneyRecord| match uncertainty::missing_interval_reason(&m.loss, record.units)
-    {
-        None => m.loss,
-        Some(_) => point(&m.loss),
-    };
-    // Unbounded intervals are drawn as points, so they do not stretch the axis.
-    let high = arms().map(|m| drawn(m).high).fold(0.0, f64::max);
-    let low = arms().map(|m| drawn(m).low).fold(0.0, f64::min);
+    let arms = record.arms.iter().filter_map(|arm| arm.money.as_ref());
+    let drawn: Vec<ConfidenceInterval> = arms.map(|m| drawn_loss(m, record.units)).collect();
+    let high = drawn.iter().map(|interval| interval.high).fold(0.0, f64::max);
+    let low = drawn.iter().map(|interval| interval.low).fold(0.0, f64::min);
     let axis = ChartAxis::covering(low, high, 3.0, MARGIN, WIDTH - MARGIN);
     // The order is by total cost, loss and running costs together, although the interval is that of the loss.
     let order = ordered(record, |at| record.arms[at].money.as_ref().map_or(0.0, |m| m.total()));
@@ -113,7 +108,7 @@ fn money(record: &RunRecord) -> Markup {
                 td.n { strong { (amount_of(m.loss.estimate)) } }
                 @let missing = uncertainty::missing_interval_reason(&m.loss, record.units);
                 td.n { @match missing { None => { (amount_of(m.loss.low)) " to " (amount_of(m.loss.high)) } Some(why) => { (why) } } }
-                td { (line(&axis, &drawn(m))) }
+                td { (line(&axis, &drawn_loss(m, record.units))) }
                 td.n { (amount_of(m.running)) }
                 td.n { @match &m.difference {
                     Some(d) => { (signed(d.interval.estimate)) (uncertainty::significance_mark(d)) }
@@ -124,6 +119,14 @@ fn money(record: &RunRecord) -> Markup {
                 td.cause { (m.main_error().map_or_else(dash, |(step, event, split)| cause(step, event.name(), split.share))) }
             } } } }
         }
+    }
+}
+
+/// The interval of the loss as drawn: an unbounded one is a point, so that it does not stretch the axis.
+fn drawn_loss(m: &MoneyRecord, units: usize) -> ConfidenceInterval {
+    match uncertainty::missing_interval_reason(&m.loss, units) {
+        None => m.loss,
+        Some(_) => point(&m.loss),
     }
 }
 
@@ -168,8 +171,8 @@ pub fn compact(value: f64) -> String {
 
 /// The drawing of one interval, hidden from screen readers since the cells beside it have the figures.
 fn line(axis: &ChartAxis, interval: &ConfidenceInterval) -> Markup {
-    let clamp = |value: f64| axis.position(value).clamp(axis.from, axis.to);
-    let (low, high) = (clamp(interval.low), clamp(interval.high));
+    let [low, high] =
+        [interval.low, interval.high].map(|end| axis.position(end).clamp(axis.from, axis.to));
     let mid = HEIGHT / 2.0;
     html! {
         svg.line viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } aria-hidden="true" {

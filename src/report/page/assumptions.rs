@@ -20,11 +20,10 @@ struct AssumptionRow {
 pub fn section(manifest: &Json) -> Markup {
     let rows = rows(manifest);
     let arms = manifest["arms"].as_array().map_or(0, Vec::len);
-    let counted = |tag: &str| rows.iter().filter(|row| row.tag == tag).count();
     html! {
         p {
-            (rows.len()) " figures: " (counted("cited")) " cited, " (counted("indicative")) " indicative, "
-            (counted("assumed")) " assumed, " (counted("scenario")) " set in the scenario."
+            (rows.len()) " figures: " (count_tagged(&rows, "cited")) " cited, " (count_tagged(&rows, "indicative")) " indicative, "
+            (count_tagged(&rows, "assumed")) " assumed, " (count_tagged(&rows, "scenario")) " set in the scenario."
         }
         (scroll_box("Assumptions", &html! {
             table.prose {
@@ -41,29 +40,36 @@ pub fn section(manifest: &Json) -> Markup {
     }
 }
 
+fn count_tagged(rows: &[AssumptionRow], tag: &str) -> usize {
+    rows.iter().filter(|row| row.tag == tag).count()
+}
+
 /// The rows in the order of the manifest; an assumption that several arms share is one row.
 fn rows(manifest: &Json) -> Vec<AssumptionRow> {
     let mut rows: Vec<AssumptionRow> = Vec::new();
     visit_assumptions(manifest, &[], None, &mut |of, arm, object| {
-        let text = |key: &str| object.get(key).map_or_else(String::new, json_text);
         let row = AssumptionRow {
             of: of.join(" "),
             arms: arm.into_iter().map(str::to_owned).collect(),
-            name: text("name"),
+            name: text_at(object, "name"),
             value: value_text(object),
-            tag: text("tag"),
-            source: text("source"),
+            tag: text_at(object, "tag"),
+            source: text_at(object, "source"),
         };
-        let same = |known: &&mut AssumptionRow| {
+        let same = rows.iter_mut().find(|known| {
             (&known.of, &known.name, &known.value, &known.tag, &known.source)
                 == (&row.of, &row.name, &row.value, &row.tag, &row.source)
-        };
-        match rows.iter_mut().find(same) {
+        });
+        match same {
             Some(known) => known.arms.extend(row.arms),
             None => rows.push(row),
         }
     });
     rows
+}
+
+fn text_at(object: &Map<String, Json>, key: &str) -> String {
+    object.get(key).map_or_else(String::new, json_text)
 }
 
 /// Receives an assumption's owner, its arm, and its object in the manifest.
@@ -108,11 +114,13 @@ fn value_text(object: &Map<String, Json>) -> String {
     if let Some(value) = object.get("value") {
         return json_text(value);
     }
-    let told = |(key, value): (&String, &Json)| {
-        let known = ["name", "kind", "tag", "source"].contains(&key.as_str());
-        (!known).then(|| format!("{key} {}", json_text(value)))
-    };
-    object.iter().filter_map(told).collect::<Vec<_>>().join(", ")
+    let mut told = Vec::new();
+    for (key, value) in object {
+        if !["name", "kind", "tag", "source"].contains(&key.as_str()) {
+            told.push(format!("{key} {}", json_text(value)));
+        }
+    }
+    told.join(", ")
 }
 
 /// A JSON value as text without JSON's punctuation.
@@ -121,11 +129,13 @@ pub fn json_text(json: &Json) -> String {
         Json::String(text) => text.clone(),
         Json::Array(all) => all.iter().map(json_text).collect::<Vec<_>>().join(", "),
         Json::Object(object) => {
-            let told = |(key, value): (&String, &Json)| {
-                let empty = value.as_array().is_some_and(Vec::is_empty);
-                (!empty).then(|| format!("{key}: {}", json_text(value)))
-            };
-            object.iter().filter_map(told).collect::<Vec<_>>().join("; ")
+            let mut told = Vec::new();
+            for (key, value) in object {
+                if !value.as_array().is_some_and(Vec::is_empty) {
+                    told.push(format!("{key}: {}", json_text(value)));
+                }
+            }
+            told.join("; ")
         }
         Json::Null => "none".to_owned(),
         other => other.to_string(),

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::arms::compact;
-use super::number_format::{amount_of, at, percent, whole_percent};
+use super::number_format::{amount_of, at, whole_percent};
 use super::scroll_box;
 use crate::chart_axis::ChartAxis;
 use crate::run::RunRecord;
@@ -52,28 +52,17 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
 }
 
 fn exceedance_chart(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
-    let curves = |m: &MoneyRecord| -> Vec<(&str, Vec<(f64, f64)>)> {
-        let drawn = m.drawn_year.iter().map(|year| ("", year.curve.clone()));
-        let stated = if m.drawn_year.is_some() { " stated" } else { "" };
-        drawn.chain([(stated, m.stated_year.curve.clone())]).collect()
-    };
     // Drawn and stated curves share the axis.
     let highest = arms.iter().flat_map(|(.., m)| m.year().curve.iter().chain(&m.stated_year.curve));
     let highest = highest.map(|point| point.1);
     let x = ChartAxis::covering(0.0, highest.fold(0.0, f64::max), 7.0, LEFT, WIDTH - RIGHT);
-    let least = GRID_PROBABILITIES[GRID_PROBABILITIES.len() - 1];
-    let y = |p: f64| {
-        // Probabilities below the lowest grid line are drawn on it: a logarithm would not end.
-        let depth = p.clamp(least, 1.0).log10() / least.log10();
-        TOP + depth * (HEIGHT - BOTTOM - TOP)
-    };
     html! {
         svg.drawn viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } style={ "max-width:" (WIDTH) "px;min-width:520px" } role="img"
             aria-label="Probability that a year loses more than an amount, by arm; the table below has its tail" {
             @for p in GRID_PROBABILITIES {
-                @let place = at(y(p));
+                @let place = at(probability_y(p));
                 line.grid x1=(LEFT) x2=(at(WIDTH - RIGHT)) y1=(place) y2=(place) {}
-                text x=(at(LEFT - 8.0)) y=(at(y(p) + 4.0)) text-anchor="end" { (at(100.0 * p)) "%" }
+                text x=(at(LEFT - 8.0)) y=(at(probability_y(p) + 4.0)) text-anchor="end" { (at(100.0 * p)) "%" }
             }
             @for tick in x.ticks() {
                 @let place = at(x.position(tick));
@@ -83,12 +72,26 @@ fn exceedance_chart(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) 
             text.head x=(at((LEFT + WIDTH - RIGHT) / 2.0)) y=(at(HEIGHT - 8.0)) text-anchor="middle" { "a year loses more than this (" (currency) ")" }
             @for (n, _, m) in arms {
                 @for (dashed, curve) in curves(m) {
-                    @let points: Vec<String> = curve.iter().map(|(p, loss)| format!("{},{}", at(x.position(*loss)), at(y(*p)))).collect();
+                    @let points: Vec<String> = curve.iter().map(|(p, loss)| format!("{},{}", at(x.position(*loss)), at(probability_y(*p)))).collect();
                     polyline class={ "series s" (n % 8) (dashed) } points=(points.join(" ")) {}
                 }
             }
         }
     }
+}
+
+/// An arm's curves, each with the class that marks the one at stated values beside a drawn one.
+fn curves(m: &MoneyRecord) -> Vec<(&'static str, Vec<(f64, f64)>)> {
+    let drawn = m.drawn_year.iter().map(|year| ("", year.curve.clone()));
+    let stated = if m.drawn_year.is_some() { " stated" } else { "" };
+    drawn.chain([(stated, m.stated_year.curve.clone())]).collect()
+}
+
+fn probability_y(p: f64) -> f64 {
+    let least = GRID_PROBABILITIES[GRID_PROBABILITIES.len() - 1];
+    // Probabilities below the lowest grid line are drawn on it: a logarithm would not end.
+    let depth = p.clamp(least, 1.0).log10() / least.log10();
+    TOP + depth * (HEIGHT - BOTTOM - TOP)
 }
 
 /// The number of draws of reader and guard rates, as text.

@@ -63,21 +63,21 @@ struct FlowColumn {
 impl FlowColumn {
     fn new(sums: Vec<(String, f64)>, all: f64) -> FlowColumn {
         let mut y = TOP;
-        let place = |(label, p): (String, f64)| {
+        let mut nodes = Vec::with_capacity(sums.len());
+        for (label, p) in sums {
             let height = FAILURES_HEIGHT * p / all;
             let slot = height.max(LABEL_HEIGHT);
-            let node = FlowNode {
+            nodes.push(FlowNode {
                 label,
                 p,
                 y: y + (slot - height) / 2.0,
                 height,
                 left_used: 0.0,
                 right_used: 0.0,
-            };
+            });
             y += slot + GAP;
-            node
-        };
-        FlowColumn { nodes: sums.into_iter().map(place).collect() }
+        }
+        FlowColumn { nodes }
     }
 
     fn bottom(&self) -> f64 {
@@ -119,16 +119,16 @@ fn end_label(flow: &FailureFlowRecord, outcome: RunOutcome) -> String {
 
 /// The flows of an arm, rare errors and outcomes merged.
 fn rows(arm: &ArmRecord) -> Vec<FlowRow> {
-    let row = |flow: &FailureFlowRecord| {
+    let rows = arm.flows.iter().filter_map(|flow| {
         // The sum of rare flows has no root and is left to the table.
         let ((step, event), outcome) = (flow.root.as_ref()?, flow.outcome?);
         let labels = [event.name().replace('_', " "), step.clone(), end_label(flow, outcome)];
         Some(FlowRow { labels, outcome, p: flow.p })
-    };
-    let mut rows: Vec<FlowRow> = arm.flows.iter().filter_map(row).collect();
+    });
+    let mut rows: Vec<FlowRow> = rows.collect();
     let all: f64 = rows.iter().map(|row| row.p).sum();
     for (column, other) in [(0, "other errors"), (2, "other ends")] {
-        let sums = sums(rows.iter().map(|row| (row.labels[column].as_str(), row.p)));
+        let sums = column_sums(&rows, column);
         let small: Vec<&str> =
             sums.iter().filter(|(_, p)| *p < MERGE_BELOW * all).map(|(l, _)| l.as_str()).collect();
         // A single small node would only lose its name.
@@ -141,23 +141,26 @@ fn rows(arm: &ArmRecord) -> Vec<FlowRow> {
     rows
 }
 
+fn column_sums(rows: &[FlowRow], column: usize) -> Vec<(String, f64)> {
+    sums(rows.iter().map(|row| (row.labels[column].as_str(), row.p)))
+}
+
 fn sankey_diagram(arm: &ArmRecord) -> Markup {
     let rows = rows(arm);
     let all: f64 = rows.iter().map(|row| row.p).sum();
-    let by = |column: usize| sums(rows.iter().map(move |row| (row.labels[column].as_str(), row.p)));
-    let order = |label: &str| arm.steps.iter().position(|step| step.step == label);
-    let mut steps = by(1);
+    let mut steps = column_sums(&rows, 1);
     // Steps are in pipeline order, so that the diagram reads like the pipeline; the outer columns by size.
-    steps.sort_by_key(|(label, _)| order(label));
-    let mut columns =
-        [FlowColumn::new(by(0), all), FlowColumn::new(steps, all), FlowColumn::new(by(2), all)];
+    steps.sort_by_key(|(label, _)| arm.steps.iter().position(|step| step.step == *label));
+    let mut columns = [column_sums(&rows, 0), steps, column_sums(&rows, 2)]
+        .map(|sums| FlowColumn::new(sums, all));
     // One link per pair of nodes and outcome. The maps are ordered by node, so links leave a node without crossing.
     let mut first: BTreeMap<(usize, usize), f64> = BTreeMap::new();
     let mut second: BTreeMap<(usize, usize, RunOutcome), f64> = BTreeMap::new();
     for row in &rows {
-        let place = |column: usize| columns[column].node_index(&row.labels[column]);
-        *first.entry((place(0), place(1))).or_default() += row.p;
-        *second.entry((place(1), place(2), row.outcome)).or_default() += row.p;
+        let [from, step, end] =
+            [0, 1, 2].map(|column: usize| columns[column].node_index(&row.labels[column]));
+        *first.entry((from, step)).or_default() += row.p;
+        *second.entry((step, end, row.outcome)).or_default() += row.p;
     }
     let mut links = Vec::new();
     for ((from, to), p) in first {
@@ -172,7 +175,6 @@ fn sankey_diagram(arm: &ArmRecord) -> Markup {
         let class = format!("link {}", outcome.name());
         links.push((link(&mut columns, 1, from, to, p, all), class, [(1, from), (2, to)], p));
     }
-    let name = |(column, node): (usize, usize)| columns[column].nodes[node].label.as_str();
     let height = columns.iter().map(FlowColumn::bottom).fold(0.0, f64::max) + 8.0;
     html! {
         svg.drawn viewBox={ "0 0 " (WIDTH) " " (at(height)) } style={ "max-width:" (WIDTH) "px;min-width:640px" } role="img"
@@ -181,7 +183,7 @@ fn sankey_diagram(arm: &ArmRecord) -> Markup {
             text.head x=(at(COLUMNS[1] + NODE_WIDTH / 2.0)) y="16" text-anchor="middle" { "at step" }
             text.head x=(at(COLUMNS[2])) y="16" { "end of the run" }
             @for (d, class, ends, p) in &links {
-                path class=(class) d=(d) { title { (name(ends[0])) " to " (name(ends[1])) ": " (percent(*p)) " of runs" } }
+                path class=(class) d=(d) { title { (node_label(&columns, ends[0])) " to " (node_label(&columns, ends[1])) ": " (percent(*p)) " of runs" } }
             }
             @for (column, nodes) in columns.iter().enumerate() {
                 @for node in &nodes.nodes {
@@ -197,6 +199,10 @@ fn sankey_diagram(arm: &ArmRecord) -> Markup {
             }
         }
     }
+}
+
+fn node_label(columns: &[FlowColumn], (column, node): (usize, usize)) -> &str {
+    columns[column].nodes[node].label.as_str()
 }
 
 /// The SVG path of a link from node `a` of column `from` to node `b` of the next one; takes the next free part of both.

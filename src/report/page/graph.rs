@@ -62,22 +62,16 @@ fn legend() -> Markup {
 }
 
 fn step_graph(arm: &ArmRecord, most: f64) -> Markup {
-    let index = |id: &str| arm.steps.iter().position(|step| step.step == id);
     let edges: Vec<(&RunEdgeRecord, (usize, usize))> = arm
         .edges
         .iter()
-        .filter_map(|edge| Some((edge, (index(&edge.parent)?, index(&edge.child)?))))
+        .filter_map(|edge| {
+            Some((edge, (step_index(arm, &edge.parent)?, step_index(arm, &edge.child)?)))
+        })
         .collect();
     let pairs: Vec<(usize, usize)> = edges.iter().map(|(_, pair)| *pair).collect();
     let GraphLayout { steps, edges: paths, width, height } =
         graph_layout::layout(arm.steps.len(), &pairs, &SPACING);
-    let thick = |p: f64| {
-        if most > 0.0 {
-            MIN_EDGE_WIDTH + (MAX_EDGE_WIDTH - MIN_EDGE_WIDTH) * p / most
-        } else {
-            MIN_EDGE_WIDTH
-        }
-    };
     let view = format!("0 {} {} {}", -MARGIN, at(width), at(height + 2.0 * MARGIN));
     html! {
         svg.drawn.graph viewBox=(view) style={ "max-width:" (at(width)) "px;min-width:" (at(0.62 * width)) "px" } role="img"
@@ -87,7 +81,7 @@ fn step_graph(arm: &ArmRecord, most: f64) -> Markup {
             } {
             @for ((edge, _), points) in edges.iter().zip(&paths) {
                 @let p = edge.p_passed();
-                path.flow d=(edge_path(points)) stroke-width=(at(thick(p))) {
+                path.flow d=(edge_path(points)) stroke-width=(at(edge_width(p, most))) {
                     title { (edge.parent) " to " (edge.child) ": error passes in " (percent(p)) " of runs" }
                 }
             }
@@ -114,6 +108,18 @@ fn step_graph(arm: &ArmRecord, most: f64) -> Markup {
     }
 }
 
+fn step_index(arm: &ArmRecord, id: &str) -> Option<usize> {
+    arm.steps.iter().position(|step| step.step == id)
+}
+
+fn edge_width(p: f64, most: f64) -> f64 {
+    if most > 0.0 {
+        MIN_EDGE_WIDTH + (MAX_EDGE_WIDTH - MIN_EDGE_WIDTH) * p / most
+    } else {
+        MIN_EDGE_WIDTH
+    }
+}
+
 /// A smooth curve through points from left to right, as an SVG path; it starts and ends at the borders of boxes.
 fn edge_path(points: &[(f64, f64)]) -> String {
     let last = points.len().saturating_sub(1);
@@ -134,7 +140,6 @@ fn edge_path(points: &[(f64, f64)]) -> String {
 }
 
 fn steps(arm: &ArmRecord) -> Markup {
-    let optional = |value: Option<f64>| value.map_or_else(dash, percent);
     html! {
         table.figures {
             thead { tr {
@@ -149,16 +154,15 @@ fn steps(arm: &ArmRecord) -> Markup {
                     Some(_) => { td.n { (percent(step.p_own_miss)) } td.n { (percent(step.p_induced_miss)) } }
                     None => { td.n { (dash()) } td.n { (dash()) } }
                 }
-                td.n { (optional(step.importance.map(|i| i.p_fail_if_right))) }
-                td.n { (optional(step.importance.map(|i| i.p_fail_without_own_errors))) }
-                td.n { (optional(step.p_absorbed_given_wrong)) }
+                td.n { (optional_percent(step.importance.map(|i| i.p_fail_if_right))) }
+                td.n { (optional_percent(step.importance.map(|i| i.p_fail_without_own_errors))) }
+                td.n { (optional_percent(step.p_absorbed_given_wrong)) }
             } } }
         }
     }
 }
 
 fn edges(arm: &ArmRecord) -> Markup {
-    let optional = |value: Option<f64>| value.map_or_else(dash, percent);
     html! {
         table.figures {
             thead { tr {
@@ -168,9 +172,13 @@ fn edges(arm: &ArmRecord) -> Markup {
             tbody { @for edge in &arm.edges { tr {
                 th scope="row" { (edge.parent) } td { (edge.child) }
                 td.n { (percent(edge.p_passed())) } td.n { (percent(edge.p_only_parent_off)) }
-                td.n { (optional(edge.p_child_wrong_given)) } td.n { (optional(edge.p_child_missing_given)) }
-                td.n { (optional(edge.p_absorbed_given)) }
+                td.n { (optional_percent(edge.p_child_wrong_given)) } td.n { (optional_percent(edge.p_child_missing_given)) }
+                td.n { (optional_percent(edge.p_absorbed_given)) }
             } } }
         }
     }
+}
+
+fn optional_percent(value: Option<f64>) -> String {
+    value.map_or_else(dash, percent)
 }

@@ -47,14 +47,6 @@ pub fn layout(steps: usize, edges: &[(usize, usize)], sizes: &LayoutSpacing) -> 
             row.push(GraphLayerItem::Bend(edge));
         }
     }
-    let near = |item: GraphLayerItem, to: GraphLayerItem| match (item, to) {
-        (GraphLayerItem::Step(a), GraphLayerItem::Step(b)) => {
-            edges.contains(&(a, b)) || edges.contains(&(b, a))
-        }
-        (GraphLayerItem::Step(a), GraphLayerItem::Bend(e))
-        | (GraphLayerItem::Bend(e), GraphLayerItem::Step(a)) => edges[e].0 == a || edges[e].1 == a,
-        (GraphLayerItem::Bend(a), GraphLayerItem::Bend(b)) => a == b,
-    };
     for sweep in 0..SWEEPS {
         let order: Vec<usize> = match sweep % 2 {
             0 => (1..count).collect(),
@@ -67,7 +59,10 @@ pub fn layout(steps: usize, edges: &[(usize, usize)], sizes: &LayoutSpacing) -> 
                 .into_iter()
                 .enumerate()
                 .map(|(own, item)| {
-                    let of = beside.iter().zip(&places).filter(|(other, _)| near(item, **other));
+                    let of = beside
+                        .iter()
+                        .zip(&places)
+                        .filter(|(other, _)| are_joined(edges, item, **other));
                     let of: Vec<f64> = of.map(|(_, place)| *place).collect();
                     let mean = of.iter().sum::<f64>() / of.len() as f64;
                     (if of.is_empty() { own as f64 } else { mean }, item)
@@ -79,6 +74,17 @@ pub fn layout(steps: usize, edges: &[(usize, usize)], sizes: &LayoutSpacing) -> 
         }
     }
     place_layers(&rows, steps, edges, sizes)
+}
+
+fn are_joined(edges: &[(usize, usize)], item: GraphLayerItem, other: GraphLayerItem) -> bool {
+    match (item, other) {
+        (GraphLayerItem::Step(a), GraphLayerItem::Step(b)) => {
+            edges.contains(&(a, b)) || edges.contains(&(b, a))
+        }
+        (GraphLayerItem::Step(a), GraphLayerItem::Bend(e))
+        | (GraphLayerItem::Bend(e), GraphLayerItem::Step(a)) => edges[e].0 == a || edges[e].1 == a,
+        (GraphLayerItem::Bend(a), GraphLayerItem::Bend(b)) => a == b,
+    }
 }
 
 /// The layer of each step: the longest path to it. A step without parents is moved to the layer before its first child.
@@ -105,12 +111,12 @@ fn item_height(item: GraphLayerItem, sizes: &LayoutSpacing) -> f64 {
 /// The vertical centres of a layer's items, with the layer centred on 0.
 fn item_centres(row: &[GraphLayerItem], sizes: &LayoutSpacing) -> Vec<f64> {
     let mut at = -row.iter().map(|&item| item_height(item, sizes)).sum::<f64>() / 2.0;
-    let place = |&item: &GraphLayerItem| {
-        let middle = at + item_height(item, sizes) / 2.0;
+    let mut centres = Vec::with_capacity(row.len());
+    for &item in row {
+        centres.push(at + item_height(item, sizes) / 2.0);
         at += item_height(item, sizes);
-        middle
-    };
-    row.iter().map(place).collect()
+    }
+    centres
 }
 
 /// Turns ordered layers into coordinates.

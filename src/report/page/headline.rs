@@ -3,9 +3,7 @@
 use super::number_format::{amount_of, money, percent, percent_interval, points};
 use crate::report::{prose, uncertainty};
 use crate::run::RunRecord;
-use crate::run::record::{
-    ArmRankRecord, ArmRecord, ComparisonMeasure, ConfidenceInterval, PairedDifference,
-};
+use crate::run::record::{ArmRankRecord, ArmRecord, ComparisonMeasure, PairedDifference};
 use crate::step::RunOutcome;
 
 /// The headline and the paragraphs below it.
@@ -76,10 +74,6 @@ fn second_best_arm(record: &RunRecord, best: usize) -> Option<&ArmRecord> {
 /// How often an arm is the best if the units are resampled: `the best of the 4 arms, and in 85% of resamples of the
 /// units`.
 fn best_arm_phrase(record: &RunRecord, best: usize) -> String {
-    let of = |measure: ComparisonMeasure| {
-        let rank = record.comparison.ranks.iter().find(|r| r.measure == measure && r.arm == best);
-        rank.map(|rank| uncertainty::estimated_probability(rank.p_best))
-    };
     let arms = record.arms.len();
     if !uncertainty::can_rank_best(record.units) {
         let units = uncertainty::units_with_verb(record.units);
@@ -87,7 +81,9 @@ fn best_arm_phrase(record: &RunRecord, best: usize) -> String {
             "the best of the {arms} arms on these tasks ({units} too few to tell how surely)"
         );
     }
-    match (of(ComparisonMeasure::Failure), of(ComparisonMeasure::Money)) {
+    let failures = best_probability(record, ComparisonMeasure::Failure, best);
+    let money = best_probability(record, ComparisonMeasure::Money, best);
+    match (failures, money) {
         (Some(failures), Some(money)) => format!(
             "the best of the {arms} arms, by failures in {failures} of the resamples of its units and by money in {money}"
         ),
@@ -96,6 +92,11 @@ fn best_arm_phrase(record: &RunRecord, best: usize) -> String {
         }
         _ => format!("the best of the {arms} arms"),
     }
+}
+
+fn best_probability(record: &RunRecord, measure: ComparisonMeasure, arm: usize) -> Option<String> {
+    let rank = record.comparison.ranks.iter().find(|r| r.measure == measure && r.arm == arm)?;
+    Some(uncertainty::estimated_probability(rank.p_best))
 }
 
 /// The clause ` and costs USD 7.66 million a year`; empty if the scenario prices nothing.
@@ -202,24 +203,26 @@ fn no_baseline_headline(record: &RunRecord, arm: &ArmRecord, best: usize) -> Str
 /// The differences from the baseline with their intervals and p-values.
 fn difference_sentence(record: &RunRecord, arm: &ArmRecord, base: &ArmRecord) -> Option<String> {
     let difference = arm.summary.difference.as_ref()?;
-    let ends = |of: &ConfidenceInterval| format!("{} to {}", points(of.low), points(of.high));
     let mut told = format!(
         "{} against {}, on the same tasks: {} percentage points of failures ({})",
         arm.id,
         base.id,
         points(difference.interval.estimate),
-        uncertainty::interval_and_p_value(difference, ends)
+        uncertainty::interval_and_p_value(difference, |of| {
+            format!("{} to {}", points(of.low), points(of.high))
+        })
     );
     if let Some(m) = &arm.money
         && let Some(d) = &m.difference
         && let Some(currency) = &record.currency
     {
-        let a_year = |a_case: f64| amount_of(m.per_year(a_case));
-        let ends = |of: &ConfidenceInterval| format!("{} to {}", a_year(of.low), a_year(of.high));
         told += &format!(
             "; {currency} {} a year, loss and running costs together ({})",
-            a_year(d.interval.estimate),
-            uncertainty::interval_and_p_value(d, ends)
+            amount_of(m.per_year(d.interval.estimate)),
+            uncertainty::interval_and_p_value(d, |of| {
+                let [low, high] = [of.low, of.high].map(|end| amount_of(m.per_year(end)));
+                format!("{low} to {high}")
+            })
         );
     }
     let units = match &record.unit {

@@ -60,13 +60,13 @@ pub fn section(record: &RunRecord, manifest: &Json) -> Markup {
             }
         }))
         // Embedders without a fingerprint are described by their parameters, in the section of assumptions.
-        @let models = || list(manifest, "embedders").filter(|embedder| embedder["fingerprint"].is_string());
-        @if models().next().is_some() {
+        @let models: Vec<&Json> = list(manifest, "embedders").filter(|embedder| embedder["fingerprint"].is_string()).collect();
+        @if !models.is_empty() {
             h3 { "Embedders" }
             (scroll_box("Embedders", &html! {
                 table.prose {
                     thead { tr { @for name in ["Name", "Kind", "Model", "Fingerprint"] { th scope="col" { (name) } } } }
-                    tbody { @for embedder in models() { tr {
+                    tbody { @for embedder in &models { tr {
                         th scope="row" { (json_text(&embedder["name"])) }
                         td { (json_text(&embedder["kind"])) } td { (json_text(&embedder["model"])) }
                         td { code { (json_text(&embedder["fingerprint"])) } }

@@ -94,7 +94,6 @@ pub fn page(record: &RunRecord, manifest: &Json) -> String {
             method::section(record, manifest),
         ),
     ];
-    let all = || sections.iter().chain(&by_arm).chain(&last);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -113,7 +112,7 @@ pub fn page(record: &RunRecord, manifest: &Json) -> String {
                     @for sentence in &answer.more { p.lede { (sentence) } }
                     @if !record.description.is_empty() { p.about { (record.description) } }
                     nav aria-label="On this page" {
-                        @for section in all() { a href={ "#" (section.id) } { (section.short) } }
+                        @for section in sections.iter().chain(&by_arm).chain(&last) { a href={ "#" (section.id) } { (section.short) } }
                     }
                 }
                 main {
@@ -172,12 +171,14 @@ fn security_policy() -> String {
 /// The style rules by which a radio button hides the blocks of all other arms. A browser without `:has` shows all
 /// blocks.
 fn arm_switch_rules(record: &RunRecord) -> String {
-    let rule = |at: usize| {
-        format!(".per-arm:has(#arm-{at}:checked) .arm:not(.arm-{at}){{display:none}}\n")
-    };
     match record.arms.len() {
         0 | 1 => String::new(),
-        _ => detailed_arms(record).into_iter().map(rule).collect(),
+        _ => detailed_arms(record)
+            .into_iter()
+            .map(|at| {
+                format!(".per-arm:has(#arm-{at}:checked) .arm:not(.arm-{at}){{display:none}}\n")
+            })
+            .collect(),
     }
 }
 

@@ -51,9 +51,6 @@ fn mark_changes(changes: &[(ChangeTag, &str)], own: ChangeTag) -> Markup {
         .collect();
     let stretches: Vec<&[(ChangeTag, &str)]> = both.chunk_by(|a, b| a.0 == b.0).collect();
     let last = stretches.len().saturating_sub(1);
-    let text = |part: &[(ChangeTag, &str)]| {
-        part.iter().map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
-    };
     html! {
         @for (n, stretch) in stretches.iter().enumerate() {
             @if n > 0 { " " }
@@ -61,14 +58,18 @@ fn mark_changes(changes: &[(ChangeTag, &str)], own: ChangeTag) -> Markup {
             @let after = if n == last { 0 } else { CONTEXT_WORDS };
             // The beginning of the text needs no context before it, and its end none after it.
             @if stretch[0].0 == own {
-                mark { (text(stretch)) }
+                mark { (joined_words(stretch)) }
             } @else if stretch.len() > before + after + CONTEXT_WORDS {
-                (text(&stretch[..before])) " \u{2026} " (text(&stretch[stretch.len() - after..]))
+                (joined_words(&stretch[..before])) " \u{2026} " (joined_words(&stretch[stretch.len() - after..]))
             } @else {
-                (text(stretch))
+                (joined_words(stretch))
             }
         }
     }
+}
+
+fn joined_words(part: &[(ChangeTag, &str)]) -> String {
+    part.iter().map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

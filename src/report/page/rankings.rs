@@ -45,26 +45,29 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
 
 /// Sentences on whether the rankings by failures and money agree with the one by retrieval quality.
 fn agreement_text(record: &RunRecord, measures: &[(ComparisonMeasure, &str)]) -> String {
-    let sentence = |(measure, name): &(ComparisonMeasure, &str)| {
-        let RankFlips { pairs, flipped, both_significant: clear } =
-            record.comparison.flips(*measure);
-        match (flipped, clear) {
-            (0, _) => format!("By {name} the arms are in the same order as by nDCG@10."),
-            (_, 0) => format!(
-                "By {name}, {flipped} of {pairs} pairs of arms are in the opposite order to nDCG@10, none of them \
-                 significantly by both."
-            ),
-            _ => format!(
-                "By {name}, {flipped} of {pairs} pairs of arms are in the opposite order to nDCG@10, {clear} of \
-                 them significantly by both."
-            ),
-        }
-    };
     if !measures.iter().any(|(measure, _)| *measure == ComparisonMeasure::Ndcg) {
         return String::new();
     }
     let others = measures.iter().filter(|(measure, _)| *measure != ComparisonMeasure::Ndcg);
-    others.map(sentence).collect::<Vec<_>>().join(" ")
+    others
+        .map(|(measure, name)| agreement_sentence(record, *measure, name))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn agreement_sentence(record: &RunRecord, measure: ComparisonMeasure, name: &str) -> String {
+    let RankFlips { pairs, flipped, both_significant: clear } = record.comparison.flips(measure);
+    match (flipped, clear) {
+        (0, _) => format!("By {name} the arms are in the same order as by nDCG@10."),
+        (_, 0) => format!(
+            "By {name}, {flipped} of {pairs} pairs of arms are in the opposite order to nDCG@10, none of them \
+             significantly by both."
+        ),
+        _ => format!(
+            "By {name}, {flipped} of {pairs} pairs of arms are in the opposite order to nDCG@10, {clear} of \
+             them significantly by both."
+        ),
+    }
 }
 
 /// The ranks by a measure, best first.
@@ -81,21 +84,19 @@ fn slope_chart(record: &RunRecord, measures: &[(ComparisonMeasure, &str)]) -> Ma
         .iter()
         .map(|(measure, _)| ranked(record, *measure).iter().map(|rank| rank.arm).collect())
         .collect();
-    let x = |column: usize| LABEL_WIDTH + COLUMN_DISTANCE * column as f64;
-    let y = |place: usize| TOP + ROW_HEIGHT * (place as f64 + 0.5);
     let last = measures.len() - 1;
     let (width, height) =
-        (x(last) + LABEL_WIDTH, TOP + ROW_HEIGHT * record.arms.len() as f64 + 8.0);
+        (column_x(last) + LABEL_WIDTH, TOP + ROW_HEIGHT * record.arms.len() as f64 + 8.0);
     html! {
         svg.drawn viewBox={ "0 0 " (at(width)) " " (at(height)) }
             style={ "max-width:" (at(width)) "px;min-width:" (at(0.8 * width)) "px" } role="img"
             aria-label="The arms in order by each measure; the table below has the same" {
             @for (column, (_, name)) in measures.iter().enumerate() {
-                text.head x=(at(x(column))) y="20" text-anchor="middle" { "by " (name) }
+                text.head x=(at(column_x(column))) y="20" text-anchor="middle" { "by " (name) }
             }
             @for (arm, of) in record.arms.iter().enumerate() {
                 @let path: Vec<(f64, f64)> = places.iter().enumerate().filter_map(|(column, order)| {
-                    Some((x(column), y(order.iter().position(|&a| a == arm)?)))
+                    Some((column_x(column), place_y(order.iter().position(|&a| a == arm)?)))
                 }).collect();
                 @let points: Vec<String> = path.iter().map(|(x, y)| format!("{},{}", at(*x), at(*y))).collect();
                 polyline class={ "series s" (arm % 8) } points=(points.join(" ")) {}
@@ -109,19 +110,15 @@ fn slope_chart(record: &RunRecord, measures: &[(ComparisonMeasure, &str)]) -> Ma
     }
 }
 
+fn column_x(column: usize) -> f64 {
+    LABEL_WIDTH + COLUMN_DISTANCE * column as f64
+}
+
+fn place_y(place: usize) -> f64 {
+    TOP + ROW_HEIGHT * (place as f64 + 0.5)
+}
+
 fn table(record: &RunRecord, measures: &[(ComparisonMeasure, &str)]) -> Markup {
-    let value = |rank: &ArmRankRecord| match rank.measure {
-        ComparisonMeasure::Ndcg => format!("{:.3}", rank.value),
-        ComparisonMeasure::Failure => percent(rank.value),
-        ComparisonMeasure::Money => amount_of(rank.value),
-    };
-    let best = |p_best: f64| match uncertainty::can_rank_best(record.units) {
-        true => uncertainty::estimated_probability(p_best),
-        false => dash(),
-    };
-    // A stop is not a wrong action, so the columns of failures show silent failures and stops separately.
-    let parted = |measure: ComparisonMeasure| measure == ComparisonMeasure::Failure;
-    let columns = |measure: ComparisonMeasure| if parted(measure) { "5" } else { "3" };
     html! {
         table.figures {
             caption { "Rank, and share of resamples of the units in which the arm is the best" }
@@ -129,12 +126,12 @@ fn table(record: &RunRecord, measures: &[(ComparisonMeasure, &str)]) -> Markup {
                 tr {
                     th scope="col" rowspan="2" { "Arm" }
                     @for (measure, name) in measures {
-                        th.group scope="colgroup" colspan=(columns(*measure)) { "By " (name) }
+                        th.group scope="colgroup" colspan=(if is_parted(*measure) { "5" } else { "3" }) { "By " (name) }
                     }
                 }
                 tr { @for (measure, _) in measures {
                     th.n scope="col" { "Value" }
-                    @if parted(*measure) { th.n scope="col" { "Wrong or missed" } th.n scope="col" { "Stopped" } }
+                    @if is_parted(*measure) { th.n scope="col" { "Wrong or missed" } th.n scope="col" { "Stopped" } }
                     th.n scope="col" { "Rank" } th.n scope="col" { "Best" }
                 } }
             }
@@ -142,15 +139,35 @@ fn table(record: &RunRecord, measures: &[(ComparisonMeasure, &str)]) -> Markup {
                 th scope="row" { (arm.id) }
                 @for (measure, _) in measures {
                     @let rank = ranked(record, *measure).into_iter().find(|rank| rank.arm == at);
-                    td.n { (rank.map_or_else(dash, value)) }
-                    @if parted(*measure) {
+                    td.n { (rank.map_or_else(dash, rank_value)) }
+                    @if is_parted(*measure) {
                         td.n { (percent(arm.summary.silent)) }
                         td.n { (percent(arm.summary.outcomes[RunOutcome::Stopped as usize])) }
                     }
                     td.n { (rank.map_or_else(dash, |rank| rank.rank.to_string())) }
-                    td.n { (rank.map_or_else(dash, |rank| best(rank.p_best))) }
+                    td.n { (rank.map_or_else(dash, |rank| best_cell(rank.p_best, record.units))) }
                 }
             } } }
         }
     }
+}
+
+fn rank_value(rank: &ArmRankRecord) -> String {
+    match rank.measure {
+        ComparisonMeasure::Ndcg => format!("{:.3}", rank.value),
+        ComparisonMeasure::Failure => percent(rank.value),
+        ComparisonMeasure::Money => amount_of(rank.value),
+    }
+}
+
+fn best_cell(p_best: f64, units: usize) -> String {
+    match uncertainty::can_rank_best(units) {
+        true => uncertainty::estimated_probability(p_best),
+        false => dash(),
+    }
+}
+
+/// Whether silent failures and stops have columns of their own: a stop is not a wrong action.
+fn is_parted(measure: ComparisonMeasure) -> bool {
+    measure == ComparisonMeasure::Failure
 }

@@ -55,9 +55,9 @@ fn style_class(paint: TextStyle) -> &'static str {
 
 /// The query, the best wrong passage compared with the best gold one, and the other passages.
 fn render_search(retrieval: &RetrievalTrace) -> Markup {
-    let gold = || retrieval.missed.iter().chain(&retrieval.documents).filter(|d| d.gold);
+    let gold = retrieval.missed.iter().chain(&retrieval.documents).filter(|d| d.gold);
     // Gold passages that were not found have no rank and come last.
-    let best = gold().min_by_key(|d| d.rank.unwrap_or(usize::MAX));
+    let best = gold.min_by_key(|d| d.rank.unwrap_or(usize::MAX));
     let distractor = retrieval.documents.iter().find(|document| !document.gold);
     let rest =
         retrieval.documents.iter().filter(|d| distractor.is_none_or(|first| first.id != d.id));

@@ -26,14 +26,9 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
     let of = record.sensitivity.as_ref()?;
     // Money comes last if the scenario prices failures, and is then the measure that matters.
     let measure = of.orders.last()?.measure;
-    let told = |arm: usize| {
-        let own =
-            |a: &&SensitivityAnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
-        of.answers.iter().find(own)
-    };
     Some(html! {
         @for order in &of.orders { p { (stability_text(record, order.measure, order.share_unchanged, &order.order, order.points)) } }
-        (arm_blocks(record, |arm, told_arm| match told(arm) {
+        (arm_blocks(record, |arm, told_arm| match own_answer(of, measure, arm) {
             Some(answer) => html! {
                 (scroll_box(&format!("What {} depends on, as a chart", told_arm.id), &tornado_chart(of, answer)))
                 details { summary { "The assumptions as a table" } (scroll_box("What it depends on", &table(of, answer))) }
@@ -48,6 +43,15 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
             "."
         }
     })
+}
+
+/// The answer about the arm itself, not about its difference from another.
+fn own_answer(
+    of: &SensitivityRecord,
+    measure: ComparisonMeasure,
+    arm: usize,
+) -> Option<&SensitivityAnswerRecord> {
+    of.answers.iter().find(|a| (a.measure, a.arm, a.against) == (measure, arm, None))
 }
 
 fn name(measure: ComparisonMeasure) -> &'static str {
@@ -100,16 +104,13 @@ fn shown<'a>(
 
 fn tornado_chart(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {
     let rows: Vec<_> = shown(of, answer).collect();
-    let ends = || rows.iter().flat_map(|(_, effect)| [effect.at_low, effect.at_high]);
+    let ends: Vec<f64> =
+        rows.iter().flat_map(|(_, effect)| [effect.at_low, effect.at_high]).collect();
     // Starting from the answer itself keeps it on the axis even if no assumption moves it.
-    let low = ends().fold(answer.value, f64::min);
-    let high = ends().fold(answer.value, f64::max);
+    let low = ends.iter().copied().fold(answer.value, f64::min);
+    let high = ends.iter().copied().fold(answer.value, f64::max);
     let axis = ChartAxis::covering(low, high, 6.0, LEFT, WIDTH - RIGHT);
     let bottom = TOP + ROW_HEIGHT * rows.len() as f64;
-    let label = |value: f64| match answer.measure {
-        ComparisonMeasure::Money => compact(value),
-        ComparisonMeasure::Failure | ComparisonMeasure::Ndcg => format!("{}%", at(100.0 * value)),
-    };
     let middle = at(axis.position(answer.value));
     html! {
         svg.drawn viewBox={ "0 0 " (WIDTH) " " (at(bottom + 34.0)) } style={ "max-width:" (WIDTH) "px;min-width:560px" } role="img"
@@ -117,7 +118,7 @@ fn tornado_chart(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Ma
             @for tick in axis.ticks() {
                 @let x = at(axis.position(tick));
                 line.grid x1=(x) x2=(x) y1=(TOP) y2=(at(bottom)) {}
-                text x=(x) y=(at(bottom + 20.0)) text-anchor="middle" { (label(tick)) }
+                text x=(x) y=(at(bottom + 20.0)) text-anchor="middle" { (tick_label(answer.measure, tick)) }
             }
             @for (n, (assumption, effect)) in rows.iter().enumerate() {
                 @let y = TOP + ROW_HEIGHT * n as f64;
@@ -136,11 +137,18 @@ fn tornado_chart(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Ma
     }
 }
 
+fn tick_label(measure: ComparisonMeasure, value: f64) -> String {
+    match measure {
+        ComparisonMeasure::Money => compact(value),
+        ComparisonMeasure::Failure | ComparisonMeasure::Ndcg => format!("{}%", at(100.0 * value)),
+    }
+}
+
 /// A total Sobol index with its interval, in whole percents: more digits would be noise of the sampled points.
 fn total_index(index: &SobolIndex) -> String {
     let total = &index.total;
-    let whole = |share: f64| format!("{:.0}", 100.0 * share.clamp(0.0, 1.0));
-    format!("{:.0}% ({} to {}%)", 100.0 * total.estimate, whole(total.low), whole(total.high))
+    let [low, high] = [total.low, total.high].map(|share| 100.0 * share.clamp(0.0, 1.0));
+    format!("{:.0}% ({low:.0} to {high:.0}%)", 100.0 * total.estimate)
 }
 
 fn table(of: &SensitivityRecord, answer: &SensitivityAnswerRecord) -> Markup {

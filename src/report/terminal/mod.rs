@@ -22,12 +22,9 @@ fn percent(p: f64) -> String {
 /// A table wider than `width` is reduced to the outcome columns; `summary.csv` has them all.
 pub fn table(record: &RunRecord, colour: bool, width: Option<usize>) -> String {
     let whole = first_columns(record, colour, COLUMNS.len());
-    let fits = |table: &Table| {
-        width.is_none_or(|width| {
-            table.lines().next().is_none_or(|line| line.chars().count() <= width)
-        })
-    };
-    if fits(&whole) {
+    let fits = width
+        .is_none_or(|width| whole.lines().next().is_none_or(|line| line.chars().count() <= width));
+    if fits {
         return whole.to_string();
     }
     let outcomes = first_columns(record, colour, OUTCOME_COLUMNS);
@@ -56,9 +53,11 @@ const OUTCOME_COLUMNS: usize = 8;
 /// The first `count` columns of the table.
 fn first_columns(record: &RunRecord, colour: bool, count: usize) -> Table {
     let mut arms: Vec<usize> = (0..record.arms.len()).collect();
-    let failure = |at: usize| record.arms[at].summary.failure.estimate;
     // Ties are broken by the order of the scenario, so that the table is deterministic.
-    arms.sort_by(|&a, &b| failure(a).total_cmp(&failure(b)).then(a.cmp(&b)));
+    arms.sort_by(|&a, &b| {
+        let [of_a, of_b] = [a, b].map(|at| record.arms[at].summary.failure.estimate);
+        of_a.total_cmp(&of_b).then(a.cmp(&b))
+    });
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -71,7 +70,6 @@ fn first_columns(record: &RunRecord, colour: bool, count: usize) -> Table {
     for &at in &arms {
         let arm = &record.arms[at];
         let s = &arm.summary;
-        let share = |outcome: RunOutcome| percent(s.outcomes[outcome as usize]);
         let mut rate = Cell::new(percent(s.failure.estimate));
         if let Some(difference) = s.difference.as_ref().filter(|d| colour && d.is_significant()) {
             let better = difference.interval.estimate < 0.0;
@@ -89,21 +87,18 @@ fn first_columns(record: &RunRecord, colour: bool, count: usize) -> Table {
             (None, Some(base)) if base == at => "baseline".to_owned(),
             _ => "-".to_owned(),
         };
-        let quality = |of: fn(&crate::run::record::RetrievalQualityRecord) -> f64| {
-            s.quality.as_ref().map_or_else(|| "-".to_owned(), |q| format!("{:.3}", of(q)))
-        };
         let row = vec![
             Cell::new(&arm.id),
             rate,
             Cell::new(format!("{:.1}-{:.1}%", 100.0 * s.failure.low, 100.0 * s.failure.high)),
             Cell::new(against),
-            Cell::new(share(RunOutcome::WrongAction)),
-            Cell::new(share(RunOutcome::Omission)),
-            Cell::new(share(RunOutcome::Commission)),
-            Cell::new(share(RunOutcome::Stopped)),
+            Cell::new(percent(s.outcomes[RunOutcome::WrongAction as usize])),
+            Cell::new(percent(s.outcomes[RunOutcome::Omission as usize])),
+            Cell::new(percent(s.outcomes[RunOutcome::Commission as usize])),
+            Cell::new(percent(s.outcomes[RunOutcome::Stopped as usize])),
             Cell::new(s.silent_share.map_or_else(|| "-".to_owned(), percent)),
-            Cell::new(quality(|q| q.recall_at_k)),
-            Cell::new(quality(|q| q.ndcg_at_10)),
+            Cell::new(quality(s.quality.as_ref().map(|q| q.recall_at_k))),
+            Cell::new(quality(s.quality.as_ref().map(|q| q.ndcg_at_10))),
             Cell::new(percent(1.0 - s.independent_success)),
             Cell::new(s.main_cause.as_ref().map_or_else(
                 || "-".to_owned(),
@@ -118,6 +113,10 @@ fn first_columns(record: &RunRecord, colour: bool, count: usize) -> Table {
         }
     }
     table
+}
+
+fn quality(measure: Option<f64>) -> String {
+    measure.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
 }
 
 /// Explains the columns, and how many tasks and sampling units the figures rest on.

@@ -4,7 +4,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::report::uncertainty;
 use crate::run::RunRecord;
-use crate::run::record::MoneyRecord;
+use crate::run::record::{LossTail, MoneyRecord};
 
 const COLUMNS: [&str; 11] = [
     "arm",
@@ -42,10 +42,6 @@ pub fn table(record: &RunRecord) -> Option<String> {
             None if record.baseline == Some(*at) => "baseline".to_owned(),
             None => "-".to_owned(),
         };
-        let tail = |level: usize, of: fn(&crate::run::record::LossTail) -> f64| {
-            let tail = m.year().tail.get(level);
-            tail.map_or_else(|| "-".to_owned(), |tail| whole_amount(of(tail)))
-        };
         // The interval of the Monte Carlo error may be lopsided: show its longer side, relative to the VaR.
         let error = m.year().tail.last().map_or(f64::NAN, |tail| {
             let (low, high) = tail.var_error;
@@ -55,8 +51,6 @@ pub fn table(record: &RunRecord) -> Option<String> {
             true => format!(" ±{:.0}%", 100.0 * error),
             false => String::new(),
         };
-        let stated =
-            m.stated_year.tail.last().map_or_else(|| "-".to_owned(), |tail| whole_amount(tail.var));
         table.add_row(vec![
             Cell::new(arm),
             Cell::new(format!("{:.2}", m.loss.estimate)),
@@ -67,9 +61,9 @@ pub fn table(record: &RunRecord) -> Option<String> {
             Cell::new(format!("{:.2}", m.running)),
             Cell::new(against),
             Cell::new(whole_amount(m.per_year(m.total()))),
-            Cell::new(tail(0, |t| t.var)),
-            Cell::new(format!("{}{error}", tail(1, |t| t.var))),
-            Cell::new(stated),
+            Cell::new(value_at_risk(m.year().tail.first())),
+            Cell::new(format!("{}{error}", value_at_risk(m.year().tail.get(1)))),
+            Cell::new(value_at_risk(m.stated_year.tail.last())),
             Cell::new(format!("{} tasks", m.tasks_for_half_loss)),
             Cell::new(m.main_error().map_or_else(
                 || "-".to_owned(),
@@ -85,6 +79,10 @@ pub fn table(record: &RunRecord) -> Option<String> {
         }
     }
     (!table.is_empty()).then(|| table.to_string())
+}
+
+fn value_at_risk(tail: Option<&LossTail>) -> String {
+    tail.map_or_else(|| "-".to_owned(), |tail| whole_amount(tail.var))
 }
 
 /// An amount rounded to an integer, with thousands separated by commas.

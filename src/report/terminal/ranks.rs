@@ -22,14 +22,14 @@ pub fn lines(record: &RunRecord) -> Option<String> {
             continue;
         }
         ranks.sort_by_key(|rank| (rank.rank, rank.arm));
-        let arm = |rank: &&crate::run::record::ArmRankRecord| {
+        let order = ranks.iter().map(|rank| {
             let id = &record.arms[rank.arm].id;
             match uncertainty::can_rank_best(record.units) {
                 true => format!("{id} ({})", uncertainty::estimated_probability(rank.p_best)),
                 false => id.clone(),
             }
-        };
-        let order: Vec<String> = ranks.iter().map(arm).collect();
+        });
+        let order: Vec<String> = order.collect();
         let RankFlips { pairs, flipped, both_significant: clear } =
             record.comparison.flips(measure);
         let flips = match measure {
@@ -66,10 +66,9 @@ fn silent_and_stopped(record: &RunRecord) -> Option<String> {
         .collect();
     arms.iter().any(|(_, stopped, _)| *stopped > 0.0).then(|| {
         arms.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let arm = |(silent, stopped, id): &(f64, f64, &str)| {
+        let parts = arms.iter().map(|(silent, stopped, id)| {
             format!("{id} {:.1}% + {:.1}%", 100.0 * silent, 100.0 * stopped)
-        };
-        let arms: Vec<String> = arms.iter().map(arm).collect();
-        format!("   wrong or missed + stopped: {}", arms.join(", "))
+        });
+        format!("   wrong or missed + stopped: {}", parts.collect::<Vec<_>>().join(", "))
     })
 }

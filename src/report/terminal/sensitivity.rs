@@ -57,14 +57,13 @@ fn row(
     at: usize,
     first: bool,
 ) -> Vec<Cell> {
-    let amount = |value: f64| amount(answer.measure, value);
     let (told, effect) = (&of.assumptions[at], &answer.effects[at]);
     let [low, _, high] = answer.quantiles;
     let [arm, value, range] = match first {
         true => [
             record.arms[answer.arm].id.clone(),
-            amount(answer.value),
-            format!("{}-{}", amount(low), amount(high)),
+            amount(answer.measure, answer.value),
+            format!("{}-{}", amount(answer.measure, low), amount(answer.measure, high)),
         ],
         false => Default::default(),
     };
@@ -78,8 +77,8 @@ fn row(
         told.name.clone(),
         assumption_value(told.value),
         format!("{}-{}", assumption_value(told.low), assumption_value(told.high)),
-        amount(effect.at_low),
-        amount(effect.at_high),
+        amount(answer.measure, effect.at_low),
+        amount(answer.measure, effect.at_high),
         total,
     ]
     .map(Cell::new)
@@ -109,11 +108,11 @@ pub fn legend(of: &SensitivityRecord, record: &RunRecord) -> String {
     if record.arms.len() > 1 {
         for order in &of.orders {
             let name = if order.measure == ComparisonMeasure::Money { "money" } else { "failures" };
-            let arm = |&arm: &usize| {
+            let arms = order.order.iter().map(|&arm| {
                 let share = uncertainty::estimated_probability(order.share_best[arm]);
                 format!("{} ({share})", record.arms[arm].id)
-            };
-            let arms: Vec<String> = order.order.iter().map(arm).collect();
+            });
+            let arms: Vec<String> = arms.collect();
             lines.push(format!(
                 "Order by {name:<8}: holds at {} of the points; best at: {}",
                 uncertainty::estimated_probability(order.share_unchanged),

@@ -76,7 +76,6 @@ impl PgRetriever {
         let folder = blake3::hash(format!("{shown} {table}").as_bytes()).to_hex();
         let kept = output::cache_file(&kept, folder.as_str())?;
         let server = PgServer { config, display_address: shown, table };
-        let about = || format!("PostgreSQL at {}", server.display_address);
         if let PgVectorTable::Own(search) = index.table {
             let there = || -> anyhow::Result<()> {
                 let mut client = server.connect()?;
@@ -92,7 +91,7 @@ impl PgRetriever {
                 }
                 Ok(())
             };
-            there().with_context(about)?;
+            there().with_context(|| format!("PostgreSQL at {}", server.display_address))?;
         }
         Ok(PgRetriever {
             server,
@@ -194,10 +193,11 @@ impl PgRetriever {
             None => client.query(&statement, &[&vector])?,
             Some(these) => client.query(&statement, &[&vector, &self.ids(these)])?,
         };
-        let read = |row: postgres::Row| -> anyhow::Result<(String, f32)> {
-            Ok((row.try_get(0)?, self.score(row.try_get(1)?)))
-        };
-        rows.into_iter().map(read).collect()
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            found.push((row.try_get(0)?, self.score(row.try_get(1)?)));
+        }
+        Ok(found)
     }
 }
 
@@ -235,20 +235,29 @@ impl Retriever for PgRetriever {
             };
             let connections = self.index.concurrency.min(missing.len());
             let ended: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
-                let work = || work().inspect_err(|_| stop.store(true, Ordering::Relaxed));
-                let threads: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
-                let broke = |_| bail!("a connection's thread broke off");
-                threads.into_iter().map(|thread| thread.join().unwrap_or_else(broke)).collect()
+                let threads: Vec<_> = (0..connections)
+                    .map(|_| {
+                        scope.spawn(|| work().inspect_err(|_| stop.store(true, Ordering::Relaxed)))
+                    })
+                    .collect();
+                threads
+                    .into_iter()
+                    .map(|thread| match thread.join() {
+                        Ok(ended) => ended,
+                        Err(_) => bail!("a connection's thread broke off"),
+                    })
+                    .collect()
             });
-            let about = || format!("PostgreSQL at {}", self.server.display_address);
-            ended.into_iter().collect::<anyhow::Result<()>>().with_context(about)
+            ended
+                .into_iter()
+                .collect::<anyhow::Result<()>>()
+                .with_context(|| format!("PostgreSQL at {}", self.server.display_address))
         };
-        let read = |request: &SearchRequest, answer: &[u8]| self.ranking(request, answer);
         response_cache::search_with_cache(
             requests,
             depth,
             (&self.cache_dir, &asked),
-            &read,
+            &|request: &SearchRequest, answer: &[u8]| self.ranking(request, answer),
             ask,
             done,
         )
@@ -348,8 +357,8 @@ fn own_table(made_of: &str, ids: &[String], texts: &[&str]) -> String {
 }
 
 fn quote_identifier(name: &str) -> String {
-    let part = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
-    name.split('.').map(part).collect::<Vec<_>>().join(".")
+    let parts = name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
+    parts.collect::<Vec<_>>().join(".")
 }
 
 /// Escapes a text for a cell of a COPY.

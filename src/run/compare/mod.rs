@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use super::money::MoneyRecord;
 use super::record::{RunRecord, TaskRecord};
 use crate::scenario::Scenario;
-use crate::stats::{self, LEVEL, PairedCase, PairedDifference, PairedTest};
+use crate::stats::{self, LEVEL, PairedCase, PairedTest};
 
 /// Differences below this share of the values are rounding errors.
 const ROUNDING: f64 = 1e-12;
@@ -120,7 +120,6 @@ impl ArmMeasureValues {
         let best = stats::share_lowest(&signed, &self.weights, &self.clusters, self.seed)?;
         let means: Vec<f64> = (0..self.values.len()).map(|arm| self.mean(arm)).collect();
         for (arm, &value) in means.iter().enumerate() {
-            let better = |other: &&f64| sign * (**other - value) < -ROUNDING * value.abs().max(1.0);
             let detectable = match baseline.filter(|base| *base != arm) {
                 Some(base) => Some(stats::detectable_difference(&self.pair(base, arm), LEVEL)?),
                 None => None,
@@ -129,7 +128,10 @@ impl ArmMeasureValues {
                 measure: self.measure,
                 arm,
                 value,
-                rank: 1 + means.iter().filter(better).count(),
+                rank: 1 + means
+                    .iter()
+                    .filter(|other| sign * (**other - value) < -ROUNDING * value.abs().max(1.0))
+                    .count(),
                 p_best: best[arm],
                 detectable,
             });
@@ -156,11 +158,7 @@ impl ArmMeasureValues {
             let Some(&ndcg) = by_ndcg.get(&(pair.arm, pair.other)) else {
                 continue;
             };
-            let prefers = |pair: &ArmPairRecord| {
-                let difference = pair.measure.sign() * pair.difference.interval.estimate;
-                (difference.abs() > ROUNDING).then_some(difference < 0.0)
-            };
-            pair.flips = prefers(ndcg).zip(prefers(pair)).map(|(a, b)| a != b);
+            pair.flips = prefers_arm(ndcg).zip(prefers_arm(pair)).map(|(a, b)| a != b);
             pair.both_significant = pair.flips == Some(true)
                 && ndcg.difference.is_significant()
                 && pair.difference.is_significant();
@@ -175,13 +173,14 @@ impl ArmMeasureValues {
         family: ArmPairFamily,
         of_two: &[(usize, usize)],
     ) -> anyhow::Result<Vec<ArmPairRecord>> {
-        let test = |at: usize| {
+        let differences = stats::family_differences(of_two.len(), |at| {
             let (arm, other) = of_two[at];
             PairedTest::new(&self.pair(arm, other), self.seed)
-        };
-        let differences = of_two.iter().zip(stats::family_differences(of_two.len(), test)?);
-        let record =
-            |(&(arm, other), difference): (&(usize, usize), PairedDifference)| ArmPairRecord {
+        })?;
+        Ok(of_two
+            .iter()
+            .zip(differences)
+            .map(|(&(arm, other), difference)| ArmPairRecord {
                 measure: self.measure,
                 arm,
                 other,
@@ -194,9 +193,15 @@ impl ArmMeasureValues {
                 family,
                 flips: None,
                 both_significant: false,
-            };
-        Ok(differences.map(record).collect())
+            })
+            .collect())
     }
+}
+
+/// Whether the difference is below zero, with the sign of its measure; `None` if there is no difference.
+fn prefers_arm(pair: &ArmPairRecord) -> Option<bool> {
+    let difference = pair.measure.sign() * pair.difference.interval.estimate;
+    (difference.abs() > ROUNDING).then_some(difference < 0.0)
 }
 
 /// The pairs of arms that are compared: all, or past [`ALL_PAIRS`] arms only those with the baseline (with the first

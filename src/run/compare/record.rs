@@ -89,11 +89,12 @@ impl ArmComparison {
 
     /// Counts the pairs that are in the opposite order to that by nDCG@10.
     pub fn flips(&self, measure: ComparisonMeasure) -> RankFlips {
-        let pairs = || self.pairs.iter().filter(|pair| pair.measure == measure);
+        let pairs: Vec<&ArmPairRecord> =
+            self.pairs.iter().filter(|pair| pair.measure == measure).collect();
         RankFlips {
-            pairs: pairs().count(),
-            flipped: pairs().filter(|pair| pair.flips == Some(true)).count(),
-            both_significant: pairs().filter(|pair| pair.both_significant).count(),
+            pairs: pairs.len(),
+            flipped: pairs.iter().filter(|pair| pair.flips == Some(true)).count(),
+            both_significant: pairs.iter().filter(|pair| pair.both_significant).count(),
         }
     }
 }

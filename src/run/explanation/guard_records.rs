@@ -6,10 +6,10 @@ use crate::compile::GuardVariant;
 use crate::kernel::{OUTCOMES, failure_probability};
 use crate::run::SolvedTask;
 use crate::run::record::{GuardCurvePoint, GuardRecord};
-use crate::scenario::{GuardCheck, Scenario, StepGuard};
+use crate::scenario::{Scenario, SourcedEffort, StepGuard};
 use crate::stats;
 use crate::step::RunOutcome;
-use crate::step::guard::{GuardSetting, escalation_effort, look_effort, parameters};
+use crate::step::guard::GuardSetting;
 
 /// The records of the guards of one arm, in the order of the steps. `weights` are by task and sum to one.
 pub fn records(
@@ -64,7 +64,7 @@ pub fn records(
                 step: of.id.clone(),
                 guard: names[place].clone(),
                 threshold: threshold(scenario, arm, step, guard),
-                parameters: parameters(guard),
+                parameters: guard.parameters(),
                 counts,
                 cost,
                 seconds,
@@ -107,21 +107,18 @@ impl GuardedStepSums<'_> {
 
 /// Cost and seconds per run.
 fn effort(guard: &StepGuard, counts: &GuardCounts) -> (f64, f64) {
-    let [cost, seconds] =
-        look_effort(&guard.check).map_or([0.0; 2], |effort| effort.map(|p| counts.looks * p.value));
-    let [more, longer] = guard
-        .escalate
-        .as_ref()
-        .map_or([0.0; 2], |person| escalation_effort(person).map(|p| counts.escalations * p.value));
+    let (cost, seconds) = total_effort(guard.check.effort(), counts.looks);
+    let person = guard.escalate.as_ref().map(|person| &person.effort);
+    let (more, longer) = total_effort(person, counts.escalations);
     (cost + more, seconds + longer)
 }
 
+/// Cost and seconds of a number of uses.
+fn total_effort(effort: Option<&SourcedEffort>, uses: f64) -> (f64, f64) {
+    effort.map_or((0.0, 0.0), |effort| (uses * effort.cost.value, uses * effort.seconds.value))
+}
+
 fn threshold(scenario: &Scenario, arm: usize, step: usize, guard: &StepGuard) -> Option<f64> {
-    match &guard.check {
-        GuardCheck::Score(floors) | GuardCheck::Margin(floors) => {
-            floors.get(&scenario.arms[arm].retrieval[step]?.embedder).copied()
-        }
-        GuardCheck::ScoringVerifier { min_score: least, .. } => Some(*least),
-        _ => None,
-    }
+    let searched = scenario.arms[arm].retrieval[step].map(|retrieval| retrieval.embedder);
+    guard.threshold()?.least.for_embedder(searched)
 }

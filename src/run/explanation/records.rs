@@ -50,12 +50,6 @@ pub fn importance(
     let without =
         failure_probability(&mean(weights, effects.iter().map(|e| &e.without_own_errors)));
     let wrong = failure_probability(&mean(weights, effects.iter().map(|e| &e.wrong)));
-    let ratio = |part: f64, of: f64| match (part > ROUNDING, of > ROUNDING) {
-        (_, true) => part / of,
-        // 0 / 0: the step makes no difference.
-        (false, false) => 1.0,
-        (true, false) => f64::INFINITY,
-    };
     Some(StepImportance {
         p_err: whys.iter().zip(weights).map(|(why, weight)| why.p_errs[step] * weight).sum(),
         p_fail_if_right: right,
@@ -63,9 +57,18 @@ pub fn importance(
         p_fail_if_wrong: wrong,
         birnbaum: wrong - right,
         fussell_vesely: if failure > ROUNDING { 1.0 - right / failure } else { 0.0 },
-        raw: ratio(wrong, failure),
-        rrw: ratio(failure, right),
+        raw: risk_ratio(wrong, failure),
+        rrw: risk_ratio(failure, right),
     })
+}
+
+fn risk_ratio(part: f64, of: f64) -> f64 {
+    match (part > ROUNDING, of > ROUNDING) {
+        (_, true) => part / of,
+        // 0 / 0: the step makes no difference.
+        (false, false) => 1.0,
+        (true, false) => f64::INFINITY,
+    }
 }
 
 /// Shapley shares over all tasks, in the order of the steps.
@@ -83,17 +86,18 @@ pub fn shares(
             *variance += weight * weight * share.variance;
         }
     }
-    let record = |(source, (outcomes, variance)): (OwnError, ([f64; OUTCOMES], f64))| {
-        let estimate = failure_probability(&outcomes);
-        Ok(CauseShareRecord {
-            step: scenario.steps[source.step].id.clone(),
-            event: source.event,
-            failure: stats::normal(estimate, variance, stats::LEVEL)?,
-            share: if failure > ROUNDING { estimate / failure } else { 0.0 },
-            outcomes,
+    sums.into_iter()
+        .map(|(source, (outcomes, variance))| {
+            let estimate = failure_probability(&outcomes);
+            Ok(CauseShareRecord {
+                step: scenario.steps[source.step].id.clone(),
+                event: source.event,
+                failure: stats::normal(estimate, variance, stats::LEVEL)?,
+                share: if failure > ROUNDING { estimate / failure } else { 0.0 },
+                outcomes,
+            })
         })
-    };
-    sums.into_iter().map(record).collect()
+        .collect()
 }
 
 /// The most probable failure paths over all tasks, and the rest in one row.
@@ -135,22 +139,24 @@ pub fn paths(
     let mut records: Vec<FailurePathRecord> = ways
         .into_iter()
         .take(MAX_PATHS)
-        .map(|((way, right), sum)| {
-            let event = |(place, event): (usize, &OwnError)| FailurePathEvent {
-                step: scenario.steps[event.step].id.clone(),
-                event: event.event,
-                own: way.own_errors.contains(&place),
-            };
-            FailurePathRecord {
-                events: way.events.iter().enumerate().map(event).collect(),
-                action: way.action(),
-                right_action: right.to_owned(),
-                outcome: Some(way.outcome),
-                p: sum.p,
-                share: sum.p / failure,
-                tasks: sum.tasks,
-                example: Some(scenario.tasks.tasks[sum.likeliest.0].id.clone()),
-            }
+        .map(|((way, right), sum)| FailurePathRecord {
+            events: way
+                .events
+                .iter()
+                .enumerate()
+                .map(|(place, event)| FailurePathEvent {
+                    step: scenario.steps[event.step].id.clone(),
+                    event: event.event,
+                    own: way.own_errors.contains(&place),
+                })
+                .collect(),
+            action: way.action(),
+            right_action: right.to_owned(),
+            outcome: Some(way.outcome),
+            p: sum.p,
+            share: sum.p / failure,
+            tasks: sum.tasks,
+            example: Some(scenario.tasks.tasks[sum.likeliest.0].id.clone()),
         })
         .collect();
     let rest = failure - told;
@@ -200,14 +206,15 @@ pub fn flows(
         *sums.entry((root, outcome, joined_labels(actions))).or_default() += p;
     }
     let rest = failure - sums.values().sum::<f64>();
-    let flow =
-        |((root, outcome, action), p): ((OwnError, RunOutcome, String), f64)| FailureFlowRecord {
+    let mut flows: Vec<FailureFlowRecord> = sums
+        .into_iter()
+        .map(|((root, outcome, action), p)| FailureFlowRecord {
             root: Some((scenario.steps[root.step].id.clone(), root.event)),
             outcome: Some(outcome),
             action,
             p,
-        };
-    let mut flows: Vec<FailureFlowRecord> = sums.into_iter().map(flow).collect();
+        })
+        .collect();
     if rest > ROUNDING {
         flows.push(FailureFlowRecord { root: None, outcome: None, action: String::new(), p: rest });
     }
@@ -219,14 +226,17 @@ pub fn cuts(scenario: &Scenario, whys: &[TaskExplanation]) -> Vec<CutSetRecord> 
     let mut records = Vec::new();
     for (task, why) in whys.iter().enumerate() {
         for cut in &why.cuts {
-            let event = |error: &OwnError| FailurePathEvent {
-                step: scenario.steps[error.step].id.clone(),
-                event: error.event,
-                own: true,
-            };
             records.push(CutSetRecord {
                 task: scenario.tasks.tasks[task].id.clone(),
-                errors: cut.errors.iter().map(event).collect(),
+                errors: cut
+                    .errors
+                    .iter()
+                    .map(|error| FailurePathEvent {
+                        step: scenario.steps[error.step].id.clone(),
+                        event: error.event,
+                        own: true,
+                    })
+                    .collect(),
                 forced: cut.forced,
                 p: cut.with_failure,
                 share: cut.share,
@@ -238,16 +248,17 @@ pub fn cuts(scenario: &Scenario, whys: &[TaskExplanation]) -> Vec<CutSetRecord> 
 
 /// How errors propagate along each edge.
 pub fn edges(scenario: &Scenario, propagation: &ErrorPropagation) -> Vec<RunEdgeRecord> {
-    let records = propagation.edges.iter().map(|edge| {
-        let given = |p: f64| (edge.alone > ROUNDING).then(|| p / edge.alone);
-        RunEdgeRecord {
-            parent: scenario.steps[edge.parent].id.clone(),
-            child: scenario.steps[edge.child].id.clone(),
-            p_only_parent_off: edge.alone,
-            p_child_wrong_given: given(edge.wrong),
-            p_child_missing_given: given(edge.missing),
-            p_absorbed_given: given(edge.alone - edge.wrong - edge.missing),
-        }
+    let records = propagation.edges.iter().map(|edge| RunEdgeRecord {
+        parent: scenario.steps[edge.parent].id.clone(),
+        child: scenario.steps[edge.child].id.clone(),
+        p_only_parent_off: edge.alone,
+        p_child_wrong_given: share_of(edge.wrong, edge.alone),
+        p_child_missing_given: share_of(edge.missing, edge.alone),
+        p_absorbed_given: share_of(edge.alone - edge.wrong - edge.missing, edge.alone),
     });
     records.collect()
+}
+
+fn share_of(part: f64, whole: f64) -> Option<f64> {
+    (whole > ROUNDING).then(|| part / whole)
 }

@@ -36,20 +36,25 @@ pub fn losses(
     solved: &[SolvedTask],
     done: &(dyn Fn(usize) + Sync),
 ) -> anyhow::Result<Vec<TaskLosses>> {
-    let one = |(task, solved): (&crate::world::Task, &SolvedTask)| {
-        let till = LossPricer::new(scenario, impact, task, &solved.compiled);
-        let exactly = match solved.method {
-            SolveMethod::Exact { .. } => till.exact()?,
-            SolveMethod::Sampled | SolveMethod::SampledPastCap => None,
-        };
-        let losses = match exactly {
-            Some(losses) => losses,
-            None => till.sampled(&TrialReplays::new(scenario, &solved.compiled, &task.id))?,
-        };
-        done(1);
-        Ok(losses)
-    };
-    scenario.tasks.tasks.par_iter().zip(solved).map(one).collect()
+    scenario
+        .tasks
+        .tasks
+        .par_iter()
+        .zip(solved)
+        .map(|(task, solved)| {
+            let till = LossPricer::new(scenario, impact, task, &solved.compiled);
+            let exactly = match solved.method {
+                SolveMethod::Exact { .. } => till.exact()?,
+                SolveMethod::Sampled | SolveMethod::SampledPastCap => None,
+            };
+            let losses = match exactly {
+                Some(losses) => losses,
+                None => till.sampled(&TrialReplays::new(scenario, &solved.compiled, &task.id))?,
+            };
+            done(1);
+            Ok(losses)
+        })
+        .collect()
 }
 
 /// One arm of a scenario that prices failures.
@@ -122,10 +127,9 @@ impl ArmLossContext<'_> {
         let (mut sum, mut weight) = (0.0, 0.0);
         for (losses, task) in self.losses.iter().zip(&self.scenario.tasks.tasks) {
             let ends = losses.ends.iter().filter(|(_, end)| end.p > 0.0);
-            let amount = |(_, end): &(RunOutcome, LossIncident)| -> f64 {
-                end.parts.iter().map(|part| part.mean(&variables)).sum()
-            };
-            let worst = ends.map(amount).fold(0.0, f64::max);
+            let worst = ends
+                .map(|(_, end)| end.parts.iter().map(|part| part.mean(&variables)).sum::<f64>())
+                .fold(0.0, f64::max);
             if worst > 0.0 {
                 sum += task.weight * worst;
                 weight += task.weight;
@@ -136,14 +140,13 @@ impl ArmLossContext<'_> {
 
     /// What can happen to a case, over all tasks: incidents weighted by `weights`, which sum to one.
     fn incidents(&self, weights: &[f64]) -> Vec<LossIncident> {
-        let of = |(losses, weight): (&TaskLosses, &f64)| {
-            let scaled = |(_, end): &(RunOutcome, LossIncident)| LossIncident {
-                p: end.p * weight,
-                parts: end.parts.clone(),
-            };
-            losses.ends.iter().map(scaled).collect::<Vec<LossIncident>>()
-        };
-        self.losses.iter().zip(weights).flat_map(of).collect()
+        let mut incidents = Vec::new();
+        for (losses, weight) in self.losses.iter().zip(weights) {
+            for (_, end) in &losses.ends {
+                incidents.push(LossIncident { p: end.p * weight, parts: end.parts.clone() });
+            }
+        }
+        incidents
     }
 
     fn splits(&self, weights: &[f64], loss: f64) -> Vec<LossSplit> {
@@ -166,26 +169,28 @@ impl ArmLossContext<'_> {
                 *sum += weight * share.outcomes.iter().sum::<f64>();
             }
         }
-        let split = |by: LossAttribution, part: f64| LossSplit {
-            attributed_to: by,
-            loss: part,
-            share: if loss > 0.0 { part / loss } else { 0.0 },
-        };
         let outcomes = RunOutcome::ALL.into_iter().zip(outcomes);
         let mut splits: Vec<LossSplit> =
-            outcomes.map(|(o, part)| split(LossAttribution::Outcome(o), part)).collect();
+            outcomes.map(|(o, part)| loss_split(LossAttribution::Outcome(o), part, loss)).collect();
         let names = self.impact.losses.iter().map(|rule| rule.name.clone());
-        splits
-            .extend(names.zip(rules).map(|(name, part)| split(LossAttribution::Rule(name), part)));
+        splits.extend(
+            names
+                .zip(rules)
+                .map(|(name, part)| loss_split(LossAttribution::Rule(name), part, loss)),
+        );
         let explained: f64 = errors.values().sum();
         let errors = errors.into_iter().map(|((step, event), part)| {
-            split(LossAttribution::Error(Some((self.scenario.steps[step].id.clone(), event))), part)
+            loss_split(
+                LossAttribution::Error(Some((self.scenario.steps[step].id.clone(), event))),
+                part,
+                loss,
+            )
         });
         splits.extend(errors);
         // Repairing every own error would save `explained`; the rest is lost even without errors.
         let rest = loss - explained;
         let rest = if rest.abs() > ROUNDING * loss { rest } else { 0.0 };
-        splits.push(split(LossAttribution::Error(None), rest));
+        splits.push(loss_split(LossAttribution::Error(None), rest, loss));
         splits
     }
 
@@ -215,28 +220,39 @@ impl ArmLossContext<'_> {
         }
         let clusters = self.scenario.clusters();
         let cases = self.impact.volume.mean();
-        let band = |(power, sum): (i32, LossBandSum)| LossBand {
-            from: 10f64.powi(power),
-            incidents: cases * sum.p,
-            loss: cases * sum.loss,
-            share: if loss > 0.0 { sum.loss / loss } else { 0.0 },
-            tasks: sum.tasks.len(),
-            units: sum.tasks.iter().map(|&task| clusters[task]).collect::<BTreeSet<usize>>().len(),
-        };
-        bands.into_iter().map(band).collect()
+        bands
+            .into_iter()
+            .map(|(power, sum)| LossBand {
+                from: 10f64.powi(power),
+                incidents: cases * sum.p,
+                loss: cases * sum.loss,
+                share: if loss > 0.0 { sum.loss / loss } else { 0.0 },
+                tasks: sum.tasks.len(),
+                units: sum
+                    .tasks
+                    .iter()
+                    .map(|&task| clusters[task])
+                    .collect::<BTreeSet<usize>>()
+                    .len(),
+            })
+            .collect()
     }
 
     /// By step that can err: how much less a case would lose if the step were always right.
     fn avoidable(&self, weights: &[f64], loss: f64) -> Vec<AvoidableLoss> {
-        let step = |(at, step): (usize, &crate::scenario::PipelineStep)| {
-            let tasks = self.losses.iter().zip(weights);
-            let right: Option<Vec<f64>> =
-                tasks.map(|(losses, weight)| Some(losses.if_right[at]? * weight)).collect();
-            let saved = loss - right?.iter().sum::<f64>();
-            let share = (loss > 0.0).then(|| saved / loss);
-            Some(AvoidableLoss { step: step.id.clone(), loss: saved, share })
-        };
-        self.scenario.steps.iter().enumerate().filter_map(step).collect()
+        self.scenario
+            .steps
+            .iter()
+            .enumerate()
+            .filter_map(|(at, step)| {
+                let tasks = self.losses.iter().zip(weights);
+                let right: Option<Vec<f64>> =
+                    tasks.map(|(losses, weight)| Some(losses.if_right[at]? * weight)).collect();
+                let saved = loss - right?.iter().sum::<f64>();
+                let share = (loss > 0.0).then(|| saved / loss);
+                Some(AvoidableLoss { step: step.id.clone(), loss: saved, share })
+            })
+            .collect()
     }
 
     /// Running costs and seconds of a case.
@@ -291,26 +307,33 @@ impl ArmLossContext<'_> {
     }
 }
 
+fn loss_split(attributed_to: LossAttribution, part: f64, whole: f64) -> LossSplit {
+    let share = if whole > 0.0 { part / whole } else { 0.0 };
+    LossSplit { attributed_to, loss: part, share }
+}
+
 /// Summarizes sampled years. `draws` is the number of draws of readers and guards behind them.
 ///
 /// # Errors
 /// A level that is not between 0 and 1, which none here is.
 pub fn year_record(sampled: &SimulatedYears, draws: Option<u32>) -> anyhow::Result<YearLossRecord> {
     let curve = (1..100).rev().map(|percent| f64::from(percent) / 100.0).chain(RARE_PROBABILITIES);
-    let tail = |level: f64| {
-        Ok(LossTail {
-            level,
-            var: sampled.var(level),
-            var_error: sampled.var_interval(level, stats::LEVEL)?,
-            cvar: sampled.cvar(level),
-        })
-    };
     Ok(YearLossRecord {
         years: sampled.count() as u32,
         draws,
         mean: sampled.mean(),
         sd: sampled.sd(),
-        tail: LEVELS.into_iter().map(tail).collect::<anyhow::Result<_>>()?,
+        tail: LEVELS
+            .into_iter()
+            .map(|level| {
+                Ok(LossTail {
+                    level,
+                    var: sampled.var(level),
+                    var_error: sampled.var_interval(level, stats::LEVEL)?,
+                    cvar: sampled.cvar(level),
+                })
+            })
+            .collect::<anyhow::Result<_>>()?,
         curve: curve.map(|p| (p, sampled.var(1.0 - p))).collect(),
     })
 }
@@ -340,22 +363,23 @@ fn tasks_for_half_loss(losses: &[f64], weights: &[f64]) -> usize {
 
 /// Notes for the user on loss rules that apply to no run: a label in their condition may be misspelled.
 pub fn notes(record: &RunRecord) -> Vec<String> {
-    let money = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
-    let Some(first) = money().next() else {
+    let money: Vec<&MoneyRecord> =
+        record.arms.iter().filter_map(|arm| arm.money.as_ref()).collect();
+    let Some(first) = money.first() else {
         return Vec::new();
     };
     let rules =
         first.splits.iter().filter(|split| matches!(split.attributed_to, LossAttribution::Rule(_)));
     let idle = rules.filter(|rule| {
         // A rule that applies under one arm is in use.
-        let all = money().flat_map(|m| &m.splits);
+        let all = money.iter().flat_map(|m| &m.splits);
         all.filter(|split| split.attributed_to == rule.attributed_to).all(|split| split.loss == 0.0)
     });
-    let note = |split: &LossSplit| match &split.attributed_to {
+    idle.map(|split| match &split.attributed_to {
         LossAttribution::Rule(name) => {
             format!("impact: the loss `{name}` applies to no run of any arm")
         }
         _ => String::new(),
-    };
-    idle.map(note).collect()
+    })
+    .collect()
 }

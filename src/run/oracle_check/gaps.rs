@@ -23,18 +23,22 @@ pub(super) fn gaps(
     oracle: &OracleRun,
     task: &Task,
 ) -> Vec<OracleGap> {
-    let empty = |step: usize| match &oracle.outputs[step] {
-        Some(StepOutput::Missing) => true,
-        Some(StepOutput::Context(passages)) => passages.is_empty(),
-        _ => false,
-    };
-    let steps = (0..scenario.steps.len()).filter(|&step| empty(step));
+    let steps = (0..scenario.steps.len()).filter(|&step| is_empty(oracle, step));
     // A step that is empty although none of its inputs is: the start of a chain of missing values.
-    let roots =
-        steps.filter(|&step| !scenario.steps[step].required_parents.iter().any(|&p| empty(p)));
+    let roots = steps.filter(|&step| {
+        !scenario.steps[step].required_parents.iter().any(|&p| is_empty(oracle, p))
+    });
     let gaps = roots.map(|step| describe_gap(scenario, arm, oracle, task, step));
     let steps = (0..scenario.steps.len()).filter(|&step| oracle.outputs[step].is_some());
     gaps.chain(steps.filter_map(|step| undecided_condition(scenario, oracle, task, step))).collect()
+}
+
+fn is_empty(oracle: &OracleRun, step: usize) -> bool {
+    match &oracle.outputs[step] {
+        Some(StepOutput::Missing) => true,
+        Some(StepOutput::Context(passages)) => passages.is_empty(),
+        _ => false,
+    }
 }
 
 /// A condition without a value although none of its inputs is missing, such as one with a date past the end of the

@@ -83,11 +83,13 @@ fn arm_oracles<'a>(
     bytes: &mut usize,
 ) -> Result<ArmOracles<'a>, Vec<Diagnostic>> {
     let tasks = &scenario.tasks.tasks;
-    let run = |task: &'a Task| (task, oracle::attempt(scenario, arm, indices, task));
     let mut judged = ArmOracles { arm, oracles: Vec::new(), errors: Vec::new() };
     // In chunks, so that the limit on texts is noticed before the texts of all tasks are in memory.
     for some in tasks.chunks(tasks_at_once()) {
-        let all: Vec<(&Task, (OracleRun, Vec<OracleError>))> = some.par_iter().map(run).collect();
+        let all: Vec<(&Task, (OracleRun, Vec<OracleError>))> = some
+            .par_iter()
+            .map(|task| (task, oracle::attempt(scenario, arm, indices, task)))
+            .collect();
         for (task, (oracle, errors)) in all {
             // In the order of the tasks: which task is named must not depend on the threads.
             *bytes += oracle.text_bytes;
@@ -103,9 +105,10 @@ fn arm_oracles<'a>(
 
 /// Reports that the texts of all tasks together exceed the limit; `task` is the first past it.
 fn too_much_text(scenario: &Scenario, task: &Task, oracle: &OracleRun) -> Diagnostic {
-    let bytes = |at: &usize| oracle.outputs[*at].as_ref().map_or(0, text_bytes);
+    let bytes: Vec<usize> =
+        oracle.outputs.iter().map(|output| output.as_ref().map_or(0, text_bytes)).collect();
     // `max_by_key` returns the last of equal maxima; reversed, that is the first.
-    let longest = (0..oracle.outputs.len()).rev().max_by_key(bytes).unwrap_or(0);
+    let longest = (0..bytes.len()).rev().max_by_key(|&at| bytes[at]).unwrap_or(0);
     let id = &scenario.steps[longest].id;
     let message = format!(
         "the texts that the steps put out come to more than {} in the tasks up to `{}` (line {})",
@@ -115,7 +118,7 @@ fn too_much_text(scenario: &Scenario, task: &Task, oracle: &OracleRun) -> Diagno
     );
     let label = format!(
         "the longest there, {} bytes; allowed: up to {} in all tasks together",
-        bytes(&longest),
+        bytes[longest],
         megabytes(ORACLE_TEXT.total)
     );
     Diagnostic::new("text-too-long", scenario.source.span(&["steps", id]), message).label(label)
@@ -124,15 +127,15 @@ fn too_much_text(scenario: &Scenario, task: &Task, oracle: &OracleRun) -> Diagno
 /// The errors that keep the oracle from running, grouped by step and kind. Further sets of corpora add only new errors.
 fn disagreements(scenario: &Scenario, judged: &[ArmOracles]) -> Vec<Diagnostic> {
     let mut groups: BTreeMap<(usize, &'static str, String), Vec<String>> = BTreeMap::new();
-    let place = |error: &OracleError| scenario.steps.iter().position(|s| s.id == error.step());
     // Too much text is one mistake, however many steps notice it: it is reported at the first of them.
     let all = judged.iter().flat_map(|of| &of.errors).map(|(_, error)| error);
-    let full =
-        all.filter(|error| matches!(error, OracleError::TooMuchText { .. })).filter_map(place);
+    let full = all
+        .filter(|error| matches!(error, OracleError::TooMuchText { .. }))
+        .filter_map(|error| step_of(scenario, error));
     let full = full.min();
     for (at, of) in judged.iter().enumerate() {
         for (task, error) in &of.errors {
-            let mut step = place(error);
+            let mut step = step_of(scenario, error);
             let (code, message, detail) = match error {
                 OracleError::Disagree { step, field, first, second, .. } => (
                     "gold-disagrees",
@@ -169,23 +172,29 @@ fn disagreements(scenario: &Scenario, judged: &[ArmOracles]) -> Vec<Diagnostic> 
         }
     }
     let tasks = scenario.tasks.tasks.len();
-    let mistake = |((step, code, message), lines): ((usize, &'static str, String), Vec<String>)| {
-        let id = &scenario.steps[step].id;
-        let span = match code {
-            "text-too-long" => scenario.source.span(&["steps", id]),
-            _ => scenario.source.span(&["steps", id, "retrieve", "gold"]),
-        };
-        let label = match code {
-            "text-too-long" => "put fewer texts together",
-            "gold-disagrees" => "make it narrower: there would be no single right answer",
-            _ => "it must say which passages are right",
-        };
-        let count = lines.len();
-        Diagnostic::new(code, span, format!("{message} in {count} of {tasks} tasks"))
-            .label(label)
-            .note(listed_lines(&lines))
-    };
-    groups.into_iter().map(mistake).collect()
+    groups
+        .into_iter()
+        .map(|((step, code, message), lines)| {
+            let id = &scenario.steps[step].id;
+            let span = match code {
+                "text-too-long" => scenario.source.span(&["steps", id]),
+                _ => scenario.source.span(&["steps", id, "retrieve", "gold"]),
+            };
+            let label = match code {
+                "text-too-long" => "put fewer texts together",
+                "gold-disagrees" => "make it narrower: there would be no single right answer",
+                _ => "it must say which passages are right",
+            };
+            let count = lines.len();
+            Diagnostic::new(code, span, format!("{message} in {count} of {tasks} tasks"))
+                .label(label)
+                .note(listed_lines(&lines))
+        })
+        .collect()
+}
+
+fn step_of(scenario: &Scenario, error: &OracleError) -> Option<usize> {
+    scenario.steps.iter().position(|step| step.id == error.step())
 }
 
 /// Arms may swap texts but not the truth: the oracle must act alike under all of them.
@@ -270,8 +279,10 @@ fn record(scenario: &Scenario, judged: &ArmOracles) -> (OracleRecord, Vec<Diagno
         }
     }
     record.gaps = groups.into_values().collect();
-    let action = |(action, (tasks, holds))| OracleAction { action, tasks, holds };
-    record.actions = actions.into_iter().map(action).collect();
+    record.actions = actions
+        .into_iter()
+        .map(|(action, (tasks, holds))| OracleAction { action, tasks, holds })
+        .collect();
     record.actions.sort_by(|a, b| b.tasks.cmp(&a.tasks).then(a.action.cmp(&b.action)));
     record.expected =
         scenario.expected.iter().map(|of| compare_expected(scenario, judged, of)).collect();
@@ -333,8 +344,8 @@ fn compare_expected(
                     Some(StepOutput::Action(label)) => label.clone(),
                     Some(_) => ExpectedColumn::NOTHING.to_owned(),
                 };
-                let typed = |ty| TypedValue::parse(ty, said).ok();
-                let value = scenario.steps[step].output.and_then(typed);
+                let value =
+                    scenario.steps[step].output.and_then(|ty| TypedValue::parse(ty, said).ok());
                 let same = match (&oracle.outputs[step], value) {
                     (Some(StepOutput::Value(found)), Some(value)) => *found == value,
                     _ => found == *said,

@@ -27,14 +27,16 @@ pub(super) fn without_amount(
 ) -> Vec<Diagnostic> {
     let Some(impact) = &scenario.impact else { return Vec::new() };
     let actions = actions(scenario);
-    let of = |task: &Task| -> Vec<(usize, String)> {
-        let (oracle, _) = oracle::attempt(scenario, arm, indices, task);
-        let ends = PossibleTaskEnds { scenario, task, oracle: &oracle, actions: &actions };
-        let rules = impact.losses.iter().enumerate();
-        rules.filter_map(|(at, rule)| Some((at, ends.amount_error(rule)?))).collect()
-    };
     let tasks = &scenario.tasks.tasks;
-    let found: Vec<Vec<(usize, String)>> = tasks.par_iter().map(of).collect();
+    let found: Vec<Vec<(usize, String)>> = tasks
+        .par_iter()
+        .map(|task| -> Vec<(usize, String)> {
+            let (oracle, _) = oracle::attempt(scenario, arm, indices, task);
+            let ends = PossibleTaskEnds { scenario, task, oracle: &oracle, actions: &actions };
+            let rules = impact.losses.iter().enumerate();
+            rules.filter_map(|(at, rule)| Some((at, ends.amount_error(rule)?))).collect()
+        })
+        .collect();
     let mut by_rule: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for (task, wrong) in tasks.iter().zip(found) {
         for (rule, what) in wrong {
@@ -98,22 +100,19 @@ struct PossibleTaskEnds<'a> {
 impl PossibleTaskEnds<'_> {
     /// What is wrong with a rule's amount at the first end at which its condition is true and it has none.
     fn amount_error(&self, rule: &LossRule) -> Option<String> {
-        let steps = self.scenario.steps.len();
-        let asks = |end: &str| {
-            let at = steps + RUN_END_NAMES.iter().position(|name| *name == end)?;
-            rule.condition.step_indices().chain(rule.amount.step_indices()).find(|step| *step == at)
-        };
         let right = self.oracle.action();
         // Only what a rule refers to is varied, which keeps the number of ends small.
-        let outcomes = if asks("outcome").is_some() { &OUTCOMES[..] } else { &OUTCOMES[..1] };
-        let both = asks("outcome").and(asks("action")).is_some();
+        let (by_outcome, by_action) =
+            (self.refers_to(rule, "outcome"), self.refers_to(rule, "action"));
+        let outcomes = if by_outcome { &OUTCOMES[..] } else { &OUTCOMES[..1] };
+        let both = by_outcome && by_action;
         let mut actions = vec![right.as_str()];
-        if asks("action").is_some() {
+        if by_action {
             let others = self.actions.iter().map(String::as_str);
             actions.extend(others.filter(|action| *action != right));
         }
         let mut misses = vec![None];
-        if asks("miss").is_some() {
+        if self.refers_to(rule, "miss") {
             misses.extend(MISS_KINDS.map(Some));
         }
         for &outcome in outcomes.iter().filter(|outcome| self.can_end(outcome)) {
@@ -123,9 +122,13 @@ impl PossibleTaskEnds<'_> {
                     continue;
                 }
                 for &miss in &misses {
-                    let text = |text: &str| Some(TypedValue::Text(text.to_owned()));
                     let action = (!action.is_empty()).then(|| TypedValue::Text(action.to_owned()));
-                    let end = [text(outcome), action, text(&right), miss.and_then(text)];
+                    let end = [
+                        text_value(outcome),
+                        action,
+                        text_value(&right),
+                        miss.and_then(text_value),
+                    ];
                     if let Some(wrong) = self.amount_error_at(rule, &end) {
                         return Some(wrong);
                     }
@@ -133,6 +136,14 @@ impl PossibleTaskEnds<'_> {
             }
         }
         None
+    }
+
+    /// Whether the rule uses a name that stands for how the run ends.
+    fn refers_to(&self, rule: &LossRule, end: &str) -> bool {
+        let place = RUN_END_NAMES.iter().position(|name| *name == end);
+        let at = place.map(|place| self.scenario.steps.len() + place);
+        let mut steps = rule.condition.step_indices().chain(rule.amount.step_indices());
+        steps.any(|step| Some(step) == at)
     }
 
     /// Whether any run of the task can have this outcome: a commission, for example, requires an act step at which the
@@ -175,6 +186,10 @@ impl PossibleTaskEnds<'_> {
             Err(EvalError { reason, .. }) => Some(reason),
         }
     }
+}
+
+fn text_value(text: &str) -> Option<TypedValue> {
+    Some(TypedValue::Text(text.to_owned()))
 }
 
 fn range_error(amount: f64) -> Option<String> {

@@ -6,6 +6,7 @@
 //! the results of an arm, which needs no new sweep.
 
 mod assumptions;
+mod default_ranges;
 mod preparation;
 mod record;
 mod reweighted_arm;
@@ -16,7 +17,7 @@ use std::collections::HashMap;
 use anyhow::ensure;
 
 use assumptions::{AssumptionTarget, VariedAssumption};
-pub use assumptions::{MAX_FOLLOW, RANGE_FACTORS};
+pub use default_ranges::{MAX_FOLLOW, range_factor};
 pub use preparation::SensitivityPreparation;
 pub use record::{
     ArmOrderRecord, AssumptionEffect, AssumptionRecord, SensitivityAnswerRecord, SensitivityRecord,
@@ -93,23 +94,28 @@ fn sensitivity(
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<Option<SensitivityRecord>> {
     let tasks = &scenario.tasks.tasks;
-    let swept = |task: usize| arms.iter().all(|(_, arm)| arm.is_swept(task));
-    let weight = |task: usize| if swept(task) { tasks[task].weight } else { 0.0 };
-    let total: f64 = (0..tasks.len()).map(weight).sum();
+    let mut weights = vec![0.0; tasks.len()];
+    for (task, weight) in weights.iter_mut().enumerate() {
+        if arms.iter().all(|(_, arm)| arm.is_swept(task)) {
+            *weight = tasks[task].weight;
+        }
+    }
+    let total: f64 = weights.iter().sum();
     if total <= 0.0 {
         return Ok(None); // every task is past the cap
     }
     let field = PreparedArms {
         scenario,
-        weights: (0..tasks.len()).map(|task| weight(task) / total).collect(),
+        weights: weights.iter().map(|weight| weight / total).collect(),
         arms,
         baseline,
         progress,
     };
     let ends = field.answers(&assumptions, &one_at_a_time(&assumptions))?;
     // The design grows with the number of assumptions, so those whose ends change no answer are left out of it.
-    let rests = |at: &usize| (1..3).any(|end| ends.iter().any(|of| of[2 * at + end] != of[0]));
-    let used: Vec<usize> = (0..assumptions.len()).filter(rests).collect();
+    let used: Vec<usize> = (0..assumptions.len())
+        .filter(|at| (1..3).any(|end| ends.iter().any(|of| of[2 * at + end] != of[0])))
+        .collect();
     assumptions = used.iter().map(|&at| assumptions[at].clone()).collect();
     if assumptions.is_empty() {
         return Ok(None);
@@ -121,20 +127,18 @@ fn sensitivity(
         assumptions.len()
     );
     let design = SaltelliDesign::new(asked.base_samples, assumptions.len(), asked.seed)?;
-    let scaled = |point: &Vec<f64>| {
-        point.iter().zip(&assumptions).map(|(&u, assumption)| assumption.quantile(u)).collect()
-    };
-    let points: Vec<Vec<f64>> = design.points().iter().map(scaled).collect();
+    let points: Vec<Vec<f64>> = design
+        .points()
+        .iter()
+        .map(|point| {
+            point.iter().zip(&assumptions).map(|(&u, assumption)| assumption.quantile(u)).collect()
+        })
+        .collect();
     let sampled = field.answers(&assumptions, &points)?;
     let mut answers = Vec::new();
     for (place, (kind, at_ends)) in field.kinds().into_iter().zip(&ends).enumerate() {
         let at_points = &sampled[place];
         let found = answer_indices(at_points, asked)?;
-        let effect = |(at, &was): (usize, &usize)| AssumptionEffect {
-            at_low: at_ends[2 * was + 1],
-            at_high: at_ends[2 * was + 2],
-            index: found.as_ref().map(|found| found[at]),
-        };
         // Later points reuse columns of earlier ones, so they are not independent draws.
         let mut independent = at_points[..design.independent_points()].to_vec();
         independent.sort_by(f64::total_cmp);
@@ -144,7 +148,15 @@ fn sensitivity(
             against: kind.against,
             value: at_ends[0],
             quantiles: QUANTILES.map(|q| quantile(&independent, q)),
-            effects: used.iter().enumerate().map(effect).collect(),
+            effects: used
+                .iter()
+                .enumerate()
+                .map(|(at, &was)| AssumptionEffect {
+                    at_low: at_ends[2 * was + 1],
+                    at_high: at_ends[2 * was + 2],
+                    index: found.as_ref().map(|found| found[at]),
+                })
+                .collect(),
         });
     }
     let taken = field.weights.iter().filter(|weight| **weight > 0.0).count();
@@ -229,8 +241,11 @@ impl PreparedArms<'_> {
                 against: None,
             }));
             let others = arms.filter(|arm| Some(*arm) != self.baseline);
-            let against = |arm| SensitivityAnswerKind { measure, arm, against: self.baseline };
-            kinds.extend(others.map(against).filter(|kind| kind.against.is_some()));
+            kinds.extend(
+                others
+                    .map(|arm| SensitivityAnswerKind { measure, arm, against: self.baseline })
+                    .filter(|kind| kind.against.is_some()),
+            );
         }
         kinds
     }
@@ -261,14 +276,18 @@ impl PreparedArms<'_> {
                 _ => answer.failure,
             }
         };
-        let of_kind = |kind: SensitivityAnswerKind| {
-            let at = |at: usize| {
-                let base = kind.against.map_or(0.0, |base| value(kind.measure, base, at));
-                value(kind.measure, kind.arm, at) - base
-            };
-            (0..points.len()).map(at).collect()
-        };
-        Ok(self.kinds().into_iter().map(of_kind).collect())
+        Ok(self
+            .kinds()
+            .into_iter()
+            .map(|kind| {
+                (0..points.len())
+                    .map(|at| {
+                        let base = kind.against.map_or(0.0, |base| value(kind.measure, base, at));
+                        value(kind.measure, kind.arm, at) - base
+                    })
+                    .collect()
+            })
+            .collect())
     }
 
     /// The answers of one arm; points with the same odds are solved once.
@@ -315,36 +334,38 @@ impl PreparedArms<'_> {
         independent: usize,
     ) -> Vec<ArmOrderRecord> {
         let kinds = self.kinds();
-        let order = |&measure: &ComparisonMeasure| {
-            let own =
-                |kind: &SensitivityAnswerKind| kind.measure == measure && kind.against.is_none();
-            let places: Vec<usize> = (0..kinds.len()).filter(|&at| own(&kinds[at])).collect();
+        let mut orders = Vec::new();
+        for &measure in self.measures() {
+            let places: Vec<usize> = (0..kinds.len())
+                .filter(|&at| kinds[at].measure == measure && kinds[at].against.is_none())
+                .collect();
             let mut order: Vec<usize> = (0..places.len()).collect();
             order.sort_by(|&a, &b| ends[places[a]][0].total_cmp(&ends[places[b]][0]));
-            // Whether the order holds at a point, and which arms are best there.
-            let at_point = |at: usize| {
-                let value = |arm: usize| sampled[places[arm]][at];
-                // Not above, up to rounding.
-                let first = |a: usize, b: usize| value(a) <= value(b) + ROUNDING * value(b).abs();
-                let holds = order.windows(2).all(|pair| first(pair[0], pair[1]));
-                let least = |arm: &usize| (0..places.len()).all(|other| first(*arm, other));
-                (holds, (0..places.len()).filter(least).collect::<Vec<usize>>())
-            };
             let (mut holds, mut best) = (0, vec![0.0; places.len()]);
-            for (held, bests) in (0..independent).map(at_point) {
+            for at in 0..independent {
+                let values: Vec<f64> = places.iter().map(|&place| sampled[place][at]).collect();
+                let held = order.windows(2).all(|pair| at_most(values[pair[0]], values[pair[1]]));
                 holds += usize::from(held);
+                let bests: Vec<usize> = (0..values.len())
+                    .filter(|&arm| values.iter().all(|&other| at_most(values[arm], other)))
+                    .collect();
                 for &arm in &bests {
                     best[arm] += 1.0 / (bests.len() * independent) as f64;
                 }
             }
-            ArmOrderRecord {
+            orders.push(ArmOrderRecord {
                 measure,
                 order,
                 points: independent,
                 share_unchanged: holds as f64 / independent as f64,
                 share_best: best,
-            }
-        };
-        self.measures().iter().map(order).collect()
+            });
+        }
+        orders
     }
+}
+
+/// Whether a value is not above another, up to rounding.
+fn at_most(value: f64, other: f64) -> bool {
+    value <= other + ROUNDING * other.abs()
 }

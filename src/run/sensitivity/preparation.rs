@@ -11,7 +11,7 @@ use crate::compile::{ArmOdds, StepCostFn};
 use crate::expr::CorpusIndex;
 use crate::kernel::rng;
 use crate::progress::ProgressListener;
-use crate::scenario::{Scenario, SensitivitySettings};
+use crate::scenario::{ReaderParameter, Scenario, SensitivitySettings};
 use crate::solve::SolvedTask;
 use crate::step::guard::GuardTrace;
 use crate::step::reader::ReaderRates;
@@ -132,10 +132,9 @@ impl<'a> SensitivityPreparation<'a> {
     fn interior_odds(&self, place: usize) -> anyhow::Result<[ArmOdds; 3]> {
         let (scenario, arm) = (self.scenario, self.arms[place]);
         let own = ArmOdds::of_arm(scenario, &scenario.arms[arm])?;
-        let turned = |values: Vec<f64>| {
+        Ok(interior_points(&self.assumptions).map(|values| {
             assumptions::adjusted_odds(scenario, arm, &own, &self.assumptions, &values)
-        };
-        Ok(interior_points(&self.assumptions).map(turned))
+        }))
     }
 
     fn cost_fn(&self, place: usize) -> Box<StepCostFn<'static>> {
@@ -149,28 +148,27 @@ impl<'a> SensitivityPreparation<'a> {
 /// Three points inside all ranges. At the first, everything that is possible anywhere has a positive probability:
 /// `follow` and `fabricate` are near their lower ends, so that the reader may abstain. The others are drawn.
 fn interior_points(assumptions: &[VariedAssumption]) -> [Vec<f64>; 3] {
-    let at = |draw: u32| {
-        let value = |assumption: &VariedAssumption| {
-            let told = &assumption.record;
-            let low = match &assumption.target {
-                AssumptionTarget::Reader { parameter, .. } => {
-                    ["follow", "fabricate"].contains(parameter)
-                }
-                _ => false,
-            };
-            let share = match draw {
-                0 if low => 1.0 / 64.0,
-                0 => 0.5,
-                // Any two unrelated points will do. The name is part of the key because two figures may have equal
-                // ranges and must still differ here.
-                _ => {
-                    let key = rng::key(u64::from(draw), "inside", &told.name);
-                    (rng::draw(key, 0) >> 11) as f64 / (1u64 << 53) as f64 / 2.0 + 0.25
-                }
-            };
-            told.low + share * (told.high - told.low)
-        };
-        assumptions.iter().map(value).collect()
+    [0, 1, 2]
+        .map(|draw| assumptions.iter().map(|assumption| interior_value(assumption, draw)).collect())
+}
+
+fn interior_value(assumption: &VariedAssumption, draw: u32) -> f64 {
+    let told = &assumption.record;
+    let low = match &assumption.target {
+        AssumptionTarget::Reader { parameter, .. } => {
+            matches!(parameter, ReaderParameter::Follow | ReaderParameter::Fabricate)
+        }
+        _ => false,
     };
-    [at(0), at(1), at(2)]
+    let share = match draw {
+        0 if low => 1.0 / 64.0,
+        0 => 0.5,
+        // Any two unrelated points will do. The name is part of the key because two figures may have equal
+        // ranges and must still differ here.
+        _ => {
+            let key = rng::key(u64::from(draw), "inside", &told.name);
+            (rng::draw(key, 0) >> 11) as f64 / (1u64 << 53) as f64 / 2.0 + 0.25
+        }
+    };
+    told.low + share * (told.high - told.low)
 }

@@ -62,16 +62,17 @@ pub struct SensitivityAnswerRecord {
 impl SensitivityAnswerRecord {
     /// The assumptions by total index, the largest first; those without an index by how far their ends move the answer.
     pub fn ranked(&self) -> Vec<usize> {
-        let key = |at: usize| {
-            let effect = &self.effects[at];
-            (effect.index.map_or(0.0, |index| index.total.estimate), effect.swing().abs())
-        };
         let mut order: Vec<usize> = (0..self.effects.len()).collect();
         order.sort_by(|&a, &b| {
-            let (a, b) = (key(a), key(b));
+            let (a, b) = (self.rank_key(a), self.rank_key(b));
             b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
         });
         order
+    }
+
+    fn rank_key(&self, at: usize) -> (f64, f64) {
+        let effect = &self.effects[at];
+        (effect.index.map_or(0.0, |index| index.total.estimate), effect.swing().abs())
     }
 }
 

@@ -9,10 +9,9 @@ use crate::compile::reweight::ReweightableArm;
 use crate::compile::{ArmOdds, CompiledTask};
 use crate::impact::LossTerm;
 use crate::kernel::batched_sweep::{BatchedSweep, LANE_WIDTH, WeightLane, add_times};
-use crate::scenario::{ImpactSettings, PipelineStepKind, Scenario, StepGuard};
+use crate::scenario::{ImpactSettings, PipelineStepKind, Scenario};
 use crate::solve::SolvedTask;
-use crate::step::guard::{GuardTrace, escalation_effort, look_effort};
-use crate::step::reader::SourcedParameter;
+use crate::step::guard::GuardTrace;
 use crate::step::{RunOutcome, StepEvent};
 
 /// Result of an arm under given odds. Losses and costs are those of a case.
@@ -27,9 +26,10 @@ pub struct ArmAnswer {
 impl ArmAnswer {
     /// Loss and running costs of a case. `sets` are those of the arm, `means` the means of all variables.
     pub fn total(&self, sets: &[Vec<usize>], means: &[f64]) -> f64 {
-        let mean = |set: &Vec<usize>| set.iter().map(|&v| means[v]).product::<f64>();
         let losses = self.losses.iter().zip(sets);
-        losses.map(|(amount, set)| amount * mean(set)).sum::<f64>() + self.running
+        let expected =
+            losses.map(|(amount, set)| amount * set.iter().map(|&v| means[v]).product::<f64>());
+        expected.sum::<f64>() + self.running
     }
 }
 
@@ -43,12 +43,11 @@ pub struct ArmPrices {
 impl ArmPrices {
     /// The prices of an arm; all zero if the scenario does not price failures.
     pub fn for_arm(scenario: &Scenario, arm: usize) -> ArmPrices {
-        let nothing = |_| (0.0, Vec::new());
         let steps = match &scenario.impact {
             Some(impact) => {
                 (0..scenario.steps.len()).map(|s| step_prices(scenario, impact, arm, s)).collect()
             }
-            None => (0..scenario.steps.len()).map(nothing).collect(),
+            None => (0..scenario.steps.len()).map(|_| (0.0, Vec::new())).collect(),
         };
         ArmPrices { steps }
     }
@@ -80,26 +79,25 @@ fn step_prices(
         _ => step,
     };
     let retrieval = scenario.arms[arm].retrieval[from];
-    let search = |embedder: usize| costs.search[embedder].cost;
     let reads = from != step;
     let tried = match retrieval {
         Some(_) if reads => costs.read.cost,
-        Some(retrieval) => search(retrieval.embedder),
+        Some(retrieval) => costs.search[retrieval.embedder].cost,
         None => 0.0,
     };
-    let guard = |guard: &StepGuard| {
-        let cost = |effort: [SourcedParameter; 2]| effort[0].value;
-        let look = look_effort(&guard.check).map_or(0.0, cost);
-        let escalate = guard.escalate.as_ref().map_or(0.0, |p| cost(escalation_effort(p)));
+    let guards = of.guards.iter().map(|guard| {
+        let look = guard.check.effort().map_or(0.0, |effort| effort.cost.value);
+        let escalate = guard.escalate.as_ref().map_or(0.0, |person| person.effort.cost.value);
         let retry = guard.retries.iter().filter_map(|retry| {
             let embedder = retry.embedder.unwrap_or(retrieval?.embedder);
-            let searched = if !reads || retry.searches() { search(embedder) } else { 0.0 };
+            let searched =
+                if !reads || retry.searches() { costs.search[embedder].cost } else { 0.0 };
             Some(searched + if reads { costs.read.cost } else { 0.0 })
         });
         // Which retry was taken is not recorded, so its price is the mean over them.
         [look, escalate, retry.sum::<f64>() / guard.retries.len().max(1) as f64]
-    };
-    (tried, of.guards.iter().map(guard).collect())
+    });
+    (tried, guards.collect())
 }
 
 /// An arm ready to be evaluated under any odds by one sweep over its tasks.
@@ -147,15 +145,14 @@ impl<'a> ReweightedArm<'a> {
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<ReweightedArm<'a>> {
         let tasks = 0..scenario.tasks.tasks.len();
-        let prepare = |task: usize| {
+        let prepared = tasks.into_par_iter().map(|task| {
             // Arms compiled separately bring their own tasks; the others share those of the run.
             let own = scales.compiled(task);
             let compiled = own.as_ref().unwrap_or_else(|| &solved[task].compiled);
             let prepared = unnumbered_task(scenario, &scales, task, compiled);
             done(1);
             prepared
-        };
-        let prepared = tasks.into_par_iter().map(prepare);
+        });
         let prepared = prepared.collect::<anyhow::Result<Vec<Option<UnnumberedTask>>>>()?;
         // Numbered on one thread, in the order of the tasks, so that the numbers do not depend on the threads.
         let mut sets: Vec<Vec<usize>> = Vec::new();
@@ -202,12 +199,14 @@ impl<'a> ReweightedArm<'a> {
         weights: &[f64],
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vec<ArmAnswer>> {
-        let lane = |some: &[ArmOdds]| {
-            let answers = self.answer_lane(some, weights);
-            done(some.len());
-            answers
-        };
-        let lanes = odds.par_chunks(LANE_WIDTH).map(lane).collect::<anyhow::Result<Vec<_>>>()?;
+        let lanes = odds
+            .par_chunks(LANE_WIDTH)
+            .map(|some| {
+                let answers = self.answer_lane(some, weights);
+                done(some.len());
+                answers
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
         Ok(lanes.into_iter().flatten().collect())
     }
 
@@ -248,8 +247,7 @@ impl<'a> ReweightedArm<'a> {
                 add_times(&mut sums[incident], &ends.states[state], &[weight; LANE_WIDTH]);
             }
         }
-        let of_odds = |at: usize| sums.iter().map(|sum| sum[at]).collect();
-        Ok((0..odds.len()).map(of_odds).collect())
+        Ok((0..odds.len()).map(|at| sums.iter().map(|sum| sum[at]).collect()).collect())
     }
 
     fn answer_lane(&self, odds: &[ArmOdds], weights: &[f64]) -> anyhow::Result<Vec<ArmAnswer>> {
@@ -266,12 +264,13 @@ impl<'a> ReweightedArm<'a> {
                 add_times(&mut losses[set], &ends.states[state], &[weight * amount; LANE_WIDTH]);
             }
         }
-        let answer = |at: usize| ArmAnswer {
-            failure: failure[at],
-            losses: losses.iter().map(|lane| lane[at]).collect(),
-            running: running[at],
-        };
-        Ok((0..odds.len()).map(answer).collect())
+        Ok((0..odds.len())
+            .map(|at| ArmAnswer {
+                failure: failure[at],
+                losses: losses.iter().map(|lane| lane[at]).collect(),
+                running: running[at],
+            })
+            .collect())
     }
 }
 
@@ -284,7 +283,6 @@ fn unnumbered_task(
     let Some(trellis) = &compiled.model.trellis else {
         return Ok(None);
     };
-    let start = |step: usize, row: u32| scales.start(task, step, row);
     let plain = trellis.without_counterfactuals(&compiled.model.kernels);
     let (trellis, ends) = match &scenario.impact {
         None => (plain, Vec::new()),
@@ -294,22 +292,23 @@ fn unnumbered_task(
     // Final states that fail alike and lose the same are merged into one end.
     let mut kinds: Vec<(bool, Vec<LossTerm>)> = Vec::new();
     let mut ends = ends.into_iter();
-    let kind = |&outcome: &u8| {
+    let mut numbers: Vec<u32> = Vec::with_capacity(trellis.outcomes.len());
+    for &outcome in &trellis.outcomes {
         let fails = usize::from(outcome) != RunOutcome::Correct as usize;
         let kind = (fails, ends.next().unwrap_or_default());
         let known = kinds.iter().position(|known| *known == kind);
-        known.unwrap_or_else(|| {
+        let number = known.unwrap_or_else(|| {
             kinds.push(kind);
             kinds.len() - 1
-        }) as u32
-    };
-    let numbers: Vec<u32> = trellis.outcomes.iter().map(kind).collect();
+        });
+        numbers.push(number as u32);
+    }
     let failing = kinds.iter().enumerate().filter(|(_, kind)| kind.0).map(|(end, _)| end);
     let failing = failing.collect();
     let parts = kinds.into_iter().enumerate();
     let parts = parts.flat_map(|(end, kind)| kind.1.into_iter().map(move |part| (end, part)));
     Ok(Some(UnnumberedTask {
-        sweep: BatchedSweep::new(&trellis, start, &numbers),
+        sweep: BatchedSweep::new(&trellis, |step, row| scales.start(task, step, row), &numbers),
         failing,
         parts: parts.collect(),
     }))

@@ -52,11 +52,12 @@ impl DrawnYears<'_> {
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<Option<YearLossRecord>> {
         let (scenario, impact) = (self.scenario, self.impact);
-        let money = |a: &&VariedAssumption| {
-            matches!(a.target, AssumptionTarget::Mean(_) | AssumptionTarget::Volume)
-        };
+        let varies_money = self
+            .assumptions
+            .iter()
+            .any(|a| matches!(a.target, AssumptionTarget::Mean(_) | AssumptionTarget::Volume));
         let turning = self.assumptions.iter().filter(|a| a.target.affects(scenario, at)).count();
-        if turning == 0 && self.assumptions.iter().filter(money).count() == 0 {
+        if turning == 0 && !varies_money {
             return Ok(None);
         }
         let tasks = &scenario.tasks.tasks;
@@ -77,7 +78,7 @@ impl DrawnYears<'_> {
         let work = progress.start(&told, odds.len());
         let numbers: Vec<u32> = (0..odds.len() as u32).collect();
         let lanes = odds.par_chunks(LANE_WIDTH).zip(numbers.par_chunks(LANE_WIDTH));
-        let lane = |(some, numbers): (&[ArmOdds], &[u32])| -> anyhow::Result<Vec<(f64, u32)>> {
+        let losses = lanes.map(|(some, numbers)| -> anyhow::Result<Vec<(f64, u32)>> {
             let mut losses = Vec::new();
             let swept = arm.incident_probabilities(some, &weights)?;
             for (of_odds, &number) in swept.iter().zip(numbers) {
@@ -94,8 +95,8 @@ impl DrawnYears<'_> {
                 work.advance(1);
             }
             Ok(losses)
-        };
-        let losses = lanes.map(lane).collect::<anyhow::Result<Vec<_>>>()?;
+        });
+        let losses = losses.collect::<anyhow::Result<Vec<_>>>()?;
         let years = SimulatedYears::new(losses.into_iter().flatten().collect());
         let draws = (odds.len() > 1).then_some(odds.len() as u32);
         year_record(&years, draws).map(Some)

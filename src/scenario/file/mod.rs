@@ -1,8 +1,6 @@
 //! The types that a scenario file is deserialized into; nothing is resolved or checked here. The JSON Schema is
 //! generated from them, so their doc comments are the help texts that editors show.
 
-mod embedder;
-mod guard;
 mod impact;
 mod plan;
 mod sensitivity;
@@ -14,12 +12,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::embedders::EmbedderEntry;
+use super::parameters::ReaderParameters;
 use super::spanned_de::{NamedEntries, Spanned};
 use crate::value::ValueType;
 use crate::world::Delimiter;
 
-pub(super) use embedder::*;
-pub(super) use guard::*;
 pub(super) use impact::*;
 pub(super) use plan::*;
 pub(super) use sensitivity::*;
@@ -229,8 +227,24 @@ pub(super) enum ReaderPresetEntry {
     Perfect,
 }
 
+impl ReaderEntry {
+    /// The parameters that it gives.
+    pub fn parameters(&self) -> ReaderParameters<Option<&Spanned<f64>>> {
+        ReaderParameters {
+            misread: self.misread.as_ref(),
+            distracted_above: self.distracted_above.as_ref(),
+            distracted_below: self.distracted_below.as_ref(),
+            follow: self.follow.as_ref(),
+            fabricate: self.fabricate.as_ref(),
+            fabricate_empty: self.fabricate_empty.as_ref(),
+            lucky: self.lucky.as_ref(),
+            overlooked: self.overlooked.as_ref(),
+        }
+    }
+}
+
 impl ReaderPresetEntry {
-    /// Its name, one of [`super::PRESETS`].
+    /// Its name, one of [`super::READER_PRESETS`].
     pub fn name(self) -> &'static str {
         super::READER_PRESETS[self as usize]
     }

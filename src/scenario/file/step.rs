@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::guard::GuardEntry;
+use crate::scenario::guards::GuardEntry;
 use crate::scenario::spanned_de::{NamedEntries, Spanned};
 use crate::value::ValueType;
 

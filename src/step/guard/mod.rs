@@ -3,20 +3,20 @@
 //! end, which is another attempt, a person, or a stop.
 //!
 //! A guard sees only an output with its scores and labels. A fault that it cannot see passes unchanged, so a silent
-//! wrong value is never retried. Only the two kinds defined by rates, a reviewer and a verifier without a model, are
-//! given whether the output is right; the rates model what they would find out.
+//! wrong value is never retried. Only checks that are described by their rates are given whether the output is
+//! right; the rates model what they would find out.
 
-mod parameters;
+mod alarm_probability;
+mod branches;
+mod counts;
+mod follow_alarms;
 
-use std::collections::{BTreeMap, VecDeque};
-
-use super::{OutputState, StepBranch, StepEvent, StepOutput};
-use crate::expr::{EvalEnvironment, Expression};
-use crate::kernel::{BranchFault, GuardEffect};
-use crate::scenario::{GuardCheck, StepGuard};
+use super::{OutputState, StepBranch, StepOutput};
+use crate::scenario::{GuardRates, OutputScores, StepGuard};
 use crate::value::TypedValue;
 
-pub use parameters::{GuardRates, escalation_effort, look_effort, parameters};
+pub use branches::GuardedBranch;
+pub use counts::GuardCounts;
 
 /// What guards can observe of one output.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,14 @@ pub struct GuardObservation<'a> {
     pub entity: Option<&'a str>,
     /// By guard: the score of the verifier's model for the query and the best passage; `None` if it gives no score.
     pub verified: Vec<Option<f32>>,
+}
+
+impl GuardObservation<'_> {
+    /// The scores that the guard with this index sees.
+    pub fn scores_for(&self, guard: usize) -> OutputScores<'_> {
+        let verifier = self.verified.get(guard).copied().flatten();
+        OutputScores { passages: &self.scores, verifier }
+    }
 }
 
 /// How a guard's threshold is set.
@@ -62,49 +70,6 @@ pub struct GuardAlarm {
     pub rejected: StepOutput,
     /// The rejected output was right, and its branch was not an error.
     pub right: bool,
-}
-
-/// Expected numbers of events at one guard. A guard may look several times per run, once at every attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct GuardCounts {
-    pub looks: f64,
-    /// Alarms on outputs that were not right, and such outputs that passed.
-    pub caught: f64,
-    pub missed: f64,
-    /// Alarms on right outputs.
-    pub false_alarms: f64,
-    /// Consequences of the alarms; the remaining alarms stopped the run.
-    pub retries: f64,
-    pub escalations: f64,
-}
-
-impl GuardCounts {
-    pub fn add(&mut self, other: &GuardCounts, weight: f64) {
-        self.looks += weight * other.looks;
-        self.caught += weight * other.caught;
-        self.missed += weight * other.missed;
-        self.false_alarms += weight * other.false_alarms;
-        self.retries += weight * other.retries;
-        self.escalations += weight * other.escalations;
-    }
-
-    pub fn alarms(&self) -> f64 {
-        self.caught + self.false_alarms
-    }
-
-    fn scaled(&self, by: f64) -> GuardCounts {
-        let mut scaled = GuardCounts::default();
-        scaled.add(self, by);
-        scaled
-    }
-}
-
-/// Sets `a` to the mean of `a` and `b`, weighted by the probabilities `p` and `q`.
-fn average_counts(a: &mut [GuardCounts], p: f64, b: &[GuardCounts], q: f64) {
-    for (a, b) in a.iter_mut().zip(b) {
-        *a = a.scaled(p / (p + q));
-        a.add(b, q / (p + q));
-    }
 }
 
 /// How a sequence of alarms ended.
@@ -148,339 +113,4 @@ pub struct GuardContext<'a> {
     /// The possible results of a further attempt, given the guard's index, the number of its retry, and the phrasing of
     /// the first attempt. A retry does not depend on what was tried before it. The probabilities sum to one.
     pub retry: &'a (dyn Fn(usize, usize, Option<usize>) -> Vec<AttemptResult<'a>> + 'a),
-}
-
-/// A branch with the guards applied.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GuardedBranch {
-    pub branching: StepBranch,
-    /// `None` if no guard looked.
-    pub trace: Option<GuardTrace>,
-}
-
-impl GuardedBranch {
-    /// A branch that no guard looked at.
-    pub fn unguarded(branching: StepBranch) -> GuardedBranch {
-        GuardedBranch { branching, trace: None }
-    }
-
-    /// Whether both are the same branch: equal in output, event and final attempt. The branches of one row are distinct
-    /// in this sense, whatever their probabilities and the order in which they were found.
-    pub fn is_same_branch(&self, other: &GuardedBranch) -> bool {
-        let came_out = |handled: &GuardedBranch| {
-            let trail = handled.trace.as_ref();
-            trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
-        };
-        let (x, y) = (&self.branching, &other.branching);
-        let same =
-            (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
-        same && came_out(self) == came_out(other)
-    }
-}
-
-/// Paths that are followed together, because they agree in everything that their future depends on.
-#[derive(Clone)]
-struct GuardPath<'w> {
-    /// The result of the first attempt, and its phrasing.
-    first: &'w StepBranch,
-    phrasing: Option<usize>,
-    p: f64,
-    /// By guard: number of retries used.
-    retries_used: Vec<usize>,
-    alarms: Vec<GuardAlarm>,
-    /// By guard.
-    counts: Vec<GuardCounts>,
-    /// The attempt in progress; `None`: the first.
-    attempt: Option<(usize, usize)>,
-}
-
-impl<'a> GuardContext<'a> {
-    /// Follows all results of the first attempt to their ends. The total probability does not change.
-    pub fn follow_alarms(&self, first: &[AttemptResult<'a>]) -> Vec<GuardedBranch> {
-        let (mut out, mut waiting) = (Vec::new(), VecDeque::new());
-        for tried in first {
-            let way = GuardPath {
-                first: &tried.branching,
-                phrasing: tried.phrasing,
-                p: tried.branching.p,
-                retries_used: vec![0; self.guards.len()],
-                alarms: Vec::new(),
-                counts: vec![GuardCounts::default(); self.guards.len()],
-                attempt: None,
-            };
-            self.apply_guards(way, tried, &mut waiting, &mut out);
-        }
-        // Breadth first, so that paths with the same future are merged before they continue; otherwise they multiply.
-        let mut known: BTreeMap<_, Vec<AttemptResult<'a>>> = BTreeMap::new();
-        while let Some(way) = waiting.pop_front() {
-            let Some((guard, turn)) = way.attempt else {
-                continue;
-            };
-            let key = (guard, turn, way.phrasing);
-            let tries = known.entry(key).or_insert_with(|| (self.retry)(guard, turn, way.phrasing));
-            debug_assert!((tries.iter().map(|t| t.branching.p).sum::<f64>() - 1.0).abs() < 1e-9);
-            for tried in tries.iter() {
-                let next = GuardPath { p: way.p * tried.branching.p, ..way.clone() };
-                self.apply_guards(next, tried, &mut waiting, &mut out);
-            }
-        }
-        merge_branches(out)
-    }
-
-    /// Applies all guards to the result of an attempt. Each part of the path ends, or is queued for another attempt.
-    fn apply_guards<'w>(
-        &self,
-        way: GuardPath<'w>,
-        now: &AttemptResult<'a>,
-        waiting: &mut VecDeque<GuardPath<'w>>,
-        out: &mut Vec<GuardedBranch>,
-    ) {
-        let output = now.branching.output.clone();
-        let Some(output) = output else {
-            out.push(self.finish_path(&way, now, way.p, None, GuardResolution::Passed));
-            return;
-        };
-        let mut left = way.p;
-        // The counts that apply if every guard so far lets the output pass.
-        let mut passed = way.counts.clone();
-        let right = self.is_right(&now.branching);
-        for (place, guard) in self.guards.iter().enumerate() {
-            if !self.looks(place, &now.observation, &output) {
-                continue;
-            }
-            let alarmed = left * self.alarm_probability(place, &now.observation, &output);
-            let mut next = GuardPath { p: alarmed, counts: passed.clone(), ..way.clone() };
-            passed[place].looks += 1.0;
-            passed[place].missed += if right { 0.0 } else { 1.0 };
-            if alarmed <= 0.0 {
-                continue;
-            }
-            // Guards act in sequence: the next one sees only what this one lets pass. Clamped against rounding below
-            // zero.
-            left = (left - alarmed).max(0.0);
-            next.alarms.push(GuardAlarm { guard: place, rejected: output.clone(), right });
-            let of = &mut next.counts[place];
-            of.looks += 1.0;
-            *(if right { &mut of.false_alarms } else { &mut of.caught }) += 1.0;
-            let turn = way.retries_used[place];
-            if turn < guard.retries.len() {
-                of.retries += 1.0;
-                next.retries_used[place] += 1;
-                next.attempt = Some((place, turn));
-                match waiting.iter_mut().find(|other| self.have_same_future(other, &next)) {
-                    Some(other) => {
-                        average_counts(&mut other.counts, other.p, &next.counts, next.p);
-                        other.p += next.p;
-                    }
-                    None => waiting.push_back(next),
-                }
-            } else if guard.escalate.is_some() {
-                of.escalations += 1.0;
-                let mut end = |p: f64, output: Option<StepOutput>| {
-                    out.push(self.finish_path(&next, now, p, output, GuardResolution::Escalated));
-                };
-                if right {
-                    // The output is right already, so the person lets it pass.
-                    end(alarmed, Some(output.clone()));
-                } else {
-                    let settled = alarmed * self.rates[place].escalation_accuracy;
-                    // Where the oracle has stopped, so does the person.
-                    end(settled, self.right.cloned());
-                    end(alarmed - settled, Some(output.clone()));
-                }
-            } else {
-                out.push(self.finish_path(&next, now, alarmed, None, GuardResolution::Stopped));
-            }
-        }
-        if left > 0.0 {
-            let way = GuardPath { counts: passed, ..way };
-            out.push(self.finish_path(&way, now, left, Some(output), GuardResolution::Passed));
-        }
-    }
-
-    /// Whether two queued paths have the same future and the same original error.
-    fn have_same_future(&self, a: &GuardPath, b: &GuardPath) -> bool {
-        let first = |way: &GuardPath| {
-            (way.first.event, way.first.fault, self.is_right(way.first), way.phrasing)
-        };
-        (a.attempt, &a.retries_used) == (b.attempt, &b.retries_used) && first(a) == first(b)
-    }
-
-    /// Whether the output is right and the branch is not an error.
-    fn is_right(&self, branching: &StepBranch) -> bool {
-        let right =
-            branching.output.as_ref().is_some_and(|o| (self.state)(o) == OutputState::Correct);
-        right && branching.fault == BranchFault::None
-    }
-
-    /// Whether the guard looks at this output at all.
-    fn looks(&self, place: usize, look: &GuardObservation, output: &StepOutput) -> bool {
-        let check = &self.guards[place].check;
-        let there = match output {
-            StepOutput::Skipped => false,
-            StepOutput::Missing => matches!(check, GuardCheck::Present),
-            _ => true,
-        };
-        // A guard applies only to the embedders that it lists.
-        let listed = match check {
-            GuardCheck::Score(floors) | GuardCheck::Margin(floors) => {
-                look.embedder.is_some_and(|embedder| floors.contains_key(&embedder))
-            }
-            _ => true,
-        };
-        there && listed && self.setting(place) != GuardSetting::Off
-    }
-
-    fn setting(&self, place: usize) -> GuardSetting {
-        self.settings.get(place).copied().unwrap_or_default()
-    }
-
-    /// The probability of an alarm, given that the guard looks at the output.
-    fn alarm_probability(&self, place: usize, look: &GuardObservation, output: &StepOutput) -> f64 {
-        let setting = self.setting(place);
-        let check = &self.guards[place].check;
-        let below = |score: Option<f64>, least: f64| score.is_none_or(|score| score < least);
-        let floor = |floors: &BTreeMap<usize, f64>| match (setting, look.embedder?) {
-            (GuardSetting::Threshold { embedder, least }, searched) if embedder == searched => {
-                Some(least)
-            }
-            (_, searched) => floors.get(&searched).copied(),
-        };
-        let seen = match check {
-            GuardCheck::Expr(check) => {
-                matches!(self.eval(check, output), Some(TypedValue::YesNo(false)))
-            }
-            GuardCheck::AgreesWith(other) => match (output.value(), self.values[*other]) {
-                (Some(own), Some(other)) => own != other,
-                _ => false,
-            },
-            GuardCheck::Present => match output {
-                StepOutput::Missing => true,
-                StepOutput::Context(passages) => passages.is_empty(),
-                _ => false,
-            },
-            GuardCheck::Score(floors) => {
-                floor(floors).is_some_and(|least| below(best(&look.scores), least))
-            }
-            GuardCheck::Margin(floors) => {
-                floor(floors).is_some_and(|least| below(margin(&look.scores), least))
-            }
-            GuardCheck::SameEntity(entity) => {
-                let wanted = self.eval(entity, output).map(|entity| entity.to_string());
-                matches!((wanted, look.entity), (Some(wanted), Some(found)) if wanted != found)
-            }
-            GuardCheck::ScoringVerifier { min_score: least, .. } => {
-                let score = look.verified.get(place).copied().flatten();
-                let least = match setting {
-                    GuardSetting::Threshold { least, .. } => least,
-                    _ => *least,
-                };
-                below(score.map(f64::from), least)
-            }
-            GuardCheck::RatedVerifier { .. } | GuardCheck::Reviewer { .. } => {
-                return self.rate(place, output);
-            }
-        };
-        f64::from(seen)
-    }
-
-    fn rate(&self, place: usize, output: &StepOutput) -> f64 {
-        match (self.state)(output) {
-            OutputState::Correct => self.rates[place].false_alarm_rate,
-            OutputState::Wrong | OutputState::Missing => self.rates[place].catch_rate,
-        }
-    }
-
-    fn eval(&self, expr: &Expression, output: &StepOutput) -> Option<TypedValue> {
-        let mut values = self.values.clone();
-        values[self.step] = output.value();
-        let env = EvalEnvironment { task: Some(self.task), passage: None, steps: &values };
-        expr.eval(&env).ok().flatten()
-    }
-
-    /// The branch at the end of a path. It has the event of its first attempt, which is the root cause; if that was
-    /// right, a bad end is a false alarm.
-    fn finish_path(
-        &self,
-        way: &GuardPath,
-        now: &AttemptResult,
-        p: f64,
-        output: Option<StepOutput>,
-        end: GuardResolution,
-    ) -> GuardedBranch {
-        let last = &now.branching;
-        let mut trail = GuardTrace {
-            alarms: way.alarms.clone(),
-            counts: way.counts.clone(),
-            end,
-            attempt: way.attempt,
-            phrasing: now.phrasing,
-        };
-        if way.alarms.is_empty() {
-            trail.phrasing = None; // phrasings that find the same are one branch
-            return GuardedBranch {
-                branching: StepBranch { p, ..last.clone() },
-                trace: Some(trail),
-            };
-        }
-        let ends_well = match end {
-            GuardResolution::Stopped => false,
-            GuardResolution::Passed => self.is_right(last),
-            GuardResolution::Escalated => match &output {
-                None => self.right.is_none(),
-                // A partial hit that a person lets pass is still a partial hit.
-                Some(_) if output == last.output => self.is_right(last),
-                Some(settled) => (self.state)(settled) == OutputState::Correct,
-            },
-        };
-        let (event, fault, guarded) = match (self.is_right(way.first), ends_well) {
-            (true, true) => (way.first.event, BranchFault::None, GuardEffect::None),
-            (true, false) => (StepEvent::FalseAlarm, BranchFault::Own, GuardEffect::None),
-            (false, true) => (way.first.event, way.first.fault, GuardEffect::Recovered),
-            (false, false) => {
-                let caught = end == GuardResolution::Stopped;
-                let guarded = if caught { GuardEffect::Caught } else { GuardEffect::None };
-                (way.first.event, way.first.fault, guarded)
-            }
-        };
-        let source = last.source.filter(|_| end == GuardResolution::Passed);
-        GuardedBranch {
-            branching: StepBranch { output, event, fault, guarded, source, p },
-            trace: Some(trail),
-        }
-    }
-}
-
-/// Merges equal branches. The alarms and the source passage are those of the first one; the guards' counts are
-/// averaged.
-fn merge_branches(handled: Vec<GuardedBranch>) -> Vec<GuardedBranch> {
-    let mut merged: Vec<GuardedBranch> = Vec::new();
-    for one in handled.into_iter().filter(|h| h.branching.p > 0.0) {
-        match merged.iter_mut().find(|m| m.is_same_branch(&one)) {
-            Some(same) => {
-                if let (Some(trail), Some(other)) = (&mut same.trace, &one.trace) {
-                    average_counts(
-                        &mut trail.counts,
-                        same.branching.p,
-                        &other.counts,
-                        one.branching.p,
-                    );
-                }
-                same.branching.p += one.branching.p;
-            }
-            None => merged.push(one),
-        }
-    }
-    merged
-}
-
-/// The score of the best passage; `None` if nothing was found.
-pub fn best(scores: &[f32]) -> Option<f64> {
-    scores.first().map(|&score| f64::from(score))
-}
-
-/// The lead of the best passage over the next one: infinite if there is only one, `None` if nothing was found.
-pub fn margin(scores: &[f32]) -> Option<f64> {
-    let second = scores.get(1).map_or(f64::NEG_INFINITY, |&score| f64::from(score));
-    Some(best(scores)? - second)
 }

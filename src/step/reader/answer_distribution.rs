@@ -4,60 +4,44 @@
 use std::collections::BTreeSet;
 
 use super::{ReaderModel, StepEvent, ValuePool};
+use crate::scenario::ReaderParameters;
 use crate::value::TypedValue;
 use crate::world::Corpus;
 
 /// Remaining probabilities below this are rounding error.
 const ROUNDING: f64 = 1e-12;
 
-/// The parameters of a reader; see [`Reader::get`].
-#[derive(Clone, Copy, Debug)]
-pub struct ReaderRates {
-    misread: f64,
-    distracted_above: f64,
-    distracted_below: f64,
-    overlooked: f64,
-    lucky: f64,
-    follow: f64,
-    fabricate: f64,
-    fabricate_empty: f64,
-}
+/// The values of a reader's parameters.
+pub type ReaderRates = ReaderParameters<f64>;
 
 impl ReaderRates {
     pub fn of_reader(reader: &ReaderModel) -> ReaderRates {
-        ReaderRates {
-            misread: reader.get("misread"),
-            distracted_above: reader.get("distracted_above"),
-            distracted_below: reader.get("distracted_below"),
-            overlooked: reader.get("overlooked"),
-            lucky: reader.get("lucky"),
-            follow: reader.get("follow"),
-            fabricate: reader.get("fabricate"),
-            fabricate_empty: reader.get("fabricate_empty"),
-        }
+        reader.parameters.map(|parameter| parameter.value)
     }
 
     /// Whether the support of `others` is contained in this one's: whatever can happen there can happen here.
     pub fn contains_support_of(&self, others: &ReaderRates) -> bool {
-        let possible = |c: &ReaderRates| {
-            let chances = [
-                c.misread,
-                c.distracted_above,
-                c.distracted_below,
-                c.overlooked,
-                c.lucky,
-                c.follow,
-                c.fabricate,
-                c.fabricate_empty,
-                // The complement of this sum is the probability to abstain.
-                c.follow + c.fabricate,
-            ];
-            chances.map(|chance| [chance > 0.0, 1.0 - chance > ROUNDING])
-        };
-        let pairs = possible(self).into_iter().zip(possible(others));
+        let pairs = self.possibilities().into_iter().zip(others.possibilities());
         pairs
             .flat_map(|(own, others)| own.into_iter().zip(others))
             .all(|(own, other)| own || !other)
+    }
+
+    /// For each random choice of the reader: whether it can turn out either way.
+    fn possibilities(&self) -> [[bool; 2]; 9] {
+        let chances = [
+            self.misread,
+            self.distracted_above,
+            self.distracted_below,
+            self.overlooked,
+            self.lucky,
+            self.follow,
+            self.fabricate,
+            self.fabricate_empty,
+            // The complement of this sum is the probability to abstain.
+            self.follow + self.fabricate,
+        ];
+        chances.map(|chance| [chance > 0.0, 1.0 - chance > ROUNDING])
     }
 
     fn distracted(&self, above: bool) -> f64 {
@@ -214,12 +198,12 @@ impl<'a> AnswerList<'_, 'a> {
         event: StepEvent,
         source: Option<u32>,
     ) -> ReplacementShares {
-        let answers = &mut *self.answers;
-        let answer = |(value, share)| {
-            answers.push(ReaderAnswer { value: Some(value), event, source });
-            share
-        };
-        others.into_iter().map(answer).collect()
+        let mut shares = Vec::with_capacity(others.len());
+        for (value, share) in others {
+            self.answers.push(ReaderAnswer { value: Some(value), event, source });
+            shares.push(share);
+        }
+        shares
     }
 }
 

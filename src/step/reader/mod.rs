@@ -12,14 +12,14 @@ mod near_values;
 mod presets;
 mod value_pool;
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::{StepBranch, StepEvent, StepOutput, StepRow};
 use crate::kernel::BranchFault;
-use crate::scenario::READER_PRESETS;
-use crate::value::TypedValue;
+use crate::scenario::{
+    ParameterProvenance, READER_PRESETS, ReaderParameter, ReaderParameters, SourcedParameter,
+    SourcedValue,
+};
 
 pub use answer_distribution::{
     AnswerDistribution, FieldReading, ReaderAnswer, ReaderRates, answer_distribution,
@@ -27,109 +27,65 @@ pub use answer_distribution::{
 use presets::preset_parameters;
 pub use value_pool::{MAX_POOL, MIN_POOL, ValuePool};
 
-/// How reliable a figure is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParameterProvenance {
-    /// From a published table that we have read.
-    Cited,
-    /// From a secondary source, or derived from a cited figure by a stated assumption.
-    Indicative,
-    /// Our own assumption.
-    Assumed,
-    /// Given in the scenario file.
-    Scenario,
-}
-
-impl ParameterProvenance {
-    /// The name used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            ParameterProvenance::Cited => "cited",
-            ParameterProvenance::Indicative => "indicative",
-            ParameterProvenance::Assumed => "assumed",
-            ParameterProvenance::Scenario => "scenario",
-        }
-    }
-}
-
-/// A parameter of a reader or a guard, with its source.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SourcedParameter {
-    pub name: &'static str,
-    #[serde(serialize_with = "six_decimals")]
-    pub value: f64,
-    pub tag: ParameterProvenance,
-    pub source: String,
-}
-
-fn six_decimals<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((value * 1e6).round() / 1e6)
-}
-
 /// A reader's parameters. All values are probabilities.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReaderModel {
     pub preset: String,
-    pub parameters: Vec<SourcedParameter>,
+    #[serde(serialize_with = "as_list")]
+    pub parameters: ReaderParameters<SourcedValue>,
+}
+
+fn as_list<S: serde::Serializer>(
+    parameters: &ReaderParameters<SourcedValue>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(listed(parameters))
+}
+
+/// The parameters with their names, in the order of reports.
+fn listed(parameters: &ReaderParameters<SourcedValue>) -> Vec<SourcedParameter> {
+    let all = ReaderParameter::ALL.iter();
+    all.map(|&parameter| parameters.get(parameter).named(parameter.name())).collect()
 }
 
 impl ReaderModel {
-    /// A preset with some parameters overridden; the names have been checked when the scenario was loaded.
-    pub fn new(preset: &str, overrides: &BTreeMap<String, f64>) -> anyhow::Result<ReaderModel> {
+    /// A preset with some parameters overridden.
+    ///
+    /// # Errors
+    /// An unknown preset, or overrides of `follow` and `fabricate` that add up to more than 1.
+    pub fn new(
+        preset: &str,
+        overrides: &ReaderParameters<Option<f64>>,
+    ) -> anyhow::Result<ReaderModel> {
         let mut parameters = preset_parameters(preset).ok_or_else(|| {
             anyhow::anyhow!(
                 "unknown reader preset '{preset}'; allowed: {}",
                 READER_PRESETS.join(", ")
             )
         })?;
-        for (name, &value) in overrides {
-            let Some(parameter) = parameters.iter_mut().find(|p| p.name == name) else {
-                anyhow::bail!("unknown reader parameter '{name}'");
-            };
-            parameter.value = value;
-            parameter.tag = ParameterProvenance::Scenario;
-            parameter.source = "scenario file".to_owned();
+        for &parameter in ReaderParameter::ALL {
+            if let Some(value) = *overrides.get(parameter) {
+                *parameters.get_mut(parameter) = SourcedValue::given(value);
+            }
         }
-        let mut reader = ReaderModel { preset: preset.to_owned(), parameters };
-        let over = reader.get("follow") + reader.get("fabricate") - 1.0;
+        let over = parameters.follow.value + parameters.fabricate.value - 1.0;
         if over > 0.0 {
             // The probability to abstain would be negative, so the one that the file does not set is reduced.
-            let given = |name: &str| overrides.contains_key(name);
-            let Some(parameter) = reader
-                .parameters
-                .iter_mut()
-                .find(|p| ["follow", "fabricate"].contains(&p.name) && !given(p.name))
-            else {
-                anyhow::bail!("reader: follow and fabricate add up to more than 1");
+            let reduced = match (overrides.follow, overrides.fabricate) {
+                (None, _) => &mut parameters.follow,
+                (_, None) => &mut parameters.fabricate,
+                _ => anyhow::bail!("reader: follow and fabricate add up to more than 1"),
             };
-            parameter.value = (parameter.value - over).max(0.0);
-            parameter.tag = ParameterProvenance::Scenario;
-            parameter.source = "what the scenario file leaves of 1".to_owned();
+            reduced.value = (reduced.value - over).max(0.0);
+            reduced.tag = ParameterProvenance::Scenario;
+            reduced.source = "what the scenario file leaves of 1".to_owned();
         }
-        Ok(reader)
+        Ok(ReaderModel { preset: preset.to_owned(), parameters })
     }
 
-    /// The value of a parameter in [`crate::scenario::PARAMETERS`]:
-    ///
-    /// - `misread`: a value that was read comes out as another one, which is not right either;
-    /// - `distracted_above`, `distracted_below`: gold is in the context, and a distractor ranked above (below) it is
-    ///   followed; per distractor;
-    /// - `overlooked`: gold is in the context, and a passage between it and the nearer end hides it; per passage;
-    /// - `lucky`: no gold is in the context (or it is overlooked), and the right value is given by luck. The parameters
-    ///   below apply to the remaining reads:
-    /// - `follow`: the best distractor that states the field is followed;
-    /// - `fabricate`: instead, a wrong value is fabricated;
-    /// - `fabricate_empty`: nothing in the context states the field, and a wrong value is fabricated.
-    pub fn get(&self, name: &str) -> f64 {
-        self.parameters.iter().find(|p| p.name == name).map_or(0.0, |p| p.value)
-    }
-
-    /// Sets a parameter for a sensitivity analysis; its tag and source do not change.
-    pub fn set(&mut self, name: &str, value: f64) {
-        if let Some(parameter) = self.parameters.iter_mut().find(|p| p.name == name) {
-            parameter.value = value;
-        }
+    /// The parameters with their names, in the order of reports.
+    pub fn listed_parameters(&self) -> Vec<SourcedParameter> {
+        listed(&self.parameters)
     }
 }
 
@@ -163,11 +119,12 @@ pub fn reading_row(reader: &ReaderModel, reading: &FieldReading) -> StepRow {
         });
     } else {
         let event = if right.is_some() { StepEvent::Misread } else { StepEvent::Fabricated };
-        let wrong = |(value, p): (&TypedValue, f64)| StepBranch {
-            fault: BranchFault::Own,
-            ..StepBranch::new(Some(StepOutput::Value(value.clone())), event, p)
-        };
-        row.error_branches = pool.excluding(&[right]).into_iter().map(wrong).collect();
+        for (value, p) in pool.excluding(&[right]) {
+            row.error_branches.push(StepBranch {
+                fault: BranchFault::Own,
+                ..StepBranch::new(Some(StepOutput::Value(value.clone())), event, p)
+            });
+        }
     }
     row
 }
@@ -176,20 +133,24 @@ fn branches(reader: &ReaderModel, reading: &FieldReading) -> Vec<StepBranch> {
     let (answers, distribution) = answer_distribution(reading);
     let mut p = Vec::with_capacity(answers.len());
     distribution.write_probabilities(&ReaderRates::of_reader(reader), &mut p);
-    let branch = |(answer, p): (ReaderAnswer, f64)| {
+    let mut branches = Vec::new();
+    for (answer, p) in answers.into_iter().zip(p).filter(|(_, p)| *p > 0.0) {
         let output =
             answer.value.map_or(StepOutput::Missing, |value| StepOutput::Value(value.clone()));
-        StepBranch { source: answer.source, ..StepBranch::new(Some(output), answer.event, p) }
-    };
-    answers.into_iter().zip(p).filter(|(_, p)| *p > 0.0).map(branch).collect()
+        branches.push(StepBranch {
+            source: answer.source,
+            ..StepBranch::new(Some(output), answer.event, p)
+        });
+    }
+    branches
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::scenario::READER_PARAMETERS;
+    use crate::value::TypedValue;
     use crate::world::{Corpus, Passage};
 
     fn corpus(values: &[f64]) -> Corpus {
@@ -222,15 +183,19 @@ mod tests {
         sums.into_iter().collect()
     }
 
-    fn reader(pairs: &[(&str, f64)]) -> ReaderModel {
-        let overrides = pairs.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
-        ReaderModel::new("perfect", &overrides).unwrap()
+    /// The perfect reader with some of its rates changed.
+    fn reader(rates: ReaderRates) -> ReaderModel {
+        ReaderModel::new("perfect", &rates.map(|&rate| Some(rate))).unwrap()
     }
 
     #[test]
     fn each_distractor_has_its_chance_and_misreading_comes_on_top() {
-        let reader =
-            reader(&[("distracted_above", 0.1), ("distracted_below", 0.2), ("misread", 0.05)]);
+        let reader = reader(ReaderRates {
+            distracted_above: 0.1,
+            distracted_below: 0.2,
+            misread: 0.05,
+            ..ReaderRates::default()
+        });
         let events = read(&reader, &[1], &[0, 1, 2]);
         let followed = 0.1 + 0.9 * 0.2;
         let expected = [
@@ -246,7 +211,12 @@ mod tests {
 
     #[test]
     fn without_gold_it_follows_makes_up_or_abstains() {
-        let reader = reader(&[("follow", 0.6), ("fabricate", 0.1), ("fabricate_empty", 0.3)]);
+        let reader = reader(ReaderRates {
+            follow: 0.6,
+            fabricate: 0.1,
+            fabricate_empty: 0.3,
+            ..ReaderRates::default()
+        });
         assert_eq!(
             read(&reader, &[2], &[0, 1]).iter().map(|e| e.0).collect::<Vec<_>>(),
             [StepEvent::Distracted, StepEvent::Fabricated, StepEvent::Abstained]
@@ -257,8 +227,14 @@ mod tests {
 
     #[test]
     fn luck_comes_before_all_else_without_the_evidence_and_nowhere_with_it() {
-        let rates = [("lucky", 0.2), ("follow", 0.5), ("fabricate", 0.25), ("misread", 0.1)];
-        let reader = reader(&rates);
+        let rates = ReaderRates {
+            lucky: 0.2,
+            follow: 0.5,
+            fabricate: 0.25,
+            misread: 0.1,
+            ..ReaderRates::default()
+        };
+        let reader = reader(rates);
         let events = read(&reader, &[2], &[0, 1]);
         let expected = [
             (StepEvent::Distracted, 0.8 * 0.5 * 0.9),
@@ -282,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_perfect_reader_reads_gold_and_abstains_without() {
-        let reader = ReaderModel::new("perfect", &BTreeMap::new()).unwrap();
+        let reader = ReaderModel::new("perfect", &ReaderParameters::default()).unwrap();
         assert_eq!(read(&reader, &[2], &[0, 2]), [(StepEvent::Clean, 1.0)]);
         assert_eq!(read(&reader, &[2], &[0, 1]), [(StepEvent::Abstained, 1.0)]);
     }
@@ -311,10 +287,10 @@ mod tests {
             follow in 0.0..0.6f64,
             n in 3u32..24,
         ) {
-            let reader = reader(&[
-                ("misread", misread), ("distracted_above", each), ("distracted_below", each),
-                ("overlooked", overlooked), ("follow", follow), ("fabricate", 0.2),
-            ]);
+            let reader = reader(ReaderRates {
+                misread, distracted_above: each, distracted_below: each, overlooked, follow, fabricate: 0.2,
+                ..ReaderRates::default()
+            });
             let right = read_right(&reader, n);
             let middle = right[n as usize / 2];
             let tolerance = 1e-12;
@@ -328,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_preset_by_position_gives_the_accuracies_it_comes_from() {
-        let reader = ReaderModel::new("gpt-3.5-turbo", &BTreeMap::new()).unwrap();
+        let reader = ReaderModel::new("gpt-3.5-turbo", &ReaderParameters::default()).unwrap();
         let right = read_right(&reader, 10);
         for (at, expected) in [(0, 0.768), (4, 0.612), (9, 0.624)] {
             assert!((right[at] - expected).abs() < 1e-9, "{at}: {}", right[at]);
@@ -337,7 +313,7 @@ mod tests {
 
     #[test]
     fn evidence_overlooked_and_not_reported_is_an_own_error_that_can_be_mended() {
-        let reader = reader(&[("overlooked", 0.2)]);
+        let reader = reader(ReaderRates { overlooked: 0.2, ..ReaderRates::default() });
         let corpus = corpus(&[1.0, 2.0, 1.0]);
         let row = row_of(&reader, &corpus, &[1], &[0, 1, 2]);
         let abstained = row.branches.iter().find(|b| b.event == StepEvent::Abstained).unwrap();
@@ -348,9 +324,8 @@ mod tests {
     #[test]
     fn every_preset_is_a_distribution_with_sources() {
         for preset in READER_PRESETS {
-            let reader = ReaderModel::new(preset, &BTreeMap::new()).unwrap();
-            for (parameter, name) in reader.parameters.iter().zip(READER_PARAMETERS) {
-                assert_eq!(parameter.name, name);
+            let reader = ReaderModel::new(preset, &ReaderParameters::default()).unwrap();
+            for parameter in reader.listed_parameters() {
                 assert!((0.0..=1.0).contains(&parameter.value) && !parameter.source.is_empty());
             }
         }

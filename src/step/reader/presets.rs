@@ -1,7 +1,6 @@
 //! Reader presets: published figures about language models, each with its source.
 
-use super::{ParameterProvenance, SourcedParameter};
-use crate::scenario::READER_PARAMETERS;
+use crate::scenario::{ParameterProvenance, ReaderParameters, SourcedValue};
 
 const CLASHEVAL_2: &str = "ClashEval, arXiv 2404.10198, table 2";
 const CLASHEVAL_6: &str = "ClashEval, arXiv 2404.10198, table 6";
@@ -16,7 +15,7 @@ const LUCKY: f64 = 0.125;
 /// Probability that missing evidence is reported as missing ([`RGB`]).
 const REFUSES: f64 = 0.45;
 
-pub(super) fn preset_parameters(preset: &str) -> Option<Vec<SourcedParameter>> {
+pub(super) fn preset_parameters(preset: &str) -> Option<ReaderParameters<SourcedValue>> {
     if preset == "gpt-3.5-turbo" {
         return Some(by_position());
     }
@@ -28,30 +27,22 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<SourcedParameter>> {
         "gemini-1.5" => (None, None, 0.490, 0.122),
         "llama-3" => (None, None, 0.529, 0.263),
         "perfect" => {
-            let zero = |&name: &&'static str| SourcedParameter {
-                name,
-                value: 0.0,
-                tag: ParameterProvenance::Assumed,
-                source: "by definition: reads gold, abstains without it".to_owned(),
-            };
-            return Some(READER_PARAMETERS.iter().map(zero).collect());
+            let source = "by definition: reads gold, abstains without it";
+            let zero = ReaderParameters::<f64>::default();
+            return Some(zero.map(|&rate| sourced(rate, ParameterProvenance::Assumed, source)));
         }
         _ => return None,
     };
     // Right evidence against a wrong prior belief of the model: uses the evidence (table 2). This is an upper bound on
     // misreading for models without a row in table 6.
     let uses_evidence = if preset == "gemini-1.5" { 0.860 } else { 0.793 };
-    let parameter =
-        |name, value: f64, tag, source: String| SourcedParameter { name, value, tag, source };
     let misread = match one {
-        Some(one) => parameter(
-            "misread",
+        Some(one) => sourced(
             1.0 - one,
             ParameterProvenance::Cited,
             format!("{CLASHEVAL_6}: 1 - accuracy with the right passage alone ({one})"),
         ),
-        None => parameter(
-            "misread",
+        None => sourced(
             1.0 - uses_evidence,
             ParameterProvenance::Indicative,
             format!(
@@ -75,42 +66,38 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<SourcedParameter>> {
             format!("as gpt-4o ({CLASHEVAL_6} has no row for this model)"),
         ),
     };
-    Some(vec![
+    Some(ReaderParameters {
         misread,
-        parameter("distracted_above", distracted, tag, source.clone()),
-        parameter("distracted_below", distracted, tag, source),
-        parameter(
-            "follow",
+        distracted_above: sourced(distracted, tag, source.clone()),
+        distracted_below: sourced(distracted, tag, source),
+        follow: sourced(
             follow,
             ParameterProvenance::Cited,
             format!(
                 "{CLASHEVAL_2}: follows wrong evidence; a lower bound for private contracts, of which the model knows nothing"
             ),
         ),
-        parameter(
-            "fabricate",
+        fabricate: sourced(
             other,
             ParameterProvenance::Indicative,
             format!(
                 "{CLASHEVAL_2}: neither the evidence nor the model's own answer. What resists the evidence there is taken to abstain here (assumed)"
             ),
         ),
-        parameter(
-            "fabricate_empty",
-            1.0 - REFUSES,
-            ParameterProvenance::Indicative,
-            RGB.to_owned(),
-        ),
-        parameter("lucky", LUCKY, ParameterProvenance::Indicative, LUCKY_TRIAL.to_owned()),
-        parameter(
-            "overlooked",
+        fabricate_empty: sourced(1.0 - REFUSES, ParameterProvenance::Indicative, RGB),
+        lucky: sourced(LUCKY, ParameterProvenance::Indicative, LUCKY_TRIAL),
+        overlooked: sourced(
             0.0,
             ParameterProvenance::Assumed,
             format!(
                 "{CLASHEVAL_6}: accuracy among five passages has the effect of gold's place in it already"
             ),
         ),
-    ])
+    })
+}
+
+fn sourced(value: f64, tag: ParameterProvenance, source: impl Into<String>) -> SourcedValue {
+    SourcedValue { value, tag, source: source.into() }
 }
 
 /// The preset of a model whose accuracy is published by the position of gold.
@@ -119,66 +106,57 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<SourcedParameter>> {
 /// first, all others rank below it; with gold last, above it; in neither case is it hidden. The further loss in fifth
 /// place is attributed to hiding by each of the four passages before it, allowing for lucky answers when it is hidden.
 /// Fitted to ten passages, because among twenty and thirty (tables 6 and 7) each further passage has less effect.
-fn by_position() -> Vec<SourcedParameter> {
+fn by_position() -> ReaderParameters<SourcedValue> {
     let (alone, first, fifth, last) = (0.883f64, 0.768f64, 0.612f64, 0.624f64);
-    let each = |share: f64, passages: f64| 1.0 - share.powf(1.0 / passages);
-    let (above, below) = (each(last / alone, 9.0), each(first / alone, 9.0));
+    let (above, below) =
+        (loss_per_passage(last / alone, 9.0), loss_per_passage(first / alone, 9.0));
     let unhidden = alone * (1.0 - above).powi(4) * (1.0 - below).powi(5);
     let seen = (fifth - LUCKY) / (unhidden - LUCKY);
-    let overlooked = each(seen, 4.0);
+    let overlooked = loss_per_passage(seen, 4.0);
     let (follow, fabricate) = (0.608, 0.065);
-    let parameter =
-        |name, value, tag, source: String| SourcedParameter { name, value, tag, source };
-    let elsewhere = |of: &str| format!("{CLASHEVAL_2}: as gpt-4o {of}");
-    vec![
-        parameter(
-            "misread",
+    ReaderParameters {
+        misread: sourced(
             1.0 - alone,
             ParameterProvenance::Cited,
             format!("{LOST_IN_THE_MIDDLE}: 1 - accuracy with the right passage alone ({alone})"),
         ),
-        parameter(
-            "distracted_above",
+        distracted_above: sourced(
             above,
             ParameterProvenance::Indicative,
             format!(
                 "{LOST_IN_THE_MIDDLE}: {alone} alone to {last} as the last of 10, spread over 9 distractors"
             ),
         ),
-        parameter(
-            "distracted_below",
+        distracted_below: sourced(
             below,
             ParameterProvenance::Indicative,
             format!(
                 "{LOST_IN_THE_MIDDLE}: {alone} alone to {first} as the first of 10, spread over 9 distractors"
             ),
         ),
-        parameter(
-            "follow",
+        follow: sourced(
             follow,
             ParameterProvenance::Assumed,
-            elsewhere("follows wrong evidence"),
+            format!("{CLASHEVAL_2}: as gpt-4o follows wrong evidence"),
         ),
-        parameter(
-            "fabricate",
+        fabricate: sourced(
             fabricate,
             ParameterProvenance::Assumed,
-            elsewhere("says something else"),
+            format!("{CLASHEVAL_2}: as gpt-4o says something else"),
         ),
-        parameter(
-            "fabricate_empty",
-            1.0 - REFUSES,
-            ParameterProvenance::Indicative,
-            RGB.to_owned(),
-        ),
-        parameter("lucky", LUCKY, ParameterProvenance::Indicative, LUCKY_TRIAL.to_owned()),
-        parameter(
-            "overlooked",
+        fabricate_empty: sourced(1.0 - REFUSES, ParameterProvenance::Indicative, RGB),
+        lucky: sourced(LUCKY, ParameterProvenance::Indicative, LUCKY_TRIAL),
+        overlooked: sourced(
             overlooked,
             ParameterProvenance::Indicative,
             format!(
                 "{LOST_IN_THE_MIDDLE}: {fifth} as the fifth of 10, beyond what distractors explain, spread over the 4 passages before it"
             ),
         ),
-    ]
+    }
+}
+
+/// The probability of a loss at each of several independent passages that together leave this share.
+fn loss_per_passage(share: f64, passages: f64) -> f64 {
+    1.0 - share.powf(1.0 / passages)
 }

@@ -48,25 +48,23 @@ impl ModernBertConfig {
     /// # Errors
     /// A field that is missing or out of range, or an activation other than GELU.
     pub fn parse(json: &Value) -> anyhow::Result<Self> {
-        let number = |key: &str| bounded_number(json, key);
-        let flag = |key: &str| json.get(key).and_then(Value::as_bool).unwrap_or(false);
         let activation = json.get("hidden_activation").and_then(Value::as_str).unwrap_or("gelu");
         ensure!(
             activation == "gelu",
             "config.json: hidden_activation is `{activation}`; only gelu can be run"
         );
         let config = Self {
-            vocabulary: number("vocab_size")?,
-            hidden: number("hidden_size")?,
-            heads: number("num_attention_heads")?,
-            intermediate: number("intermediate_size")?,
-            positions: number("max_position_embeddings")?,
+            vocabulary: bounded_number(json, "vocab_size")?,
+            hidden: bounded_number(json, "hidden_size")?,
+            heads: bounded_number(json, "num_attention_heads")?,
+            intermediate: bounded_number(json, "intermediate_size")?,
+            positions: bounded_number(json, "max_position_embeddings")?,
             norm_eps: json.get("norm_eps").and_then(Value::as_f64).unwrap_or(1e-5) as f32,
-            scopes: attention_scopes(json, number("num_hidden_layers")?)?,
+            scopes: attention_scopes(json, bounded_number(json, "num_hidden_layers")?)?,
             biases: ModernBertBiases {
-                attention: flag("attention_bias"),
-                mlp: flag("mlp_bias"),
-                norm: flag("norm_bias"),
+                attention: flag(json, "attention_bias"),
+                mlp: flag(json, "mlp_bias"),
+                norm: flag(json, "norm_bias"),
             },
         };
         ensure!(
@@ -79,18 +77,17 @@ impl ModernBertConfig {
     }
 }
 
+fn flag(json: &Value, key: &str) -> bool {
+    json.get(key).and_then(Value::as_bool).unwrap_or(false)
+}
+
 /// The attention scope of each layer. config.json has two forms: `global_attn_every_n_layers`, `global_rope_theta` and
 /// `local_rope_theta`, or, from transformers 5 on, `layer_types` and `rope_parameters`.
 fn attention_scopes(json: &Value, layers: usize) -> anyhow::Result<Vec<AttentionScope>> {
     let every = json.get("global_attn_every_n_layers").and_then(Value::as_u64).unwrap_or(3);
     let types = json.get("layer_types").and_then(Value::as_array);
-    let theta = |scope: &str, key: &str, default: f64| {
-        let new =
-            json.get("rope_parameters").and_then(|p| p.get(scope)?.get("rope_theta")?.as_f64());
-        new.or_else(|| json.get(key)?.as_f64()).unwrap_or(default)
-    };
-    let all = theta("full_attention", "global_rope_theta", 160_000.0);
-    let near = theta("sliding_attention", "local_rope_theta", 10_000.0);
+    let all = rope_theta(json, "full_attention", "global_rope_theta", 160_000.0);
+    let near = rope_theta(json, "sliding_attention", "local_rope_theta", 10_000.0);
     // `local_attention` is the width of the window, over both directions.
     let window = json.get("local_attention").and_then(Value::as_u64).unwrap_or(128) as usize / 2;
     ensure!(
@@ -114,6 +111,12 @@ fn attention_scopes(json: &Value, layers: usize) -> anyhow::Result<Vec<Attention
             })
         })
         .collect()
+}
+
+/// The base of the rotation frequencies, from the new setting of a scope or from the old one under `key`.
+fn rope_theta(json: &Value, scope: &str, key: &str, default: f64) -> f64 {
+    let new = json.get("rope_parameters").and_then(|p| p.get(scope)?.get("rope_theta")?.as_f64());
+    new.or_else(|| json.get(key)?.as_f64()).unwrap_or(default)
 }
 
 /// The weights of one layer.
@@ -142,22 +145,10 @@ impl ModernBertEncoder {
     /// A tensor that is missing or whose shape does not match `config`.
     pub fn load(weights: &ModelWeights, config: &ModernBertConfig) -> anyhow::Result<Self> {
         let (h, wide) = (config.hidden, config.intermediate);
-        // Biases are optional in this architecture; int8 files store them as zeros even if there are none.
-        let bias = |name: String, len, wanted: bool| -> anyhow::Result<Vec<f32>> {
-            let found = match weights.has(&name) || wanted {
-                true => weights.vector(&name, len)?,
-                false => vec![0.0; len],
-            };
-            ensure!(
-                wanted || found.iter().all(|x| *x == 0.0),
-                "model.safetensors has `{name}`, and config.json says that there is no such bias"
-            );
-            Ok(found)
-        };
         let norm = |name: &str| -> anyhow::Result<LayerNormWeights> {
             Ok(LayerNormWeights {
                 scale: weights.vector(&format!("{name}.weight"), h)?,
-                shift: bias(format!("{name}.bias"), h, config.biases.norm)?,
+                shift: load_bias(weights, &format!("{name}.bias"), h, config.biases.norm)?,
             })
         };
         let dense = |name: String, outputs, inputs| -> anyhow::Result<DenseWeights> {
@@ -167,7 +158,7 @@ impl ModernBertEncoder {
             };
             Ok(DenseWeights {
                 weight: weights.matrix(&format!("{name}.weight"), outputs, inputs)?,
-                bias: bias(format!("{name}.bias"), outputs, wanted)?,
+                bias: load_bias(weights, &format!("{name}.bias"), outputs, wanted)?,
             })
         };
         let layers = (0..config.scopes.len())
@@ -245,4 +236,22 @@ impl ModernBertEncoder {
         }
         NamedWeights { matrices, vectors }
     }
+}
+
+/// Biases are optional in this architecture; int8 files store them as zeros even if there are none.
+fn load_bias(
+    weights: &ModelWeights,
+    name: &str,
+    len: usize,
+    wanted: bool,
+) -> anyhow::Result<Vec<f32>> {
+    let found = match weights.has(name) || wanted {
+        true => weights.vector(name, len)?,
+        false => vec![0.0; len],
+    };
+    ensure!(
+        wanted || found.iter().all(|x| *x == 0.0),
+        "model.safetensors has `{name}`, and config.json says that there is no such bias"
+    );
+    Ok(found)
 }

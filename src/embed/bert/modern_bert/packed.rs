@@ -49,7 +49,6 @@ impl PackedModernBert {
             }
             ModelPrecision::Int8 => encoder.word_embeddings,
         };
-        let linear = |dense| PackedLinear::new(vec![dense], precision);
         let size = config.hidden / config.heads;
         let mut thetas: Vec<f64> = Vec::new();
         let layers = encoder.layers.into_iter().zip(&config.scopes).map(|(layer, scope)| {
@@ -67,11 +66,11 @@ impl PackedModernBert {
             });
             PackedModernBertLayer {
                 attention_norm,
-                qkv: linear(qkv),
-                attention_out: linear(attended),
+                qkv: PackedLinear::new(vec![qkv], precision),
+                attention_out: PackedLinear::new(vec![attended], precision),
                 ffn_norm: wide_norm,
-                ffn_in: linear(wide),
-                ffn_out: linear(narrow),
+                ffn_in: PackedLinear::new(vec![wide], precision),
+                ffn_out: PackedLinear::new(vec![narrow], precision),
                 angles,
             }
         });

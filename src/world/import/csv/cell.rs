@@ -57,6 +57,11 @@ pub fn is_self_identifying(shape: &ParsedCell, text: &str) -> bool {
     }
 }
 
+/// Whether the text is of this type, and says so itself.
+pub fn identifies_as(ty: ValueType, text: &str) -> bool {
+    parse_cell(ty, text).is_some_and(|shape| is_self_identifying(&shape, text))
+}
+
 /// The currency code for `written`. `default` is used if there is no currency or its sign is ambiguous.
 pub fn currency_code(written: &str, default: Option<&str>) -> Result<String, String> {
     let code = match SIGNS.iter().find(|(sign, _)| *sign == written) {
@@ -96,16 +101,19 @@ fn split_currency(text: &str) -> (&str, &str) {
             return (sign, rest.trim());
         }
     }
-    let code = |t: &str| t.len() == 3 && t.bytes().all(|b| b.is_ascii_uppercase());
     if let Some((head, rest)) = text.split_at_checked(3)
-        && code(head)
+        && is_three_capitals(head)
     {
         return (head, rest.trim());
     }
     match text.len().checked_sub(3).and_then(|at| text.split_at_checked(at)) {
-        Some((rest, tail)) if code(tail) => (tail, rest.trim()),
+        Some((rest, tail)) if is_three_capitals(tail) => (tail, rest.trim()),
         _ => ("", text),
     }
+}
+
+fn is_three_capitals(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase())
 }
 
 fn parse_date(text: &str) -> Option<ParsedCell> {

@@ -65,8 +65,8 @@ pub fn text_reason<'t>(
 
 /// Whether a cell consists of digits and the characters that may appear between them.
 fn is_digits(cell: &str) -> bool {
-    let known = |c: char| c.is_ascii_digit() || "+.,' -".contains(c);
-    cell.contains(|c: char| c.is_ascii_digit()) && cell.chars().all(known)
+    cell.contains(|c: char| c.is_ascii_digit())
+        && cell.chars().all(|c| c.is_ascii_digit() || "+.,' -".contains(c))
 }
 
 /// Whether a cell has more digits than a number can hold exactly.
@@ -78,12 +78,16 @@ pub fn is_too_long(cell: &str) -> bool {
 /// Finds a cell such as `1.10` among others such as `1.9`. In a column of prices all cells have the same number
 /// of decimals, so such a mix suggests version numbers.
 fn find_trailing_zero<'t>(cells: &[(usize, &'t str)]) -> Option<(usize, &'t str)> {
-    let decimals = |cell: &str| cell.split_once('.').map(|(_, decimals)| decimals.len());
     // A comma that separates thousands does not occur in codes.
-    let pointed = || cells.iter().copied().filter(|(_, c)| c.contains('.') && !c.contains(','));
-    let (_, first) = pointed().next()?;
-    let differ = pointed().any(|(_, cell)| decimals(cell) != decimals(first));
-    pointed().find(|(_, cell)| differ && cell.ends_with('0'))
+    let pointed = cells.iter().copied().filter(|(_, c)| c.contains('.') && !c.contains(','));
+    let pointed: Vec<(usize, &str)> = pointed.collect();
+    let (_, first) = pointed.first()?;
+    let differ = pointed.iter().any(|(_, cell)| decimals(cell) != decimals(first));
+    pointed.iter().copied().find(|(_, cell)| differ && cell.ends_with('0'))
+}
+
+fn decimals(cell: &str) -> Option<usize> {
+    cell.split_once('.').map(|(_, decimals)| decimals.len())
 }
 
 fn is_code_name(name: &str) -> bool {

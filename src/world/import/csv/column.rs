@@ -3,6 +3,8 @@
 //! All numbers and dates of a column use one format. It is inferred from the cells that are unambiguous; if every
 //! cell can be read in two ways, the user has to state the format.
 
+use chrono::NaiveDate;
+
 use super::cell::{self, ParsedCell};
 use super::code_columns;
 use crate::extract::date::DayMonthOrder;
@@ -112,15 +114,13 @@ fn detect(column: RawColumn) -> (ValueType, Option<String>) {
     let mut nearly = None;
     let all = column.filled_cells().count();
     for ty in DETECTION_ORDER {
-        let fits = |text: &str| {
-            cell::parse_cell(ty, text).is_some_and(|s| cell::is_self_identifying(&s, text))
-        };
-        let count = column.filled_cells().filter(|(_, text)| fits(text)).count();
+        let count = column.filled_cells().filter(|(_, text)| cell::identifies_as(ty, text)).count();
         if count == all && all > 0 {
             return (ty, None);
         }
         if nearly.is_none() && 2 * count > all {
-            nearly = column.filled_cells().find(|(_, text)| !fits(text)).map(|(line, text)| {
+            let other = column.filled_cells().find(|(_, text)| !cell::identifies_as(ty, text));
+            nearly = other.map(|(line, text)| {
                 format!(
                     "column '{name}' is read as text: {count} of {all} cells are a {ty}, but not '{text}' on line {line} \
 (--types {name}={ty} makes that a mistake, --empty '{text}' an empty cell)",
@@ -152,20 +152,11 @@ fn decimal_sign(
     writing: &CsvValueFormats,
     mistakes: &mut FileMistakes,
 ) -> DecimalSeparator {
-    let written = |shape: &ParsedCell| -> Option<WrittenNumber> {
-        match shape {
-            ParsedCell::Number(w) | ParsedCell::Percent(w) | ParsedCell::Money(_, w) => {
-                Some(w.clone())
-            }
-            ParsedCell::AmbiguousDate(..) | ParsedCell::Value(_) => None,
-        }
-    };
-    let shows = |decimal| {
-        shapes
-            .iter()
-            .find(|(_, _, s)| written(s).is_some_and(|w| w.implied_separator == Some(decimal)))
-    };
-    let (point, comma) = (shows(DecimalSeparator::Point), shows(DecimalSeparator::Comma));
+    let [point, comma] = [DecimalSeparator::Point, DecimalSeparator::Comma].map(|decimal| {
+        shapes.iter().find(|(_, _, s)| {
+            written_number(s).is_some_and(|w| w.implied_separator == Some(decimal))
+        })
+    });
     // An explicit setting is checked against the cells; without one the cells have to agree.
     match (writing.decimal, point, comma) {
         (Some(DecimalSeparator::Point), _, Some((line, text, _))) => {
@@ -185,9 +176,10 @@ fn decimal_sign(
             mistakes.add(Some(*second), Some(name), what);
         }
         (None, None, None) => {
-            let either = shapes.iter().find(|(_, _, s)| written(s).is_some_and(|w| w.ambiguous));
+            let either =
+                shapes.iter().find(|(_, _, s)| written_number(s).is_some_and(|w| w.ambiguous));
             if let Some((line, text, shape)) = either
-                && let Some(w) = written(shape)
+                && let Some(w) = written_number(shape)
                 && let (Some(a), Some(b)) =
                     (w.value_with(DecimalSeparator::Point), w.value_with(DecimalSeparator::Comma))
             {
@@ -206,6 +198,13 @@ fn decimal_sign(
     }
 }
 
+fn written_number(shape: &ParsedCell) -> Option<&WrittenNumber> {
+    match shape {
+        ParsedCell::Number(w) | ParsedCell::Percent(w) | ParsedCell::Money(_, w) => Some(w),
+        ParsedCell::AmbiguousDate(..) | ParsedCell::Value(_) => None,
+    }
+}
+
 /// The order of day and month of a column. Adds a mistake if cells contradict each other or the setting, or if
 /// all are ambiguous.
 fn day_order(
@@ -214,11 +213,8 @@ fn day_order(
     writing: &CsvValueFormats,
     mistakes: &mut FileMistakes,
 ) -> DayMonthOrder {
-    let day = |shape: &ParsedCell, order| cell::date_in_order(shape, order);
-    let both =
-        |s: &ParsedCell| (day(s, DayMonthOrder::DayFirst), day(s, DayMonthOrder::MonthFirst));
-    let only_day = shapes.iter().find(|(_, _, s)| matches!(both(s), (Some(_), None)));
-    let only_month = shapes.iter().find(|(_, _, s)| matches!(both(s), (None, Some(_))));
+    let only_day = shapes.iter().find(|(_, _, s)| matches!(both_dates(s), (Some(_), None)));
+    let only_month = shapes.iter().find(|(_, _, s)| matches!(both_dates(s), (None, Some(_))));
     let mut wrong = |line: usize, what: String| mistakes.add(Some(line), Some(name), what);
     match (writing.day_order, only_day, only_month) {
         (Some(DayMonthOrder::DayFirst), _, Some((line, text, _))) => {
@@ -238,10 +234,11 @@ fn day_order(
             );
         }
         (None, None, None) => {
-            let either =
-                shapes.iter().find(|(_, _, s)| matches!(both(s), (Some(a), Some(b)) if a != b));
+            let either = shapes
+                .iter()
+                .find(|(_, _, s)| matches!(both_dates(s), (Some(a), Some(b)) if a != b));
             if let Some((line, text, shape)) = either
-                && let (Some(a), Some(b)) = both(shape)
+                && let (Some(a), Some(b)) = both_dates(shape)
             {
                 wrong(
                     *line,
@@ -260,6 +257,14 @@ fn day_order(
     }
 }
 
+/// The date with the day first, and with the month first.
+fn both_dates(shape: &ParsedCell) -> (Option<NaiveDate>, Option<NaiveDate>) {
+    (
+        cell::date_in_order(shape, DayMonthOrder::DayFirst),
+        cell::date_in_order(shape, DayMonthOrder::MonthFirst),
+    )
+}
+
 /// The value of a cell, given the column's number and date formats.
 fn typed_value(
     shape: &ParsedCell,
@@ -267,16 +272,12 @@ fn typed_value(
     dates: DayMonthOrder,
     writing: &CsvValueFormats,
 ) -> Result<TypedValue, String> {
-    let number = |w: &WrittenNumber| {
-        w.value_with(decimal)
-            .ok_or_else(|| "not a number in the way that this column has".to_owned())
-    };
     Ok(match shape {
-        ParsedCell::Number(w) => TypedValue::Number(number(w)?),
-        ParsedCell::Percent(w) => TypedValue::Percent(number(w)?),
+        ParsedCell::Number(w) => TypedValue::Number(number(w, decimal)?),
+        ParsedCell::Percent(w) => TypedValue::Percent(number(w, decimal)?),
         ParsedCell::Money(written, w) => TypedValue::Money(MoneyAmount {
             currency: cell::currency_code(written, writing.currency.as_deref())?,
-            amount: number(w)?,
+            amount: number(w, decimal)?,
         }),
         ParsedCell::AmbiguousDate(..) => TypedValue::Date(
             cell::date_in_order(shape, dates)
@@ -284,4 +285,10 @@ fn typed_value(
         ),
         ParsedCell::Value(value) => value.clone(),
     })
+}
+
+fn number(written: &WrittenNumber, decimal: DecimalSeparator) -> Result<f64, String> {
+    written
+        .value_with(decimal)
+        .ok_or_else(|| "not a number in the way that this column has".to_owned())
 }

@@ -21,15 +21,13 @@ pub struct ValueLikeName<'a> {
 
 /// All names of the header that look like values.
 pub fn value_like_names(header: &[String]) -> Vec<ValueLikeName<'_>> {
-    let value = |(column, name): (usize, &'_ String)| {
-        let fits = |ty: &ValueType| {
-            cell::parse_cell(*ty, name).is_some_and(|s| cell::is_self_identifying(&s, name))
-        };
-        let ty = TYPES.into_iter().find(fits);
-        ty.map(|ty| (column, ty))
-    };
-    let found = header.iter().enumerate().filter_map(value);
-    found.map(|(column, ty)| ValueLikeName { column, name: &header[column], ty }).collect()
+    let mut found = Vec::new();
+    for (column, name) in header.iter().enumerate() {
+        if let Some(ty) = TYPES.into_iter().find(|ty| cell::identifies_as(*ty, name)) {
+            found.push(ValueLikeName { column, name: name.as_str(), ty });
+        }
+    }
+    found
 }
 
 impl ValueLikeName<'_> {

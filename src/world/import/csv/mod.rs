@@ -50,6 +50,12 @@ pub struct CsvImportOptions {
     pub formats: CsvValueFormats,
 }
 
+impl CsvImportOptions {
+    fn is_empty_cell(&self, text: &str) -> bool {
+        text.is_empty() || self.empty_texts.iter().any(|e| e == text)
+    }
+}
+
 /// A column whose cells became facts.
 #[derive(Clone, Debug)]
 pub struct AttributeColumn {
@@ -133,14 +139,13 @@ pub fn read_with_progress(
 
     let fields = fact_names(header, &attributes, &mut mistakes);
     let entities = entities(&table, &key, &mut mistakes);
-    let empty = |text: &str| text.is_empty() || options.empty_texts.iter().any(|e| e == text);
     let mut columns: Vec<TypedColumn> = Vec::new();
     let work = progress.start("reading columns", attributes.len() * table.rows.len());
     for &i in &attributes {
         let cells: Vec<(usize, Option<&str>)> = table
             .rows
             .iter()
-            .map(|row| (row.line, Some(&row.cells[i]).filter(|text| !empty(text))))
+            .map(|row| (row.line, Some(&row.cells[i]).filter(|text| !options.is_empty_cell(text))))
             .collect();
         // The last declaration wins, as for an option that is given twice.
         let ty = declared.iter().rposition(|d| *d == i).map(|at| options.types[at].1);
@@ -159,23 +164,12 @@ pub fn read_with_progress(
     let work = progress.start("making passages", table.rows.len());
     for (at, (row, entity)) in table.rows.iter().zip(&entities).enumerate() {
         work.advance(1);
-        let facts = || {
-            let values = fields.iter().zip(&columns);
-            values.filter_map(|(f, c)| Some((f.clone(), c.values[at].clone()?)))
-        };
+        let values = fields.iter().zip(&columns);
+        let facts = values.filter_map(|(f, c)| Some((f.clone(), c.values[at].clone()?)));
         // `;` separates ids in the gold columns of tasks.
         let id = entity.replace(';', ",");
-        let passage = |id: String, text: String| Passage {
-            id,
-            text,
-            entity: Some(entity.clone()),
-            attribute: None,
-            facts: BTreeMap::new(),
-            of: None,
-            variant: None,
-        };
         let shown = |columns: &[usize]| {
-            let filled = columns.iter().filter(|i| !empty(&row.cells[**i]));
+            let filled = columns.iter().filter(|i| !options.is_empty_cell(&row.cells[**i]));
             let parts = filled.map(|i| format!("{}: {}", header[*i], &row.cells[*i]));
             parts.collect::<Vec<_>>().join("\n")
         };
@@ -183,10 +177,10 @@ pub fn read_with_progress(
             let mut columns = key.clone();
             columns.extend(attributes.iter().filter(|i| !key.contains(i)));
             let text = template.as_ref().map_or_else(|| shown(&columns), |t| t.render(&row.cells));
-            passages.push(Passage { facts: facts().collect(), ..passage(id, text) });
+            passages.push(Passage { facts: facts.collect(), ..passage_about(entity, id, text) });
             continue;
         }
-        for (field, value) in facts() {
+        for (field, value) in facts {
             let Some(f) = fields.iter().position(|f| *f == field) else { continue };
             let mut columns = key.clone();
             columns.push(attributes[f]);
@@ -199,11 +193,10 @@ pub fn read_with_progress(
             passages.push(Passage {
                 attribute: Some(header[attributes[f]].clone()),
                 facts: BTreeMap::from([(field.clone(), value)]),
-                ..passage(format!("{id}.{field}"), text)
+                ..passage_about(entity, format!("{id}.{field}"), text)
             });
         }
     }
-    let filled = |c: &TypedColumn| c.values.iter().flatten().count();
     let attributes: Vec<AttributeColumn> = attributes
         .iter()
         .zip(fields.iter().zip(&columns))
@@ -211,7 +204,7 @@ pub fn read_with_progress(
             column: header[*i].clone(),
             field: field.clone(),
             ty: column.ty,
-            filled_cells: filled(column),
+            filled_cells: column.values.iter().flatten().count(),
         })
         .collect();
     for attribute in attributes.iter().filter(|a| a.filled_cells == 0) {
@@ -221,6 +214,19 @@ pub fn read_with_progress(
         bail!("{}: every cell is empty, so there is no passage", file.display());
     }
     Ok(CsvImport { file: file.to_owned(), rows: table.rows.len(), attributes, passages, notes })
+}
+
+/// A passage of a row, without attribute and facts.
+fn passage_about(entity: &str, id: String, text: String) -> Passage {
+    Passage {
+        id,
+        text,
+        entity: Some(entity.to_owned()),
+        attribute: None,
+        facts: BTreeMap::new(),
+        of: None,
+        variant: None,
+    }
 }
 
 impl CsvImport {

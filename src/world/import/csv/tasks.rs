@@ -26,6 +26,19 @@ fn folder_name(text: &str) -> String {
     format!("{name}_{}", &blake3::hash(text.as_bytes()).to_hex()[..6])
 }
 
+fn folder_names(path: &Path) -> Vec<String> {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(part) => Some(part.display().to_string()),
+        _ => None,
+    });
+    parts.collect()
+}
+
+/// The text in YAML's single quotes.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// Tasks that ask for the value of one column in each row.
 #[derive(Clone, Debug)]
 pub struct TableQuestions<'a> {
@@ -86,16 +99,9 @@ impl<'a> TableQuestions<'a> {
     /// go to different folders.
     pub fn scenario_name(&self, out: &Path) -> String {
         let here = out.canonicalize().unwrap_or_else(|_| out.to_owned());
-        let parts = |path: &Path| {
-            let parts = path.components().filter_map(|part| match part {
-                Component::Normal(part) => Some(part.display().to_string()),
-                _ => None,
-            });
-            parts.collect::<Vec<_>>()
-        };
         // A relative path as typed is more telling than its absolute location on this machine.
-        let typed = if out.is_absolute() { Vec::new() } else { parts(out) };
-        let mut name = if typed.is_empty() { parts(&here) } else { typed };
+        let typed = if out.is_absolute() { Vec::new() } else { folder_names(out) };
+        let mut name = if typed.is_empty() { folder_names(&here) } else { typed };
         name.drain(..name.len().saturating_sub(MAX_NAME_COMPONENTS));
         name.push(self.attribute.field.clone());
         folder_name(&name.join("_"))
@@ -104,7 +110,6 @@ impl<'a> TableQuestions<'a> {
     /// `scenario.yaml`: find the row, read the column, and compare the value with the table.
     pub fn scenario_yaml(&self, name: &str) -> anyhow::Result<String> {
         let AttributeColumn { column, field, ty, .. } = self.attribute;
-        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let mut gold = "passage.entity == task.entity".to_owned();
         if self.per_cell {
             gold.push_str(&format!(" && passage.attribute == {}", serde_json::to_string(column)?));

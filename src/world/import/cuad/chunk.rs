@@ -23,17 +23,17 @@ enum ChunkBorder {
 pub fn chunk(text: &str, size: usize) -> Vec<Range<usize>> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let borders = borders(&chars);
-    let byte = |at: usize| chars.get(at).map_or(text.len(), |&(byte, _)| byte);
     let mut chunks = Vec::new();
-    let mut start = 0;
+    let (mut start, mut start_byte) = (0, 0);
     while start < chars.len() {
         let end = if chars.len() - start <= size + size / 4 {
             chars.len()
         } else {
             cut_position(&borders, start, size)
         };
-        chunks.push(byte(start)..byte(end));
-        start = end;
+        let end_byte = chars.get(end).map_or(text.len(), |&(byte, _)| byte);
+        chunks.push(start_byte..end_byte);
+        (start, start_byte) = (end, end_byte);
     }
     chunks
 }
@@ -79,12 +79,12 @@ const ABBREVIATIONS: [&str; 24] = [
 
 /// Whether a sentence ends before the space at `space`.
 fn ends_sentence(chars: &[(usize, char)], space: usize) -> bool {
-    let before = |at: usize| at.checked_sub(1).map(|at| chars[at].1);
     let mut end = space;
-    while before(end).is_some_and(|c| matches!(c, '"' | '\'' | ')' | ']' | '”' | '’')) {
+    while char_before(chars, end).is_some_and(|c| matches!(c, '"' | '\'' | ')' | ']' | '”' | '’'))
+    {
         end -= 1;
     }
-    match before(end) {
+    match char_before(chars, end) {
         Some(';' | '!' | '?') => return true,
         Some('.') => {}
         _ => return false,
@@ -95,7 +95,8 @@ fn ends_sentence(chars: &[(usize, char)], space: usize) -> bool {
     }
     let mut word: Vec<char> = Vec::new();
     let mut at = end - 1;
-    while before(at).is_some_and(|c| !c.is_whitespace() && c != '(') && word.len() <= 8 {
+    while char_before(chars, at).is_some_and(|c| !c.is_whitespace() && c != '(') && word.len() <= 8
+    {
         at -= 1;
         word.push(chars[at].1);
     }
@@ -103,6 +104,10 @@ fn ends_sentence(chars: &[(usize, char)], space: usize) -> bool {
     let numbering = word.iter().all(|c| c.is_ascii_digit() || *c == '.');
     let word: String = word.into_iter().collect();
     !(numbering || word.chars().count() == 1 || ABBREVIATIONS.contains(&word.as_str()))
+}
+
+fn char_before(chars: &[(usize, char)], at: usize) -> Option<char> {
+    at.checked_sub(1).map(|at| chars[at].1)
 }
 
 #[cfg(test)]

@@ -53,12 +53,13 @@ pub fn locate(flat: &str, text: &str) -> LocatedClauseText {
 
 /// The first position at which `part` neither starts nor ends inside a word.
 fn whole_word(text: &str, part: &str) -> Option<usize> {
-    let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    let starts = letter(part.chars().next());
-    let ends = letter(part.chars().next_back());
+    let starts = part.chars().next().is_some_and(char::is_alphanumeric);
+    let ends = part.chars().next_back().is_some_and(char::is_alphanumeric);
     text.match_indices(part).map(|(at, _)| at).find(|&at| {
-        let inside_before = starts && letter(text[..at].chars().next_back());
-        let inside_after = ends && letter(text[at + part.len()..].chars().next());
+        let inside_before =
+            starts && text[..at].chars().next_back().is_some_and(char::is_alphanumeric);
+        let inside_after =
+            ends && text[at + part.len()..].chars().next().is_some_and(char::is_alphanumeric);
         !inside_before && !inside_after
     })
 }

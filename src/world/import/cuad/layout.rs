@@ -58,13 +58,13 @@ pub fn read(dir: &Path) -> anyhow::Result<CuadFolder> {
 fn parse(bytes: &[u8]) -> anyhow::Result<(Vec<CuadClauseType>, Vec<CuadRow>)> {
     let mut reader = csv::Reader::from_reader(bytes);
     let header = reader.headers()?.clone();
-    let column = |name: &str| header.iter().position(|h| h.trim() == name);
-    let filename = column("Filename").context("no column 'Filename'")?;
+    let filename = column(&header, "Filename").context("no column 'Filename'")?;
     let mut types = Vec::new();
     let mut at = Vec::new();
     for (texts, name) in header.iter().enumerate() {
         // The authors write `X-Answer`, except for one `X- Answer`.
-        let answer = column(&format!("{name}-Answer")).or(column(&format!("{name}- Answer")));
+        let answer = column(&header, &format!("{name}-Answer"))
+            .or(column(&header, &format!("{name}- Answer")));
         if let Some(answer) = answer {
             types.push(CuadClauseType::from_column(name));
             at.push((texts, answer));
@@ -76,11 +76,21 @@ fn parse(bytes: &[u8]) -> anyhow::Result<(Vec<CuadClauseType>, Vec<CuadRow>)> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record?;
-        let cell = |i: usize| record.get(i).unwrap_or("").to_owned();
-        let cells = at.iter().map(|&(texts, answer)| (cell(texts), cell(answer))).collect();
-        rows.push(CuadRow { filename: cell(filename), path: None, cells });
+        let cells = at
+            .iter()
+            .map(|&(texts, answer)| (cell(&record, texts), cell(&record, answer)))
+            .collect();
+        rows.push(CuadRow { filename: cell(&record, filename), path: None, cells });
     }
     Ok((types, rows))
+}
+
+fn column(header: &csv::StringRecord, name: &str) -> Option<usize> {
+    header.iter().position(|h| h.trim() == name)
+}
+
+fn cell(record: &csv::StringRecord, i: usize) -> String {
+    record.get(i).unwrap_or("").to_owned()
 }
 
 /// The file names in the folder of texts, which are matched exactly or by their folded form.

@@ -222,17 +222,16 @@ fn read_contract(
         clauses.push(clause);
     }
     let file = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-    let answer = |name: &str| {
-        let at = types.iter().position(|ty| ty.name == name)?;
-        Some(row.cells[at].1.as_str())
-    };
-    let mut parties = parties::signatory_names(answer("Parties").unwrap_or(""));
+    let mut parties = parties::signatory_names(written_answer(types, row, "Parties").unwrap_or(""));
     if parties.is_empty() {
         parties.push(parties::company_in_file_name(&file).to_owned());
     }
     let contract = CuadContract {
         entity: entity_id(&file),
-        title: parties::contract_title(answer("Document Name").unwrap_or(""), &file),
+        title: parties::contract_title(
+            written_answer(types, row, "Document Name").unwrap_or(""),
+            &file,
+        ),
         parties,
         file,
         text: folded.flat,
@@ -240,6 +239,16 @@ fn read_contract(
         clauses,
     };
     Ok((Some(contract), findings))
+}
+
+/// The answer of a row for a clause type, as written in the table.
+fn written_answer<'r>(
+    types: &[CuadClauseType],
+    row: &'r layout::CuadRow,
+    name: &str,
+) -> Option<&'r str> {
+    let at = types.iter().position(|ty| ty.name == name)?;
+    Some(row.cells[at].1.as_str())
 }
 
 /// A short id: the company at the start of the file name, and six hexadecimal digits of a hash of the whole name.

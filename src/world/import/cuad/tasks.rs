@@ -73,7 +73,7 @@ pub struct CuadRenewalCase<'a> {
 
 /// The contracts of the renewal desk, in the order of the table.
 pub fn renewal_cases(import: &CuadImport) -> Vec<CuadRenewalCase<'_>> {
-    let renewal = |contract| {
+    let cases = import.contracts.iter().filter_map(|contract| {
         let expiry_clause = import.clause(contract, "Expiration Date")?;
         let notice_clause = import.clause(contract, "Notice Period To Terminate Renewal")?;
         let renewal_clause = import.clause(contract, "Renewal Term")?;
@@ -101,8 +101,8 @@ pub fn renewal_cases(import: &CuadImport) -> Vec<CuadRenewalCase<'_>> {
             notice_clause,
             renewal_clause,
         })
-    };
-    import.contracts.iter().filter_map(renewal).collect()
+    });
+    cases.collect()
 }
 
 /// The days on which the desk reviews a contract, named by their position: well before the 90-day window in which
@@ -110,18 +110,21 @@ pub fn renewal_cases(import: &CuadImport) -> Vec<CuadRenewalCase<'_>> {
 /// vary by contract.
 fn review_days(renewal: &CuadRenewalCase, contract: u64) -> Vec<(&'static str, NaiveDate)> {
     let &CuadRenewalCase { deadline, expiry, .. } = renewal;
-    let before = |date: NaiveDate, days| date.checked_sub_days(Days::new(days));
     let left = (expiry - deadline).num_days().max(0) as u64;
     let looks = [
-        ("early", before(deadline, 150 + contract * 37 % 180)),
-        ("before_window", before(deadline, 91 + contract * 11 % 30)),
-        ("window_opens", before(deadline, 90 - contract * 7 % 30)),
-        ("last_days", before(deadline, contract * 3 % 15)),
+        ("early", days_before(deadline, 150 + contract * 37 % 180)),
+        ("before_window", days_before(deadline, 91 + contract * 11 % 30)),
+        ("window_opens", days_before(deadline, 90 - contract * 7 % 30)),
+        ("last_days", days_before(deadline, contract * 3 % 15)),
         // After the deadline, and no later than the expiry.
-        ("too_late", before(expiry, left / 2).filter(|&day| day > deadline)),
+        ("too_late", days_before(expiry, left / 2).filter(|&day| day > deadline)),
         ("expired", expiry.checked_add_days(Days::new(1 + contract * 17 % 120))),
     ];
     looks.into_iter().filter_map(|(name, day)| Some((name, day?))).collect()
+}
+
+fn days_before(date: NaiveDate, days: u64) -> Option<NaiveDate> {
+    date.checked_sub_days(Days::new(days))
 }
 
 /// The renewal desk: computes the deadline from expiry date and notice period and decides what to do on a given day.

@@ -16,19 +16,23 @@ pub fn figure_in_cell(text: &str) -> Option<f64> {
 /// The figure at `span` (a half-open range of characters of `text`), completed if the span ends inside it.
 pub fn figure_in_text(text: &str, span: Range<usize>) -> Option<f64> {
     let chars: Vec<char> = text.chars().collect();
-    let part = |i: usize| {
-        let c = *chars.get(i)?;
-        let digit =
-            |i: Option<usize>| i.and_then(|i| chars.get(i)).is_some_and(char::is_ascii_digit);
-        // A point or comma belongs to the figure only between digits.
-        let inside = matches!(c, '.' | ',') && digit(i.checked_sub(1)) && digit(Some(i + 1));
-        (c.is_ascii_digit() || inside).then_some(())
-    };
     let mut span = span.start..span.end.min(chars.len());
-    let first = span.find(|i| part(*i).is_some())?;
-    let start = (0..=first).rev().take_while(|i| part(*i).is_some()).last()?;
-    let end = (first..chars.len()).take_while(|i| part(*i).is_some()).last()? + 1;
+    let first = span.find(|i| is_part_of_figure(&chars, *i))?;
+    let start = (0..=first).rev().take_while(|i| is_part_of_figure(&chars, *i)).last()?;
+    let end = (first..chars.len()).take_while(|i| is_part_of_figure(&chars, *i)).last()? + 1;
     figure_in_cell(&chars[start..end].iter().collect::<String>())
+}
+
+fn is_part_of_figure(chars: &[char], i: usize) -> bool {
+    match chars.get(i) {
+        // A point or comma belongs to the figure only between digits.
+        Some('.' | ',') => {
+            let before = i.checked_sub(1).and_then(|i| chars.get(i));
+            before.is_some_and(char::is_ascii_digit)
+                && chars.get(i + 1).is_some_and(char::is_ascii_digit)
+        }
+        c => c.is_some_and(char::is_ascii_digit),
+    }
 }
 
 #[cfg(test)]

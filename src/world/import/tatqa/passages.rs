@@ -75,8 +75,11 @@ pub fn context_passages(
 fn add_cells(table: &TatqaTable, sheet: &mut TatqaContextPassages) {
     let rows = &table.table;
     // The header is the first row and all rows directly below it without a label.
-    let unlabelled = |row: &Vec<String>| row.first().is_none_or(|label| label.trim().is_empty());
-    let header = 1 + rows.iter().skip(1).take_while(|row| unlabelled(row)).count();
+    let unlabelled = rows
+        .iter()
+        .skip(1)
+        .take_while(|row| row.first().is_none_or(|label| label.trim().is_empty()));
+    let header = 1 + unlabelled.count();
     let mut section = String::new();
     for (r, row) in rows.iter().enumerate().skip(header) {
         let label = collapse_spaces(row.first().map_or("", String::as_str));

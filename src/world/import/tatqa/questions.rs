@@ -154,13 +154,6 @@ pub fn csv<'a>(tasks: impl Iterator<Item = &'a ArithmeticQuestion>) -> anyhow::R
         let Some(a) = task.operands.first() else { continue };
         // `a - a` (a figure that did not change) has one operand, which is used twice.
         let b = task.operands.get(1).unwrap_or(a);
-        let name = |operand: &TatqaOperand| {
-            let TatqaCellLabel { section, row, column } = &operand.label;
-            let parts = [section.as_str(), row.as_str(), column.as_str()];
-            let parts: Vec<&str> = parts.into_iter().filter(|t| !t.is_empty()).collect();
-            // A paragraph has no label, so the query is the question itself.
-            if parts.is_empty() { task.question.clone() } else { parts.join(", ") }
-        };
         writer.write_record([
             &task.id,
             &task.entity,
@@ -169,13 +162,21 @@ pub fn csv<'a>(tasks: impl Iterator<Item = &'a ArithmeticQuestion>) -> anyhow::R
             &task.scale,
             &task.answer.to_string(),
             &task.tolerance.to_string(),
-            &name(a),
+            &operand_name(task, a),
             &a.factor.to_string(),
-            &name(b),
+            &operand_name(task, b),
             &b.factor.to_string(),
             &a.passage,
             &b.passage,
         ])?;
     }
     writer.into_inner().context("the tasks do not fit in memory")
+}
+
+fn operand_name(task: &ArithmeticQuestion, operand: &TatqaOperand) -> String {
+    let TatqaCellLabel { section, row, column } = &operand.label;
+    let parts = [section.as_str(), row.as_str(), column.as_str()];
+    let parts: Vec<&str> = parts.into_iter().filter(|t| !t.is_empty()).collect();
+    // A paragraph has no label, so the query is the question itself.
+    if parts.is_empty() { task.question.clone() } else { parts.join(", ") }
 }

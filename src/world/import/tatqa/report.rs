@@ -85,22 +85,24 @@ pub struct TatqaReportRow {
 
 /// One row per shape, then `other` and `total`.
 pub fn rows(import: &TatqaImport) -> Vec<TatqaReportRow> {
-    let row = |shape: &str, formula: &str, wanted: &dyn Fn(Option<&str>) -> bool| {
-        let of = |a: &&super::ArithmeticQuestion| wanted(a.derivation.shape());
-        TatqaReportRow {
-            shape: shape.to_owned(),
-            formula: formula.to_owned(),
-            reproduced: import.arithmetic.iter().filter(of).count(),
-            tasks: import.tasks().filter(of).count(),
-        }
-    };
     let mut rows: Vec<TatqaReportRow> = SHAPES
         .iter()
-        .map(|(name, formula, _)| row(name, formula, &|shape| shape == Some(*name)))
+        .map(|(name, formula, _)| report_row(import, name, formula, &|shape| shape == Some(*name)))
         .collect();
-    rows.push(row("other", "", &|shape| shape.is_none()));
-    rows.push(row("total", "", &|_| true));
+    rows.push(report_row(import, "other", "", &|shape| shape.is_none()));
+    rows.push(report_row(import, "total", "", &|_| true));
     rows
+}
+
+fn report_row(
+    import: &TatqaImport,
+    shape: &str,
+    formula: &str,
+    wanted: &dyn Fn(Option<&str>) -> bool,
+) -> TatqaReportRow {
+    let reproduced = import.arithmetic.iter().filter(|a| wanted(a.derivation.shape())).count();
+    let tasks = import.tasks().filter(|a| wanted(a.derivation.shape())).count();
+    TatqaReportRow { shape: shape.to_owned(), formula: formula.to_owned(), reproduced, tasks }
 }
 
 /// `import_report.csv`.

@@ -210,11 +210,6 @@ pub(super) fn text(
     } else {
         (role, "Customer")
     };
-    let upper = |text: &str| match text.strip_prefix("the ") {
-        Some(rest) => format!("The {rest}"),
-        None => text.to_owned(),
-    };
-    let rate = |points: f64| format!("{points}%");
     let renewal = CalendarPeriod::months(terms.renewal_months);
     prose::fill_template(
         wording,
@@ -226,9 +221,9 @@ pub(super) fn text(
             ("ref", &terms.reference),
             ("party", &terms.party),
             ("s", &s),
-            ("S", &upper(&s)),
+            ("S", &with_capital_article(&s)),
             ("c", &c),
-            ("C", &upper(&c)),
+            ("C", &with_capital_article(&c)),
             ("start", &prose::date(terms.start, style.american_dates)),
             ("expiry", &prose::date(terms.expiry(), style.american_dates)),
             ("term", &prose::period(CalendarPeriod::months(terms.term_months))),
@@ -237,8 +232,8 @@ pub(super) fn text(
             ("notice", &prose::period(terms.notice)),
             ("convenience", &prose::period(terms.termination_notice)),
             ("payment", &prose::period(terms.payment)),
-            ("interest", &rate(terms.interest)),
-            ("price", &rate(terms.price_cap)),
+            ("interest", &format!("{}%", terms.interest)),
+            ("price", &format!("{}%", terms.price_cap)),
             ("price notice", &prose::period(terms.price_notice)),
             ("secrecy", &prose::period(terms.confidentiality)),
             ("cap", &prose::money(&terms.liability_cap)),
@@ -247,12 +242,21 @@ pub(super) fn text(
     )
 }
 
+fn with_capital_article(text: &str) -> String {
+    match text.strip_prefix("the ") {
+        Some(rest) => format!("The {rest}"),
+        None => text.to_owned(),
+    }
+}
+
 /// The facts that the clause states.
 pub(super) fn facts(clause: ClauseFamily, terms: &ContractTerms) -> BTreeMap<String, TypedValue> {
-    let text = |t: &str| TypedValue::Text(t.to_owned());
     let facts: Vec<(&str, TypedValue)> = match clause {
         ClauseFamily::Parties => {
-            vec![("reference", text(&terms.reference)), ("counterparty", text(&terms.party))]
+            vec![
+                ("reference", TypedValue::Text(terms.reference.clone())),
+                ("counterparty", TypedValue::Text(terms.party.clone())),
+            ]
         }
         ClauseFamily::Expiration => vec![("expiration_date", TypedValue::Date(terms.expiry()))],
         ClauseFamily::Renewal if terms.auto_renews => vec![
@@ -285,7 +289,9 @@ pub(super) fn facts(clause: ClauseFamily, terms: &ContractTerms) -> BTreeMap<Str
         ClauseFamily::ChangeOfControl => {
             vec![("change_of_control_consent", TypedValue::YesNo(terms.control_consent))]
         }
-        ClauseFamily::GoverningLaw => vec![("governing_law", text(LAWS[terms.law].1))],
+        ClauseFamily::GoverningLaw => {
+            vec![("governing_law", TypedValue::Text(LAWS[terms.law].1.to_owned()))]
+        }
     };
     facts.into_iter().map(|(field, value)| (field.to_owned(), value)).collect()
 }

@@ -33,8 +33,6 @@ pub(super) fn draw(seed: u64, index: usize, contract: &SyntheticContract) -> Vec
     let mut rng = stream(seed, index, ContractDrawSite::Tasks);
     let terms = &contract.terms;
     let deadline = terms.notice.before(terms.expiry()).unwrap_or(terms.expiry());
-    let back = |days: u64| deadline.checked_sub_days(Days::new(days)).unwrap_or(deadline);
-    let on = |days: u64| deadline.checked_add_days(Days::new(days)).unwrap_or(deadline);
     let mut tasks = Vec::new();
     for n in 0..TASKS_PER_CONTRACT {
         // Most tasks are about a month before the deadline.
@@ -44,12 +42,15 @@ pub(super) fn draw(seed: u64, index: usize, contract: &SyntheticContract) -> Vec
         };
         let days = days.round().clamp(1.0, WINDOW_DAYS as f64 - 1.0) as u64;
         let (today, wanted) = match rng.random_range(0..100) {
-            0..42 => (back(days), false),
-            42..62 => (back(days), true),
+            0..42 => (days_before(deadline, days), false),
+            42..62 => (days_before(deadline, days), true),
             // Too late: notice can no longer be given, whether or not the contract is wanted.
-            62..80 => (on(days.min(25)), false),
+            62..80 => {
+                let late = deadline.checked_add_days(Days::new(days.min(25)));
+                (late.unwrap_or(deadline), false)
+            }
             // Too early to act.
-            _ => (back(WINDOW_DAYS + days), rng.random_bool(0.3)),
+            _ => (days_before(deadline, WINDOW_DAYS + days), rng.random_bool(0.3)),
         };
         tasks.push(RenewalTask {
             id: format!("{}-t{}", contract.id, n + 1),
@@ -61,4 +62,8 @@ pub(super) fn draw(seed: u64, index: usize, contract: &SyntheticContract) -> Vec
         });
     }
     tasks
+}
+
+fn days_before(date: NaiveDate, days: u64) -> NaiveDate {
+    date.checked_sub_days(Days::new(days)).unwrap_or(date)
 }

@@ -78,44 +78,51 @@ impl LedgerCustomer {
     /// The current rows, each followed by its near-misses.
     pub fn rows(&self) -> Vec<Passage> {
         let [tier_since, limit_since] = self.set_on;
-        let tier = |row: LedgerRow, tier: usize, status: &str, since: i64| {
-            row.text("customer", &self.number)
-                .text("customer name", &self.company.name())
-                .text("town", self.company.town)
-                .text("price tier", TIERS[tier])
-                .text("tier status", status)
-                .date("tier valid from", day_of_2026(since))
-        };
-        let row = || LedgerRow::new(&self.number, "customer");
-        let mut rows = vec![tier(row(), self.tier, "in force", tier_since).passage()];
+        let row = LedgerRow::new(&self.number, "customer");
+        let row = self.tier_cells(row, self.tier, "in force", tier_since);
+        let mut rows = vec![row.passage()];
         if let Some(former) = self.former_tier {
-            let row = row().near_miss(PassageVariant::Version, "former");
-            let row = tier(row, former, "ended", tier_since - 365);
+            let row = LedgerRow::new(&self.number, "customer")
+                .near_miss(PassageVariant::Version, "former");
+            let row = self.tier_cells(row, former, "ended", tier_since - 365);
             rows.push(row.date("tier valid until", day_of_2026(tier_since - 1)).passage());
         }
         if let Some(requested) = self.requested_tier {
-            let row = row().near_miss(PassageVariant::Number, "requested");
-            rows.push(tier(row, requested, "requested", 170).passage());
+            let row = LedgerRow::new(&self.number, "customer")
+                .near_miss(PassageVariant::Number, "requested");
+            rows.push(self.tier_cells(row, requested, "requested", 170).passage());
         }
-        let limit = |row: LedgerRow, limit: f64, status: &str, since: i64| {
-            row.text("credit account", &self.number)
-                .text("credit account name", &self.company.name())
-                .money("credit limit", limit)
-                .text("limit status", status)
-                .date("limit valid from", day_of_2026(since))
-        };
-        let row = || LedgerRow::new(&self.number, "credit");
-        rows.push(limit(row(), self.credit_limit, "approved", limit_since).passage());
+        let row = LedgerRow::new(&self.number, "credit");
+        rows.push(self.limit_cells(row, self.credit_limit, "approved", limit_since).passage());
         if let Some(former) = self.former_limit {
-            let row = row().near_miss(PassageVariant::Version, "former");
-            let row = limit(row, former, "approved", limit_since - 365);
+            let row =
+                LedgerRow::new(&self.number, "credit").near_miss(PassageVariant::Version, "former");
+            let row = self.limit_cells(row, former, "approved", limit_since - 365);
             rows.push(row.date("limit valid until", day_of_2026(limit_since - 1)).passage());
         }
         if let Some(requested) = self.requested_limit {
-            let row = row().near_miss(PassageVariant::Number, "requested");
-            rows.push(limit(row, requested, "requested, not approved", 150).passage());
+            let row = LedgerRow::new(&self.number, "credit")
+                .near_miss(PassageVariant::Number, "requested");
+            rows.push(self.limit_cells(row, requested, "requested, not approved", 150).passage());
         }
         rows
+    }
+
+    fn tier_cells(&self, row: LedgerRow, tier: usize, status: &str, since: i64) -> LedgerRow {
+        row.text("customer", &self.number)
+            .text("customer name", &self.company.name())
+            .text("town", self.company.town)
+            .text("price tier", TIERS[tier])
+            .text("tier status", status)
+            .date("tier valid from", day_of_2026(since))
+    }
+
+    fn limit_cells(&self, row: LedgerRow, limit: f64, status: &str, since: i64) -> LedgerRow {
+        row.text("credit account", &self.number)
+            .text("credit account name", &self.company.name())
+            .money("credit limit", limit)
+            .text("limit status", status)
+            .date("limit valid from", day_of_2026(since))
     }
 }
 

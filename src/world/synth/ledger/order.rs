@@ -110,12 +110,11 @@ fn draw_order(
     let revised = draw_near_miss(&mut rng, (0.1, 0.5), difficulty);
     let drafted = draw_near_miss(&mut rng, (0.05, 0.35), difficulty);
     let (more, less) = (rng.random_bool(0.6), rng.random_range(0.5..0.95));
-    let tens = |share: f64| {
-        let part = 10 * (f64::from(quantity) * share / 10.0).round().max(1.0) as u32;
-        part.min(quantity - 10)
+    let before = if more {
+        (share_in_tens(quantity, less), unit_price)
+    } else {
+        (quantity, round_to_cents(unit_price / less))
     };
-    let before =
-        if more { (tens(less), unit_price) } else { (quantity, round_to_cents(unit_price / less)) };
     let released = 5 + 25 * place as i64 + rng.random_range(0..20);
 
     let mut rng = stream(seed, index, LedgerDrawSite::Receipt(place));
@@ -128,7 +127,7 @@ fn draw_order(
         82..90 => InvoiceCase::NoReceipt,
         _ => InvoiceCase::Account,
     };
-    let part = tens(rng.random_range(0.3..0.9));
+    let part = share_in_tens(quantity, rng.random_range(0.3..0.9));
     let received = match case {
         InvoiceCase::NoReceipt => None,
         InvoiceCase::Quantity => Some(part),
@@ -157,6 +156,12 @@ fn draw_order(
             .then_some(if case == InvoiceCase::Quantity { quantity } else { part }),
         receipt: format!("GR-{}", 500_001 + turn),
     }
+}
+
+/// This share of a quantity, rounded to tens: at least 10, and less than all of it.
+fn share_in_tens(quantity: u32, share: f64) -> u32 {
+    let part = 10 * (f64::from(quantity) * share / 10.0).round().max(1.0) as u32;
+    part.min(quantity - 10)
 }
 
 fn round_to_cents(amount: f64) -> f64 {

@@ -82,7 +82,7 @@ impl LedgerProduct {
     pub fn rows(&self) -> Vec<Passage> {
         let mut rows = Vec::new();
         for (tier, (price, off)) in self.prices.into_iter().enumerate() {
-            let row = || LedgerRow::new(&self.price_row_entity(tier), "price");
+            let entity = self.price_row_entity(tier);
             let cells = |row: LedgerRow, price: f64, since: i64| {
                 row.text("product", &self.number)
                     .text("product name", &self.article.catalogue_text())
@@ -91,14 +91,16 @@ impl LedgerProduct {
                     .percent("discount from 100 units", off)
                     .date("price valid from", day_of_2026(since))
             };
-            rows.push(cells(row(), price, 0).passage());
+            rows.push(cells(LedgerRow::new(&entity, "price"), price, 0).passage());
             if let Some(share) = self.last_year_factor {
-                let row = row().near_miss(PassageVariant::Version, "2025");
+                let row =
+                    LedgerRow::new(&entity, "price").near_miss(PassageVariant::Version, "2025");
                 let row = cells(row, price * share, -365);
                 rows.push(row.date("price valid until", day_of_2026(-1)).passage());
             }
             if let Some(share) = self.next_year_factor {
-                let row = row().near_miss(PassageVariant::Version, "2027");
+                let row =
+                    LedgerRow::new(&entity, "price").near_miss(PassageVariant::Version, "2027");
                 rows.push(cells(row, price * share, 365).passage());
             }
         }

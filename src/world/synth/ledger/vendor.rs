@@ -64,33 +64,53 @@ impl LedgerVendor {
     /// The current row, then its near-misses.
     pub fn rows(&self) -> Vec<Passage> {
         let [former, current, requested] = self.valid_from;
-        let row = || LedgerRow::new(&self.number, "vendor");
-        let rest = |row: LedgerRow, account: &str, currency: &str, status: &str, since: i64| {
-            row.text("vendor", &self.number)
-                .text("vendor name", &self.company.name())
-                .text("town", self.company.town)
-                .text("bank account", account)
-                .text("account currency", currency)
-                .text("account status", status)
-                .date("account valid from", day_of_2026(since))
-        };
-        let days =
-            |row: LedgerRow| row.number("payment terms in days", self.payment_terms_days).passage();
-        let mut rows = vec![days(rest(row(), &self.account, CURRENCY, "verified", current))];
+        let row = LedgerRow::new(&self.number, "vendor");
+        let row = self.account_cells(row, &self.account, CURRENCY, "verified", current);
+        let mut rows = vec![self.with_terms(row)];
         if let Some(account) = &self.former_account {
-            let row = row().near_miss(PassageVariant::Version, "former");
-            let row = rest(row, account, CURRENCY, "verified", former);
-            rows.push(days(row.date("account valid until", day_of_2026(current - 1))));
+            let row =
+                LedgerRow::new(&self.number, "vendor").near_miss(PassageVariant::Version, "former");
+            let row = self.account_cells(row, account, CURRENCY, "verified", former);
+            rows.push(self.with_terms(row.date("account valid until", day_of_2026(current - 1))));
         }
         if let Some(account) = &self.requested_account {
-            let row = row().near_miss(PassageVariant::Number, "requested");
-            rows.push(days(rest(row, account, CURRENCY, "requested, not verified", requested)));
+            let row = LedgerRow::new(&self.number, "vendor")
+                .near_miss(PassageVariant::Number, "requested");
+            rows.push(self.with_terms(self.account_cells(
+                row,
+                account,
+                CURRENCY,
+                "requested, not verified",
+                requested,
+            )));
         }
         if let Some(account) = &self.foreign_account {
-            let row = row().near_miss(PassageVariant::Binding, "foreign");
-            rows.push(days(rest(row, account, "EUR", "verified", former)));
+            let row = LedgerRow::new(&self.number, "vendor")
+                .near_miss(PassageVariant::Binding, "foreign");
+            rows.push(self.with_terms(self.account_cells(row, account, "EUR", "verified", former)));
         }
         rows
+    }
+
+    fn account_cells(
+        &self,
+        row: LedgerRow,
+        account: &str,
+        currency: &str,
+        status: &str,
+        since: i64,
+    ) -> LedgerRow {
+        row.text("vendor", &self.number)
+            .text("vendor name", &self.company.name())
+            .text("town", self.company.town)
+            .text("bank account", account)
+            .text("account currency", currency)
+            .text("account status", status)
+            .date("account valid from", day_of_2026(since))
+    }
+
+    fn with_terms(&self, row: LedgerRow) -> Passage {
+        row.number("payment terms in days", self.payment_terms_days).passage()
     }
 }
 

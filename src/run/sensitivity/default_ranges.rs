@@ -1,0 +1,94 @@
+//! The default ranges of assumptions: the weaker the source of a figure, the wider its range.
+
+use super::assumptions::AssumptionSpread;
+use crate::scenario::{
+    AssumptionRange, FigureSource, ImpactVariable, ParameterProvenance, SourcedValue,
+};
+
+/// The factor by which the odds of a chance, or an amount, are divided and multiplied at the ends of a default range:
+/// the weaker the source, the wider the range.
+pub fn range_factor(tag: ParameterProvenance) -> f64 {
+    match tag {
+        ParameterProvenance::Cited => 1.25,
+        ParameterProvenance::Indicative => 1.5,
+        ParameterProvenance::Assumed | ParameterProvenance::Scenario => 2.0,
+    }
+}
+
+/// Upper end of the default range for following a wrong passage. The presets' figures come from questions that the
+/// reader can often answer from its own knowledge; without any, it follows more often.
+pub const MAX_FOLLOW: f64 = 0.95;
+
+/// A default range, and how figures are drawn from it.
+pub(super) type DefaultAssumptionRange = Option<(AssumptionRange, AssumptionSpread)>;
+
+pub(super) fn backing_of(of: &SourcedValue) -> FigureSource {
+    FigureSource { tag: of.tag, source: of.source.clone() }
+}
+
+/// A default range; `None` if its ends are equal.
+pub(super) fn default_range(
+    low: f64,
+    high: f64,
+    by: &FigureSource,
+    of: &str,
+) -> Option<AssumptionRange> {
+    let source = format!(
+        "ours: {of} divided and multiplied by {}, for a figure that is {}",
+        range_factor(by.tag),
+        by.tag.name()
+    );
+    (low < high).then_some(AssumptionRange {
+        low,
+        high,
+        backing: FigureSource { tag: ParameterProvenance::Assumed, source },
+    })
+}
+
+/// The default range of a chance. What is impossible or certain has none.
+pub(super) fn chance_range(of: &SourcedValue) -> DefaultAssumptionRange {
+    let by = backing_of(of);
+    let (low, high) = odds_range(of.value, 0.0, 1.0, range_factor(by.tag))?;
+    Some((default_range(low, high, &by, "the odds")?, AssumptionSpread::Odds(0.0, 1.0)))
+}
+
+/// The ends of a range around `value`, whose odds between `from` and `to` are divided and multiplied by `times`.
+fn odds_range(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> {
+    let ratio = (value - from) / (to - value);
+    let [low, high] =
+        [ratio / times, ratio * times].map(|ratio| from + (to - from) * ratio / (1.0 + ratio));
+    (ratio > 0.0 && ratio.is_finite()).then_some((low, high))
+}
+
+/// The default range of `follow`: down as for any chance, and up to [`MAX_FOLLOW`].
+pub(super) fn follow_range(of: &SourcedValue) -> DefaultAssumptionRange {
+    let (mut range, spread) = chance_range(of)?;
+    range.high = MAX_FOLLOW.max(range.high);
+    range.backing.source = format!(
+        "ours: the odds divided by {}, for a figure that is {}; up to {MAX_FOLLOW}, since it comes from questions on which \
+         the reader knows something of its own",
+        range_factor(of.tag),
+        of.tag.name()
+    );
+    Some((range, spread))
+}
+
+/// The default range of a variable's mean: by odds if the variable has two bounds, by a factor if the mean is positive.
+pub(super) fn mean_range(of: &ImpactVariable) -> DefaultAssumptionRange {
+    let (mean, times) = (of.variable.mean(), range_factor(of.backing.tag));
+    match of.variable.bounds() {
+        Some((from, to)) => {
+            let (low, high) = odds_range(mean, from, to, times)?;
+            let of_what = "the odds of the mean between the variable's ends";
+            Some((
+                default_range(low, high, &of.backing, of_what)?,
+                AssumptionSpread::Odds(from, to),
+            ))
+        }
+        None if mean > 0.0 => Some((
+            default_range(mean / times, mean * times, &of.backing, "the mean")?,
+            AssumptionSpread::Factor,
+        )),
+        None => None,
+    }
+}
