@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use super::embed::model_spec;
 use super::progress::ProgressBars;
@@ -24,6 +24,7 @@ use crate::run::{self, RunRecord};
 use crate::scenario::{self, EmbedderDeclaration, EmbedderKind};
 use crate::session::Session;
 use crate::world::{beir, labelled_pair, triplet};
+use crate::wrong_use::WrongUse;
 
 /// Compare embedders: general retrieval, near-misses told apart, geometry, and failures in a pipeline
 #[derive(clap::Args)]
@@ -103,7 +104,9 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
         };
         for EmbedderDeclaration { name, kind } in &scenario.embedders {
             let opened = ContenderKind::of_embedder(kind, &environment);
-            let Some(embedder) = opened.with_context(|| format!("embedder '{name}'"))? else {
+            // As text: that a scenario names no model is a finding, not wrong use of the command.
+            let opened = opened.map_err(|error| anyhow!("embedder '{name}': {error:#}"))?;
+            let Some(embedder) = opened else {
                 complain!(
                     "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
                 );
@@ -116,7 +119,9 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     // The scorecard identifies rows by the name of the embedder.
     let mut seen = std::collections::BTreeSet::new();
     for contender in &contenders {
-        ensure!(seen.insert(&contender.name), "--embedders: '{}' is there twice", contender.name);
+        WrongUse::unless(seen.insert(&contender.name), || {
+            format!("--embedders: '{}' is there twice", contender.name)
+        })?;
     }
     let probes = read_probe_sets(args)?;
     let mut pipelines = Vec::new();
@@ -156,6 +161,16 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     output.write_listed(&args.out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{}", scorecard_output::terminal(&rows))?;
+    if let (Some(first), Some(reference)) = (contenders.first(), rows.first())
+        && first.name != reference.embedder
+    {
+        // The first may rank without vectors, and then has no score of texts alone.
+        let note = format!(
+            "'{}' has no score on these sets; differences are from '{}'",
+            first.name, reference.embedder
+        );
+        super::print_notes(&[note]);
+    }
     for (name, _) in files {
         writeln!(stdout, "{}", args.out.join(name).display())?;
     }

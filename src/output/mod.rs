@@ -128,6 +128,10 @@ impl OutputWriter {
                 false => Ok(false),
             };
         }
+        if ends_as_folder(path) {
+            let why = format!("{} names a folder; name the file to write", path.display());
+            return Err(WriteRefused::invalid_path(why));
+        }
         match path.file_name() {
             Some(_) => Ok(true),
             None => Err(WriteRefused::invalid_path(format!("{} names no file", path.display()))),
@@ -340,6 +344,13 @@ pub fn cache_file(cache: &Path, name: impl AsRef<Path>) -> anyhow::Result<PathBu
         );
     }
     Ok(path)
+}
+
+/// Whether a path is written as that of a folder: `a/` or `a/.`. [`Path::file_name`] ignores these endings.
+fn ends_as_folder(path: &Path) -> bool {
+    let written = path.as_os_str().to_string_lossy();
+    let parts = written.strip_suffix('.').unwrap_or(&written);
+    parts.ends_with(std::path::is_separator)
 }
 
 /// Rejects names that do not name a folder. An empty name, as from an unset variable, would otherwise mean the

@@ -47,6 +47,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use self::resolve::MissingRunPolicy;
 use crate::expr::{Expression, GoldRule, QueryTemplate};
 use crate::input_file::{InMemoryFiles, InputFile, InputSource, encoding};
 use crate::progress::{NoProgress, ProgressListener};
@@ -359,16 +360,30 @@ pub fn load_with_progress(
     path: &Path,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
-    load_file(InputFile::from(&scenario_path(path)), progress)
+    load_file(InputFile::from(&scenario_path(path)), MissingRunPolicy::Report, progress)
+}
+
+/// The same as [`load_with_progress`], without the run files that do not exist yet: to export the queries from which
+/// they are made. Nothing can be searched in them.
+pub fn load_for_queries(
+    path: &Path,
+    progress: &dyn ProgressListener,
+) -> Result<Scenario, Diagnostics> {
+    load_file(InputFile::from(&scenario_path(path)), MissingRunPolicy::Empty, progress)
 }
 
 /// Reads and checks a scenario and all its data files in memory; `name` is that of the scenario among them. The error
 /// holds every mistake.
 pub fn load_from(name: &str, files: &InMemoryFiles) -> Result<Scenario, Diagnostics> {
-    load_file(InputSource::Memory(files).file(Path::new(name)), &NoProgress)
+    let file = InputSource::Memory(files).file(Path::new(name));
+    load_file(file, MissingRunPolicy::Report, &NoProgress)
 }
 
-fn load_file(file: InputFile, progress: &dyn ProgressListener) -> Result<Scenario, Diagnostics> {
+fn load_file(
+    file: InputFile,
+    missing_runs: MissingRunPolicy,
+    progress: &dyn ProgressListener,
+) -> Result<Scenario, Diagnostics> {
     let path = file.path();
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
@@ -398,7 +413,7 @@ fn load_file(file: InputFile, progress: &dyn ProgressListener) -> Result<Scenari
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            resolve_text(&diagnostics.source, file, input, progress)
+            resolve_text(&diagnostics.source, file, input, missing_runs, progress)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -442,6 +457,7 @@ fn resolve_text(
     text: &str,
     written: InputFile,
     input: ScenarioInputFile,
+    missing_runs: MissingRunPolicy,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let mut found = Vec::new();
@@ -475,6 +491,7 @@ fn resolve_text(
         inputs: vec![input],
         extractions: Vec::new(),
         amounts: Vec::new(),
+        missing_runs,
         progress,
     };
     let resolved = resolver.resolve_file(&file, path);

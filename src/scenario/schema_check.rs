@@ -80,12 +80,18 @@ impl SchemaChecker<'_> {
             (YamlValue::Float(n), "number") => self.range(node, *n, schema, false, what),
             (_, ty) => {
                 let wanted = in_words(ty, schema);
-                // A secret in the wrong place is not quoted.
-                let here = match what.split('`').any(may_hold_secret) {
-                    true => node.describe_type(),
-                    false => node.describe(),
+                let found = match &node.value {
+                    // A secret in the wrong place is not quoted.
+                    _ if what.split('`').any(may_hold_secret) => node.describe_type(),
+                    // YAML's word for no finite number is not a text either.
+                    YamlValue::Text(text)
+                        if matches!(ty, "integer" | "number") && is_not_finite(text) =>
+                    {
+                        format!("`{text}`, which is not finite")
+                    }
+                    _ => node.describe(),
                 };
-                let message = format!("{what} is {wanted}; here it is {here}");
+                let message = format!("{what} is {wanted}; here it is {found}");
                 let help = match (&node.value, ty) {
                     (
                         YamlValue::Bool(_) | YamlValue::Integer(_) | YamlValue::Float(_),
@@ -162,12 +168,20 @@ impl SchemaChecker<'_> {
             return Some(node.clone());
         }
         let kind = if whole { "a whole number" } else { "a number" };
+        // As an f64, the largest integer would be shown rounded.
+        let largest = match high {
+            Some(high) if high == u64::MAX as f64 => u64::MAX.to_string(),
+            high => high.unwrap_or(f64::MAX).to_string(),
+        };
         let allowed = match (low, bound("maximum")) {
             (Some(low), Some(high)) => format!("{kind} from {low} to {high}"),
             (Some(low), None) if n < low => format!("{kind} from {low} on"),
-            _ => format!("{kind} up to {}", high.unwrap_or(f64::MAX)),
+            _ => format!("{kind} up to {largest}"),
         };
-        let message = format!("{what} cannot be {n}");
+        let message = match node.value {
+            YamlValue::Integer(exact) => format!("{what} cannot be {exact}"),
+            _ => format!("{what} cannot be {n}"),
+        };
         self.mistakes.push(
             Diagnostic::new("out-of-range", node.head(), message)
                 .label(format!("allowed: {allowed}")),
@@ -321,6 +335,12 @@ impl SchemaChecker<'_> {
             );
         }
     }
+}
+
+/// Whether a text is infinity or NaN in the core schema of YAML.
+fn is_not_finite(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN")
 }
 
 /// Whether the node looks like `{{ x }}` without quotes, which YAML reads as a map in a map.

@@ -25,6 +25,7 @@ pub mod right_queries;
 mod truncation;
 
 pub use name_lookup::UnknownName;
+pub(crate) use name_lookup::index_of;
 use own_models::OwnModels;
 use retrievers::SessionRetrievers;
 

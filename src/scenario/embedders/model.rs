@@ -1,6 +1,6 @@
 //! The kinds `static` and `transformer`: compare vectors of a local model.
 
-use std::path::Path;
+use std::path::{Path, is_separator};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -133,8 +133,9 @@ impl TransformerEntry {
             resolver.check_at_least_one("max_tokens", max_tokens);
         }
         resolver.count_to("dim", &self.dim, 1, MAX_DIMENSION);
-        if let Some(adapter) = &self.adapter
-            && !embed::model_paths::is_known_adapter(&adapter.value)
+        let adapter_place = self.adapter.as_ref().map(|at| resolver.model_place(&at.value));
+        if let (Some(adapter), Some(place)) = (&self.adapter, &adapter_place)
+            && !embed::model_paths::is_known_adapter(place)
         {
             let message = format!("`{}` is not an adapter", adapter.value);
             resolver.mistakes.push(
@@ -153,7 +154,7 @@ impl TransformerEntry {
         };
         Some(ModelSpec {
             kind,
-            model: model.value.clone(),
+            model: resolver.model_place(&model.value),
             precision: match self.precision.as_ref().map(|at| at.value) {
                 None | Some(PrecisionEntry::Int8) => ModelPrecision::Int8,
                 Some(PrecisionEntry::F32) => ModelPrecision::F32,
@@ -167,7 +168,7 @@ impl TransformerEntry {
             query_prefix: text(&self.query_prefix),
             passage_prefix: text(&self.passage_prefix),
             max_tokens: self.max_tokens.as_ref().map(|at| at.value as usize),
-            adapter: text(&self.adapter),
+            adapter: adapter_place,
             dim: self.dim.as_ref().map(|at| at.value as usize),
         })
     }
@@ -178,9 +179,10 @@ impl ScenarioResolver<'_> {
     /// not a mistake of the file: `run` explains how to get it.
     pub(super) fn check_model_known(&mut self, model: &Spanned<String>) {
         let name = model.value.as_str();
+        let place = self.model_place(name);
         let known = registry::encoders().any(|model| model.name == name)
-            || embed::model_paths::is_known_adapter(name);
-        if known || Path::new(name).is_dir() {
+            || embed::model_paths::is_known_adapter(&place);
+        if known || Path::new(&place).is_dir() {
             return;
         }
         let known: Vec<&str> = registry::encoders().map(|m| m.name).collect();
@@ -194,6 +196,31 @@ impl ScenarioResolver<'_> {
             .help(suggest(name, known)),
         );
     }
+}
+
+impl ScenarioResolver<'_> {
+    /// Where to look for a model or an adapter: a path is relative to the scenario file, as that of a data file is, and a
+    /// bare name stays one.
+    pub(super) fn model_place(&self, written: &str) -> String {
+        match written.starts_with('.') || written.contains(is_separator) {
+            true => self.dir.join(written).to_string_lossy().into_owned(),
+            false => written.to_owned(),
+        }
+    }
+}
+
+/// The path of a model as the scenario has it, so that a manifest does not depend on the folder from which the scenario
+/// was run.
+pub(super) fn as_written<'a>(model: &'a str, scenario: &Scenario) -> &'a str {
+    let dir = scenario.path.parent().unwrap_or(Path::new("")).to_string_lossy();
+    let inside = match dir.is_empty() {
+        true => None,
+        false => model.strip_prefix(&*dir).and_then(|rest| rest.strip_prefix(is_separator)),
+    };
+    // A bare name is not a path, so it was not written as one.
+    inside
+        .filter(|inside| inside.starts_with('.') || inside.contains(is_separator))
+        .unwrap_or(model)
 }
 
 impl VectorModel for ModelSpec {
@@ -231,12 +258,12 @@ impl EmbedderKind for ModelSpec {
         opened.loaded_model(at).map(|model| model.fingerprint().to_owned())
     }
 
-    fn describe(&self, _: &Scenario) -> Json {
+    fn describe(&self, scenario: &Scenario) -> Json {
         json!({
-            "model": self.model,
+            "model": as_written(&self.model, scenario),
             "precision": precision_name(self.precision),
             "dim": self.dim,
-            "adapter": self.adapter,
+            "adapter": self.adapter.as_ref().map(|adapter| as_written(adapter, scenario)),
         })
     }
 }

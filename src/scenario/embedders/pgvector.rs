@@ -295,7 +295,10 @@ impl PgvectorSettings {
     /// The address of the database, which only the environment holds.
     fn address(&self, environment: &Environment) -> anyhow::Result<String> {
         anyhow::ensure!(is_variable_name(&self.url_env), "`url_env` holds {NO_VARIABLE_NAME}");
-        let address = environment.secret(&self.url_env).unwrap_or_default();
+        let address = environment.secret(&self.url_env).map_err(|why| {
+            anyhow::anyhow!("the environment variable {} (url_env) {why}", self.url_env)
+        })?;
+        let address = address.unwrap_or_default();
         anyhow::ensure!(
             !address.is_empty(),
             "the environment variable {} (url_env) holds no address; it is like \

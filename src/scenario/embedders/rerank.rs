@@ -11,7 +11,7 @@ use super::checks::text;
 use super::definition::{EmbedderEntryContext, EmbedderSettings};
 use super::host::{EmbedderHost, OpenedEmbedders, identity_hash};
 use super::kind::EmbedderKind;
-use super::model::{PrecisionEntry, TransformerEntry};
+use super::model::{PrecisionEntry, TransformerEntry, as_written};
 use super::sources::{from_scenario, precision_name, sourced, sourced_depth};
 use crate::embed::{
     self, CrossEncoderSpec, ModelKind, ModelSpec, PairScorer, Penalty, SimilarityMapSpec,
@@ -170,7 +170,7 @@ impl RerankEntry {
         check_used(&self.precision, "precision", !map, any, resolver);
         check_used(&self.max_tokens, "max_tokens", !map, any, resolver);
         if let Some(model) = self.model.as_ref().filter(|_| map)
-            && !embed::is_similarity_map(Path::new(&model.value))
+            && !embed::is_similarity_map(Path::new(&resolver.model_place(&model.value)))
         {
             let message = format!("`{}` is not a similarity map", model.value);
             resolver.mistakes.push(
@@ -282,8 +282,8 @@ impl EmbedderKind for RerankSettings {
             }
         };
         json!({
-            "first": scenario.embedders[self.first].name, "with": with, "model": model,
-            "precision": precision, "parameters": parameters,
+            "first": scenario.embedders[self.first].name, "with": with,
+            "model": as_written(model, scenario), "precision": precision, "parameters": parameters,
         })
     }
 }

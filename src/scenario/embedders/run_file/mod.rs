@@ -19,7 +19,7 @@ use crate::input_file::numbered_lines;
 use crate::retrieve::{Retriever, RunFileQueries, RunFileRetriever, TrecRun};
 use crate::scenario::Scenario;
 use crate::scenario::diagnostics::Diagnostic;
-use crate::scenario::resolve::{ScenarioData, ScenarioResolver};
+use crate::scenario::resolve::{MissingRunPolicy, ScenarioData, ScenarioResolver};
 use crate::scenario::spanned_de::Spanned;
 use crate::world::FileMistakes;
 
@@ -128,6 +128,12 @@ impl EmbedderSettings for RunFileEntry {
 impl ScenarioResolver<'_> {
     /// Reads a run in TREC's format.
     fn read_run(&mut self, file: &Spanned<String>) -> Option<TrecRun> {
+        if self.missing_runs == MissingRunPolicy::Empty {
+            let opened = self.source.file(&self.dir.join(&file.value)).open();
+            if opened.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+                return Some(TrecRun::default());
+            }
+        }
         let path = self.data_file(file)?;
         let text = self.read_data(file, self.source.file(&path).read_text())?;
         match TrecRun::parse(&text) {
