@@ -36,7 +36,7 @@ pub fn protect_input(path: &Path) {
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let dir = parent_folder(path);
     let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.with_context(|| format!("{} names no file", path.display()))?;
+    let name = name.with_context(|| format!("{} does not name a file", path.display()))?;
     write_all(dir, &[(name, bytes)])
 }
 

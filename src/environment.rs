@@ -200,7 +200,7 @@ impl Environment {
         let text =
             self.secret(name).map_err(|why| anyhow!("the environment variable {name} {why}"))?;
         let text = text.unwrap_or_default().trim().to_owned();
-        ensure!(!text.is_empty(), "the environment variable {name} holds nothing");
+        ensure!(!text.is_empty(), "the environment variable {name} is empty");
         Ok(text)
     }
 
@@ -213,7 +213,7 @@ impl Environment {
         let named = format!("the environment variable {variable} (api_key_env)");
         let key = self.secret(variable).map_err(|why| anyhow!("{named} {why}"))?;
         let key = key.unwrap_or_default().trim().to_owned();
-        ensure!(!key.is_empty(), "{named} holds no key");
+        ensure!(!key.is_empty(), "{named} contains no key");
         Ok(key)
     }
 }
@@ -229,7 +229,7 @@ fn process_variable(name: &str) -> Result<Option<String>, &'static str> {
 
 fn no_cache_message() -> String {
     format!(
-        "no place for the cache is known: there is no home directory; set {CACHE_VARIABLE} to a directory"
+        "no folder for the cache is known, because there is no home directory; set {CACHE_VARIABLE} to a directory"
     )
 }
 

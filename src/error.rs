@@ -71,7 +71,7 @@ impl StdError for ErrorDetail {
 impl Error {
     /// Tells the kind of an error by its causes.
     pub(crate) fn classify(error: anyhow::Error) -> Error {
-        // Only errors without context are handed on as what they are: context is part of the message.
+        // Only errors without context are passed on as what they are: context is part of the message.
         let error = match unwrapped::<Diagnostics>(error).map(Error::Scenario) {
             Ok(known) => return known,
             Err(error) => error,

@@ -52,8 +52,11 @@ const OPEN_AT_ONCE: usize = 12;
 /// do not depend on each other then follow one another, and the work grows with their sum and not with their product.
 pub fn narrow_order(parents: &[Vec<usize>]) -> TopologicalOrder {
     let order = order(parents);
+    if !order.cycles.is_empty() {
+        return order;
+    }
     let open = most_open(parents, &order.sorted);
-    if !order.cycles.is_empty() || open <= OPEN_AT_ONCE {
+    if open <= OPEN_AT_ONCE {
         return order;
     }
     let narrow = close_early(parents);
@@ -193,5 +196,6 @@ mod tests {
         let order = order(&[vec![2], vec![0], vec![1], vec![2], vec![4], vec![]]);
         assert_eq!(order.cycles, [vec![0, 1, 2], vec![4]]);
         assert_eq!(order.sorted, [5, 0, 1, 2, 3, 4]);
+        assert_eq!(narrow_order(&[vec![2], vec![0], vec![1], vec![2], vec![4], vec![]]), order);
     }
 }

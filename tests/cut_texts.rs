@@ -44,8 +44,8 @@ baseline: short
         assert_eq!(
             session.notes(),
             [
-                "short reads 3 tokens of a text: 1 of 3 queries are longer, and their ends are cut",
-                "short reads 3 tokens of a text: 2 of 4 passages of clauses are longer, and their ends are cut",
+                "short reads 3 tokens of a text: 1 of 3 queries are longer and are truncated",
+                "short reads 3 tokens of a text: 2 of 4 passages of clauses are longer and are truncated",
             ]
         );
     }
@@ -94,11 +94,10 @@ fn special_tokens_and_prefixes_count_towards_the_limit() {
         );
         notes(dir.path(), &embedders, "[{id: only}]", tasks)
     };
-    let passages = "short reads 8 tokens of a text: 1 of 3 passages of clauses are longer, and their ends are cut";
+    let passages =
+        "short reads 8 tokens of a text: 1 of 3 passages of clauses are longer and are truncated";
     let queries = |cut: usize| {
-        format!(
-            "short reads 8 tokens of a text: {cut} of 3 queries are longer, and their ends are cut"
-        )
+        format!("short reads 8 tokens of a text: {cut} of 3 queries are longer and are truncated")
     };
     assert_eq!(of(""), [queries(1).as_str(), passages]);
     assert_eq!(of(", query_prefix: 'query: '"), [queries(2).as_str(), passages]);
@@ -115,11 +114,11 @@ fn cut_texts_are_counted_per_model_and_corpus() {
     assert_eq!(
         notes(dir.path(), embedders, arms, tasks),
         [
-            "short reads 4 tokens of a text: 1 of 3 queries are longer, and their ends are cut",
-            "short reads 4 tokens of a text: 2 of 3 passages of clauses are longer, and their ends are cut",
-            "short reads 4 tokens of a text: 1 of 3 passages of others are longer, and their ends are cut",
-            "shorter reads 2 tokens of a text: 2 of 3 queries are longer, and their ends are cut",
-            "shorter reads 2 tokens of a text: 1 of 3 passages of others are longer, and their ends are cut",
+            "short reads 4 tokens of a text: 1 of 3 queries are longer and are truncated",
+            "short reads 4 tokens of a text: 2 of 3 passages of clauses are longer and are truncated",
+            "short reads 4 tokens of a text: 1 of 3 passages of others are longer and are truncated",
+            "shorter reads 2 tokens of a text: 2 of 3 queries are longer and are truncated",
+            "shorter reads 2 tokens of a text: 1 of 3 passages of others are longer and are truncated",
         ]
     );
 }
@@ -134,8 +133,8 @@ fn parts_of_fusions_and_rerankers_are_counted() {
     assert_eq!(
         found,
         [
-            "part reads 4 tokens of a text: 1 of 2 queries are longer, and their ends are cut",
-            "part reads 4 tokens of a text: 2 of 3 passages of clauses are longer, and their ends are cut",
+            "part reads 4 tokens of a text: 1 of 2 queries are longer and are truncated",
+            "part reads 4 tokens of a text: 2 of 3 passages of clauses are longer and are truncated",
         ]
     );
 }
@@ -150,7 +149,7 @@ fn pairs_of_late_interaction_are_counted() {
     assert_eq!(
         notes(dir.path(), embedders, "[{id: only}]", tasks),
         [
-            "short reads 8 tokens of a query and 8 of a passage: 3 of 5 pairs are longer, and their ends are cut"
+            "short reads 8 tokens of a query and 8 of a passage: 3 of 5 pairs are longer and are truncated"
         ]
     );
 }

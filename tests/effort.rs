@@ -58,7 +58,7 @@ fn sampling_is_announced_before_anything_is_searched() {
     let found = announcements(&dir, &joined(15));
     assert_eq!(found.len(), 1);
     for part in [
-        "after the step `r14` the outputs of 15 read steps are open together, `r0`, `r1`, `r2` and 12 more",
+        "after the step `r14` the outputs of 15 read steps are live at once, `r0`, `r1`, `r2` and 12 more",
         "until `d` and later steps have used them",
         "2^15 joint states at least, and simulation.max_states is 20000",
         "are sampled, 10000 trials each",

@@ -275,7 +275,7 @@ fn passages_may_be_a_table() {
         ("id;text\np1;a\n", "write `delimiter: semicolon`"),
         ("id,text,price\np1,a,1\n", "line 1, column 'price': passages have no such column"),
         ("id,text,entty\np1,a,x\n", "did you mean `entity`?"),
-        ("id,text\np1,a\np1,b\n", "line 3, column 'id': the id 'p1' stands on line 2 already"),
+        ("id,text\np1,a\np1,b\n", "line 3, column 'id': the id 'p1' is already used on line 2"),
         (
             "id,text,of,variant\np1,a,p2,negated\n",
             "line 2, column 'variant': 'negated' is not a variant",

@@ -258,7 +258,7 @@ fn an_earlier_run_on_other_data_is_refused() {
 
     std::fs::write(dir.path().join("manifest.json"), "{}").unwrap();
     assert!(
-        GateBaseline::read(dir.path()).unwrap_err().to_string().contains("no manifest of a run")
+        GateBaseline::read(dir.path()).unwrap_err().to_string().contains("not a manifest of a run")
     );
 }
 
@@ -276,12 +276,10 @@ fn rows_that_no_run_writes_are_refused_with_their_line() {
     };
     let with_line_repeated = |at: usize| format!("{text}{}\n", lines[at]);
     assert!(
-        refused(with_line_repeated(1))
-            .contains("line 14: task 't0' of arm 'only' was there before")
+        refused(with_line_repeated(1)).contains("line 14: task 't0' of arm 'only' occurs twice")
     );
     assert!(
-        refused(with_line_repeated(12))
-            .contains("line 14: task 't11' of arm 'only' was there before")
+        refused(with_line_repeated(12)).contains("line 14: task 't11' of arm 'only' occurs twice")
     );
     assert!(refused(text.clone() + &text).contains("line: 14"));
     // The same task twice, with different figures.
@@ -289,7 +287,7 @@ fn rows_that_no_run_writes_are_refused_with_their_line() {
     assert_ne!(other, lines[3]);
     assert!(refused(format!("{text}{other}\n")).contains("task 't2' of arm 'only'"));
     for (cell, instead, expected) in [
-        ("0.300000", "1.5", "line 2: `p_failure` is 1.5, and not from 0 to 1"),
+        ("0.300000", "1.5", "line 2: `p_failure` is 1.5, but must be from 0 to 1"),
         ("0.300000", "NaN", "line 2: `p_failure` is NaN"),
         ("0.300000", "-0.1", "line 2: `p_failure` is -0.1"),
         ("0.300000", "a third", "line: 2"),
@@ -396,7 +394,7 @@ fn tasks_that_the_run_did_not_write_are_refused() {
     let other = task.replace("0.300000", "0.400000").replace("0.700000", "0.600000");
     assert_ne!(task, other);
     std::fs::write(&tasks, text.replacen(task, &other, 1)).unwrap();
-    assert!(refused().contains("its checksum is another than in"), "{}", refused());
+    assert!(refused().contains("its checksum differs from that in"), "{}", refused());
     // A manifest that does not list the file, and one that lists it without a checksum.
     std::fs::write(&tasks, &text).unwrap();
     for outputs in [

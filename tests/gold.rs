@@ -34,8 +34,8 @@ fn record(passages: &str, tasks: &str, rest: &str) -> RunRecord {
     run::run(&session, &arms).unwrap()
 }
 
-/// P(the run fails if the step errs): 1 if the wrong passages after all gold are handed on and followed, and 0 if
-/// nothing is handed on, because then the run waits, and waiting is right.
+/// P(the run fails if the step errs): 1 if the wrong passages after all gold are passed on and followed, and 0 if
+/// nothing is passed on, because then the run waits, and waiting is right.
 #[track_caller]
 fn misled(record: &RunRecord, arm: usize, step: &str) -> f64 {
     let of = |found: &&RunStepRecord| found.step == step;

@@ -175,7 +175,7 @@ fn every_fault_has_its_message_and_is_not_cached() {
     };
     let good = item(json!(0), json!([1, 0]));
     let cases = [
-        (message(|_, _| Answer::Hang), "no answer within 0.4 s (the last of 2 tries)"),
+        (message(|_, _| Answer::Hang), "no answer within 0.4 s (the last of 2 attempts)"),
         (message(|_, _| Answer::Cut), "the connection failed: "),
         (
             message(|_, _| Answer::Reply("401 Unauthorized", r#"{"detail": "who?"}"#.into())),
@@ -183,7 +183,7 @@ fn every_fault_has_its_message_and_is_not_cached() {
         ),
         (
             message(|_, _| Answer::Reply("429 Too Many Requests", "slow down".into())),
-            "HTTP 429 Too Many Requests: slow down (the last of 2 tries)",
+            "HTTP 429 Too Many Requests: slow down (the last of 2 attempts)",
         ),
         (
             message(|_, _| {
@@ -197,11 +197,11 @@ fn every_fault_has_its_message_and_is_not_cached() {
                 let g = good.clone();
                 move |_, _| reply(json!([g]))
             }),
-            "1 vectors came for 2 texts",
+            "received 1 vectors for 2 texts",
         ),
         (
             message(two(good.clone(), item(json!(0), json!([0, 1])))),
-            "the index 0 of item 1 is there twice",
+            "the index 0 of item 1 occurs twice",
         ),
         (
             message(two(good.clone(), item(json!(2), json!([0, 1])))),
@@ -265,7 +265,7 @@ fn the_key_is_sent_but_never_shown_or_stored() {
         CachedEmbedder::new(Box::new(remote), dir.path()).unwrap()
     };
     let error = embed(&open(), &["a"]).unwrap_err().to_string();
-    assert!(error.contains("KNOCKON_TEST_HTTP_KEY (api_key_env) holds no key"), "{error}");
+    assert!(error.contains("KNOCKON_TEST_HTTP_KEY (api_key_env) contains no key"), "{error}");
 
     // SAFETY: no other test of this program accesses the environment concurrently except through std, which locks it.
     unsafe { std::env::set_var("KNOCKON_TEST_HTTP_KEY", "sk-very-secret") };
@@ -515,9 +515,9 @@ fn bare_lists_and_other_list_names_are_accepted() {
     check(&vectors.unwrap(), &["one", "three"]);
     assert_eq!(seen[0].body.get("inputs"), None);
     for (body, expected) in [
-        ("[[1, 2]]", "1 vectors came for 2 texts"),
+        ("[[1, 2]]", "received 1 vectors for 2 texts"),
         ("[[1, 2], [1]]", "the vector of text 1 holds 1 numbers, and `dim` is 2"),
-        ("[[1, 2], [null, 1]]", "no finite number"),
+        ("[[1, 2], [null, 1]]", "not a finite number"),
         ("[[[1, 2]], [[1, 2]]]", "not a list of embeddings"),
         ("{\"embeddings\": [[0, 0], [1, 1]]}", "the vector of text 0 is all zeros"),
         (

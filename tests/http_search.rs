@@ -241,7 +241,7 @@ fn temporary_errors_are_retried_and_permanent_ones_reported_at_once() {
     let busy = serve(|_, _| Some((503, "still\n busy".to_owned())));
     let error = Client::new(&busy).error(LONG, 1);
     assert!(
-        error.contains("HTTP 503 Service Unavailable: still busy (the last of 2 tries)"),
+        error.contains("HTTP 503 Service Unavailable: still busy (the last of 2 attempts)"),
         "{error}"
     );
     assert!(error.contains(&busy.url), "{error}");

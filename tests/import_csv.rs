@@ -138,7 +138,7 @@ say which: --decimal point or --decimal comma"
     let text = error_of("k,n\na,\"1,234.50\"\nb,\"1.234,50\"\n", &keyed("k"));
     assert!(text.contains("line 3, column 'n': '1.234,50' and '1,234.50' on line 2"), "{text}");
     let text = error_of("k,n\na,\"12.5\"\n", &options);
-    assert!(text.contains("no number with a decimal comma"), "{text}");
+    assert!(text.contains("not a number with a decimal comma"), "{text}");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn ambiguous_dates_need_an_option() {
         import.passages[0].facts["d"],
         TypedValue::parse(ValueType::Date, "2024-03-04").unwrap()
     );
-    assert!(error_of("k,d\na,13/04/2024\n", &options).contains("no month, day and year"));
+    assert!(error_of("k,d\na,13/04/2024\n", &options).contains("not a month, day and year"));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn all_mistakes_are_reported_at_once_and_nothing_is_written() {
     assert_eq!(lines[0], "5 mistakes in t.csv; nothing was written");
     assert!(lines[1].starts_with("  line 3, column 'due': '17' is not a date"), "{text}");
     for part in [
-        "line 4, column 'k': the key 'a' stands on line 2 already",
+        "line 4, column 'k': the key 'a' is already used on line 2",
         "line 4, column 'due': '2024-02-30' is not a date",
         "line 4, column 'n': 'x' is not a number",
         "line 5, column 'k': the key is empty",
@@ -215,7 +215,10 @@ fn broken_files_are_reported_by_line() {
     assert!(
         error_of("k,a,a,\nx,1,2,3\n", &keyed("k")).contains("columns 2 and 3 have the same name")
     );
-    assert!(error_of("k;a\nx;1,5\n", &keyed("k")).ends_with("'k;a'; is it --delimiter semicolon?"));
+    assert!(
+        error_of("k;a\nx;1,5\n", &keyed("k"))
+            .ends_with("'k;a'; did you mean --delimiter semicolon?")
+    );
     // Excel's first line names the delimiter.
     let separated =
         read("sep=;\nLieferant;Betrag\nAcme GmbH;1.234,50\n", &keyed("Lieferant")).unwrap();
@@ -302,13 +305,13 @@ fn a_missing_header_is_reported_and_names_can_be_given() {
     assert_eq!(
         error_of(table, &keyed("supplier")),
         "t.csv: --key: there is no column 'supplier'; the first line names: acme, 2024-01-31, EUR 5 (the first line must be the header); \
-'2024-01-31' in the first line is a date: where the table has no header, give the names, --header NAME,NAME"
+'2024-01-31' in the first line is a date: if the table has no header, name the columns with --header NAME,NAME"
     );
     assert_eq!(
         error_of(table, &keyed("acme")),
         "2 mistakes in t.csv; nothing was written
-  line 1, column '2024-01-31': this is a date like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME
-  line 1, column 'EUR 5': this is a money like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME"
+  line 1, column '2024-01-31': this is a date like the cells below it, so the first line is data; name the columns with --header NAME,NAME
+  line 1, column 'EUR 5': this is a money like the cells below it, so the first line is data; name the columns with --header NAME,NAME"
     );
     let header = ["supplier", "due", "amount"].map(str::to_owned).to_vec();
     let import = read(table, &CsvImportOptions { header, ..keyed("supplier") }).unwrap();

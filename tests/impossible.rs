@@ -85,7 +85,7 @@ fn a_variant_of_an_unknown_passage_is_a_mistake() {
     for ((file, passages), found) in [
         (jsonl(line("a_not", "aa")), "line 4, field 'of': the file has no passage 'aa'"),
         (jsonl(line("a_not", "A")), "the file has no passage 'A'; did you mean `a`?"),
-        (jsonl(line("a_not", "a_not")), "a passage is not a variant of itself"),
+        (jsonl(line("a_not", "a_not")), "a passage cannot be a variant of itself"),
         (
             jsonl(line("a_not", "a") + &line("b_not", "b ")),
             "line 5, field 'of': the file has no passage 'b '",
@@ -95,7 +95,7 @@ fn a_variant_of_an_unknown_passage_is_a_mistake() {
             "line 5, field 'of': the file has no passage 'z'",
         ),
         (csv("d,not to close,a1,negation\n"), "line 5, column 'of': the file has no passage 'a1'"),
-        (csv("d,not to close,d,version\n"), "a passage is not a variant of itself"),
+        (csv("d,not to close,d,version\n"), "a passage cannot be a variant of itself"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let yaml = TOOLS.replace("p.jsonl", file).replace(

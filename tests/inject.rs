@@ -249,7 +249,7 @@ fn an_error_without_effect_gives_the_reason() {
         [(InjectionObstacle::Skipped, 1), (InjectionObstacle::NoPassage, 1)]
     );
     assert!(found.effect.is_none());
-    // Only one passage is handed on, so nothing can distract.
+    // Only one passage is passed on, so nothing can distract.
     let found = one(&scenario, "fee", "distracted");
     assert_eq!(
         reasons(&found),

@@ -124,7 +124,7 @@ fn the_first_of_many_mistakes_are_shown_and_all_counted() {
     let found = mistakes(dir.path(), &of(&text, "steps:\n", &steps));
     assert_eq!(found.count(), 30_000);
     let shown = found.render(false);
-    assert!(shown.ends_with("and 29900 more mistakes; they are shown once these are gone"));
+    assert!(shown.ends_with("and 29900 more mistakes; they are shown once these are corrected"));
     // A key repeated very often.
     let twice = "name: again\n".repeat(40_000);
     let found = mistakes(dir.path(), &format!("{text}\n{twice}"));
@@ -354,7 +354,7 @@ fn long_texts_caused_by_errors_end_the_run() {
         let session = Session::over(&scenario);
         let ended = knockon::run::run(&session, &[0]);
         let ended = format!("{:#}", ended.err().unwrap());
-        assert!(ended.contains("come to more than"), "{ended}");
+        assert!(ended.contains("add up to more than"), "{ended}");
     }
 }
 

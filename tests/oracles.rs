@@ -40,7 +40,7 @@ fn oracles_that_differ_between_arms_are_reported_with_all_tasks() {
     let (text, code) = check(&file);
     assert_eq!(code, 1, "{text}");
     for part in [
-        "error[oracles-differ]: the oracle does otherwise under the arm `short` than under `whole` in 2 of 3 tasks",
+        "error[oracles-differ]: the oracle acts differently under the arm `short` than under `whole` in 2 of 3 tasks",
         "t1 (line 2): `pay` under whole, `ask` under short",
         "t3 (line 4): `ask` under whole, `pay` under short",
     ] {
@@ -105,7 +105,7 @@ fn texts_that_state_other_values_are_reported() {
         of(&full.replace("60 days", "six days").replace("on 90 days notice", "at once"));
     assert_eq!(code, 1, "{text}");
     for part in [
-        "error[oracles-differ]: the oracle does otherwise under the arm `arm_short` than under `arm_full` in 2 of 3 tasks",
+        "error[oracles-differ]: the oracle acts differently under the arm `arm_short` than under `arm_full` in 2 of 3 tasks",
         "t1 (line 2): `early` under arm_full, `late` under arm_short",
         "t3 (line 4): `late` under arm_full, `stopped` under arm_short",
     ] {

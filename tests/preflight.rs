@@ -115,7 +115,7 @@ fn every_command_reports_all_mistakes_of_all_tasks() {
     }
 }
 
-/// A fusion of depth 2, and a run file with two passages per query; two gold passages rank before one to be handed on.
+/// A fusion of depth 2, and a run file with two passages per query; two gold passages rank before one to be passed on.
 #[test]
 fn short_rankings_are_reported() {
     let dir = tempfile::tempdir().unwrap();
@@ -142,7 +142,7 @@ fn short_rankings_are_reported() {
     let found = short(&notes(by_entity, "deep"));
     assert_eq!(found.len(), 1, "{found:?}");
     let message = "`find` under the arm `only`: the ranking of `deep` ends after 2 passages (depth), gold among them; where all \
-                gold is missed, fewer than 1 may be handed on in 2 of 3 tasks, and 3 would do: t2, t3";
+                gold is missed, fewer than 1 may be passed on in 2 of 3 tasks, and 3 would do: t2, t3";
     assert_eq!(found[0], message);
     let found = short(&notes(by_entity, "logged"));
     assert_eq!(found, [message.replace("deep", "logged").replace("(depth)", "(run.trec)")]);

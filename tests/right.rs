@@ -184,7 +184,7 @@ fn the_oracle_is_compared_with_expected_actions() {
     let (text, code) = check(&notice(dir.path(), "", "  expected: {notice: days}", tasks));
     assert_eq!(code, 1);
     assert!(
-        text.contains("error[bad-data]: the column `days` expects what can never come out"),
+        text.contains("error[bad-data]: the column `days` expects values that can never occur"),
         "{text}"
     );
     assert!(text.contains("line 5, column 'days': 'two months' is not a duration"), "{text}");
@@ -202,11 +202,11 @@ fn expected_actions_must_be_possible_outcomes() {
         (
             "  expected: right",
             "unknown-action",
-            &["no run does 'waits'", "did you mean `wait`?"][..],
+            &["no run takes the action 'waits'", "did you mean `wait`?"][..],
         ),
         ("  expected: {action: right}", "unknown-action", &["no rule leads to 'waits'"]),
         ("  expected: {actoin: right}", "unknown-step", &["did you mean `action`?"]),
-        ("  expected: {find_notice: right}", "not-allowed", &["puts out passages"]),
+        ("  expected: {find_notice: right}", "not-allowed", &["outputs passages"]),
         ("  expected: wright", "bad-data", &["there is no column 'wright'", "`right`"]),
         ("  expected: 3", "wrong-type", &["`expected` is a text"]),
         ("  expected: [right]", "wrong-type", &["`expected` is a text"]),
@@ -315,7 +315,7 @@ fn a_trace_of_one_task_reports_nothing_about_the_others() {
         "{bm25: {kind: bm25}, other: {kind: run_file, file: run.trec}}",
     );
     let tasks = "id,request,gold.find\nt1,close,a\nt2,refund,b\n";
-    let run = "t1.find Q0 a 1 2 s\nt2.find Q0 b 1 2 s\n";
+    let run = "t1.find Q0 a 1 2 s\nt1.find Q0 c 2 1 s\nt1.find Q0 b 3 0 s\nt2.find Q0 b 1 2 s\nt2.find Q0 a 2 1 s\nt2.find Q0 c 3 0 s\n";
     write(
         dir.path(),
         &[("s.yaml", &yaml), ("p.jsonl", TOOL_PASSAGES), ("t.csv", tasks), ("run.trec", run)],

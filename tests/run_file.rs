@@ -33,14 +33,14 @@ fn a_run_file_is_ordered_by_rank_and_mistakes_are_reported_with_their_line() {
         found,
         [
             "line 1: 5 columns, not 6: qid Q0 passage rank score tag",
-            "line 3: query 'q' has the passage 'a' on line 2 already",
-            "line 4: query 'q' has rank 2 on line 3 already; the ranks of a query are all different, or all the same, and then the scores decide",
+            "line 3: query 'q' already has the passage 'a' (line 2)",
+            "line 4: query 'q' already has rank 2 on line 3; the ranks of a query must be all different, or all the same, in which case the scores decide",
             "line 5: query 'q': the score rises from 0.4 at rank 2 to 0.9 at rank 3; higher must be better",
             "line 6: the rank '1st' is not a whole number",
             "line 7: the score 'NaN' is not a number",
         ]
     );
-    assert_eq!(mistakes(" \n"), ["the file has no line"]);
+    assert_eq!(mistakes(" \n"), ["the file is empty"]);
     assert_eq!(mistakes(&"x\n".repeat(99)).last().unwrap(), "and 89 more mistakes");
 }
 
@@ -163,20 +163,20 @@ fn implausible_run_files_are_refused() {
         (
             "1 Q0 a1 1 2 x",
             "",
-            "none of the 1 qids (such as '1') stands for a query to the corpus contracts; they should read like 't1.find'",
+            "none of the 1 qids (such as '1') identifies a query to the corpus contracts; they should look like 't1.find'",
         ),
         ("t1 Q0 a11 1 2 x", ", qid: task", "line 1: `a11`; did you mean `a1`?"),
         (
             "t1 Q0 a1 1 2 x\nt1 Q0 a1 2 1 x",
             "",
-            "line 2: query 't1' has the passage 'a1' on line 1 already",
+            "line 2: query 't1' already has the passage 'a1' (line 1)",
         ),
         ("t1 Q0 a1 1 2 x", ", qid: task, queries: run.trec", "both say what the qids are"),
         ("t1 Q0 a1 1 2 x", ", queries: run.trec", "line 1: no tab"),
         (
             "t1 Q0 a1 1 2 x",
             ", fallback: production",
-            "embedders are made of themselves: production -> production",
+            "embedders are built from themselves: production -> production",
         ),
     ] {
         let error = format!("{:#}", desk(folder.path(), run, settings).unwrap_err());

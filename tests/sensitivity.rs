@@ -164,7 +164,7 @@ fn a_single_deciding_rate_has_all_the_variance() {
     near(of.answers[0].value, 0.2, 1e-12);
 }
 
-/// `one` hands on `alike` alone and is right if it is followed; `all` hands on everything, and is wrong in 3 of 10
+/// `one` passes on `alike` alone and is right if it is followed; `all` passes on everything, and is wrong in 3 of 10
 /// runs, because of `wrong`. So `one` is better if more than 7 of 10 are followed.
 #[test]
 fn an_order_of_arms_holds_in_its_part_of_the_range() {

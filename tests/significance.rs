@@ -224,7 +224,8 @@ fn too_few_units_are_reported() {
         let money = report::terminal::money::table(&record).unwrap();
         assert!(money.contains("too few units"), "{money}");
         let ranks = report::terminal::ranks::lines(&record).unwrap();
-        assert_eq!(ranks.contains('%'), units >= 6, "{ranks}");
+        // As few units as these say nothing about how often an arm would be the best.
+        assert!(!ranks.contains('%'), "{ranks}");
     }
 }
 

@@ -202,7 +202,7 @@ fn a_certain_miss_is_traced_from_the_query_to_the_action() {
     assert_eq!(gold.sentence, "The fee is ten: 10 dollars.");
     let text = story::text(&trace, false, Some(80));
     assert!(text.contains("MISS binding (own)"), "{text}");
-    assert!(text.contains("But for the miss at find the run would have been correct."), "{text}");
+    assert!(text.contains("Without the miss at find, the run would have been correct."), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
@@ -261,7 +261,7 @@ fn a_correct_run_has_no_causes() {
     let scenario = small("{preset: perfect, follow: 1}", &steps.replace("beta", "alpha"));
     let trace = traces_of(&scenario, &[SelectedRun { task: 0, trial: 0 }]).remove(0);
     assert_eq!((trace.outcome, trace.causes.len()), (RunOutcome::Correct, 0));
-    assert!(story::text(&trace, false, None).contains("The run ends correct."));
+    assert!(story::text(&trace, false, None).contains("The run ends correctly."));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn unknown_names_are_wrong_use() {
         ),
         (&["probe", "--embedders", "nope"], "there is no model nope"),
         (&["probe", "--embedders", ""], "there is no model"),
-        (&["probe", "--embedders", "bm25,bm25"], "'bm25' is there twice"),
+        (&["probe", "--embedders", "bm25,bm25"], "'bm25' occurs twice"),
         (&["import", "csv", "prices.csv", "--out", "my", "--key", "zz"], "no column 'zz'"),
         (
             &["import", "csv", "prices.csv", "--out", "my", "--key", "part", "--types", "zz=text"],

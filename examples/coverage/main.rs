@@ -54,7 +54,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn all_intervals() -> anyhow::Result<()> {
-    println!("### Intervals: how many of 100 hold the truth\n");
+    println!("### Intervals: how many of 100 cover the true value\n");
     header("95% interval of", UNITS.map(|units| format!("{units} units")));
     intervals("failure rate", QUICK_SAMPLES, &RATES, &|of, pairs, _| {
         Ok((of.truth, rate(&values(pairs), LEVEL)?))
@@ -204,7 +204,7 @@ fn sobol() -> anyhow::Result<()> {
     const FIRST: [f64; 3] = [0.313_905_191_147_811_46, 0.442_411_144_790_040_84, 0.0];
     const TOTAL: [f64; 3] =
         [0.557_588_855_209_959_3, 0.442_411_144_790_040_84, 0.243_683_664_062_147_83];
-    println!("\n### Sobol indices: how many of 100 intervals hold the truth\n");
+    println!("\n### Sobol indices: how many of 100 intervals cover the true value\n");
     let bases = [64, 256, 1024];
     header("Ishigami's function", bases.map(|base| format!("{base} base samples")));
     let seeds = 400;

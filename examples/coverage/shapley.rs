@@ -67,7 +67,9 @@ fn run(simulation: &str) -> anyhow::Result<ArmRecord> {
 
 /// Prints how many of 100 intervals of sampled shares contain the exact one.
 pub fn table() -> anyhow::Result<()> {
-    println!("\n### Shapley shares of sampled tasks: how many of 100 intervals hold the truth\n");
+    println!(
+        "\n### Shapley shares of sampled tasks: how many of 100 intervals cover the true value\n"
+    );
     let exact = run("{method: exact}")?;
     let trials = [250, 1_000, 4_000];
     super::header("share of the failures", trials.map(|trials| format!("{trials} trials a task")));

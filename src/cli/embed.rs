@@ -32,9 +32,9 @@ use crate::wrong_use::WrongUse;
   knockon embed --model potion-base-8M texts.txt --out vectors.npy
   knockon embed --scenario scenarios/renewal_desk.yaml --embedder minilm texts.txt --out vectors.npy
 
-A text is a line; of a .jsonl file, the `text` of each object. Written is JSON, one object a line with \
-`text` and `vector`, or, to a file that ends in .npy, one array of 32-bit numbers with a row a text. \
-A line without a text is refused, so that vectors stand in the order of the lines. Vectors are cached as in a \
+Each line is a text; in a .jsonl file, the `text` of each object is. The output is JSON, one object per line with \
+`text` and `vector`, or, in a file whose name ends in .npy, one array of 32-bit numbers with a row per text. \
+A line without a text is an error, so that the vectors correspond to the lines. Vectors are cached as in a \
 run.")]
 pub struct EmbedArgs {
     /// File with the texts [default: stdin]
@@ -101,7 +101,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
             Arc::new(model_spec(model, precision, &environment)?)
         }
         _ => {
-            return Err(WrongUse::new("name a --model, or a --scenario and an --embedder").into());
+            return Err(WrongUse::new("give --model, or --scenario and --embedder").into());
         }
     };
     let npy = match &args.out {
@@ -126,7 +126,8 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
         TextRoleArg::Passage => TextRole::Passage,
     };
     let Some(model) = kind.vector_model() else {
-        let why = "--embedder: it makes no vectors; static, transformer and http do";
+        let why =
+            "--embedder: it has no vectors; embedders of kind static, transformer and http do";
         return Err(WrongUse::new(why).into());
     };
     let (name, model) = (model.model_name(), model.load(&environment)?);
@@ -171,7 +172,7 @@ fn is_npy(out: &Path) -> Result<bool, WrongUse> {
     match extension.as_ref().and_then(|extension| extension.to_str()) {
         Some("npy") => Ok(true),
         Some("jsonl") => Ok(false),
-        _ => Err(WrongUse::new("--out: the file's name ends in .jsonl or .npy")),
+        _ => Err(WrongUse::new("--out: the file's name must end in .jsonl or .npy")),
     }
 }
 

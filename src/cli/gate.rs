@@ -29,25 +29,25 @@ use crate::session::{Session, index_of};
     --max-failure-increase 1pp --max-loss-increase 5% --junit gate.xml --markdown gate.md
   knockon gate scenarios/renewal_desk.yaml --baseline baseline --non-inferior --max-failure-increase 3pp
 
-Which question is asked, for each limit:
-  (default)       fails what is shown to be worse than allowed: the whole 95% interval of the difference lies
+The criterion for each limit:
+  (default)       fails if the result is shown to be worse than allowed: the whole 95% interval of the difference lies
                   above the limit (one-sided p below .025, tested against the limit and not against 0)
-  --strict        fails also what is above the limit but may be so by chance
-  --non-inferior  passes only what is shown to be no worse than allowed: the whole interval lies below the limit.
-                  Fails with few units even where little has changed
+  --strict        also fails if the result is above the limit but may be so by chance
+  --non-inferior  passes only if the result is shown to be no worse than allowed: the whole interval lies below the limit.
+                  Fails with few units even if little has changed
 
 Where no task differs, differences have no variance and so no interval: the verdict is 'identical'. It passes from 6 units
-on, the fewest with which a test can tell anything; with fewer nothing can be assessed. --non-inferior asks for as many
+on, the fewest with which a test can be significant; with fewer nothing can be assessed. --non-inferior asks for as many
 units as would have shown one that is worse: at a limit of L points, n with (1 - L)^n below .025, which is 36 at 10pp,
 72 at 5pp and 368 at 1pp. A unit is taken to become worse by at most 100 points, or by the largest loss of any case.
 
 Every arm of the earlier run is accounted for: one that this scenario lacks fails, as one does that the earlier run lacks,
 unless --dropped names it. A renamed arm is compared by --arm NEW --against OLD; with --arm or --against, the other arms
-of the earlier run are not looked at.
+of the earlier run are ignored.
 
 Limits: on failures (wrong, missed or stopped; --stop-weight 0.2 counts a stop as a fifth of one), and always on those
-alone that nothing flags: a stop that becomes a silent wrong action is worse, although the number of failures stays the
-same. Stops and losses have limits where you give them. JUnit and Markdown are always written, as an error where the runs
+alone that are silent: a stop that becomes a silent wrong action is worse, although the number of failures stays the
+same. Stops and losses have limits if you give them. JUnit and Markdown are always written, as an error where the runs
 cannot be compared or the options are wrong, and over nothing but an earlier verdict (--force: over any file that is not
 read). They are two files; `-` is stdout, and then the table goes to stderr.
 
@@ -219,10 +219,10 @@ pub fn run(args: GateArgs) -> anyhow::Result<ExitCode> {
     writeln!(shown, "{}", gate::legend(&settings))?;
     let failed = checks.iter().filter(|check| !check.passes(demand)).count();
     match failed {
-        0 => writeln!(shown, "The gate is open: all checks passed.")?,
+        0 => writeln!(shown, "The gate passed: no check failed.")?,
         _ => writeln!(
             shown,
-            "The gate is shut: {failed} of {} checks failed.",
+            "The gate failed: {failed} of {} checks failed.",
             gate::count_limited(&checks)
         )?,
     }
@@ -289,7 +289,7 @@ impl GateReportPaths<'_> {
             && is_same_destination(junit, markdown)
         {
             return Err(WriteRefused::invalid_path(format!(
-                "--junit {} and --markdown {} are one file; nothing was compared",
+                "--junit {} and --markdown {} are the same file; nothing was compared",
                 junit.display(),
                 markdown.display()
             ))

@@ -50,8 +50,8 @@ const CSV_HELP: &str = "Examples:
   knockon import csv prices.csv --out my --key product,region --types price=money --currency EUR
   knockon import csv faq.csv --out my --key id --text '{question} {answer}' --attributes answer
 
-A passage reads `header: value`, line by line; --text says otherwise. Types are detected where all \
-cells of a column agree. All mistakes of a file are told together, and then nothing is written.";
+A passage reads `header: value`, line by line; --text changes that. Types are detected where all \
+cells of a column agree. All mistakes of a file are reported together; if there are any, nothing is written.";
 
 #[derive(Args, Debug)]
 pub struct ImportCuadArgs {

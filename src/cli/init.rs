@@ -43,7 +43,7 @@ pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     files.push((
         "scenario.schema.json",
         &schema,
-        "for editors, which complete and check the scenario by it",
+        "with which editors complete and check the scenario",
     ));
     OutputWriter::default().check_folder(&args.dir, &[], None)?;
     let there: Vec<String> = files

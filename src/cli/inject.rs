@@ -23,9 +23,9 @@ use crate::session::Session;
   knockon inject scenarios/renewal_desk.yaml --kind misread,distracted --arm minilm --format csv
 
 Kinds for retrieve steps: negation, role_swap, number, version, binding, attribute, topic, \
-empty; the step hands on the best passage of that kind first. For read steps: misread, \
-distracted, fabricated. All other steps make no error of their own; what follows from the \
-injected one comes as it would.")]
+empty; the step passes on the best passage of that kind first. For read steps: misread, \
+distracted, fabricated. All other steps make no error of their own; the consequences of the \
+injected error follow as usual.")]
 pub struct InjectArgs {
     /// Scenario file (YAML)
     file: PathBuf,

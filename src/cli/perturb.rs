@@ -18,8 +18,8 @@ use crate::world::{text_list, triplet};
   knockon perturb contracts.txt --kinds negation,role_swap --per-kind 2000 --out train.csv
   knockon perturb clauses.csv --column clause --positive paraphrase --out probe.csv
 
-A text is a line; of a .jsonl file the field, of a .csv file the column that --column names. Texts are cut into \
-sentences; a row (`name: value | name: value`) is one. Written is a CSV file with anchor, positive, negative and \
+Each line is a text; in a .jsonl file, the field that --column names is, in a .csv file the column. Texts are split into \
+sentences; a row (`name: value | name: value`) is one sentence. The output is a CSV file with anchor, positive, negative and \
 category, which is the kind. Sentences for which a kind has no near-miss yield none and are counted on stderr. \
 Equal texts and seeds give equal files.")]
 pub struct PerturbArgs {

@@ -51,10 +51,7 @@ pub fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     if scenario.plan.is_none() {
-        complain!(
-            "error: {} has no section `plan`; scenarios/README.md says what goes there",
-            args.file.display()
-        );
+        complain!("error: {} has no section `plan`; see scenarios/README.md", args.file.display());
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));

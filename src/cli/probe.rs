@@ -123,7 +123,7 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     let mut seen = std::collections::BTreeSet::new();
     for contender in &contenders {
         WrongUse::unless(seen.insert(&contender.name), || {
-            format!("--embedders: '{}' is there twice", contender.name)
+            format!("--embedders: '{}' occurs twice", contender.name)
         })?;
     }
     let probes = read_probe_sets(args)?;

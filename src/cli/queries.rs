@@ -21,7 +21,7 @@ use crate::visible_text::visible;
   knockon queries scenarios/renewal_desk.yaml --out queries.tsv
   knockon queries scenarios/renewal_desk.yaml --format jsonl | head -3
 
-One query a line, as it is when nothing has gone wrong before the step: `qid TAB query`, or with --format \
+One query per line, as it is when nothing has gone wrong before the step: `qid TAB query`, or with --format \
 jsonl also task, step, corpus and whose passages are searched. A qid is TASK.STEP, or TASK.STEP.N for \
 the N-th of several phrasings; a run with these qids is what `kind: run_file` reads.")]
 pub struct QueriesArgs {

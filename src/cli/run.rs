@@ -30,7 +30,7 @@ sensitivity_orders.csv) and manifest.json, and with --traces single runs; \
 columns.csv says what every column means, as does `knockon columns`. report.html shows all of it on one page that opens \
 in any browser, offline.
 
-manifest.json lists the files with their checksums. By these a later run knows what it may replace, and removes what it \
+manifest.json lists the files with their checksums. From these a later run knows what it may replace, and removes what it \
 does not write again; a file that was changed, or that is not listed, stays and needs --force to be replaced.")]
 pub struct RunArgs {
     /// Scenario file (YAML)
@@ -101,7 +101,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     if !changed.is_empty() {
         let (changed, out) = (changed.join(", "), out.display());
         notes.push(format!(
-            "of an earlier run in {out}, changed since and therefore left there: {changed}"
+            "files of an earlier run in {out} that were changed since, and therefore were not removed: {changed}"
         ));
     }
     // The width of the terminal; `None` if there is none, and then nothing is truncated.

@@ -20,9 +20,9 @@ use crate::session::{Session, UnknownName};
   knockon search --scenario scenarios/renewal_desk.yaml --step find_expiry --task c001-t1 \\
       --embedder minilm --top 20 --format json
 
-Without a query: what the step asks of this task when nothing has gone wrong, in each of its phrasings. \
-With --task: which passages are gold, and what kind of miss each other one makes where it ranks first. A \
-step that searches one entity's passages does so here too, where a task says whose.")]
+Without a query: the step's query for this task when nothing has gone wrong, in each of its phrasings. \
+With --task: which passages are gold, and what kind of miss each other one causes if it ranks first. A \
+step that searches one entity's passages does so here too if a task is given.")]
 pub struct SearchArgs {
     /// The query [default: the task's own]
     query: Option<String>,

@@ -22,9 +22,9 @@ use crate::session::Session;
   knockon trace scenarios/renewal_desk.yaml --task c001-t1 --arm minilm
   knockon trace scenarios/renewal_desk.yaml --task c001-t1 --trial 7 --format json
 
-Without --task: the costliest ways to fail over all tasks, one run each. What nothing flags costs \
-more than a stop, and what is likelier costs more. Without --trial: the first run that goes the \
-task's likeliest way to fail.")]
+Without --task: the costliest failure modes over all tasks, one run each. A silent failure counts as \
+costlier than a stop, and a likelier one as costlier. Without --trial: the first run that takes the \
+task's most likely failure path.")]
 pub struct TraceArgs {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -133,7 +133,7 @@ fn collect_traces(
         let told = found.iter().enumerate().map(|(at, common)| {
             let rate = 100.0 * common.p;
             let note = format!(
-                "Way to fail {}: {rate:.2}% of all runs; {} of {all} tasks can fail so.",
+                "Failure mode {}: {rate:.2}% of all runs; {} of {all} tasks can fail in this way.",
                 at + 1,
                 common.tasks
             );

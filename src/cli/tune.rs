@@ -41,11 +41,11 @@ Methods, and the learning rate of each unless --lr is given (ours: assumed):
   full        all encoder layers                              5e-5
   last-layer  the last encoder layer                          1e-4
   lora        thin matrices beside every linear layer         5e-4
-  adapter     a linear map behind the pooled vector           1e-3
+  adapter     a linear map after the pooled vector           1e-3
 Word, position and type embeddings stay as they are. The loss is multiple-negatives ranking over cosine times --scale: \
 all other positives and all near-misses of the batch are an anchor's negatives. Scale 10 and warm-up .1 are the paper's \
 (cited); weight decay, clipping, batch and length are ours (assumed), made for a CPU. BERT, RoBERTa and MPNet can be \
-tuned; from the int8 weights, where the f32 ones are not here (knockon models pull).")]
+tuned; from the int8 weights if the f32 weights are not available (knockon models pull).")]
 pub struct TuneArgs {
     /// A name from `knockon models list`, or a directory
     #[arg(long, value_name = "MODEL")]
@@ -194,7 +194,7 @@ fn loss_summary(outcomes: &[TuningOutcome], batch: usize) -> String {
         // In a short training the first and the last steps share one step at most.
         let told = AVERAGED_STEPS.min(losses.len().div_ceil(2));
         let (first, last) = (mean(&losses[..told]), mean(&losses[losses.len() - told..]));
-        let there = if outcome.already_finished { "  (was there already)" } else { "" };
+        let there = if outcome.already_finished { "  (already present)" } else { "" };
         let _ = writeln!(
             text,
             "{:10}  {} steps of {batch} pairs  loss {first:.4} -> {last:.4} (means of {told})  {}{there}",

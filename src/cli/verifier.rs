@@ -27,7 +27,7 @@ use crate::wrong_use::WrongUse;
 A triplets file has the columns anchor, positive, negative and, where wanted, category; a pairs file first, second, \
 same (1 or 0) and, where wanted, category. Name the directory in a scenario:
   checked: {kind: rerank, first: minilm, with: similarity_map, model: verifiers/near_misses}
-A fifth of the first texts is held out (--held-out); how pairs of these are told apart is printed, and kept in training.json.")]
+A fifth of the first texts is held out (--held-out); how well their pairs are distinguished is printed, and saved in training.json.")]
 pub struct VerifierArgs {
     /// The model that computes the maps: a name from `knockon models list`, or a directory; it is not changed
     #[arg(long, value_name = "NAME", default_value = "all-MiniLM-L6-v2")]
@@ -76,7 +76,7 @@ pub fn run(args: &VerifierArgs) -> anyhow::Result<()> {
         let bare = triplets.iter().filter(|triplet| triplet.negative.is_none()).count();
         ensure!(
             bare == 0,
-            "{}: {bare} of {} triplets have no negative; a verifier learns from it",
+            "{}: {bare} of {} triplets have no negative, which a verifier needs",
             path.display(),
             triplets.len()
         );

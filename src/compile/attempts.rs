@@ -129,7 +129,7 @@ impl<'a> StepSearch<'a> {
         answers.ranking(self.settings.embedder, ask)
     }
 
-    /// The passages that the step hands on.
+    /// The passages that the step passes on.
     pub fn top_passages(&self, answers: &CorpusRankings, ask: &SearchQuery) -> Vec<u32> {
         let hits = self.ranking(answers, ask).iter();
         hits.take(self.settings.top_k).map(|hit| hit.passage).collect()

@@ -49,18 +49,18 @@ impl CompileContext<'_> {
         let all = held.text.fetch_add(added, Ordering::Relaxed) + added;
         let (arm, step) = (&self.arm.id, &self.scenario.steps[step].id);
         let what =
-            "the texts that this step and those before it can put out, with their long queries,";
+            "the texts that this step and those before it can output, with their long queries,";
         if bytes > ARM_TEXT.per_task {
             let most = megabytes(ARM_TEXT.per_task);
             let task = &draft.task.id;
             bail!(UnsolvableScenario(format!(
-                "task '{task}', arm '{arm}', step '{step}': {what} come to more than {most}; put fewer texts together"
+                "task '{task}', arm '{arm}', step '{step}': {what} add up to more than {most}; join fewer texts"
             )));
         }
         if all > ARM_TEXT.total {
             let most = megabytes(ARM_TEXT.total);
             bail!(UnsolvableScenario(format!(
-                "arm '{arm}', step '{step}': {what} come to more than {most} in all tasks together; put fewer texts together, or run fewer tasks"
+                "arm '{arm}', step '{step}': {what} add up to more than {most} in all tasks together; join fewer texts, or run fewer tasks"
             )));
         }
         Ok(())
@@ -80,7 +80,7 @@ impl CompileContext<'_> {
         let cap = self.scenario.simulation.max_states;
         if all > MAX_STATE_BYTES && cap > SimulationSettings::default().max_states {
             bail!(UnsolvableScenario(format!(
-                "arm '{}', step '{}': the joint states of all tasks come to more than {}; lower simulation.max_states ({cap}), so that the widest tasks are sampled, or run fewer tasks",
+                "arm '{}', step '{}': the joint states of all tasks add up to more than {}; lower simulation.max_states ({cap}), so that the widest tasks are sampled, or run fewer tasks",
                 self.arm.id,
                 self.scenario.steps[step].id,
                 megabytes(MAX_STATE_BYTES)

@@ -102,7 +102,7 @@ pub enum CompileQuestion {
     Run,
     /// A run without interventions. Tasks beyond the state limit get no rows.
     Plain,
-    /// A run in which every retrieve step hands on exactly the gold passages.
+    /// A run in which every retrieve step passes on exactly the gold passages.
     Gold,
     /// The effect of a miss of each kind at these steps, or of one reading error anywhere, in a run that is otherwise
     /// free of errors.

@@ -38,7 +38,7 @@ impl CompileContext<'_> {
         let corpus = &self.scenario.corpora[self.arm.corpora[search.retrieve.corpus]];
         let hits = search.ranking(answers, ask);
         let best = passages.first().copied();
-        // The margin compares with the next passage found, whether or not it is handed on.
+        // The margin compares with the next passage found, whether or not it is passed on.
         let found = hits.iter().map(|hit| &hit.passage);
         let scores = match found.take(passages.len()).eq(passages) {
             true if best.is_some() => {

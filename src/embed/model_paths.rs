@@ -141,7 +141,7 @@ pub fn model_dir(
             return Ok(path.to_owned());
         }
         let why = format!(
-            "{model} is no model directory: it should hold config.json, tokenizer.json and \
+            "{model} is not a model directory: it should contain config.json, tokenizer.json and \
              model.safetensors"
         );
         return Err(WrongUse::new(why).into());

@@ -69,7 +69,7 @@ impl ModelTokenizer {
             tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
         ensure!(
             vocabulary <= ids,
-            "tokenizer.json has {vocabulary} tokens, the model vectors for only {ids}: they are not of one model"
+            "tokenizer.json has {vocabulary} tokens, the model vectors for only {ids}: they belong to different models"
         );
         let ids = u32::try_from(ids).context("a vocabulary of 2^32 tokens or more")?;
         let unlimited = OnceLock::new();

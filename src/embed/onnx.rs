@@ -90,7 +90,7 @@ pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         };
         let layer = node.name.trim_start_matches('/').rsplit_once('/').map(|(layer, _)| layer);
         let layer = layer.with_context(|| {
-            format!("the node that multiplies by {} does not tell its layer", weight.name)
+            format!("the node that multiplies by {} does not name its layer", weight.name)
         })?;
         let matrix = transposed(matrix(weight, &found)?)
             .with_context(|| format!("{} is not a matrix", weight.name))?;
@@ -108,7 +108,7 @@ pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         .iter()
         .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    safetensors::serialize(views, None).context("cannot lay out the tensors")
+    safetensors::serialize(views, None).context("cannot serialize the tensors")
 }
 
 /// The numbers of `tensor`, dequantised by the scale and zero point stored next to it if it is quantised.

@@ -210,7 +210,7 @@ fn make_derived_files(
         atomic_file::write(&path, &bytes)?;
         ensure!(
             has_checksum(&path, file.sha256, file.size),
-            "{} came out other than it should: {} bytes, sha256 {}",
+            "{} is not as expected: {} bytes, sha256 {}",
             file.path,
             bytes.len(),
             sha256_of(&path)?

@@ -98,7 +98,7 @@ pub fn quantize(
     let note = format!("int8 rows with f32 scales, from weights of sha256 {source_sha256}");
     let metadata = HashMap::from([("knockon".to_owned(), note)]);
     let bytes =
-        safetensors::serialize(views, Some(metadata)).context("cannot lay out the tensors")?;
+        safetensors::serialize(views, Some(metadata)).context("cannot serialize the tensors")?;
 
     let result = QuantizedModel {
         dir: out.to_owned(),

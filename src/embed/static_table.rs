@@ -53,12 +53,12 @@ impl StaticTableEmbedder {
                 && files.token_modules.is_empty()
                 && files.similarity == VectorSimilarity::Cosine
                 && files.pooling.as_ref().is_some_and(|pooling| pooling.modes.len() == 1),
-            "modules behind a static table, or a comparison other than the cosine, are not carried out"
+            "modules after a static table, or a comparison other than the cosine, are not supported"
         );
         let weights = ModelWeights::parse(&files.weights)?;
         ensure!(
             spec.precision == ModelPrecision::Int8 || !weights.is_int8(),
-            "the weights there are int8, and precision f32 was asked for"
+            "the weights there are int8, but precision f32 was requested"
         );
         let table = weights.matrix("embeddings", 0, 0)?;
         let table = match spec.precision {

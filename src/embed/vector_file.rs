@@ -83,7 +83,7 @@ impl VectorFile {
                 let vectors = part(window)?;
                 ensure!(
                     vectors.data.len() == expected,
-                    "the embedder made {} numbers where {expected} were to come",
+                    "the embedder returned {} numbers instead of {expected}",
                     vectors.data.len()
                 );
                 let bytes: &[u8] = bytemuck::cast_slice(&vectors.data);

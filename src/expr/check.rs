@@ -255,7 +255,7 @@ impl TypeChecker<'_> {
     }
 
     fn unsupported(&mut self, node: &IdedExpr, what: &str) -> Option<InferredType> {
-        let message = format!("{what} has no place in an expression here");
+        let message = format!("{what} is not allowed in an expression here");
         let label = "allowed: values, operators, `in [...]`, `c ? a : b` and functions".to_owned();
         self.fault("expression-unsupported", node, message, label, None);
         None
@@ -394,7 +394,7 @@ impl TypeChecker<'_> {
     ) -> Option<InferredType> {
         let (test, yes_ty, no_ty) = (self.infer(condition), self.infer(yes), self.infer(no));
         if let Some(ty) = test.filter(|ty| !ty.is(ValueType::YesNo)) {
-            let message = format!("the condition before `?` is yes_no; here it is {ty}");
+            let message = format!("the condition before `?` must be yes_no; here it is {ty}");
             self.fault("type-error", condition, message, format!("this is {ty}"), None);
         }
         match (yes_ty?, no_ty?) {
@@ -403,7 +403,13 @@ impl TypeChecker<'_> {
             (a, b) => {
                 let message =
                     format!("the two sides of `:` have one type; here they are {a} and {b}");
-                self.fault("type-error", node, message, "one of these would come out".into(), None);
+                self.fault(
+                    "type-error",
+                    node,
+                    message,
+                    "the result would be one of these".into(),
+                    None,
+                );
                 None
             }
         }
@@ -497,7 +503,7 @@ impl TypeChecker<'_> {
             })
         });
         let message = format!("`{operator}` takes {takes}; here it finds {found}");
-        self.fault("type-error", node, message, format!("{found} do not go together"), help);
+        self.fault("type-error", node, message, format!("{found} cannot be combined"), help);
         None
     }
 
@@ -670,7 +676,7 @@ fn quoted_literal_help(
             Some(format!("a duration is written duration(\"{text}\")"))
         }
         InferredType::Is(ValueType::Number) => {
-            text.parse::<f64>().ok().map(|n| format!("a number stands without quotes: {n}"))
+            text.parse::<f64>().ok().map(|n| format!("a number is written without quotes: {n}"))
         }
         InferredType::Is(ValueType::YesNo) => {
             Some("yes_no is written true or false, without quotes".to_owned())

@@ -82,7 +82,7 @@ impl NameValues {
         }
         let joined = match &self.texts {
             PossibleTexts::Actions(steps) if steps.len() > 1 => {
-                ", apart by `+` where a run takes several"
+                ", joined by `+` if a run takes several"
             }
             _ => "",
         };

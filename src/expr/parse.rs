@@ -37,13 +37,13 @@ impl ParsedExpression {
     pub fn new(source: &str) -> Result<ParsedExpression, ExpressionFault> {
         if source.trim().is_empty() {
             let message = "the expression is empty".to_owned();
-            return Err(syntax_fault(message, "an expression goes here", 0..source.len()));
+            return Err(syntax_fault(message, "an expression is expected here", 0..source.len()));
         }
         let inside = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         if let Some(inside) = inside.filter(|inside| !inside.contains("{{")) {
             return Err(ExpressionFault {
                 code: "no-template",
-                message: "an expression stands without `{{ }}`".to_owned(),
+                message: "an expression is written without `{{ }}`".to_owned(),
                 label: "`{{ }}` marks the expressions in a query".to_owned(),
                 help: Some(format!("write `{}`", inside.trim())),
                 span: 0..source.len(),
@@ -252,7 +252,7 @@ fn simplify_message(message: &str) -> (String, &'static str) {
         );
     }
     if message.starts_with("no viable alternative") {
-        return (format!("unexpected `{quoted}`"), "the expression makes no sense from here on");
+        return (format!("unexpected `{quoted}`"), "the expression cannot be parsed from here on");
     }
     let short = message.split(" expecting {").next().unwrap_or(message);
     (format!("the expression cannot be read: {short}"), "here")

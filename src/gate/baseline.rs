@@ -49,9 +49,9 @@ impl BaselineTaskRow {
         ]
         .into_iter()
         .find_map(|(name, p)| {
-            (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, and not from 0 to 1"))
+            (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, but must be from 0 to 1"))
         })
-        .or_else(|| loss.map(|loss| format!("`expected_loss` is {loss}, and not 0 or more")))
+        .or_else(|| loss.map(|loss| format!("`expected_loss` is {loss}, but must be 0 or more")))
         .or_else(|| self.contradiction())
     }
 
@@ -115,7 +115,7 @@ impl GateBaseline {
         };
         ensure!(
             known == blake3::hash(&crate::input_file::read(&tasks)?).to_hex().as_str(),
-            "{} is not as the run wrote it: its checksum is another than in {}",
+            "{} was changed after the run: its checksum differs from that in {}",
             tasks.display(),
             manifest.display()
         );
@@ -138,7 +138,10 @@ impl GateBaseline {
         let mut why = Vec::new();
         let name = self.manifest.get("scenario").and_then(Json::as_str).unwrap_or_default();
         if name != scenario.name {
-            why.push(format!("it is of the scenario '{name}', and this is '{}'", scenario.name));
+            why.push(format!(
+                "it belongs to the scenario '{name}', and this one is '{}'",
+                scenario.name
+            ));
         }
         // The first input is the scenario's own file.
         let then: BTreeMap<&str, &str> = self
@@ -187,11 +190,14 @@ impl GateBaseline {
                 let known = tasks.get(&task.id)?;
                 if known.right_action != task.right_action {
                     let (then, now) = (&known.right_action, &task.right_action);
-                    return Some(format!("task '{}': right was '{then}' and is '{now}'", task.id));
+                    return Some(format!(
+                        "task '{}': the right action was '{then}' and is now '{now}'",
+                        task.id
+                    ));
                 }
                 // `tasks.csv` has units with control characters replaced.
                 (known.unit != visible(&task.unit))
-                    .then(|| format!("task '{}' was of the unit '{}'", task.id, known.unit))
+                    .then(|| format!("task '{}' belonged to the unit '{}'", task.id, known.unit))
             });
             why.extend(differs);
         }
@@ -267,7 +273,7 @@ fn read_tasks(path: &Path) -> anyhow::Result<BTreeMap<String, HashMap<String, Ba
             bail!("line {line}: {problem}");
         }
         let (arm, task) = (cell_text(&row.arm).to_owned(), cell_text(&row.task).to_owned());
-        let told = format!("line {line}: task '{task}' of arm '{arm}' was there before");
+        let told = format!("line {line}: task '{task}' of arm '{arm}' occurs twice");
         let known = BaselineTask {
             unit: cell_text(&row.unit).to_owned(),
             right_action: cell_text(&row.right_action).to_owned(),

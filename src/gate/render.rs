@@ -87,14 +87,14 @@ fn verdict_text(finding: GateFinding, passes: bool) -> String {
         (GateFinding::Identical { units, needed }, false) => {
             let needed = match needed {
                 Some(needed) => format!("{needed} would show that it is no worse than allowed"),
-                None => "no number would show that nothing is worse".to_owned(),
+                None => "no number of units would show that nothing is worse".to_owned(),
             };
             return format!("FAILED: identical, no difference on any of {units} units; {needed}");
         }
         (GateFinding::BelowUncertain, true) => "passed: not above",
         (GateFinding::BelowUncertain, false) => "FAILED: not shown to be below",
-        (GateFinding::AboveUncertain, true) => "passed: above, which may be chance",
-        (GateFinding::AboveUncertain, false) => "FAILED: above, which may be chance",
+        (GateFinding::AboveUncertain, true) => "passed: above, which may be due to chance",
+        (GateFinding::AboveUncertain, false) => "FAILED: above, which may be due to chance",
         (GateFinding::Worse, _) => "FAILED: worse than allowed",
     };
     verdict.to_owned()
@@ -205,10 +205,10 @@ pub fn legend(settings: &GateSettings) -> String {
          p: one-sided, of the hypothesis {p}. Each check is tested by itself, at .025: with\n\
          many checks one may fail by chance.\n\
          With fewer than about 40 units a check says little, whatever its verdict: units that differ may not be among\n\
-         them. With fewer than 20 the range beside a difference holds the values that the test does not reject, and no\n\
-         95% stand behind it.\n\
+         them. With fewer than 20, the range beside a difference contains the values that the test does not reject; its\n\
+         coverage is not 95%.\n\
          \"Identical\": no unit differs. There is no interval then, and from {least} units on the check passes{unless}.\n\
-         Wrong or missed: failures that nothing flags. {stops} Loss per case: without running costs,\n\
+         Wrong or missed: failures that are not flagged. {stops} Loss per case: without running costs,\n\
          every assumption at its stated value in both runs."
     )
 }

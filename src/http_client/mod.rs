@@ -105,7 +105,7 @@ pub fn parse_address(url: &str) -> anyhow::Result<reqwest::Url> {
     ensure!(["http", "https"].contains(&url.scheme()), "not an http or https address");
     ensure!(
         url.username().is_empty() && url.password().is_none(),
-        "an address does not hold a password here: name a variable in api_key_env"
+        "an address must not contain a password: name a variable in api_key_env"
     );
     Ok(url)
 }
@@ -202,7 +202,7 @@ impl JsonRequestSender {
             if tries > retries {
                 return Err(match tries {
                     1 => failure.message,
-                    n => format!("{} (the last of {n} tries)", failure.message),
+                    n => format!("{} (the last of {n} attempts)", failure.message),
                 });
             }
             let wait = wait_before(tries, first_wait, &failure)
@@ -276,7 +276,7 @@ fn redirect_target(
     let location = response.headers().get(reqwest::header::LOCATION);
     let to = location.and_then(|to| from.join(to.to_str().ok()?).ok());
     let Some(to) = to else {
-        return Err("a redirect that does not say where to".to_owned());
+        return Err("a redirect without a target".to_owned());
     };
     let shown = without_query(&to);
     // 303 and similar ask for a GET of another resource, without the body.

@@ -68,7 +68,7 @@ pub fn wait_before(
 ) -> Result<Duration, String> {
     match failure.retry_after {
         Some(wait) if wait > MAX_REQUESTED_WAIT => Err(format!(
-            "it asks to wait {}, and {} s is the longest we do: run the command again later",
+            "it asks to wait {}, but knockon waits at most {} s: run the command again later",
             match wait.as_secs() {
                 seconds if seconds < 1_000_000 => format!("{seconds} s"),
                 _ => "more than a million seconds".to_owned(),

@@ -134,7 +134,9 @@ impl OutputWriter {
         }
         match path.file_name() {
             Some(_) => Ok(true),
-            None => Err(WriteRefused::invalid_path(format!("{} names no file", path.display()))),
+            None => {
+                Err(WriteRefused::invalid_path(format!("{} does not name a file", path.display())))
+            }
         }
     }
 
@@ -202,7 +204,7 @@ impl OutputWriter {
     ) -> anyhow::Result<()> {
         check_folder_name(dir)?;
         for (name, _) in files {
-            ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
+            ensure!(is_inside(name), "{name} is outside the folder {}", dir.display());
         }
         // Held until the end, so that processes that write the same folder do not interleave.
         let _turn = atomic_file::lock_folder(dir)?;
@@ -230,7 +232,7 @@ impl OutputWriter {
     ) -> anyhow::Result<Vec<String>> {
         check_folder_name(dir)?;
         for (name, _) in files {
-            ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
+            ensure!(is_inside(name), "{name} is outside the folder {}", dir.display());
         }
         let _turn = atomic_file::lock_folder(dir)?;
         let before = OutputManifest::read(dir, manifest.0);

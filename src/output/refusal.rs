@@ -41,7 +41,9 @@ impl WriteObstacle {
             WriteObstacle::NotRegularFile => "is a link or a special file",
             WriteObstacle::ReadOnly => "is write-protected",
             WriteObstacle::Changed => "was changed after knockon wrote it",
-            WriteObstacle::Unknown => "is there already, and not known as written by knockon",
+            WriteObstacle::Unknown => {
+                "already exists, and its content is not known to be written by knockon"
+            }
         }
     }
 }

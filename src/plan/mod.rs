@@ -155,7 +155,7 @@ pub fn plan(
             .iter()
             .map(|set| options.iter().position(|option| option.chosen == *set))
             .collect::<Option<_>>()
-            .context("an option was lost")?,
+            .context("an option is missing")?,
         options,
         excluded,
         complete,
@@ -217,7 +217,7 @@ fn test_savings(
         options.iter_mut().filter(|option| !option.chosen.is_empty()).collect();
     let differences = stats::family_differences(bought.len(), |at| {
         let option: &PlanOption = bought[at];
-        let with = money_of(tried, &option.chosen).context("an option was lost")?;
+        let with = money_of(tried, &option.chosen).context("an option is missing")?;
         let costs =
             with.cases * (with.running - base.running) + own_cost(plan, &option.chosen, with);
         let tasks = base.tasks.iter().zip(&with.tasks).zip(&scenario.tasks.tasks).zip(&clusters);

@@ -21,7 +21,7 @@ pub fn table(planned: &PlanResult) -> String {
             planned.candidates.join(", ")
         )),
         Some(first) => {
-            let chance = if is_significant(first) { "" } else { " (which may be chance)" };
+            let chance = if is_significant(first) { "" } else { " (which may be due to chance)" };
             told.push_str(&format!(
                 "Buy first: {}{chance}. {}\n",
                 first.name,
@@ -41,7 +41,9 @@ pub fn table(planned: &PlanResult) -> String {
         ));
     }
     if planned.buying_order.len() > 2 {
-        told.push_str("The order goes by expected savings; what each step adds to the one before is not tested.\n");
+        told.push_str(
+            "The order is by expected savings; what each addition saves is not tested.\n",
+        );
     }
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
@@ -107,12 +109,12 @@ fn savings(option: &PlanOption, tried: usize) -> String {
             uncertainty::interval_and_p_value(difference, |of| interval_text(of, difference))
         }
         None => format!(
-            "95% interval {} had it been the only one tried; {} for all {tried} options together",
+            "95% interval {} if it had been the only option tried; {} for all {tried} options together",
             interval_text(&difference.interval, difference),
             interval_text(&difference.simultaneous, difference),
         ),
     };
-    format!("Together {} a year saved ({sure}).", whole_amount(difference.interval.estimate))
+    format!("Together this saves {} a year ({sure}).", whole_amount(difference.interval.estimate))
 }
 
 fn interval_text(of: &ConfidenceInterval, saved: &PairedDifference) -> String {
@@ -144,14 +146,14 @@ pub fn legend(planned: &PlanResult) -> String {
         true => format!("All {all} combinations were tried"),
         false => format!(
             "{all} combinations were tried, adding the best candidate each time: another may be \
-             better, by at most all of the loss that is left"
+             better, by at most the remaining loss"
         ),
     };
     let differences = planned.options.iter().filter_map(|option| option.saved.as_ref());
     let marks = uncertainty::legend("the arm as it is", differences);
     let excluded = match planned.excluded {
         0 => String::new(),
-        excluded => format!(", {excluded} that contradict themselves left out"),
+        excluded => format!(", {excluded} contradictory ones left out"),
     };
     format!(
         "In {}, of {}. Amounts are of a year with every assumption (volume, amounts, rates) at its stated value. cost: running\n\

@@ -42,7 +42,7 @@ pub fn answer_prompts(
     keys.iter()
         .map(|key| {
             let entry = recording.get(key).cloned();
-            entry.ok_or_else(|| anyhow::anyhow!("the model left a prompt out"))
+            entry.ok_or_else(|| anyhow::anyhow!("the model did not answer a prompt"))
         })
         .collect()
 }

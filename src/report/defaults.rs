@@ -20,8 +20,8 @@ use crate::{number_words, stats};
 
 const HEAD: &str = "# Every default, with its source
 
-`knockon defaults` writes this page. What a scenario does not say has the value below; what it says itself is tagged
-`scenario` in `manifest.json`, which lists for every run the values that it was made with.
+`knockon defaults` writes this page. A setting that a scenario omits has the value below; one that it contains is tagged
+`scenario` in `manifest.json`, which lists the values that each run used.
 
 | tag | meaning |
 |---|---|
@@ -71,7 +71,7 @@ fn reader(page: &mut String) -> anyhow::Result<()> {
 
 fn guards(page: &mut String) {
     page.push_str(
-        "\n## Guards and people\n\nIn US dollars and seconds a look, or an escalation.\n",
+        "\n## Guards and people\n\nIn US dollars and seconds per check, or per escalation.\n",
     );
     for (heading, parameters) in guard_defaults() {
         let _ = write!(page, "\n### {heading}\n\n");
@@ -82,7 +82,7 @@ fn guards(page: &mut String) {
 fn retrieval(page: &mut String) {
     let (bm25, penalty) = (Bm25Params::default(), Penalty::default());
     let rows: [(&str, String, &str, &str); 15] = [
-        ("`top_k`", DEFAULT_TOP_K.to_string(), "assumed", "passages handed on"),
+        ("`top_k`", DEFAULT_TOP_K.to_string(), "assumed", "passages passed on"),
         (
             "bm25 `k1`",
             bm25.k1.to_string(),
@@ -116,7 +116,7 @@ fn retrieval(page: &mut String) {
         ("similarity_map `weight`", penalty.weight.to_string(), "cited", "the same"),
         ("http_search `depth`", HTTP_DEPTH.to_string(), "assumed", "passages asked for"),
         ("pgvector `depth`", PG_DEPTH.to_string(), "assumed", "passages asked for"),
-        ("`weight` of a phrasing", "1".to_owned(), "assumed", "all phrasings are as likely"),
+        ("`weight` of a phrasing", "1".to_owned(), "assumed", "all phrasings are equally likely"),
     ];
     page.push_str("\n## Retrieval\n\n");
     settings(page, &rows);
@@ -132,7 +132,7 @@ fn solving(page: &mut String) {
             "assumed",
             "exact up to `max_states`, sampled beyond",
         ),
-        ("`simulation.seed`", simulation.seed.to_string(), "assumed", "any number is as good"),
+        ("`simulation.seed`", simulation.seed.to_string(), "assumed", "any number will do"),
         (
             "`simulation.trials`",
             simulation.trials.to_string(),
@@ -145,23 +145,18 @@ fn solving(page: &mut String) {
             "assumed",
             "joint states in the largest layer",
         ),
-        (
-            "`impact.years`",
-            DEFAULT_YEARS.to_string(),
-            "assumed",
-            "sampled years behind VaR and CVaR",
-        ),
+        ("`impact.years`", DEFAULT_YEARS.to_string(), "assumed", "sampled years for VaR and CVaR"),
         (
             "`plan.most`",
             DEFAULT_MAX_COMBINATIONS.to_string(),
             "assumed",
-            "combinations that are all run; beyond, the best next one is added",
+            "up to this many combinations all are run; above that, the best candidate is added one at a time",
         ),
         (
             "`sensitivity.base_samples`",
             DEFAULT_BASE_SAMPLES.to_string(),
             "assumed",
-            "points are this times assumptions + 2",
+            "the number of points is this times (assumptions + 2)",
         ),
         (
             "default range of an assumption",
@@ -169,7 +164,7 @@ fn solving(page: &mut String) {
                 .map(|tag| format!("{} {}", tag.name(), range_factor(tag)))
                 .join(", "),
             "assumed",
-            "what odds or amounts are divided and multiplied by, by the tag of the figure",
+            "the factor by which odds or amounts are divided and multiplied, depending on the tag of the figure",
         ),
         (
             "upper end of the range of a preset's `follow`",
@@ -181,14 +176,14 @@ fn solving(page: &mut String) {
             "draws of readers and guards",
             ODDS_DRAWS.to_string(),
             "assumed",
-            "that the sampled years are dealt out among; the manifest and the page say what they were",
+            "among which the sampled years are divided; the manifest and the page list them",
         ),
         ("level of intervals", level, "assumed", "the usual one"),
         (
             "bootstrap samples",
             stats::SAMPLES.to_string(),
             "assumed",
-            "behind the chance that an arm is the best",
+            "for the probability that an arm is the best",
         ),
         (
             "trials with interventions past the cap",
@@ -198,7 +193,7 @@ fn solving(page: &mut String) {
         ),
         ("cut sets up to", cut_sets::MAX_ORDER.to_string(), "assumed", "errors in a set"),
         (
-            "rarest path told apart",
+            "rarest path listed separately",
             failure_paths::MIN_PROBABILITY.to_string(),
             "assumed",
             "probability; rarer ones make the last row of paths.csv",

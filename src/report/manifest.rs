@@ -76,8 +76,8 @@ pub fn manifest(
         "sampling_unit": record.unit,
         "intervals": {
             "level": stats::LEVEL,
-            "rate": "Wilson score with the effective sample size of the clustered variance (Korn and Graubard 1998); at least what units unlike those seen allow for",
-            "loss": "Student's t over units, and where it reaches further the same corrected for skewness (Hall 1992); at least what units unlike those seen allow for",
+            "rate": "Wilson score with the effective sample size of the clustered variance (Korn and Graubard 1998); extended for units that were not sampled",
+            "loss": "Student's t over units, and where it reaches further the same corrected for skewness (Hall 1992); extended for units that were not sampled",
             "difference": "the values that the test does not reject",
             "p_value": format!("the largest of four: sign flips of whole units (all of them up to {} units, else {} draws and up to a hundred times as many close to .05) and Student's t over units, each as it is and corrected for skewness (Hall 1992)", stats::EXACT_CLUSTERS, stats::DRAWS),
             "p_holm": "Holm 1979, over the comparisons with the baseline by one measure; over the other pairs of arms apart",
@@ -95,7 +95,7 @@ pub fn manifest(
             "name": "reader.pool",
             "value": reader::MAX_POOL,
             "tag": "assumed",
-            "source": format!("values that a reader can say in place of the right one: at most this many, at even steps of the field's distinct values in the corpus, each as likely as it is frequent there; of fewer than {}, values near them as well; of yes/no, both", reader::MIN_POOL),
+            "source": format!("values that a reader can report instead of the right one: at most this many, at even steps of the field's distinct values in the corpus, each as likely as it is frequent there; of fewer than {}, values near them as well; of yes/no, both", reader::MIN_POOL),
         }],
         "arms": arms,
     });
@@ -190,8 +190,8 @@ fn ranges(of: &[AssumptionRecord]) -> Vec<Json> {
 }
 
 /// How values are drawn from the ranges of assumptions.
-const FROM_RANGES: &str = "of ranges of ours half of the draws below the figure and half above, evenly in the logarithm of \
-                           amounts and of odds; of ranges of the file evenly";
+const FROM_RANGES: &str = "in default ranges half of the draws are below the figure and half above, uniform in the logarithm of \
+                           amounts and of odds; in ranges given in the file they are uniform";
 
 /// Which assumptions are drawn when years are sampled.
 fn yearly_draws(of: &[AssumptionRecord]) -> Json {
@@ -215,7 +215,7 @@ fn sensitivity(of: &SensitivityRecord) -> Json {
         "drawn": "independently of one another: Sobol's sequence (Joe and Kuo 2008) under Owen's scrambling",
         "from": FROM_RANGES,
         "indices": format!("first order by Saltelli et al. (2010), total by Jansen (1999); intervals from {RESAMPLES} bootstrap samples of base samples"),
-        "means": "of a variable its mean is varied, not what it is in single cases",
+        "means": "the mean of a variable is varied, not its value in single cases",
         "ranges": ranges(&of.assumptions),
     })
 }

@@ -24,7 +24,7 @@ pub fn describe_end(trace: &RunTrace) -> String {
         NONE => "taking none",
         label => label,
     };
-    format!("The run {action} where {right} is right ({}).", trace.outcome)
+    format!("The run {action}; {right} would be right ({}).", trace.outcome)
 }
 
 /// A plural noun for own errors of one kind.
@@ -68,7 +68,7 @@ pub fn describe_error(step: &StepTrace) -> Option<String> {
         && let Some(alarm) = done.alarms.first()
     {
         return Some(format!(
-            "It first put out {} ({}). The guard '{}' saw that; {}, which set it right.",
+            "Its first output was {} ({}). The guard '{}' detected that; {}, which corrected it.",
             alarm.held,
             done.event.name(),
             alarm.guard,
@@ -80,11 +80,11 @@ pub fn describe_error(step: &StepTrace) -> Option<String> {
             let alarm = done.alarms.iter().find(|alarm| alarm.right);
             let held = alarm.map_or(output, |alarm| alarm.held.as_str());
             if done.stopped {
-                format!("Its guard stopped the run on {held}, which is right.")
+                format!("Its guard stopped the run because of {held}, which is right.")
             } else {
                 let then = alarm.map_or("", |alarm| alarm.then.as_str());
                 format!(
-                    "Its guard took {held} for wrong, which is right; {then}, and {output} came of it."
+                    "Its guard rejected {held}, which is right; {then}, and the result was {output}."
                 )
             }
         }
@@ -92,15 +92,15 @@ pub fn describe_error(step: &StepTrace) -> Option<String> {
             describe_miss(kind, done.fault, retrieval)
         }
         (StepEvent::Partial, Some(retrieval), _) => format!(
-            "It handed on {}, with none of the right ones that state what is read from them{}.",
+            "It passed on {}, but none of the gold passages that state the field to be read{}.",
             passage_count(retrieval.documents.len()),
             missed_gold(retrieval)
         ),
         (StepEvent::Failed, ..) => match &step.right {
             Some(right) => {
-                format!("An expression had no value on its inputs; {right} would be right.")
+                format!("An expression had no value for its inputs; {right} would be right.")
             }
-            None => "An expression had no value on its inputs.".to_owned(),
+            None => "An expression had no value for its inputs.".to_owned(),
         },
         (StepEvent::Stopped, ..) => "An input was missing, and the run stopped here.".to_owned(),
         (event, _, Some(reading)) => describe_misreading(event, output, reading)
@@ -108,9 +108,9 @@ pub fn describe_error(step: &StepTrace) -> Option<String> {
         _ => describe_wrong_output(output, step.right.as_deref()),
     };
     Some(match (done.alarm == Some(StepEvent::Caught.name()), done.alarms.is_empty()) {
-        (true, _) => format!("{told} Its guard saw that, and stopped the run."),
+        (true, _) => format!("{told} Its guard detected that and stopped the run."),
         (false, false) if done.event != StepEvent::FalseAlarm => {
-            format!("{told} A guard raised an alarm, but what came of it was no better.")
+            format!("{told} A guard raised an alarm, but the result was no better.")
         }
         _ => told,
     })
@@ -119,8 +119,8 @@ pub fn describe_error(step: &StepTrace) -> Option<String> {
 /// A sentence for errors that have no wording of their own.
 fn describe_wrong_output(output: &str, right: Option<&str>) -> String {
     match right {
-        Some(right) => format!("It put out {output} where {right} is right."),
-        None => format!("It put out {output} where a run without errors stops."),
+        Some(right) => format!("Its output was {output}; {right} would be right."),
+        None => format!("Its output was {output}; a run without errors stops here."),
     }
 }
 
@@ -128,7 +128,7 @@ fn describe_miss(kind: MissKind, fault: BranchFault, retrieval: &RetrievalTrace)
     let first = match retrieval.documents.first() {
         None => "nothing was found".to_owned(),
         Some(document) => format!(
-            "{} with no right one among them, and {} came first, {}",
+            "{}, none of them right; {} ranked first, {}",
             passage_count(retrieval.documents.len()),
             passage_name(document),
             difference(kind)
@@ -141,7 +141,7 @@ fn describe_miss(kind: MissKind, fault: BranchFault, retrieval: &RetrievalTrace)
         _ => String::new(),
     };
     format!(
-        "Asked \"{}\", the search missed ({}): {first}{}.{query}",
+        "The search for \"{}\" missed ({}): {first}{}.{query}",
         retrieval.query,
         kind.name(),
         missed_gold(retrieval)
@@ -162,14 +162,14 @@ fn difference(kind: MissKind) -> &'static str {
     }
 }
 
-/// The rank of the best gold passage that was not handed on.
+/// The rank of the best gold passage that was not passed on.
 fn missed_gold(retrieval: &RetrievalTrace) -> String {
     let Some(document) = retrieval.missed.iter().min_by_key(|d| d.rank.unwrap_or(usize::MAX))
     else {
         return String::new();
     };
     match document.rank {
-        Some(rank) => format!("; {} came at rank {rank}", passage_name(document)),
+        Some(rank) => format!("; {} was at rank {rank}", passage_name(document)),
         None => format!("; {} was not found", passage_name(document)),
     }
 }
@@ -181,7 +181,7 @@ fn describe_misreading(event: StepEvent, output: &str, reading: &ReadingTrace) -
         (None, _) => " No right passage states it.".to_owned(),
         // The caller's sentence quotes this passage already.
         (Some(gold), Some(from)) if gold.passage == from.passage => String::new(),
-        (Some(gold), _) => format!(" Right is {}, from {}.", gold.value, quote(gold)),
+        (Some(gold), _) => format!(" The right value is {}, from {}.", gold.value, quote(gold)),
     };
     Some(match (event, &reading.from) {
         (StepEvent::Distracted, Some(from)) => {
@@ -193,10 +193,10 @@ fn describe_misreading(event: StepEvent, output: &str, reading: &ReadingTrace) -
         }
         (StepEvent::Misread, None) => format!("It read {field} wrongly, as {output}.{gold}"),
         (StepEvent::Fabricated, _) => {
-            format!("It made {field} = {output} up: no passage it had states that.{gold}")
+            format!("It made up {field} = {output}: no passage in its context states that.{gold}")
         }
         (StepEvent::Abstained, _) => {
-            format!("It found no {field} in its passages and put out nothing.{gold}")
+            format!("It found no {field} in its passages and output nothing.{gold}")
         }
         _ => return None,
     })
@@ -227,20 +227,18 @@ pub fn but_for_causes(trace: &RunTrace) -> Vec<String> {
         let names: Vec<String> =
             cause.iter().map(|&at| own_error_phrase(&trace.steps[at])).collect();
         match names.as_slice() {
-            [one] => Some(format!("But for {one} the run would have been correct.")),
+            [one] => Some(format!("Without {one}, the run would have been correct.")),
             [all @ .., last] => {
                 let both = if cause.len() == 2 { "both " } else { "" };
                 let all = all.join(", ");
-                Some(format!(
-                    "But for {both}{all} and {last} together the run would have been correct."
-                ))
+                Some(format!("Without {both}{all} and {last}, the run would have been correct."))
             }
             [] => None,
         }
     });
     let told: Vec<String> = told.collect();
     if told.is_empty() {
-        let none = "No small set of errors is known that makes the run correct when repaired.";
+        let none = "No small set of errors is known whose repair would make the run correct.";
         return vec![none.to_owned()];
     }
     told

@@ -19,7 +19,7 @@ pub fn json(look: &SearchPreview) -> serde_json::Result<String> {
 pub fn text(look: &SearchPreview) -> String {
     let task = look.task.as_ref().map_or_else(String::new, |task| format!(", task {task}"));
     let mut blocks = vec![format!(
-        "{}, step {}, arm {}{task}: {} in {}, {} handed on",
+        "{}, step {}, arm {}{task}: {} in {}, {} passed on",
         look.scenario, look.step, look.arm, look.embedder, look.corpus, look.top_k
     )];
     if let Some(entity) = &look.entity {
@@ -52,7 +52,7 @@ pub fn text(look: &SearchPreview) -> String {
 }
 
 const LEGEND: &str = "\
-right: `gold`, or the kind of miss that the passage makes where it ranks first and gold is not handed on.";
+right: `gold`, or the kind of miss that the passage makes where it ranks first and gold is not passed on.";
 
 fn table(look: &SearchPreview, search: &PreviewedQuery) -> Table {
     let judged = look.task.is_some();

@@ -96,7 +96,7 @@ fn write_header(page: &mut WrappedText, trace: &RunTrace) {
 fn write_query(page: &mut WrappedText, retrieval: &RetrievalTrace, followed: &[&str]) {
     let within = retrieval.entity.as_ref().map_or_else(String::new, |e| format!(" of {e}"));
     let how = format!(
-        " ({} in {}{within}, {} handed on)",
+        " ({} in {}{within}, {} passed on)",
         retrieval.embedder,
         retrieval.corpus,
         retrieval.documents.len()
@@ -181,7 +181,7 @@ fn write_reading(page: &mut WrappedText, trace: &RunTrace, step: &StepTrace) {
             let best = searched.and_then(|retrieval| retrieval.documents.first());
             let before =
                 best.map_or_else(|| "nothing".to_owned(), |best| format!("{} and others", best.id));
-            page.line(5, 7, &[(format!("made up; it had {before} before it"), TextStyle::Wrong)]);
+            page.line(5, 7, &[(format!("made up; its context was {before}"), TextStyle::Wrong)]);
         }
         _ => {}
     }
@@ -203,9 +203,9 @@ fn write_causes(page: &mut WrappedText, trace: &RunTrace) {
     if trace.outcome == RunOutcome::Correct {
         let errs = trace.steps.iter().any(prose::went_wrong);
         let text = if errs {
-            "The run ends correct: what went wrong on the way did not matter."
+            "The run ends correctly: the errors on the way had no effect."
         } else {
-            "The run ends correct."
+            "The run ends correctly."
         };
         page.line(0, 2, &[(text.to_owned(), TextStyle::Right)]);
         return;

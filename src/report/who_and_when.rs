@@ -103,14 +103,14 @@ fn question(trace: &RunTrace) -> String {
 fn prompt(step: &StepTrace) -> String {
     match (step.kind, &step.retrieval, &step.reading) {
         (_, Some(retrieval), _) => format!(
-            "Search the corpus '{}' and hand on what fits best: {} at most.",
+            "Search the corpus '{}' and pass on the best matches: at most {}.",
             retrieval.corpus,
             prose::passage_count(retrieval.top_k)
         ),
         (_, _, Some(reading)) => {
             format!("Read '{}' from the passages that you are handed.", reading.field)
         }
-        ("retrieve", ..) => "Search a corpus and hand on the passages that fit best.".to_owned(),
+        ("retrieve", ..) => "Search a corpus and pass on the best matches.".to_owned(),
         ("read", ..) => "Read a field from the passages that you are handed.".to_owned(),
         ("lookup", ..) => "Look a value up in a table.".to_owned(),
         ("compute", ..) => "Compute a value from what other steps found.".to_owned(),
@@ -162,7 +162,7 @@ fn search(retrieval: &RetrievalTrace) -> String {
         |(place, d): (usize, &DocumentTrace)| format!("\n\n[{}] {}\n{}", place + 1, d.id, d.text);
     let found: String = retrieval.documents.iter().enumerate().map(passage).collect();
     format!(
-        "I searched '{}'{among} for \"{}\" and hand on {}.{found}",
+        "I searched '{}'{among} for \"{}\" and pass on {}.{found}",
         retrieval.corpus,
         retrieval.query,
         prose::passage_count(retrieval.documents.len())
@@ -176,17 +176,19 @@ fn reason(trace: &RunTrace, blamed: &StepTrace) -> String {
     let end = prose::describe_end(trace);
     let shared = match trace.causes.first() {
         Some(set) if set.len() > 1 => format!(
-            "No single step explains that: it takes repairing {} together; the earliest of them is \
+            "No single step explains that: {} would have to be repaired together; the earliest of them is \
              named here.",
             joined_step_names(trace, set)
         ),
-        _ => format!("Had {} not erred, the run would have ended right.", blamed.step),
+        _ => format!("Had {} not erred, the run would have ended correctly.", blamed.step),
     };
     let others = trace.causes.len().saturating_sub(1);
     let also = match others {
         0 => String::new(),
-        1 => format!(" Repairing {} would do as well.", joined_step_names(trace, &trace.causes[1])),
-        _ => format!(" Repairing any of {others} other sets of steps would do as well."),
+        1 => {
+            format!(" Repairing {} would also suffice.", joined_step_names(trace, &trace.causes[1]))
+        }
+        _ => format!(" Repairing any of {others} other sets of steps would also suffice."),
     };
     format!("{told} {end} {shared}{also}")
 }

@@ -123,8 +123,8 @@ impl ShortAnswerCount {
             (self.answers.load(Ordering::Relaxed), self.short.load(Ordering::Relaxed));
         (short > 0).then(|| {
             format!(
-                "{name}: {short} of {asked} answers hold fewer passages than were asked for and are \
-                 there; what is not in an answer counts as not found"
+                "{name}: {short} of {asked} responses contain fewer passages than were requested and \
+                 exist; passages that are not in a response count as not found"
             )
         })
     }

@@ -48,7 +48,7 @@ impl TrecRun {
             }
         }
         if ranked.is_empty() && mistakes.is_empty() {
-            return Err(vec!["the file has no line".to_owned()]);
+            return Err(vec!["the file is empty".to_owned()]);
         }
         let mut run = TrecRun::default();
         for (qid, mut entries) in ranked {
@@ -63,9 +63,8 @@ impl TrecRun {
                 if let Some(first) = seen.insert(&entry.passage, entry.line) {
                     let (first, second) = (first.min(entry.line), first.max(entry.line));
                     let passage = &entry.passage;
-                    let mistake = format!(
-                        "query '{qid}' has the passage '{passage}' on line {first} already"
-                    );
+                    let mistake =
+                        format!("query '{qid}' already has the passage '{passage}' (line {first})");
                     mistakes.push((second, mistake));
                 }
             }
@@ -74,8 +73,8 @@ impl TrecRun {
                 let [(a, before), (b, after)] = pair else { continue };
                 if a == b {
                     let mistake = format!(
-                        "query '{qid}' has rank {a} on line {} already; the ranks of a query are all \
-                         different, or all the same, and then the scores decide",
+                        "query '{qid}' already has rank {a} on line {}; the ranks of a query must be all \
+                         different, or all the same, in which case the scores decide",
                         before.line
                     );
                     mistakes.push((after.line, mistake));

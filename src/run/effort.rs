@@ -38,7 +38,7 @@ fn open_readings_note(scenario: &Scenario, arms: &[usize]) -> Option<String> {
         open.readings.iter().take(MAX_LISTED).map(|&step| quoted_id(scenario, step)).collect();
     let then = match simulation.method {
         InferenceMethod::Exact => {
-            "`method: exact` ends at the first task in which all of them are read".to_owned()
+            "`method: exact` fails at the first task in which all of them are read".to_owned()
         }
         _ => format!(
             "tasks in which all of them are read are sampled, {} trials each, and not computed",
@@ -46,7 +46,7 @@ fn open_readings_note(scenario: &Scenario, arms: &[usize]) -> Option<String> {
         ),
     };
     Some(format!(
-        "after the step {} the outputs of {count} read steps are open together, {} and {} more, until {} and later steps have used them: 2^{count} joint states at least, and simulation.max_states is {}. So {then}. An output is open up to the last step that uses it: where steps that belong together follow one another, fewer are",
+        "after the step {} the outputs of {count} read steps are live at once, {} and {} more, until {} and later steps have used them: 2^{count} joint states at least, and simulation.max_states is {}. So {then}. An output is live up to the last step that uses it: if steps that belong together follow one another, fewer are",
         quoted_id(scenario, open.after),
         shown.join(", "),
         count - shown.len(),

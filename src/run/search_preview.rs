@@ -80,7 +80,7 @@ pub struct PreviewedMiss {
 pub enum SearchPreviewError {
     #[error("the step '{0}' does not retrieve")]
     NoRetrieval(String),
-    #[error("task '{task}' asks nothing at step '{step}'")]
+    #[error("task '{task}' has no query at step '{step}'")]
     NothingAsked { task: String, step: String },
     #[error("no query, and no task to take one from")]
     NoQuery,

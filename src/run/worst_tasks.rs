@@ -38,7 +38,7 @@ pub fn trace_tasks(
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
-    let work = progress.start(&format!("{arm}: telling the worst"), tasks.len());
+    let work = progress.start(&format!("{arm}: tracing the worst"), tasks.len());
     let told = tasks.iter().zip(runs.typical_trials(tasks)).map(|(&task, trial)| {
         let trace = trial.map(|trial| runs.trace(&SelectedRun { task, trial })).transpose()?;
         work.advance(1);

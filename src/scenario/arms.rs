@@ -10,7 +10,7 @@ use super::{EmbedderDeclaration, ReaderSettings, RetrievalSettings, ScenarioArm}
 
 /// The reader preset of a scenario that names none.
 pub const DEFAULT_PRESET: &str = "gpt-4o";
-/// The number of passages a retrieve step hands on by default.
+/// The number of passages a retrieve step passes on by default.
 pub const DEFAULT_TOP_K: u32 = 5;
 
 impl ScenarioResolver<'_> {
@@ -37,7 +37,7 @@ impl ScenarioResolver<'_> {
             let message = "`follow` and `fabricate` add up to more than 1";
             self.mistakes.push(
                 Diagnostic::new("out-of-range", fabricate.span.clone(), message)
-                    .label(format!("allowed beside `follow`: 0 to {}", 1.0 - follow.value)),
+                    .label(format!("allowed together with `follow`: 0 to {}", 1.0 - follow.value)),
             );
         }
         settings
@@ -79,7 +79,7 @@ impl ScenarioResolver<'_> {
             if entry.id.value.trim().is_empty() {
                 let mistake =
                     Diagnostic::new("bad-name", entry.id.span.clone(), "an arm has no name");
-                self.mistakes.push(mistake.label("reports list arms by this"));
+                self.mistakes.push(mistake.label("reports identify the arm by this"));
             }
             let corpora = self.corpus_swaps(entry, world);
             self.check_arm_settings(entry, steps, &embedders);
@@ -155,7 +155,7 @@ impl ScenarioResolver<'_> {
         arms
     }
 
-    /// Reports a step that hands on more passages than its embedder can rank.
+    /// Reports a step that passes on more passages than its embedder can rank.
     fn check_ranking_depth(
         &mut self,
         embedder: Option<&Spanned<String>>,
@@ -170,7 +170,7 @@ impl ScenarioResolver<'_> {
             let span = top_k.map_or(embedder.span.clone(), |at| at.span.clone());
             let name = &embedder.value;
             let message =
-                format!("{wanted} passages are handed on, but the depth of `{name}` is {depth}");
+                format!("{wanted} passages are passed on, but the depth of `{name}` is {depth}");
             self.mistakes.push(
                 Diagnostic::new("out-of-range", span, message)
                     .label(format!("allowed: up to {depth}, or give `{name}` a greater `depth`")),
@@ -232,7 +232,7 @@ impl ScenarioResolver<'_> {
                 let message = format!("`{}` is not a retrieve step", id.value);
                 self.mistakes.push(
                     Diagnostic::new("not-retrieve", id.span.clone(), message)
-                        .label("of other steps an arm changes only `guarded`")
+                        .label("for other kinds of steps, an arm can change only `guarded`")
                         .also(draft.id.span.clone(), "declared here"),
                 );
                 continue;
@@ -240,7 +240,7 @@ impl ScenarioResolver<'_> {
             if let (Some(guarded), Some(draft)) = (&settings.guarded, draft)
                 && !draft.has_guards()
             {
-                let message = format!("the step `{}` has no `guard` to switch", id.value);
+                let message = format!("the step `{}` has no `guard` to turn on or off", id.value);
                 self.mistakes.push(
                     Diagnostic::new("setting-unused", guarded.span.clone(), message)
                         .label("give the step a `guard`, or leave this out"),

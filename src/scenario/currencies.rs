@@ -90,7 +90,7 @@ impl ScenarioResolver<'_> {
                 let message = format!("one {0} is one {0}", code.value);
                 self.mistakes.push(
                     Diagnostic::new("out-of-range", rate.span.clone(), message)
-                        .label("rates are of other currencies"),
+                        .label("give rates only for other currencies"),
                 );
             }
             rates.insert(code.value.clone(), rate.value);
@@ -106,7 +106,7 @@ impl ScenarioResolver<'_> {
         let message = format!("there is no currency `{code}`");
         self.mistakes.push(
             Diagnostic::new("not-allowed", span.clone(), message)
-                .label("a code of three capital letters goes here, such as USD")
+                .label("a code of three capital letters is expected here, such as USD")
                 .help(suggest(code, currency::codes())),
         );
     }
@@ -257,7 +257,7 @@ fn mixed_currencies(
     let others: Vec<String> =
         currencies.iter().filter(|c| *c != into).map(|c| format!("{c}: RATE")).collect();
     let message = format!(
-        "amounts in {} come together, and nothing says what one is in the other",
+        "amounts in {} are combined, and there is no exchange rate between them",
         currencies.join(" and ")
     );
     let help =

@@ -160,7 +160,7 @@ impl Diagnostics {
     /// How to look up the explanation of the first code.
     pub fn hint(&self) -> String {
         let code = self.mistakes.first().map_or("unreadable", |first| first.code);
-        format!("To read more of one: knockon check --explain {code}")
+        format!("For details on a code: knockon check --explain {code}")
     }
 
     /// All mistakes as text, with or without terminal colours. Secrets in the lines that are quoted are masked, and
@@ -177,7 +177,8 @@ impl Diagnostics {
             shown.iter().map(|d| self.show(d, &source, &renderer)).collect();
         if !rest.is_empty() {
             let more: usize = rest.iter().map(|diagnostic| diagnostic.count).sum();
-            shown.push(format!("and {more} more mistakes; they are shown once these are gone"));
+            shown
+                .push(format!("and {more} more mistakes; they are shown once these are corrected"));
         }
         shown.join("\n\n")
     }

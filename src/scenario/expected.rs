@@ -58,8 +58,9 @@ impl ScenarioResolver<'_> {
                 if let Some(known) = actions(steps) {
                     let help = |said: &str| suggest(said, known.words());
                     let can = |said: &str| {
-                        (!known.contains(said) && said != ExpectedColumn::NOTHING)
-                            .then(|| format!("no run does '{said}'; {}", known.describe()))
+                        (!known.contains(said) && said != ExpectedColumn::NOTHING).then(|| {
+                            format!("no run takes the action '{said}'; {}", known.describe())
+                        })
                     };
                     self.check_possible_values(column, "unknown-action", world, &can, &help);
                 }
@@ -93,10 +94,10 @@ impl ScenarioResolver<'_> {
         let fixed = [ExpectedColumn::NOTHING, STOPPED];
         match (&step.kind, step.output) {
             (PipelineStepKind::Retrieve(_), _) => {
-                let message = format!("the step `{}` puts out passages", id.value);
+                let message = format!("the step `{}` outputs passages", id.value);
                 self.mistakes.push(
                     Diagnostic::new("not-allowed", id.span.clone(), message)
-                        .label("which passages are right is said by its `gold`"),
+                        .label("its `gold` defines which passages are right"),
                 );
             }
             (PipelineStepKind::Act { rules, .. }, _) => {
@@ -148,7 +149,8 @@ impl ScenarioResolver<'_> {
         }
         let slips = mistakes.reported_count();
         if let (Err(mistakes), Some(first)) = (mistakes.into_result(), first) {
-            let message = format!("the column `{}` expects what can never come out", column.value);
+            let message =
+                format!("the column `{}` expects values that can never occur", column.value);
             self.mistakes.push(
                 Diagnostic::new(code, column.span.clone(), message)
                     .label("the mistakes are inside the task file")

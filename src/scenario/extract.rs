@@ -81,7 +81,7 @@ impl ScenarioResolver<'_> {
                 let message = format!("there is no currency `{}`", at.value);
                 self.mistakes.push(
                     Diagnostic::new("not-allowed", at.span.clone(), message)
-                        .label("a code of three capital letters goes here, such as USD")
+                        .label("a code of three capital letters is expected here, such as USD")
                         .help(suggest(&at.value, currency::codes())),
                 );
             }
@@ -212,7 +212,7 @@ impl ScenarioResolver<'_> {
         if let Some(empty) = choices.filter(|at| !self.has_mistake_in(&at.span)) {
             self.mistakes.push(
                 Diagnostic::new("empty-value", empty.span.clone(), "`choices` is empty")
-                    .label("at least one value with its phrases goes here"),
+                    .label("at least one value with its phrases is expected here"),
             );
         }
     }
@@ -226,7 +226,7 @@ impl ScenarioResolver<'_> {
         if list.value.is_empty() && !self.has_mistake_in(&list.span) {
             self.mistakes.push(
                 Diagnostic::new("empty-value", list.span.clone(), format!("`{name}` is empty"))
-                    .label("at least one phrase goes here"),
+                    .label("at least one phrase is expected here"),
             );
         }
         let count = list.value.len();
@@ -244,7 +244,7 @@ impl ScenarioResolver<'_> {
                 Some(phrase) => phrases.push((text, phrase)),
                 None => self.mistakes.push(
                     Diagnostic::new("empty-value", text.span.clone(), "a phrase without a word")
-                        .label("words that stand in the text go here"),
+                        .label("words that occur in the text are expected here"),
                 ),
             }
         }
@@ -270,10 +270,10 @@ impl ScenarioResolver<'_> {
                 let words = text.value.to_lowercase().replace('-', " ");
                 let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
                 if let Some(first) = seen.get(&words) {
-                    let message = format!("the phrase `{}` is there twice", text.value);
+                    let message = format!("the phrase `{}` occurs twice", text.value);
                     self.mistakes.push(
                         Diagnostic::new("duplicate-key", text.span.clone(), message)
-                            .label("a phrase has one meaning")
+                            .label("a phrase can have only one meaning")
                             .also(first.clone(), "first here"),
                     );
                     continue;
@@ -290,7 +290,7 @@ impl ScenarioResolver<'_> {
         if at.value.trim().is_empty() {
             self.mistakes.push(
                 Diagnostic::new("empty-value", at.span.clone(), "the pattern is empty")
-                    .label("a regular expression with one group goes here"),
+                    .label("a regular expression with one group is expected here"),
             );
             return None;
         }
@@ -298,7 +298,7 @@ impl ScenarioResolver<'_> {
             Ok(pattern) if pattern.captures_len() == 2 => return Some(pattern),
             Ok(pattern) => (
                 format!("a pattern with {} groups", pattern.captures_len() - 1),
-                "one group goes around the value; write others as `(?:...)`".to_owned(),
+                "put one group around the value; write others as `(?:...)`".to_owned(),
             ),
             Err(error) => {
                 let error = error.to_string();

@@ -171,12 +171,12 @@ impl ScenarioResolver<'_> {
                 }
                 let s = if lines == 1 { " looks" } else { "s look" };
                 let message = format!(
-                    "{lines} task{s} for an {field} that `{}` spells otherwise (step `{}`)",
+                    "{lines} task{s} for an {field} that `{}` spells differently (step `{}`)",
                     corpus.name, id.value
                 );
                 self.mistakes.push(
                     Diagnostic::new("other-spelling", span.clone(), message)
-                        .label("capitals and spaces count: it is found nowhere")
+                        .label("upper and lower case and spaces matter: it is not found")
                         .note(note)
                         .with_count(slips),
                 );
@@ -224,13 +224,13 @@ impl ScenarioResolver<'_> {
                 );
             } else if without == tasks.len() {
                 let message = format!(
-                    "the gold rule of the step `{}` fits no passage of `{}` for any of {} tasks",
+                    "the gold rule of the step `{}` matches no passage of `{}` for any of {} tasks",
                     id.value,
                     corpus.name,
                     tasks.len()
                 );
                 let mut diagnostic = Diagnostic::new("no-gold", span, message)
-                    .label("this must be true of a passage, for one task at least");
+                    .label("this must be true of at least one passage for at least one task");
                 if let Some(note) =
                     tasks.first().and_then(|task| gold_search_note(rule, task, corpus))
                 {

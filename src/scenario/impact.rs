@@ -157,7 +157,7 @@ impl ScenarioResolver<'_> {
         if entry.losses.value.is_empty() && !self.has_mistake_in(&entry.losses.span) {
             self.mistakes.push(
                 Diagnostic::new("empty-value", entry.losses.span.clone(), "`losses` is empty")
-                    .label("at least one loss goes here"),
+                    .label("at least one loss is expected here"),
             );
         }
         let mut losses = Vec::new();
@@ -180,7 +180,7 @@ impl ScenarioResolver<'_> {
                     format!("`amount` is a number or money; this expression gives a {ty}");
                 self.mistakes.push(
                     Diagnostic::new("type-error", text.span.clone(), message)
-                        .label("a number or money goes here"),
+                        .label("a number or money is expected here"),
                 );
             }
             if let Some(amount) = &amount {
@@ -190,7 +190,7 @@ impl ScenarioResolver<'_> {
             for name in &loss.times {
                 if let Some(at) = self.resolve_name("variable", "unknown-variable", name, &names) {
                     if times.contains(&at) {
-                        let message = format!("`{}` stands twice in `times`", name.value);
+                        let message = format!("`{}` occurs twice in `times`", name.value);
                         self.mistakes.push(
                             Diagnostic::new("duplicate-id", name.span.clone(), message)
                                 .label("a variable multiplies an amount once"),
@@ -289,7 +289,7 @@ impl ScenarioResolver<'_> {
                 let message = format!("`sd` cannot be {}", sd.value);
                 self.mistakes.push(Diagnostic::new("out-of-range", sd.span.clone(), message).label(
                     format!(
-                        "a negative binomial volume varies more than a Poisson one: above {:.1}, and at most {}",
+                        "a negative binomial volume varies more than a Poisson volume; allowed: above {:.1}, at most {}",
                         mean.sqrt(),
                         MAX_RELATIVE_SD * mean
                     ),
@@ -305,7 +305,7 @@ impl ScenarioResolver<'_> {
             }
             (VolumeKindEntry::Fixed | VolumeKindEntry::Poisson, Some(sd)) => {
                 self.mistakes.push(
-                    Diagnostic::new("setting-unused", sd.span.clone(), "`sd` has no use here")
+                    Diagnostic::new("setting-unused", sd.span.clone(), "`sd` has no effect here")
                         .label("it belongs to negative_binomial"),
                 );
                 None
@@ -338,7 +338,11 @@ impl ScenarioResolver<'_> {
             let message = match claimed.as_slice() {
                 [] => format!("the variable `{}` has no distribution", name.value),
                 claimed => {
-                    format!("the variable `{}` is {} at once", name.value, claimed.join(" and "))
+                    format!(
+                        "the variable `{}` has several distributions: {}",
+                        name.value,
+                        claimed.join(" and ")
+                    )
                 }
             };
             self.mistakes.push(

@@ -418,7 +418,7 @@ fn load_file(
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             diagnostics.source = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let message = format!("the file is not UTF-8 text: byte {} is wrong", good + 1);
+            let message = format!("the file is not UTF-8 text: byte {} is invalid", good + 1);
             let mistake = Diagnostic::new("not-utf8", good..good + 1, message);
             Err(vec![mistake.label("save the file as UTF-8")])
         }
@@ -474,7 +474,7 @@ fn resolve_text(
     let file = match file::ScenarioFile::deserialize(&sound) {
         Ok(file) => file,
         Err(mismatch) => {
-            let message = format!("the file cannot be understood: {mismatch}");
+            let message = format!("the file cannot be deserialized: {mismatch}");
             found.push(Diagnostic::new("wrong-shape", raw.head(), message));
             return Err(found);
         }
@@ -503,7 +503,7 @@ fn resolve_text(
         }
         // A bug in the resolver, which must not pass for success.
         None if found.is_empty() => {
-            let message = "the file cannot be understood, and no check says why";
+            let message = "the file cannot be deserialized, and no check explains why";
             Err(vec![Diagnostic::new("wrong-shape", raw.head(), message)])
         }
         None => Err(found),

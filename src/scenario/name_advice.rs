@@ -28,7 +28,7 @@ pub(super) fn for_key(name: &str, properties: &Map<String, Json>) -> Option<Stri
     // Only where `api_key_env` is allowed: elsewhere the advice would lead to another unknown key.
     let is_secret = ["api_key", "apikey", "key", "token", "api_token", "bearer", "secret"];
     if is_secret.contains(&name.as_str()) && properties.contains_key("api_key_env") {
-        let help = "a key does not belong into a file: put it into an environment variable, and name that under `api_key_env`";
+        let help = "keys must not be in a file: put the key into an environment variable, and name the variable under `api_key_env`";
         return Some(help.to_owned());
     }
     let ours = KEY_SYNONYMS
@@ -97,7 +97,7 @@ const WORD_SYNONYMS: [(&[&str], &str, &str); 9] = [
             "service",
         ],
         "http_search",
-        ", with `url`; docs/src/retrievers.md says what such a service answers",
+        ", with `url`; docs/src/retrievers.md describes the replies of such a service",
     ),
     (&["postgres", "postgresql", "pg", "pg_vector"], "pgvector", ""),
     (&["hybrid", "rrf", "ensemble", "fused", "mixed"], "fusion", ", with `of`"),

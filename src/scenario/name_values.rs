@@ -92,7 +92,7 @@ impl ScenarioResolver<'_> {
                 };
                 let (name, first) = (&corpus.name, first.join(" and "));
                 self.notes.push(format!(
-                    "`{name}` has the same {field} in several spellings, {first}{more}: they count as different ones"
+                    "`{name}` has the same {field} in several spellings, {first}{more}: they count as different values"
                 ));
             }
         }

@@ -142,7 +142,7 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<YamlNode,
             let at = floor_char_boundary(text, at);
             let message =
                 format!("this is not YAML: {}", error.info().lines().next().unwrap_or(""));
-            broken(at..next_char(text, at), message, "the reader stopped here")
+            broken(at..next_char(text, at), message, "parsing stopped here")
         })?;
         let byte = |offset: Option<usize>| floor_char_boundary(text, offset.unwrap_or(text.len()));
         let start = byte(span.start.byte_offset());
@@ -293,7 +293,7 @@ fn build_map(
             YamlValue::Float(n) => n.to_string(),
             YamlValue::Null => "null".to_owned(),
             YamlValue::List(_) | YamlValue::Map(_) => {
-                let message = "a list or map stands where a key is expected".to_owned();
+                let message = "a list or map is in the place of a key".to_owned();
                 let label = "a key is a text; a text that starts with `{` or `[` needs quotes";
                 return Err(Box::new(
                     Diagnostic::new("yaml-syntax", key.span, message).label(label),
@@ -302,10 +302,10 @@ fn build_map(
         };
         if let Some(&first) = places.get(&name) {
             let (first, _) = &entries[first];
-            let message = format!("the key `{name}` is there twice");
+            let message = format!("the key `{name}` occurs twice");
             found.push(
                 Diagnostic::new("duplicate-key", key.span, message)
-                    .label("a key stands once in a map")
+                    .label("a key may occur only once in a map")
                     .also(first.span.clone(), "first here"),
             );
             continue;

@@ -83,7 +83,7 @@ impl ScenarioResolver<'_> {
         if !counts_money {
             self.mistakes.push(
                 Diagnostic::new("no-impact", span.clone(), "a plan weighs costs against losses")
-                    .label("say in a section `impact` what failures cost"),
+                    .label("state the cost of failures in a section `impact`"),
             );
         }
         let from = match &entry.from {
@@ -102,7 +102,7 @@ impl ScenarioResolver<'_> {
         if list.value.is_empty() && !self.has_mistake_in(&list.span) {
             self.mistakes.push(
                 Diagnostic::new("empty-value", list.span.clone(), "`candidates` is empty")
-                    .label("at least one candidate goes here"),
+                    .label("at least one candidate is expected here"),
             );
         }
         let base = from.and_then(|from| arms.get(from));
@@ -123,7 +123,7 @@ impl ScenarioResolver<'_> {
                     let message = format!("`{}` changes nothing", candidate.id.value);
                     self.mistakes.push(
                         Diagnostic::new("setting-unused", candidate.id.span.clone(), message)
-                            .label("the arm that is improved has these settings already"),
+                            .label("the arm to be improved already has these settings"),
                     );
                 }
                 candidates.push(MitigationCandidate {
@@ -193,7 +193,7 @@ impl ScenarioResolver<'_> {
             if let Some(depth) = depth.filter(|depth| retrieval.top_k > *depth) {
                 let wanted = retrieval.top_k;
                 let message = format!(
-                    "`{}` hands on {wanted} passages at `{}`, but the embedder's depth is {depth}",
+                    "`{}` passes on {wanted} passages at `{}`, but the embedder's depth is {depth}",
                     entry.id.value, draft.id.value
                 );
                 self.mistakes.push(

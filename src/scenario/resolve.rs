@@ -108,7 +108,7 @@ impl ScenarioResolver<'_> {
             let message = format!("version {} of the format is not known", version.value);
             self.mistakes.push(
                 Diagnostic::new("unknown-version", version.span.clone(), message)
-                    .label(format!("this knockon reads version {VERSION}")),
+                    .label(format!("this version of knockon supports only version {VERSION}")),
             );
         }
         if let Some(name) = &file.name {
@@ -294,11 +294,11 @@ impl ScenarioResolver<'_> {
         let reserved =
             RESERVED.contains(&text) || (kind == "step" && ["task", "passage"].contains(&text));
         let (message, label) = if reserved {
-            (format!("`{text}` has a meaning in expressions"), "choose another name".to_owned())
+            (format!("`{text}` is reserved in expressions"), "choose another name".to_owned())
         } else if !letters {
             (
                 format!("expressions cannot use `{text}` as the name of a {kind}"),
-                "allowed: letters, digits and `_`, no digit first".to_owned(),
+                "allowed: letters, digits and `_`, not beginning with a digit".to_owned(),
             )
         } else {
             return;
@@ -353,7 +353,7 @@ impl ScenarioResolver<'_> {
                 let message = format!("`{}` is a folder", name.value);
                 self.mistakes.push(
                     Diagnostic::new("missing-file", name.span.clone(), message)
-                        .label("a file goes here")
+                        .label("a file is expected here")
                         .help(help),
                 );
                 return None;
@@ -538,7 +538,7 @@ impl ScenarioResolver<'_> {
             let span = node.head();
             self.mistakes.push(
                 Diagnostic::new("empty-value", span, format!("`{section}` is empty"))
-                    .label(format!("at least one {kind} goes here")),
+                    .label(format!("at least one {kind} is expected here")),
             );
         }
     }
@@ -557,7 +557,7 @@ impl ScenarioResolver<'_> {
             }
             if in_expressions && ["id", "weight", "gold"].contains(&name.value.as_str()) {
                 let message = format!("`{}` cannot be among {what}", name.value);
-                let label = "the columns id, weight and gold.STEP have their own meaning";
+                let label = "the columns id, weight and gold.STEP are reserved";
                 self.mistakes
                     .push(Diagnostic::new("bad-name", name.span.clone(), message).label(label));
             }

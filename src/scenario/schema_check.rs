@@ -117,7 +117,7 @@ impl SchemaChecker<'_> {
                 let span = node.head();
                 self.mistakes.push(
                     Diagnostic::new("wrong-type", span, message)
-                        .label(format!("{wanted} goes here"))
+                        .label(format!("{wanted} is expected here"))
                         .help(help),
                 );
                 None

@@ -57,7 +57,7 @@ impl ScenarioResolver<'_> {
             {
                 self.mistakes.push(
                     Diagnostic::new("empty-value", queries.span.clone(), "`queries` is empty")
-                        .label("at least one phrasing goes here"),
+                        .label("at least one phrasing is expected here"),
                 );
             }
             _ => {}
@@ -166,7 +166,7 @@ impl ScenarioResolver<'_> {
         let from = earlier.iter().position(|draft| draft.id.value == entry.from.value)?;
         if earlier[from].is_not_retrieve() {
             let message = format!("`{}` finds no passages to read from", entry.from.value);
-            let label = format!("a retrieve step goes here: {}", passages.join(", "));
+            let label = format!("a retrieve step is expected here: {}", passages.join(", "));
             self.mistakes.push(
                 Diagnostic::new("not-retrieve", entry.from.span.clone(), message)
                     .label(label)
@@ -198,7 +198,7 @@ impl ScenarioResolver<'_> {
                 self.mistakes.push(
                     Diagnostic::new("type-error", entry.field.span.clone(), message)
                         .label("a step has one type")
-                        .note(format!("the arm `{arm}` puts `{to}` in the place of `{base}`")),
+                        .note(format!("the arm `{arm}` uses `{to}` in place of `{base}`")),
                 );
             }
         }
@@ -360,12 +360,12 @@ impl ScenarioResolver<'_> {
         let span = last.condition.as_ref().map_or(&last.action.span, |condition| &condition.span);
         let held = hold.and_then(|hold| hold.value.first()).map(|label| label.value.as_str());
         let label = held.unwrap_or("ACTION");
-        let message = format!("a run may come to no rule of the step `{}` that holds", id.value);
+        let message = format!("in some runs no rule of the step `{}` may apply", id.value);
         self.mistakes.push(
             Diagnostic::new("no-otherwise", span.clone(), message)
-                .label("the last rule has a condition, and nothing follows where it is not true")
+                .label("the last rule has a condition, and no rule applies if it is not true")
                 .help(Some(format!(
-                    "end the rules with `- {{do: {label}}}`: what is done otherwise"
+                    "end the rules with `- {{do: {label}}}`: what to do in all other cases"
                 ))),
         );
     }
@@ -375,7 +375,7 @@ impl ScenarioResolver<'_> {
         if label.value.trim().is_empty() {
             self.mistakes.push(
                 Diagnostic::new("empty-value", label.span.clone(), "the action has no name")
-                    .label("what is done goes here"),
+                    .label("what is done is expected here"),
             );
             return;
         }
@@ -394,10 +394,10 @@ impl ScenarioResolver<'_> {
             return;
         };
         let message =
-            format!("the action `{}` is a fixed label, and nothing is filled in", label.value);
+            format!("the action `{}` is a fixed label, in which nothing is filled in", label.value);
         self.mistakes.push(
             Diagnostic::new("no-template", label.span.clone(), message)
-                .label("reports and losses tell actions apart by these labels")
+                .label("reports and losses distinguish actions by these labels")
                 .help(Some(format!(
                     "give each action a rule of its own: `- {{if: {name} == \"VALUE\", do: VALUE}}`"
                 ))),
@@ -432,7 +432,7 @@ impl ScenarioResolver<'_> {
             let message = format!("`{role}` is a {wanted}; this expression gives a {found}");
             self.mistakes.push(
                 Diagnostic::new("type-error", at.span.clone(), message)
-                    .label(format!("a {wanted} goes here")),
+                    .label(format!("a {wanted} is expected here")),
             );
             return None;
         }
@@ -443,7 +443,7 @@ impl ScenarioResolver<'_> {
             let message = format!("this expression never has a value: {}", error.reason);
             self.mistakes.push(
                 Diagnostic::new("never-a-value", at.span.clone(), message)
-                    .label("it names nothing that could change"),
+                    .label("it refers to nothing that varies"),
             );
             return None;
         }
@@ -463,7 +463,7 @@ impl ScenarioResolver<'_> {
                 let span = file_span(self.file, &at.span, &at.value, &span);
                 self.mistakes.push(
                     Diagnostic::new("template-syntax", span, message)
-                        .label("a template's braces are double")
+                        .label("templates need double braces")
                         .help(Some(format!("write `{write}`"))),
                 );
             }

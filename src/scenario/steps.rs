@@ -202,8 +202,9 @@ impl ScenarioResolver<'_> {
         let key = entries.map(|(key, _)| key).find(|key| key.name == "steps");
         let span = key.map_or(0..0, |key| key.span.clone());
         self.mistakes.push(
-            Diagnostic::new("no-action", span, "no step acts")
-                .label("add a step with `act`: knockon asks which action comes out at the end"),
+            Diagnostic::new("no-action", span, "no step takes an action").label(
+                "add a step with `act`: knockon judges runs by the action that they end with",
+            ),
         );
     }
 
@@ -213,7 +214,7 @@ impl ScenarioResolver<'_> {
             return;
         };
         let names: Vec<&str> = ids.iter().chain([first]).map(|id| id.value.as_str()).collect();
-        let message = format!("the steps go round in a circle: {}", names.join(" -> "));
+        let message = format!("the steps depend on each other in a cycle: {}", names.join(" -> "));
         let mut diagnostic =
             Diagnostic::new("cycle", first.span.clone(), message).label(match names.as_slice() {
                 [_, _] => "this step needs its own output".to_owned(),
@@ -253,7 +254,11 @@ impl ScenarioResolver<'_> {
             let message = match claimed.as_slice() {
                 [] => format!("the step `{}` does nothing", entry.id.value),
                 claimed => {
-                    format!("the step `{}` is {} at once", entry.id.value, claimed.join(" and "))
+                    format!(
+                        "the step `{}` has several kinds: {}",
+                        entry.id.value,
+                        claimed.join(" and ")
+                    )
                 }
             };
             self.mistakes.push(

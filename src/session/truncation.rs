@@ -31,7 +31,7 @@ impl TruncationCounts {
         counts.extend(passages.iter().map(of));
         let note = |(cut, all, what): (usize, usize, String)| {
             format!(
-                "{embedder} reads {limit} tokens of a text: {cut} of {all} {what} are longer, and their ends are cut"
+                "{embedder} reads {limit} tokens of a text: {cut} of {all} {what} are longer and are truncated"
             )
         };
         counts.into_iter().filter(|(cut, ..)| *cut > 0).map(note).collect()
@@ -161,7 +161,7 @@ impl PairTruncationCounter {
         let cut = pairs.values().filter(|cut| **cut).count();
         (cut > 0).then(|| {
             format!(
-                "{reranker} reads {limit}: {cut} of {} pairs are longer, and their ends are cut",
+                "{reranker} reads {limit}: {cut} of {} pairs are longer and are truncated",
                 pairs.len()
             )
         })
@@ -269,8 +269,8 @@ mod tests {
         assert_eq!(
             counter.counts().notes("mini", 3),
             [
-                "mini reads 3 tokens of a text: 1 of 3 queries are longer, and their ends are cut",
-                "mini reads 3 tokens of a text: 1 of 2 passages of clauses are longer, and their ends are cut",
+                "mini reads 3 tokens of a text: 1 of 3 queries are longer and are truncated",
+                "mini reads 3 tokens of a text: 1 of 2 passages of clauses are longer and are truncated",
             ]
         );
         assert_eq!(std::fs::read_dir(dir.path().join("cut_texts")).unwrap().count(), 2);
@@ -312,7 +312,7 @@ mod tests {
         }
         assert_eq!(
             counter.note("judge").unwrap(),
-            "judge reads 3 tokens of a query with a passage: 2 of 5 pairs are longer, and their ends are cut"
+            "judge reads 3 tokens of a query with a passage: 2 of 5 pairs are longer and are truncated"
         );
     }
 }

@@ -124,9 +124,9 @@ pub enum StepEvent {
     Stopped,
     /// An expression had no value on its input: the output is missing, or a rule was passed over.
     Failed,
-    /// A gold passage is handed on.
+    /// A gold passage is passed on.
     Hit,
-    /// A gold passage is handed on, but not one that states everything read from it.
+    /// A gold passage is passed on, but not one that states everything read from it.
     Partial,
     /// The task has no gold passage for this step, so there is nothing to hit or miss.
     NoGold,

@@ -34,7 +34,7 @@ pub enum OracleError {
     )]
     Disagree { task: String, step: String, field: String, first: String, second: String },
     #[error(
-        "task '{task}', step '{step}': the texts that the steps put out come to more than {}",
+        "task '{task}', step '{step}': the texts that the steps output add up to more than {}",
         megabytes(ORACLE_TEXT.per_task)
     )]
     TooMuchText { task: String, step: String },

@@ -36,7 +36,7 @@ impl RetrievalTarget<'_> {
         miss_kind(self.corpus, self.gold, self.fields, context.first().copied())
     }
 
-    /// A branch that hands on exactly the gold passages.
+    /// A branch that passes on exactly the gold passages.
     fn gold_only(&self) -> StepBranch {
         let gold = self.gold.iter().copied().collect();
         StepBranch::new(Some(StepOutput::Context(gold)), StepEvent::Hit, 1.0)
@@ -115,7 +115,7 @@ pub fn passages_by_miss_kind(target: RetrievalTarget) -> Vec<(MissKind, Vec<u32>
 /// The result of one phrasing of the query.
 pub struct PhrasingResult<'a> {
     pub weight: f64,
-    /// The ranking on the actual input, best first, truncated to what the step hands on.
+    /// The ranking on the actual input, best first, truncated to what the step passes on.
     pub ranking: Vec<u32>,
     /// The same ranking without the gold passages, also truncated.
     pub without_gold: Vec<u32>,
@@ -125,7 +125,7 @@ pub struct PhrasingResult<'a> {
 
 /// The row of a retrieve step: one branch per phrasing, with equal results merged.
 ///
-/// If it can err, its repair hands on exactly the gold passages; otherwise its counterfactual error hands on the
+/// If it can err, its repair passes on exactly the gold passages; otherwise its counterfactual error passes on the
 /// passages that rank next.
 pub fn retrieval_row(target: RetrievalTarget, phrasings: &[PhrasingResult]) -> StepRow {
     let mut row = StepRow::default();

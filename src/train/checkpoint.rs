@@ -67,7 +67,7 @@ impl TrainingState {
         let blake3 = self.checksum(&settings);
         let note = json!({ "step": self.step, "settings": settings, "blake3": blake3 }).to_string();
         let note = HashMap::from([(METADATA_KEY.to_owned(), note)]);
-        let file = safetensors::serialize(views, Some(note)).context("cannot lay it out")?;
+        let file = safetensors::serialize(views, Some(note)).context("cannot serialize it")?;
         atomic_file::write(&dir.join(CHECKPOINT_FILE), &file)
     }
 
@@ -84,7 +84,7 @@ impl TrainingState {
         };
         Self::parse(&file, settings)
             .with_context(|| {
-                format!("cannot go on from {}; delete it to start again", path.display())
+                format!("cannot resume from {}; delete it to start over", path.display())
             })
             .map(Some)
     }
@@ -117,7 +117,7 @@ impl TrainingState {
             serde_json::from_str(note.context("it is not a checkpoint of training")?)?;
         let differences = settings.differences(&note["settings"]);
         if !differences.is_empty() {
-            bail!("it is of a run with other settings ({})", differences.join("; "));
+            bail!("it belongs to a run with other settings ({})", differences.join("; "));
         }
         let numbers: Vec<f64> = tensor_data(&tensors, "log", Dtype::F64)?
             .as_chunks()
@@ -151,7 +151,7 @@ impl TrainingState {
         let found = note["blake3"].as_str().unwrap_or_default();
         ensure!(
             found == state.checksum(&note["settings"]),
-            "it was damaged since it was written: its checksum is another"
+            "it was damaged since it was written: its checksum differs"
         );
         Ok(state)
     }

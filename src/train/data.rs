@@ -75,7 +75,7 @@ fn select_categories(
     let bare = chosen.iter().filter(|t| t.negative.is_none()).count();
     ensure!(
         bare == 0,
-        "{}: {bare} of {} triplets have no negative, and a structural one needs it",
+        "{}: {bare} of {} triplets have no negative, which structural triplets need",
         path.display(),
         chosen.len()
     );

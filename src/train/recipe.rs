@@ -107,7 +107,7 @@ impl TuningRecipe {
         ];
         for (name, count, least, most) in counts {
             WrongUse::unless((least..=most).contains(&count), || {
-                format!("{name} is {count}; it is from {least} to {most}")
+                format!("{name} is {count}; it must be from {least} to {most}")
             })?;
         }
         let shares = [
@@ -126,7 +126,7 @@ impl TuningRecipe {
         ];
         for (name, value) in positive {
             WrongUse::unless(value > 0.0 && value.is_finite(), || {
-                format!("{name} is {value}; it is above 0")
+                format!("{name} is {value}; it must be above 0")
             })?;
         }
         WrongUse::unless(self.steps * self.batch <= MAX_TOTAL_PAIRS, || {

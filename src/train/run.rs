@@ -143,14 +143,14 @@ fn read_finished(dir: &Path, settings: &TrainingSettings) -> anyhow::Result<Opti
     let differences = settings.differences(&note["settings"]);
     if !differences.is_empty() {
         bail!(
-            "{} holds a result of other settings ({}); choose another --out, or delete it",
+            "{} contains a result with other settings ({}); choose another --out, or delete it",
             dir.display(),
             differences.join("; ")
         );
     }
     saved_model::check(dir, &bytes, &note).with_context(|| {
         format!(
-            "the result in {} is not as the training left it; choose another --out, or delete it to train again",
+            "the result in {} was changed after the training; choose another --out, or delete it to train again",
             dir.display()
         )
     })?;

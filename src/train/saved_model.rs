@@ -98,7 +98,7 @@ pub fn check(dir: &Path, bytes: &[u8], note: &Value) -> anyhow::Result<()> {
         let file = dir.join(name);
         match input_file::read_up_to(MAX_FILE_BYTES, &file) {
             Ok(found) if blake3::hash(&found).to_hex().as_str() == sum.as_str().unwrap_or("") => {}
-            Ok(_) => bail!("{name} was changed since it was written: its checksum is another"),
+            Ok(_) => bail!("{name} was changed since it was written: its checksum differs"),
             Err(e) => return Err(e).with_context(|| format!("cannot read {}", file.display())),
         }
     }
@@ -303,6 +303,6 @@ fn write_tensors(
         .collect::<anyhow::Result<Vec<_>>>()?;
     // transformers rejects a file without this entry.
     let note = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let file = safetensors::serialize(views, Some(note)).context("cannot lay out the tensors")?;
+    let file = safetensors::serialize(views, Some(note)).context("cannot serialize the tensors")?;
     folder.write(name, &file)
 }

@@ -109,7 +109,7 @@ pub fn train(
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<TrainedVerifier> {
     WrongUse::unless((1..=MAX_STEPS).contains(&recipe.steps), || {
-        format!("--steps is {}; it is from 1 to {MAX_STEPS}", recipe.steps)
+        format!("--steps is {}; it must be from 1 to {MAX_STEPS}", recipe.steps)
     })?;
     let (known, categories) = compute_maps(items, maps, recipe, progress)?;
     let learnt: Vec<&VerifierItemMaps> = known.iter().filter(|item| !item.held_out).collect();

@@ -99,7 +99,7 @@ fn entries(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<B
             Ok(object) => {
                 let Some(entry) = entry(number, &object, &mut mistakes) else { continue };
                 if let Some(first) = seen.insert(entry.id.clone(), number) {
-                    let what = format!("the id '{}' stands on line {first} already", entry.id);
+                    let what = format!("the id '{}' is already used on line {first}", entry.id);
                     mistakes.add(Some(number), Some("_id"), what);
                 }
                 entries.push(entry);
@@ -117,7 +117,7 @@ fn entries(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<B
         }
     }
     mistakes.into_result()?;
-    anyhow::ensure!(!entries.is_empty(), "{}: there is nothing in the file", path.display());
+    anyhow::ensure!(!entries.is_empty(), "{}: the file is empty", path.display());
     Ok(entries)
 }
 
@@ -133,7 +133,7 @@ fn entry(
         Some(Json::Number(number)) if field != "text" && !number.is_f64() => number.to_string(),
         None | Some(Json::Null) if !needed => String::new(),
         None => {
-            mistakes.add(Some(line), Some(field), "it is needed, and it is not there");
+            mistakes.add(Some(line), Some(field), "it is required, but missing");
             String::new()
         }
         Some(other) => {
@@ -280,7 +280,7 @@ mod tests {
             ("{\"_id\": \"p1\", \"text\": null}", "line 1, field 'text': 'null' is not a text"),
             ("{\"_id\": 1.5, \"text\": \"a\"}", "line 1, field '_id': '1.5' is not a text"),
             ("{\"text\": \"a\"}", "line 1, field '_id': it is needed"),
-            ("{\"_id\": \"p1\", \"_id\": \"p2\", \"text\": \"a\"}", "the key '_id' is there twice"),
+            ("{\"_id\": \"p1\", \"_id\": \"p2\", \"text\": \"a\"}", "the key '_id' occurs twice"),
             ("{\"_id\": [1], \"text\": \"a\"}", "line 1, field '_id': '[1]' is not a text"),
         ] {
             let error = read_with("corpus.jsonl", line.as_bytes()).unwrap_err();

@@ -69,7 +69,7 @@ impl CsvLayout<'_> {
         let Some(found) = found else {
             let known = Delimiter::ALL.map(Delimiter::name).join(", ");
             bail!(
-                "{}: line 1: 'sep={}' names no delimiter that is known; allowed: {known}",
+                "{}: line 1: 'sep={}' is not a known delimiter; allowed: {known}",
                 path.display(),
                 String::from_utf8_lossy(line)
             );
@@ -148,7 +148,7 @@ impl CsvTable {
             bail!("{}: the file is empty", path.display());
         }
         if grid.rows.is_empty() && mistakes.count() == 0 {
-            bail!("{}: there is no row below the header", path.display());
+            bail!("{}: there are no rows below the header", path.display());
         }
         Ok(grid)
     }

@@ -70,7 +70,7 @@ impl DelimiterSetting {
             DelimiterSetting::Scenario => {
                 format!("write `delimiter: {name}` beside the file's name in the scenario")
             }
-            DelimiterSetting::CommandLine => format!("is it --delimiter {name}?"),
+            DelimiterSetting::CommandLine => format!("did you mean --delimiter {name}?"),
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn invalid_object_message(
     let said = said.split(" at line ").next().unwrap_or(&said);
     let said = match error.is_data() {
         true => said.to_owned(),
-        false => format!("no JSON that can be read: {said}"),
+        false => format!("invalid JSON: {said}"),
     };
     // serde_json counts bytes, users count characters.
     let before = text.get(..error.column()).map_or(error.column(), |before| before.chars().count());
@@ -92,7 +92,7 @@ fn check_passage(line: usize, object: &Map<String, Json>, mistakes: &mut FileMis
     for field in ["id", "text"] {
         // A misspelt field is reported by itself; reporting the missing one as well would be redundant.
         if !object.contains_key(field) && !is_misspelt(object, field) {
-            mistakes.add(Some(line), Some(field), "a passage needs it, and it is not there");
+            mistakes.add(Some(line), Some(field), "it is required for a passage, but missing");
         }
     }
     for (field, value) in object {

@@ -30,7 +30,7 @@ pub(super) fn unique<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
 }
 
 fn repeated_key_error<E: Error>(key: &str) -> E {
-    E::custom(format!("the key '{key}' is there twice"))
+    E::custom(format!("the key '{key}' occurs twice"))
 }
 
 struct JsonObjectVisitor;
@@ -161,7 +161,7 @@ mod tests {
             (r#"{"": 1, "": 2}"#, ""),
         ] {
             let error = parse(text).unwrap_err().to_string();
-            assert!(error.contains(&format!("the key '{key}' is there twice")), "{error}");
+            assert!(error.contains(&format!("the key '{key}' occurs twice")), "{error}");
         }
         for text in ["[]", "1", "{\"a\": 1} x", "{\"a\": }", ""] {
             assert!(parse(text).is_err(), "{text}");

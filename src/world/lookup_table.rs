@@ -57,7 +57,7 @@ impl LookupTable {
                 if found.is_empty() {
                     mistakes.add(line, Some(key), "the key is empty");
                 } else if let Some(first) = seen.get(found) {
-                    let what = format!("the key '{found}' stands on line {first} already");
+                    let what = format!("the key '{found}' is already used on line {first}");
                     mistakes.add(line, Some(key), what);
                 } else {
                     seen.insert(found, row.line);

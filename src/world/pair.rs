@@ -42,7 +42,7 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
             Some(Json::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
             found => {
                 let what = match found {
-                    None => "a pair needs it, and it is not there".to_owned(),
+                    None => "it is required for a pair, but missing".to_owned(),
                     Some(Json::String(_)) => "the text is empty".to_owned(),
                     Some(other) => {
                         format!("{} is not a text", json_line::quoted_excerpt(&other.to_string()))

@@ -128,7 +128,7 @@ impl Corpus {
                 let what = format!("the id {what}; allowed: {allowed}");
                 mistakes.add(Some(number), Some("id"), what);
             } else if let Some(first) = seen.get(passage.id.as_str()) {
-                let what = format!("the id '{}' stands on line {first} already", passage.id);
+                let what = format!("the id '{}' is already used on line {first}", passage.id);
                 mistakes.add(Some(number), Some("id"), what);
             } else {
                 seen.insert(&passage.id, number);
@@ -140,7 +140,9 @@ impl Corpus {
         for (passage, &number) in whole.iter().zip(&numbers) {
             let Some(of) = passage.of.as_deref() else { continue };
             let what = match seen.get(of) {
-                Some(&line) if line == number => "a passage is not a variant of itself".to_owned(),
+                Some(&line) if line == number => {
+                    "a passage cannot be a variant of itself".to_owned()
+                }
                 Some(_) => continue,
                 None => {
                     let near = did_you_mean(of, seen.keys().copied());

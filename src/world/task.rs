@@ -214,7 +214,7 @@ impl TaskFileReading<'_> {
         } else if let Some((what, allowed)) = name_problem(id, MAX_ID_CHARS) {
             wrong("id", format!("the id {what}; allowed: {allowed}"));
         } else if let Some(first) = self.seen.get(id) {
-            wrong("id", format!("the id '{id}' stands on line {first} already"));
+            wrong("id", format!("the id '{id}' is already used on line {first}"));
         } else {
             self.seen.insert(id.to_owned(), line);
         }

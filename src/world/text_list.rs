@@ -89,8 +89,7 @@ fn read_lines(
     while let Some((number, line)) = lines.next_including_blank(mistakes)? {
         if line.trim().is_empty() {
             if each {
-                let what =
-                    "the line is blank; a line is a text, so take it out or write a text there";
+                let what = "the line is blank; each line is a text, so remove it or fill it in";
                 mistakes.add(Some(number), None, what);
             }
             continue;
@@ -171,7 +170,7 @@ mod tests {
         for (line, expected) in [
             ("{\"text\": \" \"}", "line 1, field 'text': the text is empty"),
             ("{\"text\": null}", "line 1, field 'text': 'null' is not a text"),
-            ("{\"text\": \"a\", \"text\": \"b\"}", "line 1: the key 'text' is there twice"),
+            ("{\"text\": \"a\", \"text\": \"b\"}", "line 1: the key 'text' occurs twice"),
             ("{\"txt\": \"a\"}", "line 1, field 'text': there is no such field"),
             ("{\"text\": \"a\"}\n\n", "line 2: the line is blank"),
             ("", "there is no text"),

@@ -15,7 +15,7 @@ fn a_duplicate_key_is_a_mistake_in_every_json_lines_file() {
         desk.put("passages.jsonl", format!("{line}\n"));
         let error = desk.load_with_tasks("file: tasks.csv").unwrap_err();
         assert!(
-            error.contains(&format!("line 1: the key '{key}' is there twice")),
+            error.contains(&format!("line 1: the key '{key}' occurs twice")),
             "{line}: {error}"
         );
     }
@@ -33,7 +33,7 @@ fn a_duplicate_key_is_a_mistake_in_every_json_lines_file() {
         desk.put("tasks.jsonl", format!("{line}\n"));
         let error = desk.load_with_tasks("file: tasks.jsonl").unwrap_err();
         assert!(
-            error.contains(&format!("line 1: the key '{key}' is there twice")),
+            error.contains(&format!("line 1: the key '{key}' occurs twice")),
             "{line}: {error}"
         );
     }

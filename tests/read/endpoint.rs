@@ -144,11 +144,11 @@ fn every_fault_has_one_message_and_is_not_recorded() {
     }
     type Given = Box<dyn Fn() -> Answer + Send + Sync>;
     let cases: Vec<(Given, &str)> = vec![
-        (Box::new(|| Answer::Hang), "no answer within 0.5 s (the last of 2 tries)"),
+        (Box::new(|| Answer::Hang), "no answer within 0.5 s (the last of 2 attempts)"),
         (Box::new(|| Answer::Cut), "the connection failed: "),
         (
             Box::new(|| Answer::Reply("429 Too Many Requests", "slow down".into())),
-            "HTTP 429 Too Many Requests: slow down (the last of 2 tries)",
+            "HTTP 429 Too Many Requests: slow down (the last of 2 attempts)",
         ),
         (
             Box::new(|| {
@@ -167,7 +167,7 @@ fn every_fault_has_one_message_and_is_not_recorded() {
         ),
         (Box::new(|| Answer::Reply("200 OK", "{}".into())), "the body has no `choices`"),
         (Box::new(|| Answer::Reply("200 OK", "[]".into())), "not a chat completion"),
-        (Box::new(|| choices(json!([]))), "`choices` is empty: the model answered nothing"),
+        (Box::new(|| choices(json!([]))), "`choices` is empty: the model did not answer"),
         (
             Box::new(|| {
                 choice(|c| c["message"] = json!({"content": null, "refusal": "I cannot help."}))
@@ -235,7 +235,7 @@ fn every_fault_has_one_message_and_is_not_recorded() {
         |_, _| completion("a"),
     );
     assert!(
-        error.contains("1 answers came where 3 were asked for; where a server does not know `n`"),
+        error.contains("1 answers were received instead of 3; where a server does not know `n`"),
         "{error}"
     );
 }

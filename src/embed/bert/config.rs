@@ -130,7 +130,7 @@ impl BertConfig {
         );
         ensure!(
             config.positions > config.first_position + 2,
-            "config.json: max_position_embeddings {} leaves no room for a token behind pad_token_id",
+            "config.json: max_position_embeddings {} leaves no position for a token after pad_token_id",
             config.positions
         );
         Ok(config)

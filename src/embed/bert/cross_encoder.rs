@@ -149,7 +149,7 @@ impl ClassifierHead {
                 "config.json: `{key}` says {stated} labels, and the head in model.safetensors has {labels}"
             );
         }
-        ensure!(labels <= 2, "the model tells {labels} labels apart; a reranker has 1 or 2");
+        ensure!(labels <= 2, "the model distinguishes {labels} labels; a reranker has 1 or 2");
         Ok(ClassifierHead { pools_mean: modern.is_some() && pooling == "mean", dense, norm, out })
     }
 
@@ -182,7 +182,7 @@ impl CrossEncoder {
         let weights = ModelWeights::parse(&files.weights)?;
         ensure!(
             spec.precision == ModelPrecision::Int8 || !weights.is_int8(),
-            "the weights there are int8, and precision f32 was asked for"
+            "the weights there are int8, but precision f32 was requested"
         );
         let architecture = ModelArchitecture::load(files, &weights)?;
         let hidden = architecture.hidden();

@@ -58,7 +58,7 @@ impl LateInteractionTokenizer {
          -> anyhow::Result<MarkedSide> {
             ensure!(
                 (4..=longest).contains(&length),
-                "texts of {length} tokens are asked for; the model takes 4 to {longest}"
+                "texts of {length} tokens are requested; the model takes 4 to {longest}"
             );
             // Reserve one token for the marker, which is inserted after tokenization.
             let cut = length - usize::from(!marker.is_empty());

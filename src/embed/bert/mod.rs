@@ -194,7 +194,7 @@ impl TransformerEmbedder {
         let weights = ModelWeights::parse(&files.weights)?.with_adapter(adapter.as_ref());
         ensure!(
             spec.precision == ModelPrecision::Int8 || !weights.is_int8(),
-            "the weights there are int8, and precision f32 was asked for"
+            "the weights there are int8, but precision f32 was requested"
         );
         let architecture = ModelArchitecture::load(files, &weights)?;
         let (vocabulary, longest_text) = architecture.limits();

@@ -101,7 +101,7 @@ impl ModelFiles {
         let late =
             LateInteraction::read(&mut source, &config, pipeline.pooling.is_none(), &mut faults)?;
         if late.is_some() && !(sentence.query.is_empty() && sentence.passage.is_empty()) {
-            faults.add("config_sentence_transformers.json: `prompts` of a late-interaction model are not carried out");
+            faults.add("config_sentence_transformers.json: `prompts` of a late-interaction model are not supported");
         }
         faults.check()?;
         let weights = read_model_weights(&source, &at)?;
@@ -259,7 +259,7 @@ fn scoring_pipeline(
         }
         [] => faults.add("modules.json is not a list of modules"),
         _ => faults.add(format!(
-            "modules.json: of a cross-encoder, a Transformer alone is carried out, not {}",
+            "modules.json: a cross-encoder may contain only a Transformer, not {}",
             classes.join(", ")
         )),
     }
@@ -358,9 +358,8 @@ fn read_sentence_bert(
             LoadPurpose::Scores => "sequence-classification",
         };
         if task != expected && reader.is_set("transformer_task") {
-            reader.fault(format!(
-                "`transformer_task` is {task}; here only {expected} is carried out"
-            ));
+            reader
+                .fault(format!("`transformer_task` is {task}; here only {expected} is supported"));
         }
         for (modality, how) in modalities.into_iter().flatten() {
             let usual = how.get("method").is_none_or(|m| m == "forward")
@@ -373,7 +372,7 @@ fn read_sentence_bert(
             if modality != "text" || !usual {
                 let how = abbreviated(how);
                 reader.fault(format!(
-                    "`modality_config` has {modality}: {how}; only plain text is carried out"
+                    "`modality_config` has {modality}: {how}; only plain text is supported"
                 ));
             }
         }
@@ -416,7 +415,7 @@ impl SentenceSettings {
         };
         if let Some(found) = model_type.filter(|found| !expected.contains(found)) {
             reader.fault(format!(
-                "`model_type` is {found}; here {} is carried out",
+                "`model_type` is {found}; here {} is supported",
                 expected.join(" or ")
             ));
         }
@@ -427,7 +426,7 @@ impl SentenceSettings {
             // MaxSim is computed as a mean over the query's tokens, not a sum; the ranking is the same.
             Some("MaxSim" | "maxsim") if tokens => {}
             Some(other) => reader.fault(format!(
-                "`similarity_fn_name` is {other}; cosine and dot are carried out, and MaxSim of token vectors"
+                "`similarity_fn_name` is {other}; cosine and dot are supported, and MaxSim of token vectors"
             )),
         }
         let mut prompts = Vec::new();

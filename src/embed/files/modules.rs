@@ -100,7 +100,7 @@ impl ModulePipeline {
             let path = module.get("path").and_then(Value::as_str).unwrap_or_default();
             let Some(path) = path_inside(path) else {
                 faults.add(format!(
-                    "modules.json: the path `{path}` of {class} leads out of the model's directory"
+                    "modules.json: the path `{path}` of {class} is outside the model's directory"
                 ));
                 continue;
             };
@@ -126,7 +126,7 @@ impl ModulePipeline {
             _ => {
                 faults.add(format!(
                     "modules.json: module {place} ({path}) is {class}; Transformer, Pooling, Dense, LayerNorm, Normalize and \
-                     Dropout of sentence-transformers are carried out, and Dense of PyLate"
+                     Dropout of sentence-transformers are supported, and Dense of PyLate"
                 ));
                 return Ok(());
             }
@@ -266,8 +266,7 @@ fn check_module_input(
     for (key, found) in [("module_input_name", input), ("module_output_name", output)] {
         if found != vectors_name(at) {
             let expected = vectors_name(at);
-            reader
-                .fault(format!("`{key}` is {found}; at this place only {expected} is carried out"));
+            reader.fault(format!("`{key}` is {found}; at this place only {expected} is supported"));
             return;
         }
     }
@@ -347,7 +346,7 @@ fn read_dense(file: &str, json: &Value, faults: &mut DirectoryFaults) -> DenseSe
         "torch.nn.modules.activation.Sigmoid" | "torch.nn.Sigmoid" => DenseActivation::Sigmoid,
         other => {
             reader.fault(format!(
-                "`activation_function` is {other}; Identity, Tanh, ReLU, GELU and Sigmoid of torch.nn are carried out"
+                "`activation_function` is {other}; Identity, Tanh, ReLU, GELU and Sigmoid of torch.nn are supported"
             ));
             DenseActivation::Identity
         }

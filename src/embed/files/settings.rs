@@ -105,7 +105,7 @@ impl DirectoryFaults {
             [] => Ok(()),
             [fault] => bail!("{fault}"),
             faults => {
-                let mut message = format!("{} things cannot be carried out:", faults.len());
+                let mut message = format!("{} settings are not supported:", faults.len());
                 faults.iter().for_each(|fault| _ = write!(message, "\n  {fault}"));
                 bail!(message)
             }
@@ -135,14 +135,14 @@ pub fn check(file: &str, json: &Value, known: &[KnownSettings], faults: &mut Dir
             Some(SettingHandling::MustBeUnset) => {
                 if !is_unset(value) {
                     let value = abbreviated(value);
-                    faults.add(format!("{file}: `{key}` is {value}; that is not carried out here"));
+                    faults.add(format!("{file}: `{key}` is {value}; that is not supported"));
                 }
             }
             Some(SettingHandling::OneOf(words)) => {
                 let allowed = value.is_null() || value.as_str().is_some_and(|v| words.contains(&v));
                 if !allowed {
                     let (value, words) = (abbreviated(value), words.join(" or "));
-                    faults.add(format!("{file}: `{key}` is {value}; only {words} is carried out"));
+                    faults.add(format!("{file}: `{key}` is {value}; only {words} is supported"));
                 }
             }
         }
@@ -277,11 +277,11 @@ mod tests {
         );
         assert_eq!(
             faults(json!({"pruned": {"0": [1]}})),
-            "config.json: `pruned` is {\"0\":[1]}; that is not carried out here"
+            "config.json: `pruned` is {\"0\":[1]}; that is not supported"
         );
         let two = faults(json!({"kind": "other", "made_up": 1}));
-        assert!(two.starts_with("2 things cannot be carried out:\n"), "{two}");
-        assert!(two.contains("`kind` is `other`; only plain is carried out"), "{two}");
+        assert!(two.starts_with("2 settings are not supported:\n"), "{two}");
+        assert!(two.contains("`kind` is `other`; only plain is supported"), "{two}");
         assert_eq!(faults(json!([1])), "config.json is not a JSON object");
         assert!(faults(json!({"pruned": {"use": false}})).contains("`pruned` is"), "an answer");
     }

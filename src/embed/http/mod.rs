@@ -250,7 +250,7 @@ impl Embedder for HttpEmbedder {
             if let Some(count) = same.constant_text_count() {
                 bail!(
                     "{}: the same vector came for {count} different texts, and for all others so far: the endpoint \
-                     does not read what is sent (is it one for embeddings, and of the model {:?}?)",
+                     ignores its input (is it one for embeddings, and of the model {:?}?)",
                     line.display_address(),
                     self.spec.model
                 );
@@ -283,7 +283,7 @@ impl Embedder for HttpEmbedder {
             let (number, from, to) = (first / batch_size + 1, first + 1, first + count);
             bail!(
                 "{}, batch {number} (texts {from} to {to} of {}): {what}\nThe vectors of other batches are \
-                 kept: the same command goes on from there.",
+                 cached: the same command resumes from there.",
                 line.display_address(),
                 texts.len()
             );

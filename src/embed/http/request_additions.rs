@@ -110,8 +110,10 @@ fn check_variables(value: &Value) -> Result<(), String> {
     match named.as_str() {
         Some(name) if is_variable_name(name) => Ok(()),
         // The message does not quote the value, which may be the secret itself.
-        _ => Err("what stands behind `env` is not the name of a variable: letters, digits and _"
-            .to_owned()),
+        _ => {
+            Err("the value of `env` is not the name of a variable: letters, digits and _"
+                .to_owned())
+        }
     }
 }
 

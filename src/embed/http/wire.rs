@@ -99,7 +99,7 @@ pub fn parse_vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f
     let items = parse_items(reply)?;
     let n = items.len();
     if n != texts {
-        return Err(format!("{n} vectors came for {texts} texts"));
+        return Err(format!("received {n} vectors for {texts} texts"));
     }
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); texts];
     for (place, item) in items.into_iter().enumerate() {

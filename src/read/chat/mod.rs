@@ -181,7 +181,7 @@ impl ChatEndpoint {
             .with_context(|| format!("url {:?}", http_client::display_wrong_address(&spec.url)))?;
         ensure!(
             !spec.model.trim().is_empty(),
-            "model is empty; a name that the endpoint knows goes here"
+            "model is empty; a name that the endpoint knows is expected here"
         );
         for (name, value) in [
             ("samples", spec.samples as usize),
@@ -290,7 +290,7 @@ impl LanguageModel for ChatEndpoint {
             });
             if repeats {
                 return Err(
-                    "the answer repeats a secret of the request, so it is not kept".to_owned()
+                    "the answer repeats a secret of the request, so it is not stored".to_owned()
                 );
             }
             reply.seconds =

@@ -98,7 +98,7 @@ pub fn parse_reply(spec: &ChatEndpointSpec, body: &[u8]) -> Result<ModelReply, S
     };
     let wanted = if spec.sample_by == SamplingMode::N { spec.samples as usize } else { 1 };
     if choices.is_empty() {
-        return Err("`choices` is empty: the model answered nothing".to_owned());
+        return Err("`choices` is empty: the model did not answer".to_owned());
     }
     if choices.len() != wanted {
         let help = match spec.sample_by {
@@ -107,7 +107,7 @@ pub fn parse_reply(spec: &ChatEndpointSpec, body: &[u8]) -> Result<ModelReply, S
             }
             SamplingMode::Seed => "",
         };
-        return Err(format!("{} answers came where {wanted} were asked for{help}", choices.len()));
+        return Err(format!("{} answers were received instead of {wanted}{help}", choices.len()));
     }
     let mut reply = ModelReply::default();
     for choice in choices {

@@ -77,15 +77,15 @@ impl TransformerShape {
                 && head > 0
                 && rotated <= head
                 && rotated.is_multiple_of(2),
-            "{heads} heads in {groups} groups of {head} numbers, {rotated} of them rotated, do not go together"
+            "{heads} heads in {groups} groups of {head} numbers, {rotated} of them rotated, cannot be combined"
         );
         // Rejected rather than ignored: the answers would be wrong without a visible error.
         if let Some(scaling) = header.text(&key("rope.scaling.type")).filter(|kind| *kind != "none")
         {
-            bail!("the positions are scaled ({scaling}), which is not carried out here");
+            bail!("the positions are scaled ({scaling}), which is not supported");
         }
         if header.count(&key("expert_count")).is_some_and(|n| n > 0) {
-            bail!("it is a mixture of experts, which is not carried out here");
+            bail!("it is a mixture of experts, which is not supported");
         }
         let window = header.count(&key("attention.sliding_window")).filter(|_| family == "gemma3");
         let real = |name: &str, otherwise: f64| header.float(&key(name)).unwrap_or(otherwise);
@@ -185,7 +185,7 @@ impl GgufTransformer {
             matrix(file, &tensor(name, 1, length)?).row(0, &mut out);
             ensure!(
                 out.iter().all(|x| x.is_finite()),
-                "the tensor {name:?} holds what is not finite"
+                "the tensor {name:?} contains numbers that are not finite"
             );
             anyhow::Ok(out)
         };

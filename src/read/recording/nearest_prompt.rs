@@ -126,7 +126,7 @@ fn differences(
     let (only_there, only_here) = (missing_in(&here, &there), missing_in(&there, &here));
     match (only_there.first(), only_here.first()) {
         (None, None) if recorded.messages != prompt.messages => {
-            all.push("the same lines stand in another order, role or spacing".to_owned());
+            all.push("the same lines are in another order, role or spacing".to_owned());
         }
         (None, None) => {}
         (there, here) => {

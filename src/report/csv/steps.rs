@@ -18,7 +18,7 @@ struct ArmStepRow<'a> {
 }
 
 impl ArmStepRow<'_> {
-    /// For retrieve steps: embedder, number of passages handed on, and whether the entity filter is on.
+    /// For retrieve steps: embedder, number of passages passed on, and whether the entity filter is on.
     fn retrieval(&self) -> Option<&(String, usize, bool)> {
         self.step.retrieval.as_ref()
     }
@@ -40,7 +40,7 @@ fn definition<'a>() -> TableDefinition<ArmStepRow<'a>> {
             whole_column(
                 "top_k",
                 ColumnUnit::Count,
-                "the number of passages that a retrieve step hands on",
+                "the number of passages that a retrieve step passes on",
                 |row| row.retrieval().map(|(_, k, _)| *k),
             ),
             yes_no_column(
@@ -76,7 +76,7 @@ fn definition<'a>() -> TableDefinition<ArmStepRow<'a>> {
             number_column(
                 "p_hit",
                 ColumnUnit::Probability,
-                "retrieve: P(a gold passage was handed on)",
+                "retrieve: P(a gold passage was passed on)",
                 |row| Some(row.step.p_hit),
             ),
             number_column(
@@ -195,7 +195,7 @@ fn definition<'a>() -> TableDefinition<ArmStepRow<'a>> {
                 ColumnUnit::Probability,
                 "P(failure) if the step were always right, with everything else unchanged: its \
                  output is replaced by the oracle's wherever they differ, whatever its input (a \
-                 retrieve step hands on the gold passages, a read step puts out what they state, \
+                 retrieve step passes on the gold passages, a read step puts out what they state, \
                  even if the search before it missed). Unlike p_fail_given_hit and \
                  p_fail_given_miss, this and p_fail_if_wrong compare the same tasks",
                 |row| row.step.importance.map(|i| i.p_fail_if_right),
@@ -212,7 +212,7 @@ fn definition<'a>() -> TableDefinition<ArmStepRow<'a>> {
                 ColumnUnit::Probability,
                 "P(failure) if the step were always wrong, with everything else unchanged: it errs \
                  as it does where it can; where only its input is wrong, its output is not right; \
-                 where it never errs, it hands on the passages that rank next instead of gold, or \
+                 where it never errs, it passes on the passages that rank next instead of gold, or \
                  another value is read",
                 |row| row.step.importance.map(|i| i.p_fail_if_wrong),
             ),
@@ -249,7 +249,7 @@ fn definition<'a>() -> TableDefinition<ArmStepRow<'a>> {
             number_column(
                 "recall_at_k",
                 ColumnUnit::Share,
-                "share of the gold passages handed on, on the right query, mean over the tasks \
+                "share of the gold passages passed on, on the right query, mean over the tasks \
                  that have gold here",
                 |row| row.step.quality.map(|q| q.recall_at_k),
             ),

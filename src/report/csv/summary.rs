@@ -187,8 +187,8 @@ fn definition<'a>() -> TableDefinition<ArmSummaryRow<'a>> {
             number_column(
                 "recall_at_k",
                 ColumnUnit::Share,
-                "share of the gold passages handed on, on the right query, mean over tasks and \
-                 retrieve steps; k is the number of passages that the step hands on",
+                "share of the gold passages passed on, on the right query, mean over tasks and \
+                 retrieve steps; k is the number of passages that the step passes on",
                 |row| row.arm.summary.quality.map(|q| q.recall_at_k),
             ),
             number_column(

@@ -68,10 +68,10 @@ fn overview(record: &InjectionReport, injections: &[InjectedErrorRecord]) -> Vec
 }
 
 const LEGEND: &str = "\
-tasks: on how many the error can happen; all else is given that it did. absorbed: the run ends correct.
+tasks: in how many the error can happen; all else is given that it did. absorbed: the run ends correct.
 depth: longest chain of wrong or missing outputs, in edges. breadth: further outputs wrong or missing, the
 amplification of the error; both on average. stops most, absorbs most: the step at which most runs stop, and
-the one that most often puts out what is right on an input that is not.";
+the one that most often outputs the right value for a wrong input.";
 
 fn detail(record: &InjectionReport, injection: &InjectedErrorRecord) -> Vec<String> {
     let mut blocks = vec![format!(
@@ -109,8 +109,8 @@ fn detail(record: &InjectionReport, injection: &InjectedErrorRecord) -> Vec<Stri
 }
 
 const DETAIL_LEGEND: &str = "\
-All of it given that the error took effect. absorbs: right although an input is wrong or missing. passes on: the
-output is wrong or missing, given that only this input is. of those due: among runs that should end in that.";
+All figures are given that the error took effect. absorbs: right although an input is wrong or missing. passes on: the
+output is wrong or missing, given that only this input is. of those due: among runs that should end in that action.";
 
 /// How the runs end, and how far the error spreads (depth and breadth).
 fn outcome_summary(effect: &InjectionEffect) -> String {
@@ -129,7 +129,7 @@ fn outcome_summary(effect: &InjectionEffect) -> String {
     );
     if effect.right_there > 0.0 {
         let right = percent(effect.right_there);
-        text.push_str(&format!("\nright there all the same, by luck: {right}"));
+        text.push_str(&format!("\nright by luck despite the error: {right}"));
     }
     text
 }
@@ -196,7 +196,7 @@ fn actions(effect: &InjectionEffect) -> Table {
 fn no_effect_reasons(injection: &InjectedErrorRecord) -> String {
     // Zero tasks: the reason applies to some runs of tasks on which the error does take effect in others.
     let reasons = injection.not.iter().map(|not| match not.tasks {
-        0 => format!("{} on part of what its runs bring", not.why.name()),
+        0 => format!("{} in some of its runs", not.why.name()),
         tasks => format!("{} {tasks}", not.why.name()),
     });
     reasons.collect::<Vec<_>>().join(", ")
@@ -204,7 +204,7 @@ fn no_effect_reasons(injection: &InjectedErrorRecord) -> String {
 
 fn sampled(injections: &[InjectedErrorRecord]) -> Option<String> {
     let sampled = injections.iter().map(|i| i.sampled).max().filter(|n| *n > 0)?;
-    Some(format!("Sampled, and not exact, on up to {sampled} of these tasks."))
+    Some(format!("Sampled instead of computed exactly in up to {sampled} of these tasks."))
 }
 
 fn markdown_table(header: &[&str]) -> Table {

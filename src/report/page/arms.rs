@@ -20,8 +20,8 @@ pub fn section(record: &RunRecord) -> Markup {
     html! {
         (scroll_box("Failures by arm", &failures(record)))
         p.note {
-            "Failure: another end than that of the same pipeline with perfect retrieval and reading. Wrong: acted \
-             otherwise. Omitted: held where it should act. Unasked: acted where it should hold. Stopped: for want of an \
+            "Failure: the run ends differently from the same pipeline with perfect retrieval and reading. Wrong: acted \
+             differently. Omitted: held where it should act. Unasked: acted where it should hold. Stopped: for lack of an \
              input, or by a guard. Silent: share of failures that nothing flagged. "
             @if record.arms.len() > 1 { (uncertainty::legend("the baseline", record.arms.iter().flat_map(ArmRecord::differences))) " " }
             "Lines are 95% intervals."
@@ -29,14 +29,14 @@ pub fn section(record: &RunRecord) -> Markup {
         @if record.currency.is_some() {
             (scroll_box("Money by arm", &money(record)))
             p.note {
-                "Loss: what failures cost, by the scenario's rules; running: searches, readers and guards; both a case. \
+                "Loss: what failures cost, by the scenario's rules; running: searches, readers and guards; both per case. \
                  vs baseline, with its mark: of both. Main loss: the error with the largest (Shapley) share of it, \
                      which is above 100% where other errors prevent part of its harm. "
                 @if record.units < FEW_CLUSTERS {
                     (uncertainty::units_with_verb(record.units)) " too few for an interval of an amount: where amounts are skewed, \
-                     it would hold the truth less often than it says."
+                     it would cover the true value less often than stated."
                 } @else {
-                    "Where a few losses are many times larger than all others, an interval of an amount holds the truth \
+                    "Where a few losses are many times larger than all others, an interval of an amount covers the true value \
                      less often than 95 times in 100: about 90 to 92 times with 20 to 40 units."
                 }
             }

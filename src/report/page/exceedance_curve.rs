@@ -40,12 +40,12 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
         (scroll_box("Losses of a year", &table(&arms, currency)))
         p.note {
             "Losses only, without running costs; " (amount_of(first.cases)) " cases a year on average, "
-            (amount_of(f64::from(first.year().years))) " sampled years. VaR: the loss that so many years do not pass, and between \
-             which amounts it lies but for the chance of the sampled years (95%); CVaR: the mean of the others. "
+            (amount_of(f64::from(first.year().years))) " sampled years. VaR: the loss that this share of years does not exceed, with \
+             its 95% interval, which covers only the chance of the sampled years; CVaR: the mean of the other years. "
             @if arms.iter().any(|(.., m)| m.drawn_year.is_some()) {
                 "Drawn: in every year the volume and the means of variables are drawn from their ranges, and readers and \
-                 guards in turn from " (draw_count(&arms)) " draws. Stated, thin: every assumption is at its value, and only \
-                 the chance of the cases is left."
+                 guards in turn from " (draw_count(&arms)) " draws. Stated (thin line): every assumption is at its stated value, and only \
+                 the cases vary by chance."
             }
         }
     })

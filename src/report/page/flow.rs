@@ -38,7 +38,7 @@ pub fn section(record: &RunRecord) -> Markup {
             }
         }))
         p.note {
-            "Each failing run counts once, under its first own error in the order of the steps. Blame (above) shares a failure \
+            "Each failing run counts once, under its first own error in the order of the steps. Blame (above) divides a failure \
              among all the errors in it, so the two differ."
         }
     }
@@ -240,7 +240,7 @@ fn table(arm: &ArmRecord) -> Markup {
             tbody { @for flow in flows.iter().take(MAX_TABLE_ROWS) { tr {
                 @match (&flow.root, flow.outcome) {
                     (Some((step, event)), Some(outcome)) => { td { (event.name().replace('_', " ")) } td { (step) } td { (end_label(flow, outcome)) } }
-                    _ => td colspan="3" { "failures too rare to be told apart" }
+                    _ => td colspan="3" { "failures too rare to be shown separately" }
                 }
                 td.n { (percent(flow.p)) }
             } } }

@@ -35,9 +35,9 @@ pub fn section(record: &RunRecord) -> Markup {
             details { summary { "The edges as a table" } (scroll_box("Edges", &edges(arm))) }
         }))
         p.note {
-            "Blame: the share of all failures that a step's own errors answer for (Shapley); it can be negative where errors \
-             cancel others. An edge is as wide as error passes through it: in how many runs the step before is wrong or \
-             missing, alone among the inputs, and the step after is so too."
+            "Blame: the share of all failures that a step's own errors account for (Shapley); it can be negative if errors \
+             cancel others. The width of an edge shows how much error passes through it: the share of runs in which the earlier step is the only wrong or \
+             missing input, and the later step is wrong or missing too."
         }
     }
 }

@@ -78,17 +78,19 @@ fn best_arm_phrase(record: &RunRecord, best: usize) -> String {
     if !uncertainty::can_rank_best(record.units) {
         let units = uncertainty::units_with_verb(record.units);
         return format!(
-            "the best of the {arms} arms on these tasks ({units} too few to tell how surely)"
+            "the best of the {arms} arms on these tasks ({units} too few to say with what certainty)"
         );
     }
     let failures = best_probability(record, ComparisonMeasure::Failure, best);
     let money = best_probability(record, ComparisonMeasure::Money, best);
     match (failures, money) {
         (Some(failures), Some(money)) => format!(
-            "the best of the {arms} arms, by failures in {failures} of the resamples of its units and by money in {money}"
+            "the best of the {arms} arms, by failures in {failures} of the bootstrap resamples of its units and by money in {money}"
         ),
         (Some(failures), None) => {
-            format!("the best of the {arms} arms, in {failures} of the resamples of its units")
+            format!(
+                "the best of the {arms} arms, in {failures} of the bootstrap resamples of its units"
+            )
         }
         _ => format!("the best of the {arms} arms"),
     }
@@ -157,13 +159,13 @@ fn comparison_headline(
     // Equal rates make no claim that could be due to chance.
     let fails = match clear || rate == of_base {
         true => fails,
-        false => format!("{fails} (which may be chance)"),
+        false => format!("{fails} (which may be due to chance)"),
     };
     let saved = cost_difference(record, arm).map_or_else(String::new, |(a_case, clear)| {
         let a_year = arm.money.as_ref().map_or(0.0, |money| money.per_year(a_case));
         let less = if a_year <= 0.0 { "less" } else { "more" };
         let amount = money(a_year.abs(), record.currency.as_deref().unwrap_or_default());
-        let chance = if clear { "" } else { " (which may be chance)" };
+        let chance = if clear { "" } else { " (which may be due to chance)" };
         // Fewer failures at a higher price, or the reverse, read as a contrast.
         let but = if (a_year <= 0.0) == (rate <= of_base) { "and" } else { "but" };
         format!(", {but} costs {amount} a year {less}{chance}")
@@ -229,7 +231,7 @@ fn difference_sentence(record: &RunRecord, arm: &ArmRecord, base: &ArmRecord) ->
         Some(unit) => format!("{} distinct values of {unit}", record.units),
         None => format!("{} tasks", record.units),
     };
-    Some(format!("{told}. This rests on {units}."))
+    Some(format!("{told}. This is based on {units}."))
 }
 
 /// The main cause of the arm's failures, and their most probable outcome.
@@ -237,13 +239,13 @@ fn main_cause_sentence(record: &RunRecord, arm: &ArmRecord) -> Option<String> {
     let (step, event, share) = arm.summary.main_cause.as_ref()?;
     let whose = if record.arms.len() > 1 { format!("of {}", arm.id) } else { "of all".to_owned() };
     let mut told = format!(
-        "{} at {step} answer for more of the failures {whose} than any other error: {}",
+        "{} at {step} account for more of the failures {whose} than any other error: {}",
         capitalized(&prose::error_plural(*event)),
         percent(*share)
     );
     if let Some((step, event, split)) = arm.money.as_ref().and_then(|money| money.main_error()) {
         told += &format!(
-            "; of its losses, {} at {step} do, {}",
+            "; of its losses, {} at {step} account for most, {}",
             prose::error_plural(event),
             percent(split.share)
         );
@@ -253,13 +255,13 @@ fn main_cause_sentence(record: &RunRecord, arm: &ArmRecord) -> Option<String> {
     let likeliest = ends.reduce(|best, next| if next.1 > best.1 { next } else { best });
     if let Some((outcome, p)) = likeliest {
         told += &format!(
-            ". The likeliest end of a failure is {} ({} of cases)",
+            ". The most likely kind of failure is {} ({} of cases)",
             prose::outcome_phrase(outcome),
             percent(p)
         );
     }
     if let Some(silent) = arm.summary.silent_share {
-        told += &format!("; nothing flags {} of the failures", percent(silent));
+        told += &format!("; {} of the failures are not flagged by anything", percent(silent));
     }
     Some(told + ".")
 }

@@ -8,7 +8,7 @@ use super::scroll_box;
 use crate::run::RunRecord;
 
 /// The measured coverage of the intervals; docs/src/statistics.md has the figures and the simulation design.
-const COVERAGE: &str = "How often 95% intervals hold the truth was simulated (the guide's page Intervals and tests). \
+const COVERAGE: &str = "How often 95% intervals cover the true value was simulated (the guide's page Intervals and tests). \
     With 20 units or more: in 93 to 97 of 100 samples; in 90 to 92 where a few losses are many times larger than all others. \
     In more than 97 where hardly any unit differs, where one unit makes up most of a rate (with up to 40 units), and for \
     Sobol indices from 256 base samples: such intervals are wider than necessary. The methods were tuned in part on the \
@@ -30,7 +30,7 @@ pub fn section(record: &RunRecord, manifest: &Json) -> Markup {
         ("Method", "method"),
         ("Seed", "seed"),
         ("Trials of a task that is sampled", "trials"),
-        ("States past which a task is sampled", "max_states"),
+        ("States above which a task is sampled", "max_states"),
     ];
     html! {
         p { (solved) " The same inputs and seed give the same bytes, on any number of threads." }

@@ -13,7 +13,7 @@ use crate::step::StepEvent;
 
 /// Characters shown of a passage that is not compared with another.
 const SNIPPET: usize = 220;
-/// The most passages listed of those that were handed on.
+/// The most passages listed of those that were passed on.
 const LISTED: usize = 5;
 
 /// A run, folded up under a sentence on how it ended.
@@ -67,7 +67,7 @@ fn render_search(retrieval: &RetrievalTrace) -> Markup {
             "query " q { (retrieval.query) } " "
             span.mute {
                 "(" (retrieval.embedder) " in " (retrieval.corpus) ", "
-                (prose::passage_count(retrieval.documents.len())) " handed on)"
+                (prose::passage_count(retrieval.documents.len())) " passed on)"
             }
         }
         @if let Some(right) = &retrieval.right_query { p.query { "right " q { (right) } } }
@@ -117,7 +117,7 @@ fn render_reading(step: &StepTrace, reading: &ReadingTrace) -> Markup {
                 p.query { (how) " " (from.passage) (of(&from.entity)) ", which states " (from.value) ": " q { (from.sentence) } }
             }
             (None, Some(gold)) => {
-                @if event == Some(StepEvent::Fabricated) { p.query { "made up: no passage it had states that" } }
+                @if event == Some(StepEvent::Fabricated) { p.query { "made up: no passage in its context states that" } }
                 p.query { "right is " (gold.value) ", from " (gold.passage) (of(&gold.entity)) ": " q { (gold.sentence) } }
             }
             (None, None) => {}

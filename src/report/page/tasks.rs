@@ -21,7 +21,7 @@ pub fn section(record: &RunRecord) -> Markup {
         }))
         p.note {
             "The worst by " (by) " times weight; all are in tasks.csv. Each opens into one of its runs: the first that goes its \
-             likeliest way to fail. " code { "knockon trace" } " tells any other."
+             most likely failure path. " code { "knockon trace" } " shows any other."
         }
     }
 }
@@ -58,7 +58,7 @@ fn table(record: &RunRecord, arm: &ArmRecord, room: usize) -> Markup {
                         @match trace.as_ref().map(|trace| fit(run_steps::render_run(trace))) {
                             Some(Some(told)) => (told),
                             Some(None) => p.note { "Left out to keep the page small." },
-                            None => p.note { "No trial of it fails, so rare is that." },
+                            None => p.note { "Its failures are so rare that no trial fails." },
                         }
                     } }
                 }

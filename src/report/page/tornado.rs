@@ -39,7 +39,7 @@ pub fn section(record: &RunRecord) -> Option<Markup> {
             (name(measure)) " with each assumption at the low (dashed) and the high (filled) end of its range, all others at their values. \
              Total: the share of the answer's variance that goes with the assumption (Sobol), alone or with others, all varied \
              together, with its 95% interval; totals add up to more than 100% where assumptions act together. " (of.points) " points over " (of.tasks) " tasks"
-            @if of.left_out > 0 { "; " (of.left_out) " tasks past the state cap are left out" }
+            @if of.left_out > 0 { "; " (of.left_out) " tasks above the state cap are left out" }
             "."
         }
     })

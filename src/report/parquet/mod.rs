@@ -29,7 +29,7 @@ pub fn files(tables: &[TypedTable]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
 /// A build without the feature; the message says how to build one with it.
 pub fn ensure_supported() -> anyhow::Result<()> {
     let able = cfg!(feature = "parquet");
-    ensure!(able, "this build cannot write Parquet; one that can is built with --features parquet");
+    ensure!(able, "this build cannot write Parquet; build knockon with --features parquet");
     Ok(())
 }
 

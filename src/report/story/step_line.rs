@@ -58,7 +58,7 @@ pub fn step_summary(step: &StepTrace) -> Vec<(String, TextStyle)> {
 fn guard_effect(done: &StepResultTrace) -> Option<(String, TextStyle)> {
     let told = match (done.alarm?, done.stopped) {
         ("caught", _) => "  caught by its guard: the run stops",
-        ("recovered", _) => "  seen by its guard, and set right",
+        ("recovered", _) => "  detected by its guard, and corrected",
         (_, true) => "  stopped by a false alarm of its guard",
         _ => "  after a false alarm of its guard",
     };
@@ -68,7 +68,7 @@ fn guard_effect(done: &StepResultTrace) -> Option<(String, TextStyle)> {
 /// One guard alarm: what was held back, whether it was right, and what followed.
 pub fn alarm(alarm: &AlarmTrace) -> String {
     let right = if alarm.right { "right" } else { "wrong" };
-    format!("{} held back {} ({right}): {}", alarm.guard, alarm.held, alarm.then)
+    format!("{} rejected {} ({right}): {}", alarm.guard, alarm.held, alarm.then)
 }
 
 /// A passage's id, entity, attribute, near-miss kind and score.

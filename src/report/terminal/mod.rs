@@ -141,9 +141,9 @@ pub fn legend(record: &RunRecord) -> String {
     let none = record.arms.iter().all(|arm| arm.summary.failure.estimate <= 0.0);
     let nothing = if none { "No run fails under any arm.\n" } else { "" };
     format!(
-        "{nothing}Tasks an arm: {}; intervals clustered on {units}; {solved}.\n\
-         wrong: acted otherwise than the oracle. omitted: held where it acts. unasked: acted where it holds\n\
-         (commission). stopped: for want of an input, or by a guard. They add up to the failure rate, up to rounding.\n\
+        "{nothing}Tasks per arm: {}; intervals clustered on {units}; {solved}.\n\
+         wrong: acted differently from the oracle. omitted: held where it acts. unasked: acted where it holds\n\
+         (commission). stopped: for lack of an input, or by a guard. They add up to the failure rate, up to rounding.\n\
          silent: share of failures that nothing flagged. independent: the failure rate if steps failed\n\
          independently. main cause: the error with the largest (Shapley) share of the failures.\n\
          {marks}",

@@ -111,9 +111,9 @@ pub fn legend(record: &RunRecord) -> String {
     };
     format!(
         "In {}. loss: what failures cost, by the scenario's rules; running: searches, readers and guards; vs baseline: of\n\
-         both, a case, and so is its mark. a year: both, of {} cases. So far every assumption is at its stated value. VaR: the loss that 95% or 99% of {} sampled years do not pass,\n\
+         both, per case, and its mark tests this sum. a year: both, of {} cases. In these columns every assumption is at its stated value. VaR: the loss that 95% or 99% of {} sampled years do not exceed,\n\
          {of_what}; ±: its Monte Carlo error. stated: with every\n\
-         assumption at its value, by the chance of the cases alone. half from: so few tasks make half of the loss. main\n\
+         assumption at its value, by the chance of the cases alone. half from: how few tasks make up half of the loss. main\n\
          loss: the error with the largest (Shapley) share of it, above 100% where other errors prevent part of its harm. CVaR: impact.csv. Losses by outcome, rule and error:\n\
          losses.csv; by size: loss_bands.csv.",
         record.currency.as_deref().unwrap_or_default(),

@@ -101,7 +101,7 @@ pub fn legend(of: &SensitivityRecord, record: &RunRecord) -> String {
     )];
     if of.left_out > 0 {
         lines.push(format!(
-            "{} tasks past simulation.max_states are left out: it is about the other {}.",
+            "{} tasks above simulation.max_states are left out: the table covers the other {}.",
             of.left_out, of.tasks
         ));
     }

@@ -118,7 +118,7 @@ fn describe_gap(
             Err(error) => format!("{id} has no value ({})", error.reason),
             Ok(_) => format!("{id} is null"),
         },
-        PipelineStepKind::Act { .. } => format!("no rule of {id} holds"),
+        PipelineStepKind::Act { .. } => format!("no rule of {id} applies"),
     };
     OracleGap { step: at, description: what, suggestion: meant }
 }

@@ -111,7 +111,7 @@ fn too_much_text(scenario: &Scenario, task: &Task, oracle: &OracleRun) -> Diagno
     let longest = (0..bytes.len()).rev().max_by_key(|&at| bytes[at]).unwrap_or(0);
     let id = &scenario.steps[longest].id;
     let message = format!(
-        "the texts that the steps put out come to more than {} in the tasks up to `{}` (line {})",
+        "the texts that the steps output add up to more than {} in the tasks up to `{}` (line {})",
         megabytes(ORACLE_TEXT.total),
         task.id,
         task.line
@@ -149,14 +149,14 @@ fn disagreements(scenario: &Scenario, judged: &[ArmOracles]) -> Vec<Diagnostic> 
                 ),
                 OracleError::NoSuchPassage { step, corpus, id, .. } => (
                     "no-gold",
-                    format!("tasks list passages as gold for the step `{step}` that are not there"),
+                    format!("tasks list passages as gold for the step `{step}` that do not exist"),
                     format!("`{corpus}` has no passage '{id}'"),
                 ),
                 OracleError::TooMuchText { step: last, .. } => {
                     step = full;
                     (
                         "text-too-long",
-                        "the texts that the steps put out are too much".to_owned(),
+                        "the steps output too much text".to_owned(),
                         format!("up to `{last}` more than {}", megabytes(ORACLE_TEXT.per_task)),
                     )
                 }
@@ -181,8 +181,10 @@ fn disagreements(scenario: &Scenario, judged: &[ArmOracles]) -> Vec<Diagnostic> 
                 _ => scenario.source.span(&["steps", id, "retrieve", "gold"]),
             };
             let label = match code {
-                "text-too-long" => "put fewer texts together",
-                "gold-disagrees" => "make it narrower: there would be no single right answer",
+                "text-too-long" => "join fewer texts",
+                "gold-disagrees" => {
+                    "make the rule narrower; otherwise there is no single right answer"
+                }
                 _ => "it must say which passages are right",
             };
             let count = lines.len();
@@ -218,7 +220,7 @@ fn diverging_actions(
         return None;
     }
     let message = format!(
-        "the oracle does otherwise under the arm `{}` than under `{}` in {} of {} tasks",
+        "the oracle acts differently under the arm `{}` than under `{}` in {} of {} tasks",
         other.arm.id,
         first.arm.id,
         lines.len(),
@@ -290,7 +292,7 @@ fn record(scenario: &Scenario, judged: &ArmOracles) -> (OracleRecord, Vec<Diagno
         let id = &scenario.steps[step].id;
         let s = if lines.len() == 1 { "" } else { "s" };
         let message = format!(
-            "the key of the step `{id}` is spelled otherwise in its table in {} task{s}",
+            "the key of the step `{id}` is spelled differently in its table in {} task{s}",
             lines.len()
         );
         Diagnostic::new(
@@ -298,7 +300,7 @@ fn record(scenario: &Scenario, judged: &ArmOracles) -> (OracleRecord, Vec<Diagno
             scenario.source.span(&["steps", id, "lookup", "key"]),
             message,
         )
-        .label("capitals and spaces count: no row is found there")
+        .label("upper and lower case and spaces matter: no row is found")
         .note(listed_lines(&lines))
     });
     let spelled = spelled.collect();

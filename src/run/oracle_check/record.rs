@@ -102,7 +102,7 @@ impl OracleRecord {
         let mut notes: Vec<String> = self.gaps.iter().map(|gap| gap.sentence(self.tasks)).collect();
         if !self.idle.is_empty() {
             notes.push(format!(
-                "the oracle comes to no action in {} of {} tasks, since every act step is skipped; a run that does nothing is right there: {}",
+                "the oracle takes no action in {} of {} tasks, because every act step is skipped; in these tasks, a run that does nothing is right: {}",
                 self.idle.len(),
                 self.tasks,
                 listed(&self.idle)
@@ -110,7 +110,7 @@ impl OracleRecord {
         }
         if self.tasks > 0 && self.stops.len() + self.idle.len() == self.tasks {
             notes.push(format!(
-                "the oracle takes no action in any of the {} tasks: nothing here tells a right run from a wrong one",
+                "the oracle takes no action in any of the {} tasks: these tasks cannot distinguish a right run from a wrong one",
                 self.tasks
             ));
         } else if let ([only], MIN_UNIFORM_TASKS..) = (self.actions.as_slice(), self.tasks) {
@@ -138,7 +138,7 @@ impl ShortRankingRecord {
             self;
         format!(
             "`{step}` under the arm `{arm}`: the ranking of `{embedder}` ends after {depth} passages ({limited_by}), gold among them; \
-             where all gold is missed, fewer than {top_k} may be handed on in {} of {of} tasks, and {needed} would do: {}",
+             where all gold is missed, fewer than {top_k} may be passed on in {} of {of} tasks, and {needed} would do: {}",
             tasks.len(),
             listed(tasks)
         )
@@ -172,7 +172,7 @@ impl ExpectedColumnRecord {
         };
         let tasks = if self.compared == 1 { "task" } else { "tasks" };
         let mut sentence = format!(
-            "{what} is not what a person expects (column '{}') in {} of the {} {tasks} for which that is said:",
+            "{what} differs from what a person expects (column '{}') in {} of the {} {tasks} that state an expectation:",
             self.column,
             self.differ.len(),
             self.compared

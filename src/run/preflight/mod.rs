@@ -55,7 +55,7 @@ fn reader_errors(scenario: &Scenario, arms: &[&ScenarioArm]) -> Vec<Diagnostic> 
         let message = format!("{error:#}, under the arm `{}`", arm.id);
         Some(
             Diagnostic::new("out-of-range", span, message)
-                .label("what the arm does not set, it has from the file and its preset"),
+                .label("what the arm does not set comes from the file and its preset"),
         )
     });
     wrong.collect()

@@ -123,7 +123,7 @@ impl<'a> SensitivityPreparation<'a> {
         solved: &[SolvedTask],
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<ReweightedArm<'a>> {
-        let told = format!("{}: telling ends apart", self.scenario.arms[self.arms[place]].id);
+        let told = format!("{}: grouping ends by loss", self.scenario.arms[self.arms[place]].id);
         let work = progress.start(&told, self.scenario.tasks.tasks.len());
         ReweightedArm::new(self.scenario, scales, solved, &|n| work.advance(n))
     }

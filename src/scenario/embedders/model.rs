@@ -146,7 +146,7 @@ impl TransformerEntry {
         }
         let Some(model) = self.model.as_ref().filter(|m| !m.value.trim().is_empty()) else {
             let span = self.model.as_ref().map_or(entry.name.span.clone(), |m| m.span.clone());
-            let message = format!("the embedder `{}` names no model", entry.name.value);
+            let message = format!("the embedder `{}` does not name a model", entry.name.value);
             let label =
                 format!("kind {} needs `model`: a name in models/, or a directory", entry.kind);
             resolver.report_missing_setting(span, message, label);

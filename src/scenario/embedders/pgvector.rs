@@ -186,7 +186,7 @@ impl PgvectorEntry {
         };
         let indexed = search.filter(|at| at.value != PgSearchEntry::Exact);
         if let Some(search) = indexed {
-            let message = "which index of your table is used, the server decides";
+            let message = "the server decides which index of your table is used";
             resolver.report_unused(search, message, "leave it out");
         }
         let columns = [Some(table), self.id_column.as_ref(), self.vector_column.as_ref()];
@@ -301,7 +301,7 @@ impl PgvectorSettings {
         let address = address.unwrap_or_default();
         anyhow::ensure!(
             !address.is_empty(),
-            "the environment variable {} (url_env) holds no address; it is like \
+            "the environment variable {} (url_env) contains no address; expected: \
              postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
             self.url_env
         );
@@ -341,7 +341,7 @@ impl PgvectorSettings {
 
 #[cfg(not(feature = "pgvector"))]
 const NO_POSTGRES: &str =
-    "this build cannot ask PostgreSQL; one that can is built with --features pgvector";
+    "this build does not support PostgreSQL; build knockon with --features pgvector";
 
 #[cfg(not(feature = "pgvector"))]
 impl PgvectorSettings {

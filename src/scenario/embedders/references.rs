@@ -40,7 +40,7 @@ impl ScenarioResolver<'_> {
             // A cycle lists each embedder before its users. The message shows the reverse: users before parts.
             let way = cycle.iter().take(1).chain(cycle.iter().rev());
             let way: Vec<&str> = way.map(|&i| names[i].as_str()).collect();
-            let message = format!("embedders are made of themselves: {}", way.join(" -> "));
+            let message = format!("embedders are built from themselves: {}", way.join(" -> "));
             let mut mistake = Diagnostic::new("cycle", first.span.clone(), message)
                 .label("this embedder needs its own ranking");
             for other in at {
@@ -69,7 +69,7 @@ impl ScenarioResolver<'_> {
                 continue;
             };
             let message = format!(
-                "the embedder `{}` is made of others, and these of others, {} deep",
+                "the embedder `{}` is built from other embedders with {} levels of nesting",
                 name.value, levels[at]
             );
             let label = format!("allowed: up to {MAX_LEVELS} levels");

@@ -33,21 +33,21 @@ impl GuardKind for AgreementGuard {
             Some(StepBinding::Output { step: at, ty }) if !own => match (ty, step.output) {
                 (Some(ty), Some(own)) if *ty != own => (
                     "type-error",
-                    format!("`{}` is a {ty}, this step puts out a {own}", other.value),
+                    format!("`{}` is a {ty}, this step outputs a {own}", other.value),
                 ),
                 _ => return Some(Box::new(AgreementCheck { other: *at })),
             },
             // The other step has a mistake of its own.
             Some(StepBinding::Unknown) if !own => return None,
             Some(_) if own => ("not-allowed", "a step always agrees with itself".to_owned()),
-            Some(_) => ("not-allowed", format!("`{}` puts out no value", other.value)),
+            Some(_) => ("not-allowed", format!("`{}` outputs no value", other.value)),
             None => ("unknown-step", format!("there is no step `{}`", other.value)),
         };
         let alike = steps_of_same_type(step, scope);
         let allowed = if alike.is_empty() { "none here".to_owned() } else { alike.join(", ") };
         resolver.mistakes.push(
             Diagnostic::new(code, other.span.clone(), message)
-                .label(format!("steps before it that put out the same type: {allowed}"))
+                .label(format!("earlier steps with output of the same type: {allowed}"))
                 .help(suggest(&other.value, alike.iter().copied())),
         );
         None

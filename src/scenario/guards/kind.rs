@@ -85,7 +85,7 @@ impl GuardSubject {
         let reads = matches!(step.kind, PipelineStepKind::Read { .. });
         match self {
             GuardSubject::Value if step.output.is_none() => Some((
-                format!("the step `{id}` puts out no value to check"),
+                format!("the step `{id}` outputs no value to check"),
                 "this belongs to a read, lookup or compute step",
             )),
             GuardSubject::Ranking if !retrieves => Some((
@@ -93,7 +93,7 @@ impl GuardSubject {
                 "this belongs to a retrieve step",
             )),
             GuardSubject::Passage if !retrieves && !reads => Some((
-                format!("the step `{id}` has no passage whose entity could be looked at"),
+                format!("the step `{id}` has no passage whose entity could be checked"),
                 "this belongs to a retrieve or read step",
             )),
             _ => None,

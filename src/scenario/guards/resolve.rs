@@ -21,7 +21,8 @@ impl ScenarioResolver<'_> {
     ) -> Option<Vec<StepGuard>> {
         let guards = step.entry.guard.as_ref().map_or(&[][..], |guards| &guards.value);
         if let (Some(guarded), true) = (&step.entry.guarded, guards.is_empty()) {
-            let message = format!("the step `{}` has no `guard` to switch", step.entry.id.value);
+            let message =
+                format!("the step `{}` has no `guard` to turn on or off", step.entry.id.value);
             self.mistakes.push(
                 Diagnostic::new("setting-unused", guarded.span.clone(), message)
                     .label("give it a `guard`, or leave this out"),
@@ -55,7 +56,7 @@ impl ScenarioResolver<'_> {
                 "this guard checks nothing".to_owned()
             } else {
                 let keys: Vec<&str> = given.iter().map(|kind| kind.key).collect();
-                format!("this guard is {} at once", keys.join(" and "))
+                format!("this guard has several checks: {}", keys.join(" and "))
             };
             self.mistakes.push(
                 Diagnostic::new("guard-kind", entry.span.clone(), message)

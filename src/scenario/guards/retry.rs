@@ -24,7 +24,7 @@ const MAX_RETRIES: usize = 5;
 pub(in crate::scenario) struct RetryEntry {
     /// The embedder to search with.
     pub embedder: Option<Spanned<String>>,
-    /// The number of passages handed on.
+    /// The number of passages passed on.
     pub top_k: Option<Spanned<u32>>,
     /// Whether only passages of the step's `entity` are searched.
     pub entity_filter: Option<Spanned<bool>>,
@@ -131,7 +131,7 @@ impl ScenarioResolver<'_> {
             && !resolved.searches()
             && !self.has_mistake_in(span)
         {
-            let message = "this retry changes nothing: the search would bring the same";
+            let message = "this retry changes nothing: the search would return the same passages";
             self.mistakes.push(
                 Diagnostic::new("empty-value", span.clone(), message)
                     .label("give it an embedder, top_k, entity_filter, query or queries"),

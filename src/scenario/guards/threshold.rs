@@ -9,7 +9,7 @@ use super::super::spanned_de::{NamedEntries, Spanned};
 /// The scores that belong to one output of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct OutputScores<'a> {
-    /// Of the passages handed on, best first, and of at least two passages if two were found; empty for steps that do
+    /// Of the passages passed on, best first, and of at least two passages if two were found; empty for steps that do
     /// not search.
     pub passages: &'a [f32],
     /// Of the query and the best passage, by the check's own embedder ([`super::GuardCheck::scoring_embedder`]).
@@ -67,9 +67,9 @@ impl ScenarioResolver<'_> {
         if named.value.0.is_empty() && !self.has_mistake_in(&named.span) {
             let mistake =
                 Diagnostic::new("empty-value", named.span.clone(), "no embedder is named");
-            self.mistakes.push(
-                mistake.label("write EMBEDDER: NUMBER; scores of two embedders have two scales"),
-            );
+            self.mistakes.push(mistake.label(
+                "write EMBEDDER: NUMBER; scores of different embedders have different scales",
+            ));
         }
         let mut found = BTreeMap::new();
         for (name, least) in &named.value.0 {

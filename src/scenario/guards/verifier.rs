@@ -129,7 +129,7 @@ impl ScenarioResolver<'_> {
         let embedders = self.section_keys("embedders");
         let found = self.resolve_name("embedder", "unknown-embedder", embedder, &embedders);
         let Some(score) = &entry.score else {
-            let message = "a verifier with a model needs the least `score` that it lets pass";
+            let message = "a verifier with a model needs a `score`: the lowest that passes";
             self.mistakes.push(
                 Diagnostic::new("missing-key", settings.span.clone(), message)
                     .label("`score` is missing"),

@@ -21,7 +21,7 @@ pub use counts::GuardCounts;
 /// What guards can observe of one output.
 #[derive(Clone, Debug, Default)]
 pub struct GuardObservation<'a> {
-    /// Scores of the passages handed on, best first, and of at least two passages if two were found; empty for steps
+    /// Scores of the passages passed on, best first, and of at least two passages if two were found; empty for steps
     /// that do not search.
     pub scores: Vec<f32>,
     /// Index of the embedder that searched.

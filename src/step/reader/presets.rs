@@ -81,7 +81,7 @@ pub(super) fn preset_parameters(preset: &str) -> Option<ReaderParameters<Sourced
             other,
             ParameterProvenance::Indicative,
             format!(
-                "{CLASHEVAL_2}: neither the evidence nor the model's own answer. What resists the evidence there is taken to abstain here (assumed)"
+                "{CLASHEVAL_2}: neither the evidence nor the model's own answer. A model that resists the evidence there is assumed to abstain here"
             ),
         ),
         fabricate_empty: sourced(1.0 - REFUSES, ParameterProvenance::Indicative, RGB),
@@ -90,7 +90,7 @@ pub(super) fn preset_parameters(preset: &str) -> Option<ReaderParameters<Sourced
             0.0,
             ParameterProvenance::Assumed,
             format!(
-                "{CLASHEVAL_6}: accuracy among five passages has the effect of gold's place in it already"
+                "{CLASHEVAL_6}: accuracy among five passages already includes the effect of the gold passage's position"
             ),
         ),
     })

@@ -39,7 +39,7 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Paws
         let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
         let [_, first, second, label] = cells[..] else {
             let what = format!(
-                "{} cells parted by tabs; a pair has id, two sentences, label",
+                "{} cells separated by tabs; a pair has an id, two sentences and a label",
                 cells.len()
             );
             mistakes.add(Some(number), None, what);

@@ -95,7 +95,7 @@ impl EmbedderSettings for RunFileEntry {
     ) -> Option<Arc<dyn EmbedderKind>> {
         let known = self.fallback.as_ref().map(|at| resolver.embedder_index(at, entry));
         if let (Some(qid), Some(queries)) = (&self.qid, &self.queries) {
-            let message = "`qid` and `queries` both say what the qids are";
+            let message = "`qid` and `queries` both define the qids";
             resolver.mistakes.push(
                 Diagnostic::new("setting-unused", qid.span.clone(), message)
                     .label("leave out one of them")
@@ -108,7 +108,7 @@ impl EmbedderSettings for RunFileEntry {
             (None, Some(QidMappingEntry::TaskStep) | None) => Some(QidMapping::TaskStep),
         };
         let Some(file) = &self.file else {
-            let message = format!("the embedder `{}` names no run", entry.name.value);
+            let message = format!("the embedder `{}` does not name a run", entry.name.value);
             let label = "kind run_file needs `file`: a run in TREC's format";
             resolver.report_missing_setting(entry.name.span.clone(), message, label);
             return None;
@@ -170,8 +170,8 @@ impl ScenarioResolver<'_> {
         }
         let count = unknown.len();
         let message = match count {
-            1 => "the run has a passage that no corpus has".to_owned(),
-            count => format!("the run has {count} passages that no corpus has"),
+            1 => "the run contains a passage that is in no corpus".to_owned(),
+            count => format!("the run contains {count} passages that are in no corpus"),
         };
         let mut mistake = Diagnostic::new("bad-data", file.span.clone(), message)
             .label("the mistake is inside this file, or in `corpora`");
@@ -199,7 +199,7 @@ impl ScenarioResolver<'_> {
                 };
                 let qid = qid.trim().to_owned();
                 if listed.contains_key(&qid) {
-                    mistakes.add(Some(number), None, format!("the qid '{qid}' is there twice"));
+                    mistakes.add(Some(number), None, format!("the qid '{qid}' occurs twice"));
                 }
                 listed.insert(qid, query.to_owned());
             }
@@ -237,7 +237,7 @@ impl EmbedderKind for RunFileSettings {
         OpeningFailure {
             code: "bad-data",
             key: "file",
-            label: "the mistake is inside this file, or in what its qids stand for",
+            label: "the mistake is inside this file, or in what its qids refer to",
             // The run is matched with the queries of the oracle.
             needs_oracle: true,
         }

@@ -59,8 +59,8 @@ pub(super) fn match_qids(
             match &answer {
                 None => answer = Some((qid, ranking)),
                 Some((first, known)) if *known != ranking => bail!(
-                    "{}: '{first}' and '{qid}' stand for one query, {text:?}, but the run answers \
-                     them differently; each distinct query has one answer",
+                    "{}: '{first}' and '{qid}' identify the same query, {text:?}, but the run ranks \
+                     passages differently for them; each distinct query can have only one ranking",
                     file.file
                 ),
                 Some(_) => {}
@@ -75,8 +75,8 @@ pub(super) fn match_qids(
         let have = file.run.queries.keys().next().map_or("", String::as_str);
         let want = asked.values().flatten().next().map_or("", String::as_str);
         bail!(
-            "{}: none of the {} qids (such as '{have}') stands for a query to the corpus {}; they \
-             should read like '{want}' (see `qid` and `queries` of run_file)",
+            "{}: none of the {} qids (such as '{have}') identifies a query to the corpus {}; they \
+             should look like '{want}' (see `qid` and `queries` of run_file)",
             file.file,
             told.qid_count,
             corpus.name
@@ -159,8 +159,8 @@ impl MatchedRunFile {
             let whose = match &file.qid {
                 QidMapping::Listed(_) => String::new(),
                 _ => format!(
-                    ", {right} of them as tasks ask when nothing has gone wrong, {} as an upstream \
-                     error makes them",
+                    ", {right} of them asked when nothing has gone wrong, {} changed by an upstream \
+                     error",
                     missing.len() - right
                 ),
             };

@@ -70,9 +70,9 @@ pub fn currency_code(written: &str, default: Option<&str>) -> Result<String, Str
     };
     match (code, default, written) {
         ("", Some(default), _) => Ok(default.to_owned()),
-        ("", None, "") => Err("there is no currency; say which: --currency USD".to_owned()),
+        ("", None, "") => Err("there is no currency; specify --currency USD".to_owned()),
         ("", None, sign) => {
-            Err(format!("'{sign}' is the sign of several currencies; say which: --currency USD"))
+            Err(format!("'{sign}' is the sign of several currencies; specify --currency USD"))
         }
         (code, ..) => Ok(code.to_owned()),
     }

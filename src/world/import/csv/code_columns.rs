@@ -54,12 +54,12 @@ pub fn text_reason<'t>(
             "'{cell}' on line {line} ends in a zero that a number would lose, and other cells have other decimals"
         )
     } else if is_code_name(name) {
-        "its name is that of codes".to_owned()
+        "its name suggests codes".to_owned()
     } else {
         return None;
     };
     Some(format!(
-        "column '{name}' is read as text, for {why}; --types {name}=number where the cells are numbers"
+        "column '{name}' is read as text, because {why}; use --types {name}=number if the cells are numbers"
     ))
 }
 

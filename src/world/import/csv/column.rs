@@ -184,7 +184,7 @@ fn decimal_sign(
                     (w.value_with(DecimalSeparator::Point), w.value_with(DecimalSeparator::Comma))
             {
                 let what = format!(
-                    "'{text}' is {a} with a decimal point and {b} with a decimal comma; say which: --decimal point or --decimal comma"
+                    "'{text}' is {a} with a decimal point and {b} with a decimal comma; specify --decimal point or --decimal comma"
                 );
                 mistakes.add(Some(*line), Some(name), what);
             }
@@ -243,7 +243,7 @@ fn day_order(
                 wrong(
                     *line,
                     format!(
-                        "'{text}' is {a} or {b}; say which: --dates day-first or --dates month-first"
+                        "'{text}' is {a} or {b}; specify --dates day-first or --dates month-first"
                     ),
                 );
             }
@@ -281,7 +281,7 @@ fn typed_value(
         }),
         ParsedCell::AmbiguousDate(..) => TypedValue::Date(
             cell::date_in_order(shape, dates)
-                .ok_or_else(|| "not a day in the way that this column has".to_owned())?,
+                .ok_or_else(|| "not a day in the format of this column".to_owned())?,
         ),
         ParsedCell::Value(value) => value.clone(),
     })
@@ -290,5 +290,5 @@ fn typed_value(
 fn number(written: &WrittenNumber, decimal: DecimalSeparator) -> Result<f64, String> {
     written
         .value_with(decimal)
-        .ok_or_else(|| "not a number in the way that this column has".to_owned())
+        .ok_or_else(|| "not a number in the format of this column".to_owned())
 }

@@ -34,7 +34,7 @@ impl ValueLikeName<'_> {
     /// A hint to append to another mistake that a missing header may explain.
     pub fn missing_header_hint(&self) -> String {
         format!(
-            "'{}' in the first line is a {}: where the table has no header, give the names, --header NAME,NAME",
+            "'{}' in the first line is a {}: if the table has no header, name the columns with --header NAME,NAME",
             self.name, self.ty
         )
     }
@@ -51,7 +51,7 @@ pub fn check(
         let below = types.contains(&(value.column, value.ty));
         if below && matches!(value.ty, ValueType::Date | ValueType::Money) {
             let what = format!(
-                "this is a {} like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME",
+                "this is a {} like the cells below it, so the first line is data; name the columns with --header NAME,NAME",
                 value.ty
             );
             mistakes.add(Some(1), Some(value.name), what);
@@ -62,7 +62,7 @@ pub fn check(
     match names.is_empty() {
         true => Vec::new(),
         false => vec![format!(
-            "the first line is taken as the header, with {} as names; where it is data, give the names, --header NAME,NAME",
+            "the first line is taken as the header, with {} as names; if it is data, name the columns with --header NAME,NAME",
             names.join(", ")
         )],
     }

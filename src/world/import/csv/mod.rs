@@ -129,7 +129,7 @@ pub fn read_with_progress(
         false => named,
     };
     if attributes.is_empty() {
-        bail!("{}: no column is left beside the key", file.display());
+        bail!("{}: there is no column besides the key", file.display());
     }
     if let Some(i) = declared.iter().find(|i| !attributes.contains(i)) {
         let why =
@@ -336,7 +336,7 @@ fn entities(
             mistakes.add(Some(row.line), Some(&names), what);
         } else if let Some(first) = seen.get(&id) {
             let what = format!(
-                "the key '{entity}' stands on line {first} already; add a column to --key that tells the rows apart"
+                "the key '{entity}' is already used on line {first}; add a column to --key that distinguishes the rows"
             );
             mistakes.add(Some(row.line), Some(&names), what);
         } else {

@@ -30,7 +30,7 @@ impl PassageTextTemplate {
             let name = after.split_once('}').filter(|_| brace == "{");
             let Some((name, after)) = name else {
                 return Err(format!(
-                    "--text: '{brace}' stands alone; write {{column}} for a cell, {brace}{brace} for a brace"
+                    "--text: '{brace}' has no counterpart; write {{column}} for a cell, {brace}{brace} for a brace"
                 ));
             };
             parts.push(PassageTextPart::Text(std::mem::take(&mut text)));

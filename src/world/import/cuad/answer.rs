@@ -23,7 +23,7 @@ pub enum CuadAnswer {
     Unclear(&'static str),
 }
 
-const BLANK: CuadAnswer = CuadAnswer::Unclear("it has a blank ([]) in it");
+const BLANK: CuadAnswer = CuadAnswer::Unclear("it contains a blank ([])");
 const SEVERAL: CuadAnswer = CuadAnswer::Unclear("it names several alternatives");
 const PERPETUAL: CuadAnswer = CuadAnswer::Unclear("perpetual is not a date or duration");
 

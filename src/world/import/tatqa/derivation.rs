@@ -37,7 +37,7 @@ impl TatqaDerivation {
         let tree = parse_tree(&mut tokens, facts, &mut operands, 0)?;
         match tokens.next() {
             None => Ok(TatqaDerivation { tree, operands }),
-            Some(token) => Err(format!("the derivation goes on with '{token}' after its end")),
+            Some(token) => Err(format!("the derivation continues with '{token}' after its end")),
         }
     }
 

@@ -53,7 +53,7 @@ pub struct TatqaQuestion {
 pub fn read(file: &Path) -> anyhow::Result<Vec<TatqaContext>> {
     let text = input_file::read_text(file)?;
     let contexts: Vec<TatqaContext> = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not laid out as TAT-QA is", file.display()))?;
+        .with_context(|| format!("{} does not have the layout of TAT-QA", file.display()))?;
     if contexts.is_empty() {
         bail!("{}: no context in the file", file.display());
     }
