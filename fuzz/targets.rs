@@ -411,7 +411,7 @@ fn onnx_seeds() -> Vec<Vec<u8>> {
 }
 
 const MANIFEST: &[u8] = br#"{"knockon":"0.1.0","scenario":"small","inputs":[{"path":"tasks.csv","blake3":"00"}],"arms":[{"id":"base"}],"assumptions":[]}"#;
-const BASELINE_TASKS: &[u8] = b"arm,task,unit,right_action,p_failure,expected_loss\nbase,t1,x,pay,0.25,\nbase,t2,y,refuse,0.5,\n";
+const BASELINE_TASKS: &[u8] = b"arm,task,unit,right_action,p_failure,p_correct,p_stopped,p_omission,p_commission,p_wrong_action,expected_loss\nbase,t1,x,pay,0.25,0.75,0.25,0,0,0,\nbase,t2,y,refuse,0.5,0.5,0,0,0.5,0,\n";
 
 fn baseline_with(manifest: &[u8], tasks: &[u8]) {
     let dir = folder(&[("manifest.json", manifest), ("tasks.csv", tasks)]);

@@ -15,8 +15,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 LONG_FILE = 400
 
-# Kinds as a scenario file names them, where the variant in the code has another name.
-VARIANTS = {"bert": "Bert"}
+# The list of the kinds of embedders.
+EMBEDDER_KINDS = pathlib.Path("scenario/embedders/mod.rs")
 
 VISIBILITY = r"(?:pub(?:\([^)]*\))? )?"
 # A `type` that is indented belongs to a trait.
@@ -109,23 +109,29 @@ def circles(arrows):
     return sorted(" <-> ".join(sorted(group)) for group in groups)
 
 
-def kinds():
-    """The kinds of embedders and of guards, from the schema of scenario files."""
-    definitions = json.loads((ROOT / "scenarios/scenario.schema.json").read_text(encoding="utf-8"))["$defs"]
-    kind = definitions["EmbedderEntry"]["properties"]["kind"]
-    embedders = kind.get("enum") or [one["const"] for one in kind["oneOf"]]
-    actions = ("retry", "escalate")
-    guards = [key for key in definitions["GuardEntry"]["properties"] if key not in actions]
-    return embedders, guards
+def embedder_kinds(codes):
+    """Kind -> the type of its settings, from the list of kinds; several names may stand for one kind."""
+    kinds = {}
+    for settings, names in re.findall(r"KindDefinition::new::<\w+::(\w+)>\(\s*&\[([^\]]*)\]", codes[EMBEDDER_KINDS]):
+        kinds.update((name, settings) for name in re.findall(r'"(\w+)"', names))
+    return kinds
 
 
-def files_that_name(codes, kind, prefix, topic):
-    """The files with the kind's variant, or with its key in a file on the topic, as a string or as a setting."""
-    variant = VARIANTS.get(kind) or "".join(word.capitalize() for word in kind.split("_"))
-    pattern = re.compile(rf"\b(?:{prefix})::{variant}\b")
-    key = re.compile(rf'"{kind}"|\bpub {kind}: Option<At<')
+def files_that_name_embedder(codes, kind, settings):
+    """The files with the type of the kind's settings, or with the kind's name as a string beside kinds of embedders.
+
+    A model's layout (`ModelKind`) is not a kind of embedder: several kinds may have models of one layout.
+    """
+    key, topic = f'"{kind}"', re.compile(r"\b(?:EmbedderKind|KindDefinition)\b")
     return [name for name, code in codes.items()
-            if pattern.search(code) or (key.search(code) and re.search(topic, code, re.I))]
+            if re.search(rf"\b{settings}\b", code) or (key in code and topic.search(code))]
+
+
+def guard_kinds():
+    """The kinds of guards, from the schema of scenario files."""
+    definitions = json.loads((ROOT / "scenarios/scenario.schema.json").read_text(encoding="utf-8"))["$defs"]
+    actions = ("retry", "escalate")
+    return [key for key in definitions["GuardEntry"]["properties"] if key not in actions]
 
 
 def files_that_name_guard(codes, kind):
@@ -169,9 +175,9 @@ def main():
             if place.get(used, -1) > place.get(module, len(order)):
                 upward.append(f"{name} uses {used}")
 
-    embedder_kinds, guard_kinds = kinds()
-    embedders = {kind: files_that_name(codes, kind, r"\w*Kind", "embedder") for kind in embedder_kinds}
-    guards = {kind: files_that_name_guard(codes, kind) for kind in guard_kinds}
+    embedders = {kind: files_that_name_embedder(codes, kind, settings)
+                 for kind, settings in embedder_kinds(codes).items()}
+    guards = {kind: files_that_name_guard(codes, kind) for kind in guard_kinds()}
 
     def mean_and_most(files):
         kind = max(files, key=lambda kind: len(files[kind]))

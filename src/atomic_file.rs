@@ -13,6 +13,8 @@ use std::sync::{LazyLock, Mutex};
 use anyhow::Context;
 use tempfile::NamedTempFile;
 
+use crate::wrong_use::WrongUse;
+
 /// Prefix and suffix of the names of our temporary files; random letters are between them.
 const PREFIX: &str = ".knockon-";
 const SUFFIX: &str = ".tmp";
@@ -59,7 +61,7 @@ impl StagedFiles {
     /// Renames the files to their final names, in order.
     pub fn commit(self) -> anyhow::Result<()> {
         for (file, path) in self.0 {
-            file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            rename(file, &path)?;
         }
         Ok(())
     }
@@ -85,17 +87,25 @@ pub fn write_with_header<H: AsRef<[u8]>>(
         file.sync_all()
     };
     finish().with_context(cannot)?;
-    temporary.persist(path).with_context(cannot)?;
-    Ok(())
+    rename(temporary, path)
 }
 
-/// Fails if writing a file into `dir` would fail, and leaves nothing there. `dir` itself need not exist yet.
+/// Gives a temporary file its final name.
+fn rename(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
+    // The error of `persist` repeats its cause.
+    let renamed = file.persist(path).map_err(|failed| failed.error);
+    renamed.with_context(|| format!("cannot write {}", path.display())).map(drop)
+}
+
+/// Fails if writing a file into `dir` would fail, and leaves nothing there. `dir` itself need not exist yet; a file in
+/// its place is [`WrongUse`].
 pub fn check_writable(dir: &Path) -> anyhow::Result<()> {
     let cannot = || format!("cannot write into {}", dir.display());
     let existing = dir.ancestors().map(or_current).find(|dir| dir.symlink_metadata().is_ok());
     let existing = existing.unwrap_or(Path::new("."));
     if existing.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-        anyhow::bail!("{}: {} is a file", cannot(), existing.display());
+        let why = format!("{}: {} is a file", cannot(), existing.display());
+        return Err(WrongUse::new(why).into());
     }
     locked_temporary(existing).with_context(cannot).map(drop)
 }

@@ -2,6 +2,7 @@
 //! hub, and secrets. Nothing else in the library reads an environment variable.
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,8 +21,8 @@ pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
 /// The hub from which models are pulled by default.
 const DEFAULT_HUB: &str = "https://huggingface.co";
 
-/// Finds a secret by the name that a scenario gives to it.
-type SecretLookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+/// Finds a secret by the name that a scenario gives to it; an error says what is wrong with it.
+type SecretLookup = dyn Fn(&str) -> Result<Option<String>, &'static str> + Send + Sync;
 
 /// The folders, the hub's address and the secrets that models and services need.
 ///
@@ -72,7 +73,7 @@ impl Environment {
             cache: None,
             answers: None,
             hub: DEFAULT_HUB.to_owned(),
-            secrets: Arc::new(|_| None),
+            secrets: Arc::new(|_| Ok(None)),
         }
     }
 
@@ -85,7 +86,7 @@ impl Environment {
             cache: user_cache_folder(),
             answers: None,
             hub: hub.trim_end_matches('/').to_owned(),
-            secrets: Arc::new(|name| std::env::var(name).ok()),
+            secrets: Arc::new(process_variable),
         }
     }
 
@@ -135,7 +136,7 @@ impl Environment {
         mut self,
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Environment {
-        self.secrets = Arc::new(lookup);
+        self.secrets = Arc::new(move |name| Ok(lookup(name)));
         self
     }
 
@@ -171,16 +172,21 @@ impl Environment {
     }
 
     /// A secret as it is; `None` if there is none of that name.
-    pub(crate) fn secret(&self, name: &str) -> Option<String> {
+    ///
+    /// # Errors
+    /// What is wrong with it, to follow its name.
+    pub(crate) fn secret(&self, name: &str) -> Result<Option<String>, &'static str> {
         (self.secrets)(name)
     }
 
     /// The trimmed value of a secret.
     ///
     /// # Errors
-    /// There is none of that name, or it is blank.
+    /// There is none of that name, or it is blank or not UTF-8.
     pub(crate) fn variable(&self, name: &str) -> anyhow::Result<String> {
-        let text = self.secret(name).unwrap_or_default().trim().to_owned();
+        let text =
+            self.secret(name).map_err(|why| anyhow!("the environment variable {name} {why}"))?;
+        let text = text.unwrap_or_default().trim().to_owned();
         ensure!(!text.is_empty(), "the environment variable {name} holds nothing");
         Ok(text)
     }
@@ -190,8 +196,20 @@ impl Environment {
     /// # Errors
     /// As [`Environment::variable`].
     pub(crate) fn api_key(&self, variable: &str) -> anyhow::Result<String> {
-        self.variable(variable)
-            .map_err(|_| anyhow!("the environment variable {variable} (api_key_env) holds no key"))
+        let named = format!("the environment variable {variable} (api_key_env)");
+        let key = self.secret(variable).map_err(|why| anyhow!("{named} {why}"))?;
+        let key = key.unwrap_or_default().trim().to_owned();
+        ensure!(!key.is_empty(), "{named} holds no key");
+        Ok(key)
+    }
+}
+
+/// The value of an environment variable of this process.
+fn process_variable(name: &str) -> Result<Option<String>, &'static str> {
+    match std::env::var(name) {
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err("holds bytes that are not UTF-8"),
     }
 }
 

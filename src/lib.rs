@@ -103,6 +103,8 @@ pub mod value;
 pub mod visible_text;
 #[doc(hidden)]
 pub mod world;
+#[doc(hidden)]
+pub mod wrong_use;
 
 pub use cascade::trace::RunTrace;
 #[doc(inline)]

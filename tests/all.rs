@@ -63,6 +63,7 @@ mod traces;
 mod tradeoff;
 mod tune;
 mod what_if;
+mod wrong_use;
 
 use support::one_arm;
 

@@ -430,6 +430,31 @@ fn adapters_and_map_networks_get_the_same_checks() {
     assert_mentions(open(), &["out.weight", "all zeros"]);
 }
 
+/// Normalizers that make thousands of characters of one would fill the memory with the first text.
+#[test]
+fn normalizers_that_multiply_a_text_are_refused() {
+    let stored = stored();
+    let replace =
+        |content: &str| json!({"type": "Replace", "pattern": {"String": "l"}, "content": content});
+    let prepend = json!({"type": "Prepend", "prepend": "l".repeat(50)});
+    for normalizers in [
+        vec![replace(&"l".repeat(100)); 6],
+        vec![prepend, replace(&"l".repeat(100))],
+        vec![replace(&"m".repeat(1_000_000))],
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        build(&stored.layouts["pooling mean"], dir.path());
+        let path = dir.path().join("tokenizer.json");
+        let mut tokenizer: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        tokenizer["normalizer"] = json!({"type": "Sequence", "normalizers": normalizers});
+        write(&path, tokenizer.to_string().as_bytes());
+        assert_mentions(
+            opened(&stored.layouts["pooling mean"], dir.path()),
+            &["tokenizer.json", "normalizer.normalizers[", "(Replace)", "allowed: up to 200"],
+        );
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn non_files_are_refused_without_blocking() {

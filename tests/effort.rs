@@ -80,12 +80,14 @@ fn sampling_is_announced_before_anything_is_searched() {
     assert!(found[0].contains("`method: exact` ends at the first task"), "{}", found[0]);
 }
 
-/// Forty independent parts, written as all searches and then all actions, or part by part.
+/// Sixteen independent parts, written as all searches and then all ends, or part by part.
 #[test]
 fn independent_parts_cost_their_sum_in_any_order() {
     let (dir, text) = desk();
-    let apart: String = (0..40).map(search).chain((0..40).map(act)).collect();
-    let together: String = (0..40).map(|n| search(n) + &act(n)).collect();
+    // What is computed at the end of a part is used by no other step: only one part may be open at a time.
+    let compute = |n: usize| format!("  - {{id: c{n}, compute: \"!r{n}\"}}\n");
+    let apart: String = (0..16).map(search).chain((0..16).map(compute)).collect();
+    let together: String = (0..16).map(|n| search(n) + &compute(n)).collect();
     let mut files = Vec::new();
     for (name, steps) in [("apart", apart), ("together", together)] {
         let scenario = load(&dir, &with(&text, &steps));
@@ -93,9 +95,9 @@ fn independent_parts_cost_their_sum_in_any_order() {
         let session = knockon::Session::over(&scenario).with_cache(dir.path());
         let record = session.run(&[0]).unwrap();
         assert_eq!(record.arms[0].summary.exact_tasks, scenario.tasks.tasks.len(), "{name}");
-        files.push(knockon::report::csv::files(&record).unwrap());
+        files.push(knockon::csv_files(&record).unwrap());
     }
-    assert_eq!(files[0], files[1]);
+    assert!(files[0] == files[1]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use knockon::Session;
 use knockon::probe::contender::{ContenderKind, ProbeContender};
@@ -33,7 +34,8 @@ fn retrieval_scores_match_beir() {
     let expected: BTreeMap<String, Expected> = serde_json::from_slice(&expected).unwrap();
     assert_eq!(expected.len(), 8);
     let words = Bm25Params { analyzer: Analyzer::PLAIN, ..Bm25Params::default() };
-    let words = ProbeContender { name: "words".to_owned(), kind: ContenderKind::Bm25(words) };
+    let words =
+        ProbeContender { name: "words".to_owned(), kind: ContenderKind::Words(Arc::new(words)) };
     for (name, Expected { queries, measures }) in expected {
         let set = beir::read(&data("beir").join(&name), &NoProgress).unwrap();
         assert_eq!(set.queries.len(), queries, "{name}");

@@ -7,6 +7,7 @@ use knockon::gate::{
     self, AllowedIncrease, GateBaseline, GateCheck, GateCriterion, GateFinding, GateLimitTest,
     GateMeasure, GateSettings, GateVerdict,
 };
+use knockon::output::{OUTPUTS, OutputManifest};
 use knockon::run::{self, RunRecord};
 use knockon::scenario::Scenario;
 use knockon::stats::{ConfidenceInterval, PairedCase};
@@ -61,7 +62,8 @@ fn written(scenario: &Scenario, dir: &Path) {
 
 fn written_of(scenario: &Scenario, record: &RunRecord, dir: &Path) {
     let mut files = report::csv::files(record).unwrap();
-    let manifest = report::manifest::manifest(scenario, record, &[None, None], &[]);
+    let mut manifest = report::manifest::manifest(scenario, record, &[None, None], &[]);
+    manifest[OUTPUTS] = OutputManifest::entries(&files);
     files.push(("manifest.json", report::manifest::bytes(&manifest).unwrap()));
     atomic_file::write_all(dir, &files).unwrap();
 }
@@ -283,7 +285,8 @@ fn rows_that_no_run_writes_are_refused_with_their_line() {
     );
     assert!(refused(text.clone() + &text).contains("line: 14"));
     // The same task twice, with different figures.
-    let other = lines[3].replace("0.300000", "0.400000");
+    let other = lines[3].replace("30.000000", "40.000000");
+    assert_ne!(other, lines[3]);
     assert!(refused(format!("{text}{other}\n")).contains("task 't2' of arm 'only'"));
     for (cell, instead, expected) in [
         ("0.300000", "1.5", "line 2: `p_failure` is 1.5, and not from 0 to 1"),
@@ -387,11 +390,66 @@ fn tasks_that_the_run_did_not_write_are_refused() {
     let text = std::fs::read_to_string(&tasks).unwrap();
     let mut json: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
-    let hash = blake3::hash(text.as_bytes()).to_hex();
-    json["outputs"] = serde_json::json!([{"path": "tasks.csv", "blake3": hash.as_str()}]);
-    std::fs::write(&manifest, json.to_string()).unwrap();
     GateBaseline::read(dir.path()).unwrap();
-    std::fs::write(&tasks, text.replacen("0.300000", "0.400000", 1)).unwrap();
-    let refused = GateBaseline::read(dir.path()).unwrap_err().to_string();
-    assert!(refused.contains("its checksum is another than in"), "{refused}");
+    let refused = || format!("{:#}", GateBaseline::read(dir.path()).unwrap_err());
+    let task = text.lines().nth(1).unwrap();
+    let other = task.replace("0.300000", "0.400000").replace("0.700000", "0.600000");
+    assert_ne!(task, other);
+    std::fs::write(&tasks, text.replacen(task, &other, 1)).unwrap();
+    assert!(refused().contains("its checksum is another than in"), "{}", refused());
+    // A manifest that does not list the file, and one that lists it without a checksum.
+    std::fs::write(&tasks, &text).unwrap();
+    for outputs in [
+        None,
+        Some(serde_json::json!([])),
+        Some(serde_json::json!([{"path": "steps.csv", "blake3": "00"}])),
+        Some(serde_json::json!([{"path": "tasks.csv"}])),
+        Some(serde_json::json!("tasks.csv")),
+    ] {
+        match &outputs {
+            Some(outputs) => json["outputs"] = outputs.clone(),
+            None => _ = json.as_object_mut().unwrap().remove("outputs"),
+        }
+        std::fs::write(&manifest, json.to_string()).unwrap();
+        let expected = "does not list tasks.csv with its checksum";
+        assert!(refused().contains(expected), "{outputs:?}: {}", refused());
+    }
+}
+
+/// Rates that are possible each by itself, in a table with a right checksum.
+#[test]
+fn rates_that_contradict_each_other_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    written(&scenario(3, 12, 100), dir.path());
+    let (tasks, manifest) = (dir.path().join("tasks.csv"), dir.path().join("manifest.json"));
+    let text = std::fs::read_to_string(&tasks).unwrap();
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    let column = |name: &str| text.lines().next().unwrap().split(',').position(|c| c == name);
+    let mut read_with = |name: &str, rate: &str| {
+        let mut lines: Vec<Vec<&str>> =
+            text.lines().map(|line| line.split(',').collect()).collect();
+        lines[1][column(name).unwrap()] = rate;
+        let lines: Vec<String> = lines.iter().map(|cells| cells.join(",") + "\n").collect();
+        let edited = lines.concat();
+        std::fs::write(&tasks, &edited).unwrap();
+        json["outputs"] = OutputManifest::entries(&[("tasks.csv", edited)]);
+        std::fs::write(&manifest, json.to_string()).unwrap();
+        GateBaseline::read(dir.path()).map(drop).map_err(|error| format!("{error:#}"))
+    };
+    // Rounding alone is no contradiction.
+    assert_eq!(read_with("p_failure", "0.300001"), Ok(()));
+    for (name, rate) in [
+        ("p_failure", "0.400000"),
+        ("p_failure", "0.000000"),
+        ("p_correct", "0.800000"),
+        ("p_stopped", "0.500000"),
+        ("p_omission", "0.100000"),
+        ("p_commission", "0.123456"),
+        ("p_wrong_action", "0.500000"),
+    ] {
+        let refused = read_with(name, rate).unwrap_err();
+        assert!(refused.contains("line 2: `p_failure` is "), "{name}: {refused}");
+        assert!(refused.contains("by the columns of the outcomes"), "{name}: {refused}");
+    }
 }

@@ -205,6 +205,14 @@ fn every_fault_has_its_message_and_is_not_cached() {
             message(two(good.clone(), item(json!(1), json!([0, 0])))),
             "the vector of text 1 is all zeros",
         ),
+        (
+            message(two(good.clone(), item(json!(1), json!([1e-45, 0])))),
+            "the numbers of the vector of text 1 are too small",
+        ),
+        (
+            message(two(good.clone(), item(json!(1), json!([-3e-39, 1e-40])))),
+            "the numbers of the vector of text 1 are too small",
+        ),
     ];
     for (got, want) in cases {
         assert!(got.contains(want), "{got:?} should say {want:?}");
@@ -316,6 +324,50 @@ fn a_key_is_redacted_in_any_spelling() {
             assert!(!error.contains(part), "{error}");
         }
     }
+}
+
+/// The words of the program itself hold no secret.
+#[test]
+fn a_key_that_is_an_ordinary_word_does_not_cut_the_status() {
+    for (place, key) in ["HTTP", "Forbidden", "connection", "answer"].into_iter().enumerate() {
+        let variable = format!("KNOCKON_TEST_WORD_{place}");
+        // SAFETY: through std, which locks the environment; no other test names this variable.
+        unsafe { std::env::set_var(&variable, key) };
+        for (answer, expected) in [
+            (
+                (|| Answer::Reply("403 Forbidden", "no".into())) as fn() -> Answer,
+                "HTTP 403 Forbidden: no",
+            ),
+            (|| Answer::Cut, "the connection failed: "),
+            (|| Answer::Hang, "no answer within"),
+        ] {
+            let named = variable.clone();
+            let (vectors, _) =
+                embed_through(|spec| spec.api_key_env = Some(named), move |_, _| answer());
+            let error = vectors.unwrap_err().to_string();
+            assert!(error.contains(expected), "{key}: {error}");
+        }
+        // In the service's own words it is a secret.
+        let (vectors, _) = embed_through(
+            |spec| spec.api_key_env = Some(variable),
+            move |_, _| Answer::Reply("400 Bad Request", format!("the key {key}")),
+        );
+        let error = vectors.unwrap_err().to_string();
+        assert!(error.contains("HTTP 400 Bad Request: the key [key]"), "{key}: {error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_is_not_utf8_is_said_to_be_so() {
+    use std::os::unix::ffi::OsStrExt;
+    let variable = "KNOCKON_TEST_NOT_UTF8";
+    // SAFETY: through std, which locks the environment; no other test names this variable.
+    unsafe { std::env::set_var(variable, std::ffi::OsStr::from_bytes(b"sk-\xff\xfe")) };
+    let (vectors, _) =
+        embed_through(|spec| spec.api_key_env = Some(variable.into()), |_, input| right(input));
+    let error = vectors.unwrap_err().to_string();
+    assert!(error.contains("(api_key_env) holds bytes that are not UTF-8"), "{error}");
 }
 
 #[test]

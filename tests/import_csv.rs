@@ -254,6 +254,35 @@ fn broken_files_are_reported_by_line() {
     assert_eq!(bom.passages[0].entity.as_deref(), Some("x"));
 }
 
+/// What a run would refuse as the id of a passage or a task.
+#[test]
+fn keys_that_make_no_id_are_mistakes() {
+    let long = "k".repeat(1001);
+    for (cell, why) in [
+        ("a\u{7}b", "has the control character U+0007"),
+        ("a\0", "has the control character U+0000"),
+        ("\"a\nb\"", "has the control character U+000A"),
+        ("a\tb", "has the control character U+0009"),
+        ("a\u{202e}b", "has the control character U+202E"),
+        (long.as_str(), "has 1001 characters; allowed: up to 1000"),
+    ] {
+        let error = error_of(format!("k,a\nx,1\n{cell},2\n"), &keyed("k"));
+        assert!(error.contains("line 3, column 'k': the key '"), "{error}");
+        assert!(error.contains(why), "{why}: {error}");
+    }
+    // The id of a cell's passage is longer than the key.
+    let fits = "k".repeat(996);
+    let per_cell = CsvImportOptions { per_cell: true, ..keyed("k") };
+    let table = format!("k,price\n{fits},1\n");
+    assert!(read(&table, &keyed("k")).is_ok());
+    let error = error_of(&table, &per_cell);
+    assert!(error.contains("allowed: up to 994 characters"), "{error}");
+    assert!(read(format!("k,price\n{},1\n", "k".repeat(994)), &per_cell).is_ok());
+    // Several columns are one key.
+    let error = error_of("k,m,a\nx,y\u{1b},1\n", &keyed("k,m"));
+    assert!(error.contains("column 'k, m': the key 'x / y"), "{error}");
+}
+
 #[test]
 fn a_nearly_typed_column_is_text_with_a_note() {
     let import = read("k,n\na,1\nb,2\nc,n/a\n", &keyed("k")).unwrap();

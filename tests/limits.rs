@@ -177,6 +177,55 @@ fn exponentially_growing_texts_are_refused_before_the_run() {
     assert!(loaded.is_ok(), "{}", loaded.unwrap_err().render(false));
 }
 
+/// Each phrase is looked for in every passage: 90,000 took 20 seconds.
+#[test]
+fn many_phrases_are_refused() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let phrases = |from: usize, count: usize| {
+        let all: Vec<String> = (from..from + count).map(|n| format!("word{n}")).collect();
+        all.join(", ")
+    };
+    let read = "read: {from: find_window, field: window}";
+    for (extract, what) in [
+        (format!("type: duration, near: [{}]", phrases(0, 90_000)), "`near` has 90000 phrases"),
+        (format!("type: duration, near: [{}]", phrases(0, 5_001)), "`near` has 5001 phrases"),
+        (format!("type: yes_no, yes: [{}], no: [no]", phrases(0, 6_000)), "`yes` has 6000 phrases"),
+        (
+            format!("type: yes_no, yes: [{}], no: [{}]", phrases(0, 3_000), phrases(3_000, 3_000)),
+            "the values have 6000 phrases together",
+        ),
+        (
+            format!(
+                "type: choice, choices: {{a: [{}], b: [{}]}}",
+                phrases(0, 5_000),
+                phrases(5_000, 1)
+            ),
+            "the values have 5001 phrases together",
+        ),
+    ] {
+        let field = read.replace("window}", &format!("other, extract: {{{extract}}}}}"));
+        let found = mistakes(dir.path(), &text.replacen(read, &field, 1));
+        let shown: Vec<&str> = found.mistakes.iter().map(|d| d.message.as_str()).collect();
+        assert!(shown.contains(&what), "{what}: {shown:?}");
+        assert!(codes(&found).contains(&"out-of-range"));
+    }
+}
+
+#[test]
+fn deep_expressions_are_refused_in_words() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(150), close.repeat(150));
+    for expression in [deep("(", ")"), deep("[", "]"), deep("-(", ")")] {
+        let steps = format!("  - {{id: deep, compute: '{expression}'}}\n");
+        let found = mistakes(dir.path(), &of(&text, "steps:\n", &steps));
+        let shown = found.render(false);
+        assert!(shown.contains("the expression is nested too deeply"), "{shown}");
+        assert!(!shown.contains("ParseError"), "{shown}");
+    }
+}
+
 #[test]
 fn nested_embedders_are_searched_once_or_refused() {
     let dir = desk();

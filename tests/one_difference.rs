@@ -3,6 +3,7 @@
 use knockon::gate::{
     self, AllowedIncrease, GateBaseline, GateCheck, GateCriterion, GateSettings, GateVerdict,
 };
+use knockon::output::{OUTPUTS, OutputManifest};
 use knockon::run::RunRecord;
 use knockon::run::record::ComparisonMeasure;
 use knockon::scenario::Scenario;
@@ -22,7 +23,8 @@ fn gated(scenario: &Scenario, record: &RunRecord) -> Vec<GateCheck> {
     let dir = tempfile::tempdir().unwrap();
     let mut files = report::csv::files(record).unwrap();
     let none = vec![None; scenario.arms.len()];
-    let manifest = report::manifest::manifest(scenario, record, &none, &[]);
+    let mut manifest = report::manifest::manifest(scenario, record, &none, &[]);
+    manifest[OUTPUTS] = OutputManifest::entries(&files);
     files.push(("manifest.json", report::manifest::bytes(&manifest).unwrap()));
     atomic_file::write_all(dir.path(), &files).unwrap();
     let question = GateSettings {

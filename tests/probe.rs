@@ -101,7 +101,10 @@ fn value(rows: &[ScorecardRow], embedder: &str, measure: &str) -> f64 {
 #[test]
 fn measures_match_hand_computed_values() {
     let contenders = [
-        ProbeContender { name: "words".into(), kind: ContenderKind::Bm25(Bm25Params::default()) },
+        ProbeContender {
+            name: "words".into(),
+            kind: ContenderKind::Words(Arc::new(Bm25Params::default())),
+        },
         ProbeContender {
             name: "letters".into(),
             kind: ContenderKind::Vectors(Arc::new(LetterCounts)),
@@ -228,7 +231,9 @@ fn pipeline_measures_match_a_run() {
     let end = "{seed: 1}\nimpact:\n  currency: EUR\n  losses: [{name: wrong, if: action == \"ask\", amount: 8}]\n  volume: {mean: 10}";
     let follows = "{preset: perfect, follow: 1}";
     let scenario = one_arm::scenario(passages, "id,name\nt1,x\n", follows, steps, end);
-    let kind = |k1, b| EmbedderKind::Bm25(Bm25Params { k1, b, ..Bm25Params::default() });
+    let kind = |k1, b| -> Arc<dyn EmbedderKind> {
+        Arc::new(Bm25Params { k1, b, ..Bm25Params::default() })
+    };
     let embedders = [("short".to_owned(), kind(0.1, 1.0)), ("repeated".to_owned(), kind(9.0, 0.0))];
     let scenario = pipeline::arms(scenario, &embedders);
     let record = try_arms(&scenario, &[0, 1]).unwrap();

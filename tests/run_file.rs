@@ -11,6 +11,8 @@ use knockon::run;
 use knockon::scenario::{self, Scenario};
 use knockon::session::right_queries::right_queries;
 
+use crate::support::program::{run_in, stderr, stdout};
+
 fn mistakes(text: &str) -> Vec<String> {
     TrecRun::parse(text).unwrap_err()
 }
@@ -218,4 +220,29 @@ fn a_run_file_of_the_same_rankings_changes_nothing() {
     let quality = |arm: &run::record::ArmRecord| arm.summary.quality;
     assert!(quality(from_file).is_some() && quality(from_file) == quality(bm25));
     assert_eq!(session.notes(), [] as [String; 0]);
+}
+
+/// The run is made from the queries, so these come first.
+#[test]
+fn queries_are_exported_before_the_run_file_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), "t1.find Q0 a1 1 1 x", "").unwrap();
+    let with_run = run_in(folder.path(), &["queries", "told.yaml"]);
+    assert!(with_run.status.success(), "{}", stderr(&with_run));
+    std::fs::remove_file(folder.path().join("run.trec")).unwrap();
+    for arm in ["told", "bm25"] {
+        let without = run_in(folder.path(), &["queries", "told.yaml", "--arm", arm]);
+        assert!(without.status.success(), "{}", stderr(&without));
+        assert_eq!(stdout(&without), stdout(&with_run), "{arm}");
+    }
+    // Whatever searches needs the run.
+    for command in ["check", "run"] {
+        let refused = run_in(folder.path(), &[command, "told.yaml"]);
+        assert_eq!(refused.status.code(), Some(1), "{command}");
+        assert!(stderr(&refused).contains("missing-file"), "{command}: {}", stderr(&refused));
+    }
+    // A run that is there is read, and never replaced by the queries.
+    std::fs::write(folder.path().join("run.trec"), "broken").unwrap();
+    let broken = run_in(folder.path(), &["queries", "told.yaml"]);
+    assert!(stderr(&broken).contains("bad-data"), "{}", stderr(&broken));
 }

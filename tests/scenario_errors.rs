@@ -176,6 +176,166 @@ fn change(text: &str, kind: u8, a: usize, b: usize, c: usize) -> String {
     }
 }
 
+/// The scenario of `init` with one change, beside its data; its mistakes as text.
+fn changed_desk(from: &str, to: &str) -> String {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    assert!(text.contains(from), "{from}");
+    let path = dir.path().join("changed.yaml");
+    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    scenario::load(&path).map_or_else(|found| found.render(false), |_| String::new())
+}
+
+fn desk() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["scenario.yaml", "passages.jsonl", "tasks.csv"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/init").join(name);
+        std::fs::copy(from, dir.path().join(name)).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn texts_that_can_never_work_are_empty_values() {
+    let query = "\"Within how many days of the purchase can the {{ task.name }} be returned?\"";
+    let read = "field: window}";
+    let pattern = |pattern: &str| {
+        format!("field: other, extract: {{type: regex, as: text, pattern: {pattern}}}}}")
+    };
+    for (from, to, message) in [
+        (query, "\"\"".to_owned(), "the query is empty"),
+        (query, "\"  \\t \"".to_owned(), "the query is empty"),
+        (query, "\"\\n\"".to_owned(), "the query is empty"),
+        (read, pattern("\"\""), "the pattern is empty"),
+        (read, pattern("\"  \""), "the pattern is empty"),
+        (
+            read,
+            "field: other, extract: {type: duration, near: [\"\"]}}".to_owned(),
+            "a phrase without a word",
+        ),
+        (
+            read,
+            "field: other, extract: {type: duration, near: [\" - \"]}}".to_owned(),
+            "a phrase without a word",
+        ),
+        ("{do: refund}", "{do: \"\"}".to_owned(), "the action has no name"),
+        ("{do: refund}", "{do: \"  \"}".to_owned(), "the action has no name"),
+    ] {
+        let shown = changed_desk(from, &to);
+        assert!(shown.contains(&format!("error[empty-value]: {message}")), "{to}: {shown}");
+    }
+    // The phrasings of a list, one by one.
+    let list = format!("query: {query}");
+    let shown = changed_desk(&list, &format!("queries: [{{text: {query}}}, {{text: \" \"}}]"));
+    assert!(shown.contains("error[empty-value]: the query is empty"), "{shown}");
+}
+
+#[test]
+fn numbers_are_shown_as_they_are_written() {
+    let shown = changed_desk("seed: 1,", "seed: 18446744073709551616,");
+    assert!(shown.contains("`seed` cannot be 18446744073709551616"), "{shown}");
+    assert!(shown.contains("up to 18446744073709551615"), "{shown}");
+    for number in [".nan", ".NaN", ".inf", "-.inf", "+.INF"] {
+        let shown =
+            changed_desk("{preset: gpt-4o}", &format!("{{preset: gpt-4o, misread: {number}}}"));
+        assert!(shown.contains(&format!("`{number}`, which is not finite")), "{shown}");
+        assert!(!shown.contains("the text"), "{shown}");
+    }
+}
+
+#[test]
+fn an_amount_times_an_amount_is_a_type_mistake() {
+    let amount = "amount: task.price, times: [written_off]";
+    for product in [
+        "task.price * task.price",
+        "task.price * (task.price + 1)",
+        "2 * task.price * task.price",
+        "-task.price * task.price / 2",
+        "(task.opened ? task.price : 0) * task.price",
+    ] {
+        let shown = changed_desk(amount, &format!("amount: \"{product}\""));
+        assert!(shown.contains("error[type-error]"), "{product}: {shown}");
+        assert!(shown.contains("money times money is not money"), "{product}: {shown}");
+    }
+    for fine in [
+        "task.price * 2",
+        "task.price * (task.price / task.price)",
+        "task.price + task.price",
+        "task.price * (task.price > 5 ? 1 : 2)",
+    ] {
+        assert_eq!(changed_desk(amount, &format!("amount: \"{fine}\"")), "", "{fine}");
+    }
+}
+
+#[test]
+fn passages_without_a_text_are_noted() {
+    let dir = desk();
+    let path = dir.path().join("passages.jsonl");
+    let passages = std::fs::read_to_string(&path).unwrap();
+    for (added, note) in [
+        (r#"{"id": "e1", "text": ""}"#, "`terms` has a passage without a text: 'e1'"),
+        (
+            "{\"id\": \"e1\", \"text\": \" \"}\n{\"id\": \"e2\", \"text\": \"\"}",
+            "`terms` has 2 passages without a text, the first is 'e1'",
+        ),
+    ] {
+        std::fs::write(&path, format!("{passages}{added}\n")).unwrap();
+        let scenario = scenario::load(&dir.path().join("scenario.yaml"));
+        let scenario = scenario.unwrap_or_else(|found| panic!("{found}"));
+        assert!(scenario.notes.contains(&note.to_owned()), "{:?}", scenario.notes);
+    }
+}
+
+/// Paths are relative to the scenario file, from whichever folder it is read.
+#[test]
+fn paths_of_models_start_at_the_scenario_file() {
+    let dir = desk();
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed/tiny");
+    for folder in ["bert", "bert-lora"] {
+        let to = dir.path().join(folder);
+        std::fs::create_dir(&to).unwrap();
+        for file in std::fs::read_dir(tiny.join(folder)).unwrap() {
+            let file = file.unwrap();
+            if file.path().is_file() {
+                std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+            }
+        }
+    }
+    std::fs::create_dir(dir.path().join("s")).unwrap();
+    for name in ["passages.jsonl", "tasks.csv"] {
+        std::fs::copy(dir.path().join(name), dir.path().join("s").join(name)).unwrap();
+    }
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    for (file, written) in [
+        ("s/x.yaml", "model: ../bert"),
+        ("s/x.yaml", "model: ../bert, adapter: ../bert-lora"),
+        ("y.yaml", "model: ./bert"),
+        ("y.yaml", "model: ./bert, adapter: ./bert-lora"),
+        ("y.yaml", "model: s/../bert"),
+    ] {
+        let embedders = format!(
+            "words: {{kind: bm25}}\n  tiny: {{kind: transformer, {written}, precision: f32}}"
+        );
+        let path = dir.path().join(file);
+        std::fs::write(&path, text.replacen("words: {kind: bm25}", &embedders, 1)).unwrap();
+        let loaded = scenario::load(&path);
+        let scenario = loaded.unwrap_or_else(|found| panic!("{written}: {found}"));
+        let tiny = scenario.embedders.iter().find(|e| e.name == "tiny").unwrap();
+        let model = tiny.kind.vector_model().unwrap();
+        let opened = model.load(&knockon::Environment::from_process());
+        opened.unwrap_or_else(|error| panic!("{written}: {error:#}"));
+    }
+    let wrong = text.replacen(
+        "words: {kind: bm25}",
+        "words: {kind: bm25}\n  tiny: {kind: transformer, model: ../bert, adapter: ../bert-lora}",
+        1,
+    );
+    std::fs::write(dir.path().join("y.yaml"), wrong).unwrap();
+    let shown = scenario::load(&dir.path().join("y.yaml")).unwrap_err().render(false);
+    assert!(shown.contains("there is no model `../bert`"), "{shown}");
+    assert!(shown.contains("`../bert-lora` is not an adapter"), "{shown}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -1,10 +1,11 @@
 //! `knockon embed`: computes the vectors of texts.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Serialize;
 
 use super::progress::ProgressBars;
@@ -13,10 +14,7 @@ use super::{
     EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, input_files, load_scenario, set_thread_count,
 };
 use crate::embed::registry::{self, ModelTask};
-use crate::embed::{
-    self, CachedEmbedder, Embedder, EmbeddingVectors, HttpEmbedder, ModelKind, ModelPrecision,
-    ModelSpec, TextRole, model_paths,
-};
+use crate::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole, model_paths};
 use crate::environment::Environment;
 use crate::expr::suggest;
 use crate::input_file;
@@ -24,6 +22,7 @@ use crate::output::OwnershipProof;
 use crate::progress::ProgressListener;
 use crate::scenario::{EmbedderKind, Scenario};
 use crate::world::text_list;
+use crate::wrong_use::WrongUse;
 
 /// Compute the vectors of texts
 #[derive(clap::Args)]
@@ -85,7 +84,7 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
     let environment = Environment::from_process();
     let mut output = args.force.output().with_inputs(&args.file);
-    let kind = match (&args.scenario, &args.embedder, &args.model) {
+    let kind: Arc<dyn EmbedderKind> = match (&args.scenario, &args.embedder, &args.model) {
         (Some(file), Some(name), _) => match load_scenario(file) {
             Err(code) => return Ok(code),
             Ok(scenario) => {
@@ -98,19 +97,19 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
                 EmbedPrecisionArg::Int8 => ModelPrecision::Int8,
                 EmbedPrecisionArg::F32 => ModelPrecision::F32,
             };
-            EmbedderKind::Model(model_spec(model, precision, &environment)?)
+            Arc::new(model_spec(model, precision, &environment)?)
         }
-        _ => bail!("name a --model, or a --scenario and an --embedder"),
+        _ => {
+            return Err(WrongUse::new("name a --model, or a --scenario and an --embedder").into());
+        }
     };
-    let npy = match args.out.as_ref().and_then(|out| out.extension()?.to_str()) {
-        Some("npy") => true,
-        Some("jsonl") => false,
-        None if args.out.is_none() => false,
-        _ => bail!("--out: the file's name ends in .jsonl or .npy"),
+    let npy = match &args.out {
+        None => false,
+        Some(path) => is_npy(path)?,
     };
     if let Some(path) = &args.out {
         // Before the work: embedding can take minutes.
-        output.check_file(path, OwnershipProof::Never)?;
+        output.check_file(path, OwnershipProof::SameBytes)?;
     }
     let texts = match &args.file {
         Some(path) => text_list::read_each_line(path, &ProgressBars::new())?,
@@ -125,14 +124,11 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
         TextRoleArg::Query => TextRole::Query,
         TextRoleArg::Passage => TextRole::Passage,
     };
-    let (name, model): (_, Box<dyn Embedder>) = match kind {
-        EmbedderKind::Model(spec) => (spec.model.clone(), embed::open_cached(&spec, &environment)?),
-        EmbedderKind::Http(spec) => {
-            let remote = Box::new(HttpEmbedder::new(spec.clone(), &environment)?);
-            (spec.model, Box::new(CachedEmbedder::new(remote, environment.answers_folder()?)?))
-        }
-        _ => bail!("--embedder: it makes no vectors; static, transformer and http do"),
+    let Some(model) = kind.vector_model() else {
+        let why = "--embedder: it makes no vectors; static, transformer and http do";
+        return Err(WrongUse::new(why).into());
     };
+    let (name, model) = (model.model_name(), model.load(&environment)?);
     let bars = ProgressBars::new();
     let progress: &dyn ProgressListener = &bars;
     let vectors = {
@@ -148,21 +144,34 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     };
     let bytes = if npy { npy_bytes(&vectors) } else { json_lines(&texts, &vectors)? };
     match &args.out {
-        Some(path) => output.write_file(path, &bytes, OwnershipProof::Never)?,
+        Some(path) => output.write_file(path, &bytes, OwnershipProof::SameBytes)?,
         None => terminal::data_output().write_all(&bytes)?,
     }
     Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
 /// The settings of an embedder that a scenario declares.
-fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
+fn declared_embedder(scenario: Scenario, name: &str) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
-    let at = all.iter().position(|known| *known == name).with_context(|| {
+    let at = all.iter().position(|known| *known == name).ok_or_else(|| {
         let near =
             suggest(name, all.iter().copied()).map_or_else(String::new, |near| format!("; {near}"));
-        format!("--embedder: no embedder '{name}'; there are {}{near}", all.join(", "))
+        WrongUse::new(format!(
+            "--embedder: no embedder '{name}'; there are {}{near}",
+            all.join(", ")
+        ))
     })?;
     Ok(scenario.embedders[at].kind.clone())
+}
+
+/// Whether a file of vectors is an array of NumPy, by its name; the other format is JSON lines.
+fn is_npy(out: &Path) -> Result<bool, WrongUse> {
+    let extension = out.extension().map(|extension| extension.to_ascii_lowercase());
+    match extension.as_ref().and_then(|extension| extension.to_str()) {
+        Some("npy") => Ok(true),
+        Some("jsonl") => Ok(false),
+        _ => Err(WrongUse::new("--out: the file's name ends in .jsonl or .npy")),
+    }
 }
 
 /// The settings of a model, given by its registered name or by a directory, whose files determine its kind.
@@ -173,8 +182,14 @@ pub(super) fn model_spec(
 ) -> anyhow::Result<ModelSpec> {
     let kind = match registry::find(model).map(|known| known.purpose) {
         Some(ModelTask::Embeds { kind, .. }) => kind,
-        Some(ModelTask::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
-        Some(ModelTask::Reads) => bail!("{model} answers questions; it has no vectors"),
+        Some(ModelTask::Reranks) => {
+            let why = format!("{model} scores pairs of texts; it has no vectors");
+            return Err(WrongUse::new(why).into());
+        }
+        Some(ModelTask::Reads) => {
+            let why = format!("{model} answers questions; it has no vectors");
+            return Err(WrongUse::new(why).into());
+        }
         None if model_paths::adapter_dir(model, environment).is_some() => ModelKind::Transformer,
         None => {
             let dir = model_paths::model_dir(model, precision, environment)?;

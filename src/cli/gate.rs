@@ -18,7 +18,7 @@ use crate::output::{
 use crate::report;
 use crate::run;
 use crate::scenario::Scenario;
-use crate::session::Session;
+use crate::session::{Session, index_of};
 
 /// Compare a run with an earlier one on the same tasks, and fail if it has become worse
 #[derive(clap::Args)]
@@ -39,7 +39,7 @@ Which question is asked, for each limit:
 Where no task differs, differences have no variance and so no interval: the verdict is 'identical'. It passes from 6 units
 on, the fewest with which a test can tell anything; with fewer nothing can be assessed. --non-inferior asks for as many
 units as would have shown one that is worse: at a limit of L points, n with (1 - L)^n below .025, which is 36 at 10pp,
-72 at 5pp and 368 at 1pp. A unit is taken to become worse by at most 100 points, or by the largest loss of any unit.
+72 at 5pp and 368 at 1pp. A unit is taken to become worse by at most 100 points, or by the largest loss of any case.
 
 Every arm of the earlier run is accounted for: one that this scenario lacks fails, as one does that the earlier run lacks,
 unless --dropped names it. A renamed arm is compared by --arm NEW --against OLD; with --arm or --against, the other arms
@@ -103,7 +103,9 @@ pub struct GateArgs {
 }
 
 fn points(text: &str) -> Result<f64, String> {
-    share(text, "pp", "1pp or 0.5pp")
+    let points = share(text, "pp", "1pp or 0.5pp")?;
+    // A rate rises by 100 points at most, so a larger limit would never fail.
+    if points <= 1.0 { Ok(points) } else { Err("allowed: 0pp to 100pp".to_owned()) }
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -361,9 +363,8 @@ fn compare(
         }
     };
     let known: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
-    if let Some(unknown) = args.arms.iter().find(|arm| !known.contains(&arm.as_str())) {
-        let why = format!("--arm: no arm '{unknown}'; there are {}", known.join(", "));
-        return Err(refuse(&scenario.name, why, EXIT_USAGE));
+    if let Some(wrong) = unknown_arm(args, &baseline, &known) {
+        return Err(refuse(&scenario.name, wrong, EXIT_USAGE));
     }
     if let Some(wrong) = dropped_error(&args.dropped, &baseline, &known) {
         return Err(refuse(&scenario.name, wrong, EXIT_USAGE));
@@ -417,6 +418,17 @@ fn compare(
     Ok(GateComparison { scenario: scenario.name.clone(), checks, changed, notes })
 }
 
+/// The first arm given with --arm or --against that its run does not have, if any; `known` are those of the scenario.
+fn unknown_arm(args: &GateArgs, baseline: &GateBaseline, known: &[&str]) -> Option<String> {
+    let known = known.iter().copied();
+    if let Some(name) = args.arms.iter().find_map(|arm| index_of("arm", arm, known.clone()).err()) {
+        return Some(format!("--arm: {name}"));
+    }
+    let against = args.against.as_deref()?;
+    let name = index_of("arm", against, baseline.arms().into_iter()).err()?;
+    Some(format!("--against: the earlier run has {name}"))
+}
+
 /// Reports the error, and makes it the only reason that nothing was compared.
 fn refuse(scenario: &str, why: String, code: u8) -> GateNotCompared {
     complain!("error: {why}");
@@ -430,9 +442,7 @@ fn dropped_error(dropped: &[String], baseline: &GateBaseline, known: &[&str]) ->
         if known.contains(&arm.as_str()) {
             return Some(format!("--dropped: this scenario has the arm '{arm}'"));
         }
-        let never = !then.contains(&arm.as_str());
-        never.then(|| {
-            format!("--dropped: the earlier run has no arm '{arm}'; there are {}", then.join(", "))
-        })
+        let never = index_of("arm", arm, then.iter().copied()).err()?;
+        Some(format!("--dropped: the earlier run has {never}"))
     })
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use super::terminal::{self, complain};
 use super::{EXIT_SUCCESS, EXIT_USAGE, schema};
 use crate::atomic_file;
+use crate::output::OutputWriter;
 
 /// Write a small commented scenario with its data, ready to run
 #[derive(clap::Args)]
@@ -44,6 +45,7 @@ pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         &schema,
         "for editors, which complete and check the scenario by it",
     ));
+    OutputWriter::default().check_folder(&args.dir, &[], None)?;
     let there: Vec<String> = files
         .iter()
         .map(|(name, ..)| args.dir.join(name))

@@ -15,8 +15,9 @@ use terminal::{colour, complain};
 use crate::output::{OutputWriter, WriteRefused};
 use crate::report::run_report::input_paths as input_files;
 use crate::run::oracle_check::OracleRecord;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Diagnostics, Scenario};
 use crate::session::{Session, UnknownName};
+use crate::wrong_use::WrongUse;
 
 pub mod check;
 pub mod columns;
@@ -40,6 +41,7 @@ mod terminal;
 mod trace;
 mod trace_export;
 mod tune;
+mod unknown_option;
 mod verifier;
 
 /// Exit code of all commands for success.
@@ -120,6 +122,7 @@ An editor with the YAML language server completes and checks a scenario whose fi
 pub fn main() -> ExitCode {
     let args = CliArgs::try_parse().unwrap_or_else(|error| {
         let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+        let error = unknown_option::with_nearest(error, &arguments);
         // A CI job may read the verdict files even if the gate was called wrongly, so these report the error too.
         if error.use_stderr()
             && let [command, arguments @ ..] = arguments.as_slice()
@@ -167,8 +170,15 @@ pub fn main() -> ExitCode {
     });
     flushed.unwrap_or_else(|error: anyhow::Error| {
         complain!("error: {error:#}");
-        ExitCode::from(if error.is::<WriteRefused>() { EXIT_USAGE } else { EXIT_FINDING })
+        ExitCode::from(exit_code(&error))
     })
+}
+
+/// The exit code of a command that failed with this error.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let wrong_use =
+        error.is::<WrongUse>() || error.is::<WriteRefused>() || error.is::<UnknownName>();
+    if wrong_use { EXIT_USAGE } else { EXIT_FINDING }
 }
 
 fn success(_: ()) -> ExitCode {
@@ -177,7 +187,14 @@ fn success(_: ()) -> ExitCode {
 
 /// Loads a scenario and prints its notes. If it has mistakes, prints them and returns the exit code.
 fn load_scenario(file: &Path) -> Result<Scenario, ExitCode> {
-    let loaded = scenario::load_with_progress(file, &progress::ProgressBars::new());
+    report_mistakes(file, scenario::load_with_progress(file, &progress::ProgressBars::new()))
+}
+
+/// Prints the notes on a scenario. If it has mistakes, prints them and returns the exit code.
+fn report_mistakes(
+    file: &Path,
+    loaded: Result<Scenario, Diagnostics>,
+) -> Result<Scenario, ExitCode> {
     let scenario = loaded.map_err(|mistakes| {
         complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
         ExitCode::from(if mistakes.unreadable.is_some() { EXIT_USAGE } else { EXIT_FINDING })

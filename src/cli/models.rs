@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::{self, complain};
@@ -13,6 +13,7 @@ use crate::embed::registry::{self, ModelTask};
 use crate::embed::{bundled, model_paths, quantize};
 use crate::environment::Environment;
 use crate::output::OutputWriter;
+use crate::wrong_use::WrongUse;
 
 /// Download and prepare models.
 #[derive(Debug, clap::Subcommand)]
@@ -133,7 +134,8 @@ fn pull(name: &str, to: Option<&Path>, output: OutputWriter) -> anyhow::Result<(
             .map(|n| (strsim::damerau_levenshtein(&n.to_lowercase(), &name.to_lowercase()), n))
             .min()
             .map_or(String::new(), |(_, n)| format!("; the nearest is {n}"));
-        bail!("there is no model {name}{nearest}. Known: {}", names.join(", "));
+        let why = format!("there is no model {name}{nearest}. Known: {}", names.join(", "));
+        return Err(WrongUse::new(why).into());
     };
     let environment = Environment::from_process();
     let models_dir = to.map_or_else(|| model_paths::pulled_dir(&environment), Path::to_owned);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use super::embed::model_spec;
 use super::progress::ProgressBars;
@@ -15,17 +15,17 @@ use super::{
     EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, files_in, input_files, load_scenario,
     set_thread_count,
 };
-use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, ModelPrecision, bundled};
+use crate::embed::{ModelPrecision, bundled};
 use crate::environment::Environment;
 use crate::output::OutputManifest;
 use crate::probe::contender::{ContenderKind, ProbeContender};
 use crate::probe::{ProbeDatasets, pipeline, plot, scorecard, scorecard_output, scorecard_table};
 use crate::report::table::columns_table;
-use crate::retrieve::Bm25Params;
 use crate::run::{self, RunRecord};
-use crate::scenario::{EmbedderDeclaration, EmbedderKind};
+use crate::scenario::{self, EmbedderDeclaration, EmbedderKind};
 use crate::session::Session;
 use crate::world::{beir, labelled_pair, triplet};
+use crate::wrong_use::WrongUse;
 
 /// Compare embedders: general retrieval, near-misses told apart, geometry, and failures in a pipeline
 #[derive(clap::Args)]
@@ -106,26 +106,14 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
             Err(code) => return Ok(code),
         };
         for EmbedderDeclaration { name, kind } in &scenario.embedders {
-            let embedder = match kind {
-                EmbedderKind::Bm25(params) => ContenderKind::Bm25(*params),
-                EmbedderKind::Model(spec) => ContenderKind::Vectors(
-                    embed::open_cached(spec, &environment)
-                        .with_context(|| format!("embedder '{name}'"))?
-                        .into(),
-                ),
-                EmbedderKind::Http(spec) => {
-                    let remote = Box::new(HttpEmbedder::new(spec.clone(), &environment)?);
-                    ContenderKind::Vectors(Arc::new(CachedEmbedder::new(
-                        remote,
-                        environment.answers_folder()?,
-                    )?))
-                }
-                _ => {
-                    complain!(
-                        "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
-                    );
-                    continue;
-                }
+            let opened = ContenderKind::of_embedder(kind, &environment);
+            // As text: that a scenario names no model is a finding, not wrong use of the command.
+            let opened = opened.map_err(|error| anyhow!("embedder '{name}': {error:#}"))?;
+            let Some(embedder) = opened else {
+                complain!(
+                    "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
+                );
+                continue;
             };
             declared.push((name.clone(), kind.clone()));
             contenders.push(ProbeContender { name: name.clone(), kind: embedder });
@@ -134,7 +122,9 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     // The scorecard identifies rows by the name of the embedder.
     let mut seen = std::collections::BTreeSet::new();
     for contender in &contenders {
-        ensure!(seen.insert(&contender.name), "--embedders: '{}' is there twice", contender.name);
+        WrongUse::unless(seen.insert(&contender.name), || {
+            format!("--embedders: '{}' is there twice", contender.name)
+        })?;
     }
     let probes = read_probe_sets(args)?;
     let mut pipelines = Vec::new();
@@ -176,6 +166,16 @@ pub fn run(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
     output.write_listed(&args.out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{}", scorecard_output::terminal(&rows))?;
+    if let (Some(first), Some(reference)) = (contenders.first(), rows.first())
+        && first.name != reference.embedder
+    {
+        // The first may rank without vectors, and then has no score of texts alone.
+        let note = format!(
+            "'{}' has no score on these sets; differences are from '{}'",
+            first.name, reference.embedder
+        );
+        super::print_notes(&[note]);
+    }
     // Only the results themselves, not the file that explains them.
     for (name, _) in files.iter().filter(|(name, _)| *name != COLUMNS) {
         writeln!(stdout, "{}", args.out.join(name).display())?;
@@ -195,20 +195,25 @@ fn run_all_arms(session: &Session) -> anyhow::Result<RunRecord> {
 fn open_embedder(
     name: &str,
     environment: &Environment,
-) -> anyhow::Result<(EmbedderKind, ContenderKind)> {
-    if name == "bm25" {
-        let params = Bm25Params::default();
-        return Ok((EmbedderKind::Bm25(params), ContenderKind::Bm25(params)));
-    }
+) -> anyhow::Result<(Arc<dyn EmbedderKind>, ContenderKind)> {
+    let kind = match scenario::default_embedder(name) {
+        Some(kind) => kind,
+        None => named_model(name, environment)?,
+    };
+    let contender = ContenderKind::of_embedder(&kind, environment)?;
+    let contender = contender.with_context(|| format!("'{name}' has no vectors of its own"))?;
+    Ok((kind, contender))
+}
+
+/// A model by name, with its precision after a colon.
+fn named_model(name: &str, environment: &Environment) -> anyhow::Result<Arc<dyn EmbedderKind>> {
     // Only known suffixes are split off: a path may contain a colon.
     let (model, precision) = match name.rsplit_once(':') {
         Some((model, "f32")) => (model, ModelPrecision::F32),
         Some((model, "int8")) => (model, ModelPrecision::Int8),
         _ => (name, ModelPrecision::Int8),
     };
-    let spec = model_spec(model, precision, environment)?;
-    let embedder: Arc<dyn Embedder> = embed::open_cached(&spec, environment)?.into();
-    Ok((EmbedderKind::Model(spec), ContenderKind::Vectors(embedder)))
+    Ok(Arc::new(model_spec(model, precision, environment)?))
 }
 
 fn read_probe_sets(args: &ProbeArgs) -> anyhow::Result<ProbeDatasets> {

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::progress::ProgressBars;
 use super::terminal;
-use super::{EXIT_SUCCESS, OverwriteArgs, input_files, load_scenario};
+use super::{EXIT_SUCCESS, OverwriteArgs, input_files, report_mistakes};
 use crate::output::OwnershipProof;
-use crate::scenario::Scenario;
+use crate::scenario::{self, Scenario};
 use crate::session::Session;
 use crate::session::right_queries::{RightQuery, right_queries};
 
@@ -46,7 +47,8 @@ enum QueryFormat {
 }
 
 pub fn run(args: &QueriesArgs) -> anyhow::Result<ExitCode> {
-    let scenario = match load_scenario(&args.file) {
+    let loaded = scenario::load_for_queries(&args.file, &ProgressBars::new());
+    let scenario = match report_mistakes(&args.file, loaded) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };

@@ -4,8 +4,6 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::ensure;
-
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
 use super::{OverwriteArgs, files_in, set_thread_count};
@@ -13,6 +11,7 @@ use crate::environment::Environment;
 use crate::train::{
     self, TrainingTexts, TuningArm, TuningMethod, TuningOutcome, TuningRecipe, TuningRequest,
 };
+use crate::wrong_use::WrongUse;
 
 /// Number of first and of last steps whose mean loss is printed.
 const AVERAGED_STEPS: usize = 10;
@@ -148,7 +147,9 @@ pub fn run(args: &TuneArgs) -> anyhow::Result<()> {
         alpha: args.alpha,
         method,
     };
-    ensure!(!args.out.is_file(), "--out: {} is a file; it takes a directory", args.out.display());
+    WrongUse::unless(!args.out.is_file(), || {
+        format!("--out: {} is a file; it takes a directory", args.out.display())
+    })?;
     let bars = ProgressBars::new();
     let texts = TrainingTexts::read(&args.structural, &args.rehearsal, &args.negatives, &bars)?;
     let arms = if args.no_control {

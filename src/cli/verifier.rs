@@ -16,6 +16,7 @@ use crate::embed::{self, ModelKind, ModelPrecision, ModelSpec};
 use crate::environment::Environment;
 use crate::train::verifier::{HeldOutScore, VerifierExample, VerifierRecipe, train};
 use crate::world::{labelled_pair, triplet};
+use crate::wrong_use::WrongUse;
 
 /// Train a verifier that distinguishes texts with the same meaning from texts that only look alike
 #[derive(clap::Args)]
@@ -62,11 +63,9 @@ pub struct VerifierArgs {
 /// Runs the command.
 pub fn run(args: &VerifierArgs) -> anyhow::Result<()> {
     set_thread_count(args.threads)?;
-    ensure!(
-        (0.0..1.0).contains(&args.held_out),
-        "--held-out is {}, not 0 to below 1",
-        args.held_out
-    );
+    WrongUse::unless((0.0..1.0).contains(&args.held_out), || {
+        format!("--held-out is {}, not 0 to below 1", args.held_out)
+    })?;
     let output = args.force.output().with_inputs(args.triplets.iter().chain(&args.pairs));
     let output = output.with_inputs(files_in(&args.base));
     output.check_folder(&args.out, &similarity_map::FILES, None)?;

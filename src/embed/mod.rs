@@ -12,6 +12,7 @@ pub mod http;
 mod model_package;
 pub mod model_paths;
 mod model_tokenizer;
+mod normalizer_growth;
 pub mod onnx;
 mod pair_scorer;
 pub mod pull;

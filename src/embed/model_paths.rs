@@ -13,6 +13,7 @@ use super::files::{parse, read_settings, transformer_folder};
 use super::registry::ModelTask;
 use super::{ModelKind, ModelPrecision, bundled, registry};
 use crate::environment::Environment;
+use crate::wrong_use::WrongUse;
 
 /// The folder of models below the working directory.
 const LOCAL_MODELS: &str = "models";
@@ -128,7 +129,7 @@ pub fn adapter_dir(adapter: &str, environment: &Environment) -> Option<PathBuf> 
 /// vector does not depend on which models were pulled.
 ///
 /// # Errors
-/// No such model; the message names the command that fetches it.
+/// No model of this name ([`WrongUse`]), or one that is not on disk; the message names the command that fetches it.
 pub fn model_dir(
     model: &str,
     precision: ModelPrecision,
@@ -139,13 +140,16 @@ pub fn model_dir(
         if is_model(path) {
             return Ok(path.to_owned());
         }
-        bail!(
+        let why = format!(
             "{model} is no model directory: it should hold config.json, tokenizer.json and \
              model.safetensors"
         );
+        return Err(WrongUse::new(why).into());
     }
     if registry::find(model).is_some_and(|known| matches!(known.purpose, ModelTask::Reads)) {
-        bail!("{model} is a language model, which answers questions; it has no vectors");
+        let why =
+            format!("{model} is a language model, which answers questions; it has no vectors");
+        return Err(WrongUse::new(why).into());
     }
     let found = match precision {
         ModelPrecision::F32 => pulled_model_dir(model, environment),
@@ -158,9 +162,10 @@ pub fn model_dir(
     }
     let known = registry::encoders().map(|m| m.name).collect::<Vec<_>>().join(", ");
     if registry::find(model).is_none() {
-        bail!(
+        let why = format!(
             "there is no model {model}: neither among the known ones ({known}) nor as a directory"
         );
+        return Err(WrongUse::new(why).into());
     }
     if precision == ModelPrecision::F32 {
         bail!(

@@ -12,6 +12,7 @@ use tokenizers::{
 };
 
 use super::files::{TokenizerFiles, parse};
+use super::normalizer_growth;
 
 /// A loaded `tokenizer.json`, with its padding and truncation replaced by those needed here.
 pub struct ModelTokenizer {
@@ -38,10 +39,13 @@ impl ModelTokenizer {
         special: bool,
         ids: usize,
     ) -> anyhow::Result<Self> {
+        let written = parse("tokenizer.json", &files.json)?;
+        // Before loading, which already normalizes the tokens that were added.
+        normalizer_growth::check(&written)?;
         let loaded = catch_tokenizer_panic(|| Tokenizer::from_bytes(&files.json))
             .context("tokenizer.json")?;
         let mut tokenizer = loaded.map_err(|e| anyhow!("tokenizer.json: {e}"))?;
-        check_no_setting_lost(&files.json, &tokenizer)?;
+        check_no_setting_lost(&written, &tokenizer)?;
         for (token, id) in &files.expected_ids {
             ensure!(
                 tokenizer.token_to_id(token) == Some(*id),
@@ -218,15 +222,14 @@ impl ModelTokenizer {
 }
 
 /// Rejects settings of tokenizer.json that the loaded tokenizer lacks, because they would be ignored silently.
-fn check_no_setting_lost(json: &[u8], tokenizer: &Tokenizer) -> anyhow::Result<()> {
-    let written = parse("tokenizer.json", json)?;
+fn check_no_setting_lost(written: &Value, tokenizer: &Tokenizer) -> anyhow::Result<()> {
     if let Some(dropout) = written["model"]["dropout"].as_f64().filter(|dropout| *dropout > 0.0) {
         bail!("tokenizer.json: `dropout` is {dropout}: it would cut words by chance");
     }
     let made = tokenizer.to_string(false).map_err(|e| anyhow!("tokenizer.json: {e}"))?;
     let made = parse("tokenizer.json", made.as_bytes())?;
     let mut lost = Vec::new();
-    find_lost_settings("", &written, &made, &mut lost);
+    find_lost_settings("", written, &made, &mut lost);
     ensure!(
         lost.is_empty(),
         "tokenizer.json: {}: settings not known here, which may change the tokens",

@@ -9,6 +9,7 @@ use std::fmt;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators};
 
+use super::amount_product::is_amount;
 use super::foreign_syntax;
 use super::functions::{FunctionSignature, SIGNATURES};
 use super::name_values::NameValuesLookup;
@@ -465,7 +466,7 @@ impl TypeChecker<'_> {
             _ => return self.unsupported(node, &format!("`{operator}`")),
         };
         if fine {
-            return Some(InferredType::Is(gives));
+            return self.check_product(node, operator, a, b).then_some(InferredType::Is(gives));
         }
         let found = match &right {
             InferredType::List(Some(element)) => format!("{left} and a list of {element}"),
@@ -498,6 +499,25 @@ impl TypeChecker<'_> {
         let message = format!("`{operator}` takes {takes}; here it finds {found}");
         self.fault("type-error", node, message, format!("{found} do not go together"), help);
         None
+    }
+
+    /// Whether an operation is not the product of two amounts of money, which is reported. Not inlined, for the reason
+    /// given at [`Self::record_equality`].
+    #[inline(never)]
+    fn check_product(
+        &mut self,
+        node: &IdedExpr,
+        operator: &str,
+        a: &IdedExpr,
+        b: &IdedExpr,
+    ) -> bool {
+        let product = operator == "*" && is_amount(a, self.scope) && is_amount(b, self.scope);
+        if product {
+            let message = "`*` takes one amount of money at most; here it finds two".to_owned();
+            let label = "money times money is not money".to_owned();
+            self.fault("type-error", node, message, label, None);
+        }
+        !product
     }
 
     /// Moves the names collected since `from` out of the result, because a comparison gives a yes/no. Not inlined, for

@@ -14,6 +14,7 @@
 //! - a missing value is null: it can be compared with `null`, and any other operation on it is an [`EvalError`];
 //! - maps, indexing and list macros are not supported.
 
+mod amount_product;
 mod check;
 mod eval;
 mod foreign_syntax;

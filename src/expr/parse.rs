@@ -224,6 +224,13 @@ fn simplify_message(message: &str) -> (String, &'static str) {
         let token = rest.split('\'').next().unwrap_or_default();
         return (format!("a `{token}` is missing"), "it belongs here");
     }
+    // The parser's error for too many levels is its inner error in debug form.
+    if message.contains("Recursion limit") {
+        return (
+            "the expression is nested too deeply".to_owned(),
+            "split it into several steps, or take out brackets",
+        );
+    }
     if message.contains("'<EOF>' expecting") {
         return ("the expression stops too early".to_owned(), "something is missing here");
     }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::{ValueMention, changed_value};
 use crate::value::TypedValue;
 
 /// Text between two values that form a choice, a span or a sum, so that neither is a value by itself.
@@ -24,7 +24,7 @@ static CHOICE: LazyLock<Regex> = LazyLock::new(|| {
 /// Text between and after two amounts that apply to different cases: `$1,000,000 per occurrence and $2,000,000 in
 /// the aggregate`. The NUL character stands for the second amount.
 static SEPARATE_CASES: LazyLock<Regex> = LazyLock::new(|| {
-    let base = r"(?:(?:per|each|for\s+each|for\s+any(?:\s+one)?|in\s+any(?:\s+one)?)\s+[\w-]+|(?:as|in)\s+(?:an?|the)\s+(?:annual\s+)?aggregate|(?:annual\s+)?aggregate)";
+    let base = r"(?:(?:per|each|for\s+each|for\s+any(?:\s+one)?|in\s+any(?:\s+one)?)\s+[\w-]+(?:\s+[\w-]+){0,3}?|(?:as|in)\s+(?:an?|the)\s+(?:annual\s+)?aggregate|(?:annual\s+)?aggregate|in\s+total|for\s+all\s+[\w-]+)";
     Regex::new(&format!(r"(?i)^\s*,?\s*{base}\s*,?\s*(?:and|or)\s*\x00\s*,?\s*{base}\b"))
         .expect("the pattern is valid")
 });
@@ -43,6 +43,15 @@ lowest|smaller|shorter|shortest|earlier|earliest|sooner|soonest|first)";
         r"(?i)\b(?:{which}(?:\s+to\s+occur)?\s+of\b|whichever\s+(?:is|occurs|comes)\s+(?:the\s+)?(?<after>[a-z]+))"
     );
     Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// The limit that the law sets. Where it is the alternative, the stated value is the one agreed: `1.5% per month or the
+/// maximum rate permitted by law, whichever is less`.
+static SAVINGS_CLAUSE: LazyLock<Regex> = LazyLock::new(|| {
+    let limit = r"(?:maximum|highest)\s+(?:(?:rate|amount|interest|charge|extent|sum)\s+){0,2}(?:(?:of\s+interest|which\s+is|that\s+is)\s+)?(?:then\s+)?(?:permitted|allowed|permissible|allowable|authori[sz]ed)";
+    let lawful = r"(?:maximum|highest)\s+(?:lawful|legal|permissible|allowable|permitted|statutory)\s+(?:rate|amount|interest|charge)";
+    Regex::new(&format!(r"(?i)\bor\s+(?:at\s+)?the\s+(?:{limit}|{lawful})\b"))
+        .expect("the pattern is valid")
 });
 
 /// Text allowed between `the later of` and the first of its two values.
@@ -77,7 +86,7 @@ static OPEN_END: LazyLock<Regex> = LazyLock::new(|| {
 pub fn resolve(text: &str, mut mentions: Vec<ValueMention>) -> Vec<ValueMention> {
     resolve_selections(text, &mut mentions);
     for mention in &mut mentions {
-        let behind = text.get(mention.range.end..).unwrap_or("");
+        let behind = outside_brackets(text.get(mention.range.end..).unwrap_or(""));
         if matches!(mention.value, Some(TypedValue::Money(_))) && OPEN_END.is_match(behind) {
             mention.value = None;
         }
@@ -89,9 +98,16 @@ pub fn resolve(text: &str, mut mentions: Vec<ValueMention>) -> Vec<ValueMention>
             continue;
         };
         let between = text.get(last.range.end..next.range.start).unwrap_or("");
+        let between = outside_brackets(between);
         let again = between.trim() == "(" || between.trim() == "[";
         let date = |mention: &ValueMention| matches!(mention.value, Some(TypedValue::Date(_)));
         let dates = date(last) && date(&next);
+        let behind = text.get(next.range.end..).unwrap_or("");
+        let before = text.get(..last.range.start).unwrap_or("");
+        if !dates && next.value.is_some() && changed_value::is_replaced(before, between, behind) {
+            *last = next;
+            continue;
+        }
         // `October 15, 2000 (six months from the start)`: the brackets explain how the date was computed.
         if again && date(last) && next.value.is_none() {
             last.range.end = next.range.end;
@@ -99,7 +115,8 @@ pub fn resolve(text: &str, mut mentions: Vec<ValueMention>) -> Vec<ValueMention>
         }
         let choice = if dates { &CHOICE_OF_DATES } else { &CHOICE };
         let joined = !["", ","].contains(&between.trim()) && choice.is_match(between)
-            || different_cases(text, last, &next);
+            || different_cases(text, last, &next)
+            || !dates && changed_value::is_later_case(between);
         if again || joined {
             if joined || last.value != next.value {
                 last.value = None;
@@ -115,14 +132,20 @@ pub fn resolve(text: &str, mut mentions: Vec<ValueMention>) -> Vec<ValueMention>
     kept
 }
 
+/// The text after a value, whose range may end before a closing bracket: `five percent (5%) or six percent (6%)`.
+fn outside_brackets(behind: &str) -> &str {
+    behind.trim_start_matches([')', ']'])
+}
+
 /// Whether two consecutive amounts apply to different cases, so that both of them hold.
 fn different_cases(text: &str, last: &ValueMention, next: &ValueMention) -> bool {
     let amount = |mention: &ValueMention| {
         matches!(mention.value, Some(TypedValue::Money(_) | TypedValue::Percent(_)))
     };
-    let between = text.get(last.range.end..next.range.start).unwrap_or("");
+    let between = outside_brackets(text.get(last.range.end..next.range.start).unwrap_or(""));
     // The qualifiers are short, so a short window is enough and keeps the cost linear.
-    let behind: String = text.get(next.range.end..).unwrap_or("").chars().take(60).collect();
+    let behind = outside_brackets(text.get(next.range.end..).unwrap_or(""));
+    let behind: String = behind.chars().take(60).collect();
     amount(last)
         && amount(next)
         && between.len() < 100
@@ -153,6 +176,11 @@ fn resolve_selections(text: &str, mentions: &mut Vec<ValueMention>) {
             (None, Some(which)) => {
                 let before = &text[..whole.start()];
                 let start = SCOPE_END.find_iter(before).last().map_or(0, |end| end.end());
+                if is_least(which.as_str()) == Some(true)
+                    && SAVINGS_CLAUSE.is_match(&before[start..])
+                {
+                    continue;
+                }
                 (start..whole.start(), which.as_str())
             }
             (None, None) => continue,
@@ -182,6 +210,7 @@ fn resolve_selection(
             let outside =
                 !prefixed || BEFORE_FIRST_VALUE.is_match(&text[scope.start..first.range.start]);
             let between = text.get(first.range.end..second.range.start).unwrap_or("\u{0}");
+            let between = outside_brackets(between);
             let values = first.value.as_ref().zip(second.value.as_ref());
             values
                 .filter(|_| outside && BETWEEN_VALUES.is_match(between))
@@ -236,12 +265,16 @@ fn select_value(a: &TypedValue, b: &TypedValue, which: &str) -> Option<TypedValu
         }
         _ => return None,
     };
-    let least = match which.to_lowercase().as_str() {
+    Some(if first_is_less == is_least(which)? { a.clone() } else { b.clone() })
+}
+
+/// Whether a word such as `lesser` selects the least of several values, or one such as `greater` the greatest.
+fn is_least(which: &str) -> Option<bool> {
+    match which.to_lowercase().as_str() {
         "greater" | "greatest" | "higher" | "highest" | "larger" | "longer" | "longest"
-        | "later" | "latest" | "last" => false,
-        "lesser" | "least" | "lower" | "lowest" | "smaller" | "shorter" | "shortest"
-        | "earlier" | "earliest" | "sooner" | "soonest" | "first" => true,
-        _ => return None,
-    };
-    Some(if first_is_less == least { a.clone() } else { b.clone() })
+        | "later" | "latest" | "last" => Some(false),
+        "lesser" | "less" | "least" | "lower" | "lowest" | "smaller" | "shorter" | "shortest"
+        | "earlier" | "earliest" | "sooner" | "soonest" | "first" => Some(true),
+        _ => None,
+    }
 }

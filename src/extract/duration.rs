@@ -54,6 +54,12 @@ static AGE_OR_SERVICE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is valid")
 });
 
+/// Text after the age of a debt: `thirty days or more overdue`.
+static OVERDUE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i)^'?s?\s+(?:or\s+(?:more|longer)\s+)?(?:overdue|past\s+(?:(?:the|its|their)\s+)?due|in\s+arrears?|delinquent)\b";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
 /// A blank in place of a count: `[***] days`, `___ months`, `[●] ([●]) days`.
 static BLANK: LazyLock<Regex> = LazyLock::new(|| {
     let open =
@@ -183,6 +189,9 @@ fn part(text: &str, count: &NumberMention) -> Option<PeriodPart> {
     let end = found.name("of").map_or(found[0].len(), |of| of.start());
     let mut range = count.range.start..count.range.end + end;
     (!AGE_OR_SERVICE.is_match(&text[range.end..])).then_some(())?;
+    if OVERDUE.is_match(&text[range.end..]) {
+        return Some(PeriodPart::unreadable(range));
+    }
     let mut n = count.value(None);
     if let Some(half) = AND_A_HALF.find(&text[range.end..]) {
         range.end += half.end();

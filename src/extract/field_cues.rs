@@ -43,8 +43,6 @@ const EXPIRY: &[&str] = &[
     "matures",
     "maturity",
     "maturity date",
-    "no later than",
-    "later than",
     "last day",
     "beyond",
     "valid until",
@@ -52,6 +50,8 @@ const EXPIRY: &[&str] = &[
     "comes to an end",
     "run to",
     "runs to",
+    "efflux of time",
+    "effluxion of time",
 ];
 const START: &[&str] = &[
     "effective",
@@ -250,8 +250,16 @@ pub fn cues(ty: ValueType, field: &str) -> Vec<CuePhrase> {
     let fits =
         |(names, _): &&(&[&str], &[&str])| names.iter().any(|name| words.iter().any(|w| w == name));
     let cues = known.iter().find(fits).map_or(&[][..], |(_, cues)| cues);
-    cues.iter().filter_map(|cue| CuePhrase::new(cue)).collect()
+    // `monthly rent` as a cue says which of several rents a field named `monthly_rent` asks for.
+    let period = PAYMENT_PERIODS.iter().find(|period| words.iter().any(|word| word == *period));
+    let period = period.filter(|_| matches!(ty, ValueType::Money | ValueType::Percent));
+    let of_period = cues.iter().filter_map(|cue| CuePhrase::new(&format!("{} {cue}", period?)));
+    cues.iter().filter_map(|cue| CuePhrase::new(cue)).chain(of_period).collect()
 }
+
+/// Words in a field's name that say for which period an amount is paid.
+const PAYMENT_PERIODS: [&str; 7] =
+    ["hourly", "daily", "weekly", "monthly", "quarterly", "annual", "yearly"];
 
 /// Whether a yes/no field asks if a contract renews automatically.
 pub fn is_renewal(field: &str) -> bool {
@@ -298,6 +306,14 @@ mod tests {
         assert_eq!(first(ValueType::Duration, "notice_period").as_deref(), Some("notice"));
         assert_eq!(first(ValueType::Duration, "renewal_term").as_deref(), Some("renew"));
         assert_eq!(first(ValueType::Money, "monthly_rent").as_deref(), Some("rent"));
+        let rents: Vec<String> = cues(ValueType::Money, "monthly_rent")
+            .iter()
+            .map(|cue| cue.text().to_owned())
+            .collect();
+        assert_eq!(
+            rents,
+            ["rent", "rental", "rents", "monthly rent", "monthly rental", "monthly rents"]
+        );
         assert_eq!(first(ValueType::Percent, "late_charge").as_deref(), Some("late"));
         assert_eq!(first(ValueType::Date, "v"), None);
         assert!(is_renewal("auto_renewal") && is_law("governing_law") && !is_law("lawyer"));

@@ -208,7 +208,9 @@ static LAW: LazyLock<Regex> = LazyLock::new(|| {
     let laws = r"(?i:\b(?:laws?|legislation|regulations|courts\s+and\s+laws?))";
     // `the laws State of New York`: a common slip that is still unambiguous.
     let slip = r"\s+(?i:state|province|commonwealth)\s+of\s+";
-    let of = format!(r"{laws}(?:{between}|{slip})(?<of>{place}\b{more})");
+    // Here the word `law` stands before: `not by the laws of Ontario but by those of Michigan`.
+    let those = r"(?<those>(?i:\bbut\s+(?:rather\s+)?by\s+(?:those|that)\s+of\s+))";
+    let of = format!(r"(?:{laws}(?:{between}|{slip})|{those})(?<of>{place}\b{more})");
     let adjective = format!(
         r"\b(?<adjective>{name})(?:\s+(?i:substantive|contract|civil|domestic|internal|material|state|commercial|private|and\s+federal))*\s+(?i:laws?)\b"
     );
@@ -226,7 +228,7 @@ static ONE_NAME: LazyLock<Regex> = LazyLock::new(|| {
 /// Text before a law that is not the governing one.
 static NOT_GOVERNING: LazyLock<Regex> = LazyLock::new(|| {
     let words = "without\\s+(?:regard|reference|giving\\s+effect|effect|application)|excluding|exclusive\\s+of|other\\s+than|\
-irrespective|regardless|notwithstanding|except|instead\\s+of|rather\\s+than|not\\s+(?:by|of|apply|be\\s+governed)|\
+irrespective|regardless|notwithstanding|except|instead\\s+of|rather\\s+than|not\\s+(?:by|of|apply|(?:be\\s+)?governed)|\
 conflicts?|choice|organi[sz]ed|incorporated|existing|formed|established|laws?\\s+other|comply|complies|compliance|\
 accordance\\s+with\\s+applicable|pursuant\\s+to\\s+the\\s+(?:securities|tax|labou?r)|application\\s+of";
     Regex::new(&format!(r"(?i)\b(?:{words})\b[^.;]*$")).expect("the pattern is valid")
@@ -244,19 +246,23 @@ static GOVERNS: LazyLock<Regex> = LazyLock::new(|| {
 pub fn laws(text: &str) -> Vec<ValueMention> {
     let mut found: Vec<ValueMention> = Vec::new();
     for captures in LAW.captures_iter(text) {
-        let Some(place) =
-            captures.name("of").or(captures.name("labelled")).or(captures.name("adjective"))
-        else {
-            continue;
-        };
+        let named = ["of", "labelled", "adjective"];
+        let Some(place) = named.iter().find_map(|name| captures.name(name)) else { continue };
         let whole = captures.get(0).map_or(place.range(), |whole| whole.range());
         let before = clause_before(&text[..whole.start]);
-        if NOT_GOVERNING.is_match(before) {
+        if captures.name("those").is_none() && NOT_GOVERNING.is_match(before) {
             continue;
         }
         let (before, behind) = (sentence_before(&text[..whole.start]), &text[whole.end..]);
+        // The law before an exception in the same sentence, if any, is the main one.
+        let sentence = whole.start - before.len();
+        let main = found.last().filter(|main| main.range.start >= sentence);
+        if is_excepted(before, main.map(|main| main.range.end - sentence)) {
+            continue;
+        }
         let behind = &behind[..behind.find(['.', ';', '\n']).unwrap_or(behind.len())];
         let governs = captures.name("labelled").is_some()
+            || captures.name("those").is_some() && before.to_lowercase().contains("law")
             || GOVERNS.is_match(before)
             || GOVERNS.is_match(behind);
         if governs {
@@ -266,6 +272,27 @@ pub fn laws(text: &str) -> Vec<ValueMention> {
         }
     }
     reconcile_mentions(found)
+}
+
+/// Words that set something apart from the rest of a contract.
+static EXCEPTION: LazyLock<Regex> = LazyLock::new(|| {
+    let words = "except(?:ing)?|save\\s+(?:that|for|as|where|in|to)|with\\s+the\\s+exception\\s+of|provided,?\\s+however";
+    Regex::new(&format!(r"(?i)\b(?:{words})\b")).expect("the pattern is valid")
+});
+/// A relative clause, which continues an exception after a comma.
+static RELATIVE_CLAUSE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s*(?:(?:for|as\s+to|in\s+respect\s+of)\s+)?(?:which|whose|where)\b")
+        .expect("the pattern is valid")
+});
+
+/// Whether the law after `before` governs only an exception: `except for corporate matters, which are governed by the
+/// law of Delaware`, `English law, save that Schedule 4 is governed by Scots law`. `main` is the end of the last law
+/// in `before`.
+fn is_excepted(before: &str, main: Option<usize>) -> bool {
+    let Some(exception) = EXCEPTION.find_iter(before).last() else { return false };
+    let rest = &before[exception.end()..];
+    main.is_some_and(|main| main <= exception.start())
+        || rest.rsplit_once(',').is_some_and(|(_, clause)| RELATIVE_CLAUSE.is_match(clause))
 }
 
 /// Gives all mentions one value: the narrowest jurisdiction if they are compatible, otherwise none.
@@ -330,6 +357,8 @@ pub fn canonical(name: &str) -> Option<&'static str> {
 fn clause_before(before: &str) -> &str {
     let before = sentence_before(before);
     let start = before.rfind(',').map_or(0, |at| at + 1);
+    // `not by the laws of Ontario but by those of Michigan`: what follows is not denied.
+    let start = before.rfind(" but ").map_or(start, |at| start.max(at));
     &before[start..]
 }
 

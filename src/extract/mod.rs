@@ -21,20 +21,27 @@ use crate::value::{TypedValue, ValueType};
 
 pub mod alternatives;
 pub mod amount;
+mod asked_topics;
+mod changed_value;
 pub mod count;
+mod cue_support;
 pub mod currency;
 pub mod date;
 pub mod duration;
 pub mod field_cues;
 pub mod jurisdiction;
 mod negation;
+mod notice_window;
 pub mod number;
+mod open_amount;
 pub mod party;
+mod payment_period;
 pub mod phrase;
 pub mod plain_text;
 mod ranking;
 mod relative_date;
 pub mod renewal;
+mod renewal_length;
 pub mod sentence;
 mod topic;
 

@@ -43,7 +43,7 @@ static OTHER_NEGATION: LazyLock<Regex> = LazyLock::new(|| {
 
 /// A negation of only what directly follows.
 static CLOSE_NEGATION: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:without|unless|except|excluding)\s+(?:\w+\s+){0,2}$")
+    Regex::new(r"(?i)\b(?:without|unless|except|excluding)\s+(?:[\w']+\s+){0,2}$")
         .expect("the pattern is valid")
 });
 
@@ -82,9 +82,24 @@ static DENIED_AFTER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
+/// Text before something that is needed: nothing may be done without it.
+static WITHOUT: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i)\b(?:not|no|neither|nor|never|cannot|none)\b[^.;]*\bwithout\s+(?:(?:first|obtaining|getting)\s+)*(?:[\w']+\s+){0,5}$";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+/// What may be needed in this way.
+static NEEDED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:consents?|approvals?|permission|agreement|authori[sz]ation)\b")
+        .expect("the pattern is valid")
+});
+
 /// How `text` treats the phrase at `range`.
 pub fn stance(text: &str, range: &Range<usize>) -> PhraseStance {
     let before = sentence_before(&text[..range.start]);
+    // Two negations: `neither party may assign it without the consent of the other` says that consent is needed.
+    if NEEDED.is_match(&text[range.clone()]) && WITHOUT.is_match(before) {
+        return PhraseStance::Stated;
+    }
     let supposing = |at: usize| {
         let word = before[..at].split_whitespace().next_back().unwrap_or("").to_lowercase();
         ["if", "whether", "when", "where", "unless", "should", "that", "event"]
@@ -108,6 +123,19 @@ pub fn stance(text: &str, range: &Range<usize>) -> PhraseStance {
         return PhraseStance::Uncertain;
     }
     PhraseStance::Stated
+}
+
+static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:not|no|neither|nor|never|cannot|none)\b").expect("the pattern is valid")
+});
+
+/// Whether the phrase at `range` says that something is done without a consent, in a sentence that forbids to do so:
+/// `shall not assign it without the consent of the Landlord`.
+pub fn is_forbidden_lack(text: &str, range: &Range<usize>) -> bool {
+    let phrase = &text[range.clone()];
+    phrase.to_lowercase().starts_with("without")
+        && NEEDED.is_match(phrase)
+        && NEGATED.is_match(sentence_before(&text[..range.start]))
 }
 
 fn sentence_before(before: &str) -> &str {

@@ -14,7 +14,12 @@ use crate::value::TypedValue;
 pub struct CuePhrase {
     text: String,
     pattern: Regex,
+    /// If this matches a match of `pattern` or the text soon after it, the phrase means something else there.
+    exception: Option<Regex>,
 }
+
+/// Number of characters after a phrase in which its exception is looked for.
+const EXCEPTION_REACH: usize = 80;
 
 impl CuePhrase {
     /// Compiles a phrase; `None` if `text` contains no word.
@@ -34,12 +39,12 @@ impl CuePhrase {
         let pattern = format!("(?i){first}{}{last}", words.join(r"[\s-]+"));
         // A phrase beyond the size limit of the regex engine is rejected as well.
         let pattern = Regex::new(&pattern).ok().filter(|_| !words.is_empty())?;
-        Some(CuePhrase { text: text.to_lowercase(), pattern })
+        Some(CuePhrase { text: text.to_lowercase(), pattern, exception: None })
     }
 
-    /// A phrase from a built-in pattern.
-    pub(super) fn from_pattern(pattern: Regex) -> CuePhrase {
-        CuePhrase { text: pattern.as_str().to_owned(), pattern }
+    /// A phrase from a built-in pattern, except where the second pattern matches as well.
+    pub(super) fn from_pattern(pattern: Regex, exception: Option<Regex>) -> CuePhrase {
+        CuePhrase { text: pattern.as_str().to_owned(), pattern, exception }
     }
 
     /// The phrase in lower case.
@@ -49,7 +54,16 @@ impl CuePhrase {
 
     /// The byte ranges of all matches.
     pub fn ranges<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
-        self.pattern.find_iter(text).map(|found| found.range())
+        let found = self.pattern.find_iter(text).map(|found| found.range());
+        found.filter(move |range| !self.is_excepted(text, range))
+    }
+
+    fn is_excepted(&self, text: &str, range: &Range<usize>) -> bool {
+        let rest = &text[range.end..];
+        let length = rest.char_indices().nth(EXCEPTION_REACH).map_or(rest.len(), |(at, _)| at);
+        let length = rest[..length].find(['.', ';', '\n']).unwrap_or(length);
+        let around = &text[range.start..range.end + length];
+        self.exception.as_ref().is_some_and(|exception| exception.is_match(around))
     }
 }
 
@@ -62,7 +76,8 @@ pub struct PhraseMeaning {
 
 /// The values of the phrases found in `text`, in order. Of overlapping phrases the longest counts: `does not renew`
 /// rather than `renew`. A yes that is plainly denied (`in no event shall it renew`) becomes a no; one that is
-/// negated otherwise or conditional (`if it renews`, `nor does it renew`) has no value.
+/// negated otherwise or conditional (`if it renews`, `nor does it renew`) has no value. Nor has a no such as `without
+/// the consent` where that is forbidden.
 pub fn phrase_values(text: &str, meanings: &[PhraseMeaning]) -> Vec<ValueMention> {
     let mut all: Vec<ValueMention> = Vec::new();
     for PhraseMeaning { phrase, value } in meanings {
@@ -87,6 +102,10 @@ pub fn phrase_values(text: &str, meanings: &[PhraseMeaning]) -> Vec<ValueMention
                 PhraseStance::Denied => Some(TypedValue::YesNo(false)),
                 PhraseStance::Uncertain => None,
             };
+        } else if found.value == Some(TypedValue::YesNo(false))
+            && negation::is_forbidden_lack(text, &found.range)
+        {
+            found.value = None;
         }
     }
     kept.sort_by_key(|found| found.range.start);

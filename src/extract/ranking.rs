@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::asked_topics::AskedTopics;
 use super::topic::{self, RivalTopics};
-use super::{CUE_REACH, ValueExtractor, ValueMention, sentence};
+use super::{CUE_REACH, ValueExtractor, ValueMention, cue_support, renewal_length, sentence};
 use crate::value::{TypedValue, ValueType};
 
 /// How close a mention is to its cue; lower is better.
@@ -18,7 +19,8 @@ struct MentionRank {
 
 /// The mention that is asked for, with or without a value; `None` if there is none.
 pub(super) fn select_mention(extractor: &ValueExtractor, text: &str) -> Option<ValueMention> {
-    let mentions = extractor.kind.mentions(text);
+    let asked = AskedTopics::of(extractor);
+    let mentions = asked.mentions(extractor, text);
     if mentions.is_empty() {
         return None;
     }
@@ -27,36 +29,34 @@ pub(super) fn select_mention(extractor: &ValueExtractor, text: &str) -> Option<V
     }
     let sentences = sentence::sentences(text);
     let rivals = RivalTopics::for_cues(extractor.ty, &extractor.cues);
-    let asks_for_end = topic::asks_for_end(extractor.ty, &extractor.cues);
-    let asks_for_term = topic::asks_for_term(extractor.ty, &extractor.cues);
-    let asks_for_notice = topic::asks_for_notice(extractor.ty, &extractor.cues);
     let mut ranked: Vec<(MentionRank, usize, ValueMention)> = Vec::new();
     let mut latest: Option<ValueMention> = None;
     let mut before = 0..0;
-    for mention in mentions {
+    for mut mention in mentions {
         // `1 May 2024 - 30 April 2026`: the second date is the end of a period even without a cue.
         let dash = text.get(before.end..mention.range.start).is_some_and(|gap| gap.trim() == "-");
         before = mention.range.clone();
         let at = mention.range.start;
         let inside = |s: &Range<usize>| s.start <= at && at < s.end;
         let Some(number) = sentences.iter().position(inside) else { continue };
-        if topic::is_part_of_amount(&text[..at], &extractor.cues)
-            || asks_for_term && topic::is_time_limit(&text[..at])
-        {
-            continue;
-        }
         let sentence = &sentences[number];
-        let behind = &text[mention.range.end.min(sentence.end)..sentence.end];
-        if asks_for_notice && topic::begins_with_notice(&text[sentence.clone()], behind) {
+        if asked.leave_out(extractor, text, sentence, &mention.range) {
             continue;
         }
-        if asks_for_end && topic::overrides_other_dates(&text[sentence.start..at]) {
+        mention.value = asked.value(text, sentence, &mention);
+        let earlier = &text[sentence.start..at];
+        if asked.end && topic::overrides_other_dates(earlier) {
             latest = later_date(latest, mention);
             continue;
         }
         let by_place = MentionRank { words: 0, before_cue: false, weak_cue: true };
         let rank = match rank(extractor, &rivals, text, sentence, &mention.range) {
-            None if asks_for_end && dash => Some(by_place),
+            None if asked.end && dash => Some(by_place),
+            None if asked.renewal
+                && renewal_length::continues_as(&text[mention.range.clone()], earlier) =>
+            {
+                Some(MentionRank { words: CUE_REACH, ..by_place })
+            }
             rank => rank,
         };
         ranked.extend(rank.map(|rank| (rank, number, mention)));
@@ -105,15 +105,14 @@ fn rank(
     mention: &Range<usize>,
 ) -> Option<MentionRank> {
     let inside = &text[sentence.clone()];
-    let is_amount = matches!(extractor.ty, ValueType::Money | ValueType::Percent);
     let absolute = |cue: Range<usize>| sentence.start + cue.start..sentence.start + cue.end;
     let cues = extractor.cues.iter().flat_map(|phrase| {
         phrase.ranges(inside).map(move |cue| (phrase.text() == "to", absolute(cue)))
     });
     let (own, cue) = cues
-        .filter(|(_, cue)| !between(text, cue, mention).contains("; "))
         .filter(|(_, cue)| {
-            !(is_amount && cue.start >= mention.end && is_next_clause(between(text, cue, mention)))
+            let between = between(text, cue, mention);
+            cue_support::can_refer_to(extractor.ty, text, cue, mention, between)
         })
         .map(|(weak_cue, cue)| (MentionRank { weak_cue, ..distance(text, &cue, mention) }, cue))
         .min_by_key(|(rank, cue)| (*rank, cue.start))
@@ -125,7 +124,9 @@ fn rank(
     let claimed = rivals.into_iter().any(|rival| {
         let overlaps = rival.start < own_end && cue.start < rival.end;
         let of_mention = rival.start < mention.end && mention.start < rival.end;
+        // `to` before a verb is no such cue: `agrees to commence the work on May 1`.
         if extractor.ty == ValueType::Date
+            && !own.weak_cue
             && cue.end <= mention.start
             && own_end <= rival.start
             && rival.end <= mention.start
@@ -181,11 +182,6 @@ fn between<'t>(text: &'t str, cue: &Range<usize>, mention: &Range<usize>) -> &'t
         false => (mention.end, cue.start),
     };
     text.get(from..to).unwrap_or("")
-}
-
-/// Whether a new clause begins in between: `goods worth $5,000, and a penalty may be discussed`.
-fn is_next_clause(between: &str) -> bool {
-    [", and ", ", but ", ", while ", ", whereas "].iter().any(|border| between.contains(border))
 }
 
 /// The number of words in a text.

@@ -19,10 +19,12 @@ const BASE_DATE_REACH: usize = 8;
 
 /// Text after a period that makes it relative to a base date. `first`: it is unclear whether the base day counts.
 static RELATIVE_TO: LazyLock<Regex> = LazyLock::new(|| {
+    // Here the base day counts, so the period ends a day earlier than after `from`; no value is computed.
+    let counted = "from\\s+and\\s+including";
     let after = "from\\s+and\\s+after|as\\s+from|from|after|following|subsequent\\s+to|since";
     let first = "(?:commencing|beginning|starting|running|effective|measured)(?:\\s+(?:on|from|as\\s+of|with))?|of|as\\s+of";
     let pattern = format!(
-        r"(?i)^'?(?:\s+(?:period|term|immediately|next))*,?\s+(?:(?<after>{after})|(?<first>{first})|(?<there>thereafter|thereof|hence|hereafter|later))\b"
+        r"(?i)^'?(?:\s+(?:period|term|immediately|next))*,?\s+(?:(?<first>{counted}|{first})|(?<after>{after})|(?<there>thereafter|thereof|hence|hereafter|later))\b"
     );
     Regex::new(&pattern).expect("the pattern is valid")
 });
@@ -30,6 +32,19 @@ static RELATIVE_TO: LazyLock<Regex> = LazyLock::new(|| {
 /// Text before a limit. After a period, `of` is a link to a base date only in a limit: `within 30 days of`.
 static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:within|(?:no|not)\s+(?:later|more)\s+than|up\s+to|at\s+least)\s*$")
+        .expect("the pattern is valid")
+});
+
+/// Text around a period that ends the contract before something else does: `shall expire three days before`.
+static ENDS_AT: LazyLock<Regex> = LazyLock::new(|| {
+    let ends = "expires?|expiring|ends?|ending|terminates?|terminating|lapses?|ceases?|concludes?";
+    let pattern = format!(
+        r"(?i)\b(?:{ends})\s+(?:automatically\s+)?(?:on\s+)?(?:(?:the|a)\s+(?:date|day)\s+)?(?:(?:which|that)\s+is\s+|falling\s+)?$"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+static BEFORE_BASE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^'?\s+(?:immediately\s+)?(?:before|prior\s+to|preceding|in\s+advance\s+of)\b")
         .expect("the pattern is valid")
 });
 
@@ -65,6 +80,7 @@ pub fn add_relative_dates(text: &str, dates: Vec<ValueMention>) -> Vec<ValueMent
     let mut counted: Vec<ValueMention> = Vec::new();
     for (at, period) in periods.iter().enumerate() {
         let next = periods.get(at + 1).map_or(text.len(), |next| next.range.start);
+        counted.extend(before_base(text, period, &dates));
         counted.extend(from_period(text, period, next, &dates));
     }
     counted.extend(
@@ -98,6 +114,20 @@ pub fn add_relative_dates(text: &str, dates: Vec<ValueMention>) -> Vec<ValueMent
     all.sort_by_key(|mention| (mention.range.start, std::cmp::Reverse(mention.range.end)));
     all.dedup_by(|next, kept| overlaps(&next.range, &kept.range));
     all
+}
+
+/// An end that lies a period before another date: `expires three days before the Head Lease, which expires on 29
+/// September 2030`. It has no value, and its range includes the other date, which is not the end asked for.
+fn before_base(text: &str, period: &ValueMention, dates: &[ValueMention]) -> Option<ValueMention> {
+    ENDS_AT.is_match(&text[..period.range.start]).then_some(())?;
+    let rest = &text[period.range.end..];
+    let end = period.range.end + BEFORE_BASE.find(rest)?.end();
+    let sentence = &text[end..];
+    let sentence = end + sentence.find([';', '\n']).unwrap_or(sentence.len());
+    let base = dates.iter().find(|date| date.range.start >= end && date.range.start < sentence);
+    let base = base.filter(|date| !text[end..date.range.start].contains(". "));
+    let end = base.map_or(end, |date| date.range.end);
+    Some(ValueMention { value: None, range: period.range.start..end })
 }
 
 /// The date given by a period such as `two years from May 1, 2024`; `None` if the period is not relative to a date.

@@ -24,16 +24,19 @@ fn topic(ty: ValueType, cues: &str) -> CueTopic {
 }
 
 /// Words about the end of something.
-const END: &str = "until|till|through|to|up\\s+to|end|ends|ended|ending|end\\s+date|end\\s+of\\s+term|expir\\w+|\
+const END: &str = "(?:until|till|through|to|up\\s+to)(?:\\s+and\\s+including)?|end|ends|ended|ending|end\\s+date|end\\s+of\\s+term|expir\\w+|\
 terminat\\w+|conclud\\w+|lapses?|ceases?|matur\\w+|(?:no|not)\\s+later\\s+than|later\\s+than|beyond|valid|last\\s+day|\
 expires?\\s+on";
 
 static TOPICS: LazyLock<Vec<CueTopic>> = LazyLock::new(|| {
-    let start = "effective|effectiveness|commenc\\w+|begin\\w*|began|start\\w*|from|dated|as\\s+of|since|entered\\s+into|\
+    let start = "effective|effectiveness|commenc\\w+|begin\\w*|began|start\\w*|from(?:\\s+and\\s+including)?|dated|granted|as\\s+of|since|entered\\s+into|\
 made|executed|execution|signed|inception";
     let past = "amended|amendment|issued|invoiced?|deliver\\w*|published|incorporated|acquired|originally|formerly|\
 previously|initially|born|last\\s+updated|revised|received|renewed|restated|supersed\\w+|replac\\w+|by|occur\\w*|\
 on\\s+or\\s+before";
+    // `exercised no later than` is a deadline for something else than the end; `ends no later than` is not among these.
+    let deadline = "(?:given|serv\\w+|received|exercis\\w+|deliver\\w*|notif\\w+|notice|paid|submit\\w*|elect\\w*|\
+request\\w*|object\\w*|lodged|made|cancel\\w*)(?:\\s+[\\w']+){0,4}?\\s+(?:no|not)\\s+later\\s+than";
     let notice =
         "notice|notices|notif\\w+|prior|before|advance|in\\s+advance|written|in\\s+writing";
     let renewal = "renew\\w*|successive|extend\\w*|extension|additional";
@@ -46,6 +49,7 @@ advertis\\w+|deemed|posting|mailing";
         topic(ValueType::Date, END),
         topic(ValueType::Date, start),
         topic(ValueType::Date, past),
+        topic(ValueType::Date, deadline),
         topic(ValueType::Duration, notice),
         topic(ValueType::Duration, &term),
         // Listed separately, so that a cue for the initial term still has renewals as a rival.
@@ -136,6 +140,31 @@ pub(super) fn begins_with_notice(sentence: &str, behind: &str) -> bool {
     AFTER_NOTICE.is_match(behind) && !ENDS_BY_NOTICE.is_match(sentence)
 }
 
+static PAYMENT_CUE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("(?i)^(?:pay|pays|paid|payable|payments?|invoices?)$").expect("the pattern is valid")
+});
+
+/// Whether the cues ask for the time allowed for a payment.
+pub(super) fn asks_for_payment(ty: ValueType, near: &[CuePhrase]) -> bool {
+    ty == ValueType::Duration && near.iter().any(|cue| PAYMENT_CUE.is_match(cue.text()))
+}
+
+static AFTER_DUE: LazyLock<Regex> = LazyLock::new(|| {
+    let whose = r"(?:(?:the|its|their|such|any|each|applicable|relevant|respective|original|payment|invoice|stated)\s+){0,3}";
+    let falls =
+        r"(?:\w+\s+){1,3}?(?:is|are|was|were|becomes?|became|falls?|fell)\s+(?:first\s+)?due";
+    let pattern = format!(
+        r"(?i)^\s*(?:of|after|from|following|beyond|past)\s+(?:{whose}due\s+date|{whose}date\s+(?:when\s+due|(?:when\s+|on\s+which\s+)?{falls})|{falls}|(?:becoming|falling|being)\s+due)\b"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// Whether a period only begins when a payment is due: `within 30 days of their due date`. `behind` is the text after
+/// the period.
+pub(super) fn counts_from_deadline(behind: &str) -> bool {
+    AFTER_DUE.is_match(behind)
+}
+
 static PART: LazyLock<Regex> = LazyLock::new(|| {
     let part = "of which|remaining|remainder(?:\\s+of)?|balance(?:\\s+of)?|(?:pre-?payment|down\\s+payment|instal?lments?)(?:\\s+of)?";
     let pattern = format!(r"(?i)\b(?<part>{part})\s+(?:the\s+|about\s+)?$");
@@ -148,6 +177,16 @@ pub(super) fn is_part_of_amount(before: &str, near: &[CuePhrase]) -> bool {
     PART.captures(before)
         .and_then(|found| found.name("part"))
         .is_some_and(|part| !near.iter().any(|cue| cue.ranges(part.as_str()).next().is_some()))
+}
+
+static FORMER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:formerly|previously|originally)\s+(?:(?:of|at)\s+)?$")
+        .expect("the pattern is valid")
+});
+
+/// Whether the value after `before` held only in the past: `the fee, formerly $100, is $80`.
+pub(super) fn is_former(before: &str) -> bool {
+    FORMER.is_match(before)
 }
 
 static EXTENDED: LazyLock<Regex> = LazyLock::new(|| {

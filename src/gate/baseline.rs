@@ -8,13 +8,17 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::{GateMeasure, GateTaskOutcome};
+use crate::output::OUTPUTS;
 use crate::report::table::cell_text;
 use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
 use crate::scenario::Scenario;
 use crate::visible_text::visible;
 
-/// The columns of `tasks.csv` that are compared.
+/// How far sums of rates in `tasks.csv` may be apart: each rate is rounded to six decimals.
+const MAX_ROUNDING_ERROR: f64 = 1e-5;
+
+/// The columns of `tasks.csv` that are compared, and those by which they are checked.
 #[derive(Clone, Debug, Deserialize)]
 struct BaselineTaskRow {
     arm: String,
@@ -22,21 +26,46 @@ struct BaselineTaskRow {
     unit: String,
     right_action: String,
     p_failure: f64,
+    p_correct: f64,
     p_stopped: f64,
+    p_omission: f64,
+    p_commission: f64,
+    p_wrong_action: f64,
     /// Empty if the run counted no money.
     expected_loss: Option<f64>,
 }
 
 impl BaselineTaskRow {
-    /// Describes a value out of range, which no run writes; `None` if all are in range.
+    /// Describes a value that no run writes, out of range or in contradiction to others; `None` if there is none.
     fn invalid_value(&self) -> Option<String> {
         let loss = self.expected_loss.filter(|loss| !(0.0..f64::INFINITY).contains(loss));
-        [("p_failure", self.p_failure), ("p_stopped", self.p_stopped)]
+        [
+            ("p_failure", self.p_failure),
+            ("p_correct", self.p_correct),
+            ("p_stopped", self.p_stopped),
+            ("p_omission", self.p_omission),
+            ("p_commission", self.p_commission),
+            ("p_wrong_action", self.p_wrong_action),
+        ]
+        .into_iter()
+        .find_map(|(name, p)| {
+            (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, and not from 0 to 1"))
+        })
+        .or_else(|| loss.map(|loss| format!("`expected_loss` is {loss}, and not 0 or more")))
+        .or_else(|| self.contradiction())
+    }
+
+    /// Describes a failure rate that is not the sum of the ways to fail, or that does not leave the rate of correct
+    /// runs.
+    fn contradiction(&self) -> Option<String> {
+        let failed = self.p_stopped + self.p_omission + self.p_commission + self.p_wrong_action;
+        let differs = [failed, 1.0 - self.p_correct]
             .into_iter()
-            .find_map(|(name, p)| {
-                (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, and not from 0 to 1"))
-            })
-            .or_else(|| loss.map(|loss| format!("`expected_loss` is {loss}, and not 0 or more")))
+            .find(|other| (other - self.p_failure).abs() > MAX_ROUNDING_ERROR)?;
+        Some(format!(
+            "`p_failure` is {}, and {differs:.6} by the columns of the outcomes",
+            self.p_failure
+        ))
     }
 }
 
@@ -74,19 +103,22 @@ impl GateBaseline {
         let tasks = manifest.with_file_name("tasks.csv");
         let arms = read_tasks(&tasks)
             .with_context(|| format!("the baseline's tasks, {}", tasks.display()))?;
-        // Manifests of earlier versions list no outputs, so there is no checksum to compare.
-        let outputs = json.get("outputs").and_then(Json::as_array);
+        // Without a checksum, an edited tasks.csv would be compared as if the run had written it.
+        let outputs = json.get(OUTPUTS).and_then(Json::as_array);
         let listed = outputs.into_iter().flatten().find(|output| output["path"] == "tasks.csv");
-        // An edited tasks.csv would be compared as if the run had written it.
-        if let Some(known) = listed.and_then(|output| output["blake3"].as_str())
-            && known != blake3::hash(&crate::input_file::read(&tasks)?).to_hex().as_str()
-        {
+        let Some(known) = listed.and_then(|output| output["blake3"].as_str()) else {
             bail!(
-                "{} is not as the run wrote it: its checksum is another than in {}",
-                tasks.display(),
-                manifest.display()
+                "{} does not list tasks.csv with its checksum, so it cannot be told whether {} is as the run wrote it",
+                manifest.display(),
+                tasks.display()
             );
-        }
+        };
+        ensure!(
+            known == blake3::hash(&crate::input_file::read(&tasks)?).to_hex().as_str(),
+            "{} is not as the run wrote it: its checksum is another than in {}",
+            tasks.display(),
+            manifest.display()
+        );
         Ok(GateBaseline { manifest: json, arms })
     }
 

@@ -150,11 +150,16 @@ impl JsonEndpoint {
                 let Some(ended) = under_way.join_next().await else { break };
                 let (at, reply) = ended.context("a request ended unexpectedly")?;
                 let bytes = reply.as_ref().map_or(0, Vec::len);
-                if let Err(what) = reply.and_then(|reply| take(at, &reply))
+                let secrets = &line.endpoint.secrets;
+                // Only what was made of the reply: the words of a failed request hold no secret, and a key that is an
+                // ordinary word would cut them.
+                let taken = reply.and_then(|reply| {
+                    take(at, &reply).map_err(|what| secrets.redact_or_withhold(&what, bytes))
+                });
+                if let Err(what) = taken
                     // The smallest index is reported, so that the message does not depend on the order of arrival.
                     && given_up.as_ref().is_none_or(|first| at < first.index)
                 {
-                    let what = line.endpoint.secrets.redact_or_withhold(&what, bytes);
                     given_up = Some(JsonRequestError { index: at, reason: what });
                 }
             }
@@ -208,7 +213,7 @@ impl JsonRequestSender {
     async fn attempt(&self, body: &[u8]) -> Result<Vec<u8>, AttemptFailure> {
         let JsonEndpoint { url, headers, secrets, timeout, max_reply_bytes: longest_reply, .. } =
             &self.endpoint;
-        let broken = |e| AttemptFailure::connection(e, *timeout);
+        let broken = |e| AttemptFailure::connection(e, *timeout, secrets);
         let mut url = url.clone();
         let mut redirects = 0;
         let mut response = loop {
@@ -299,7 +304,9 @@ fn error_message(reply: &[u8], secrets: &RequestSecrets) -> String {
         text.as_str().map(str::to_owned)
     });
     let shown = |text: &str| {
-        excerpt(secrets.redact_or_withhold(text, reply.len()).as_bytes(), MAX_SHOWN_CHARS)
+        let shown = secrets.redact_or_withhold(text, reply.len());
+        // Again, since the excerpt leaves out characters, which may have stood within a secret.
+        secrets.redact_or_withhold(&excerpt(shown.as_bytes(), MAX_SHOWN_CHARS), reply.len())
     };
     match message {
         Some(message) => shown(&message),

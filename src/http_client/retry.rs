@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use super::secrets::RequestSecrets;
+
 /// The maximum wait that we choose ourselves.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// The maximum wait that a service may ask for.
@@ -29,13 +31,14 @@ impl AttemptFailure {
     }
 
     /// No reply, or an incomplete one.
-    pub fn connection(error: reqwest::Error, timeout: Duration) -> Self {
+    pub fn connection(error: reqwest::Error, timeout: Duration, secrets: &RequestSecrets) -> Self {
         let message = if error.is_timeout() {
             format!("no answer within {} s", timeout.as_secs_f64())
         } else {
             let error = anyhow::Error::new(error.without_url());
             // The outermost error says little; the root cause has the reason.
-            format!("the connection failed: {}", error.root_cause())
+            let cause = error.root_cause().to_string();
+            format!("the connection failed: {}", secrets.redact_or_withhold(&cause, 0))
         };
         Self { message, is_temporary: true, delays_all: false, retry_after: None }
     }

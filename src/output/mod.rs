@@ -123,6 +123,10 @@ impl OutputWriter {
                 false => Ok(false),
             };
         }
+        if ends_as_folder(path) {
+            let why = format!("{} names a folder; name the file to write", path.display());
+            return Err(WriteRefused::invalid_path(why));
+        }
         match path.file_name() {
             Some(_) => Ok(true),
             None => Err(WriteRefused::invalid_path(format!("{} names no file", path.display()))),
@@ -313,6 +317,13 @@ impl OutputWriter {
             _ => Some(WriteObstacle::Unknown),
         }
     }
+}
+
+/// Whether a path is written as that of a folder: `a/` or `a/.`. [`Path::file_name`] ignores these endings.
+fn ends_as_folder(path: &Path) -> bool {
+    let written = path.as_os_str().to_string_lossy();
+    let parts = written.strip_suffix('.').unwrap_or(&written);
+    parts.ends_with(std::path::is_separator)
 }
 
 /// Rejects names that do not name a folder. An empty name, as from an unset variable, would otherwise mean the

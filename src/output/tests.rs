@@ -228,6 +228,23 @@ fn a_device_is_written_to_and_stays() {
 }
 
 #[test]
+fn a_path_that_ends_as_a_folder_is_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = OutputWriter::default();
+    for ending in ["new/", "new//", "new/.", "new/./"] {
+        let path = dir.path().join(ending);
+        let error = output.check_file(&path, OwnershipProof::SameBytes).unwrap_err();
+        assert!(error.is::<WriteRefused>(), "{ending}: {error}");
+        assert!(error.to_string().contains("names a folder"), "{ending}: {error}");
+        output.write_file(&path, b"x", OwnershipProof::SameBytes).unwrap_err();
+    }
+    for name in ["new", "new.", ".new", "..."] {
+        output.write_file(&dir.path().join(name), b"x", OwnershipProof::Never).unwrap();
+    }
+    assert_eq!(names(dir.path()), ["...", ".new", "new", "new."]);
+}
+
+#[test]
 fn many_writers_at_once_leave_the_files_of_one_of_them() {
     let dir = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {

@@ -48,8 +48,9 @@ pub(super) fn apply(text: &str, change: &[SentenceEdit]) -> String {
             match edit.replacement.is_empty() {
                 false => out = out[..start].to_owned() + &capitalised(&edit.replacement),
                 true => {
-                    out.push_str(&capitalised(rest.get(..1).unwrap_or("")));
-                    at += rest.get(..1).map_or(0, str::len);
+                    let length = rest.chars().next().map_or(0, char::len_utf8);
+                    out.push_str(&capitalised(&rest[..length]));
+                    at += length;
                 }
             }
         }
@@ -124,6 +125,8 @@ mod tests {
         assert_eq!(change("Grants an exclusive use.", "exclusive", "sole"), "Grants a sole use.");
         assert_eq!(change("Each party pays.", "Each party", "it"), "It pays.");
         assert_eq!(change("Not all pay.", "Not ", ""), "All pay.");
+        assert_eq!(change("Not écrit.", "Not ", ""), "Écrit.");
+        assert_eq!(change("Not", "Not", ""), "");
         let text = "A pays B.";
         assert_eq!(apply(text, &exchange(text, &(0..1), &(7..8))), "B pays A.");
         assert_eq!(in_case_of("SHALL", "may"), "MAY");

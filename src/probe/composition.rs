@@ -5,11 +5,11 @@
 //! roles and the positive is the anchor itself, and less if the positive rewords the anchor.
 
 use super::clustering;
-use super::contender::{ContenderKind, ProbeContender};
+use super::contender::ProbeContender;
 use super::score::{ProbeScore, ScoreSample, ScorecardSection};
 use crate::embed::{EmbeddingVectors, TextRole};
 use crate::progress::ProgressListener;
-use crate::retrieve::{Bm25Retriever, Retriever, SearchRequest};
+use crate::retrieve::{Retriever, SearchRequest};
 use crate::stats::AreaUnderRoc;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::TextTriplet;
@@ -51,14 +51,14 @@ pub fn score_triplets(
         &numbers.chunks_exact(3).map(<[usize]>::to_vec).collect::<Vec<_>>(),
     );
     let vectors = contender.vectors(TextRole::Passage, &texts, set, progress)?;
-    let sides: Vec<(f64, f64)> = match (&vectors, &contender.kind) {
-        (Some(vectors), _) => (0..used.len())
+    let sides: Vec<(f64, f64)> = match &vectors {
+        Some(vectors) => (0..used.len())
             .map(|i| (cosine(vectors, 3 * i, 3 * i + 1), cosine(vectors, 3 * i, 3 * i + 2)))
             .collect(),
-        (None, ContenderKind::Bm25(params)) => {
-            bm25_scores(&Bm25Retriever::new(&texts, *params)?, &texts)?
-        }
-        (None, ContenderKind::Vectors(_)) => Vec::new(),
+        None => match contender.word_index(&texts)? {
+            Some(index) => word_scores(&*index, &texts)?,
+            None => Vec::new(),
+        },
     };
     let mut categories: Vec<&str> = used.iter().map(|(t, _)| t.category.as_str()).collect();
     categories.sort_unstable();
@@ -148,7 +148,7 @@ fn score(set: &str, measure: String, sample: ScoreSample) -> ProbeScore {
 
 /// 1 if the positive is more similar, 0 if the negative is, one half for a tie.
 fn win_score((same, other): (f64, f64)) -> f64 {
-    // BM25 scores exceed 1, so the tolerance grows with them.
+    // Scores of words exceed 1, so the tolerance grows with them.
     let size = 1.0_f64.max(same.abs());
     if (same - other).abs() <= TIE * size { 0.5 } else { f64::from(u8::from(same > other)) }
 }
@@ -169,8 +169,8 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
 }
 
-/// The BM25 scores of each triplet's positive and negative for the anchor as query, in an index of all texts.
-fn bm25_scores(index: &Bm25Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64, f64)>> {
+/// The scores of each triplet's positive and negative for the anchor as query, in an index of all texts.
+fn word_scores(index: &dyn Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64, f64)>> {
     let places: Vec<[u32; 2]> =
         (0..texts.len() as u32 / 3).map(|i| [3 * i + 1, 3 * i + 2]).collect();
     let requests: Vec<SearchRequest> = places

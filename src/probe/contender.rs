@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::embed::{Embedder, EmbeddingVectors, TextRole};
+use crate::environment::Environment;
 use crate::progress::ProgressListener;
-use crate::retrieve::{
-    Bm25Params, Bm25Retriever, DenseIndex, PassageRanking, Retriever, SearchRequest,
-};
+use crate::retrieve::{DenseIndex, PassageRanking, Retriever, SearchRequest};
+use crate::scenario::EmbedderKind;
 
 /// An embedder with its name in the scorecard.
 pub struct ProbeContender {
@@ -16,8 +16,8 @@ pub struct ProbeContender {
 
 /// How a contender represents texts.
 pub enum ContenderKind {
-    /// Without vectors: takes part in retrieval and triplets, but not in labelled pairs and geometry.
-    Bm25(Bm25Params),
+    /// As words, without vectors: takes part in retrieval and triplets, but not in labelled pairs and geometry.
+    Words(Arc<dyn EmbedderKind>),
     /// Dense vectors of an embedder.
     Vectors(Arc<dyn Embedder>),
 }
@@ -29,7 +29,32 @@ pub struct ContenderRankings {
     pub vectors: Option<(EmbeddingVectors, EmbeddingVectors)>,
 }
 
+impl ContenderKind {
+    /// How an embedder of a scenario represents texts; `None` if it does so only together with others or a service.
+    ///
+    /// # Errors
+    /// A model that cannot be loaded.
+    pub fn of_embedder(
+        kind: &Arc<dyn EmbedderKind>,
+        environment: &Environment,
+    ) -> anyhow::Result<Option<ContenderKind>> {
+        if let Some(model) = kind.vector_model() {
+            return Ok(Some(ContenderKind::Vectors(model.load(environment)?.into())));
+        }
+        Ok(kind.text_indexer().map(|_| ContenderKind::Words(kind.clone())))
+    }
+}
+
 impl ProbeContender {
+    /// An index of the texts for a contender without vectors; `None` for one with vectors.
+    ///
+    /// # Errors
+    /// Whatever the index reports.
+    pub fn word_index(&self, texts: &[&str]) -> anyhow::Result<Option<Box<dyn Retriever>>> {
+        let ContenderKind::Words(kind) = &self.kind else { return Ok(None) };
+        kind.text_indexer().map(|indexer| indexer.index_texts(texts)).transpose()
+    }
+
     /// Embeds texts; `None` for a contender without vectors. `what` names the texts in progress messages.
     ///
     /// # Errors
@@ -58,8 +83,7 @@ impl ProbeContender {
         what: &str,
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<ContenderRankings> {
-        if let ContenderKind::Bm25(params) = &self.kind {
-            let index = Bm25Retriever::new(passages, *params)?;
+        if let Some(index) = self.word_index(passages)? {
             let requests: Vec<SearchRequest> =
                 queries.iter().map(|query| SearchRequest { query, candidates: None }).collect();
             let rankings = index.search(&requests, depth, &|_| {})?;

@@ -2,6 +2,8 @@
 //!
 //! The numbers are those of a run, so a scorecard and a run of the same scenario agree.
 
+use std::sync::Arc;
+
 use super::score::{ScorecardRow, ScorecardSection, bounded_ends};
 use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
@@ -14,7 +16,7 @@ use crate::step::{MissKind, RunOutcome};
 ///
 /// Guards on scores are off, since their thresholds are declared per embedder. A search has the price of the baseline's
 /// first retrieve step.
-pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Scenario {
+pub fn arms(mut scenario: Scenario, embedders: &[(String, Arc<dyn EmbedderKind>)]) -> Scenario {
     let base = scenario.arms[scenario.baseline].clone();
     scenario.baseline = 0;
     scenario.arms = Vec::new();

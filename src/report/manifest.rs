@@ -7,18 +7,13 @@ use serde_json::{Value as Json, json};
 use super::csv::method_name;
 use crate::cascade::{cut_sets, failure_paths};
 use crate::compile::intervention_runs;
-use crate::embed::{ModelPrecision, Penalty};
-use crate::http_client::without_query;
 use crate::impact::YearlyVolume;
-use crate::retrieve::pgvector::{PG_DEPTH, PgVectorTable};
-use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K, RankFusion};
 use crate::run::RunRecord;
 use crate::run::oracle_check::listed;
 use crate::run::record::{AssumptionRecord, OracleRecord, SensitivityRecord};
 use crate::run::sensitivity::ODDS_DRAWS;
 use crate::scenario::{
-    CallPrice, EmbedderDeclaration, EmbedderKind, FigureSource, ImpactSettings, InferenceMethod,
-    ParameterProvenance, PgvectorSettings, QidMapping, RerankerModel, Scenario,
+    CallPrice, EmbedderDeclaration, FigureSource, ImpactSettings, InferenceMethod, Scenario,
 };
 use crate::sensitivity::RESAMPLES;
 use crate::stats;
@@ -270,155 +265,13 @@ pub(crate) fn impact(scenario: &Scenario, impact: &ImpactSettings) -> Json {
 
 /// One embedder: its kind and settings, with the source of every parameter that does not come from a model file.
 fn embedder(scenario: &Scenario, decl: &EmbedderDeclaration, fingerprint: &Option<String>) -> Json {
-    let name = &decl.name;
-    match &decl.kind {
-        EmbedderKind::Bm25(params) => {
-            let (tag, source) = if *params == Bm25Params::default() {
-                (
-                    ParameterProvenance::Indicative,
-                    "the defaults of Anserini (github.com/castorini/anserini)",
-                )
-            } else {
-                (ParameterProvenance::Scenario, FROM_SCENARIO)
-            };
-            let analyzer = json!({
-                "stem": params.analyzer.stem.name(),
-                "stop_words": params.analyzer.stop_words.name(),
-                "lowercase": params.analyzer.lowercase,
-                "fold": params.analyzer.fold,
-            });
-            json!({
-                "name": name, "kind": "bm25", "k1": params.k1, "b": params.b, "analyzer": analyzer, "tag": tag,
-                "source": source,
-            })
-        }
-        EmbedderKind::Model(model) => json!({
-            "name": name,
-            "kind": model.kind.name(),
-            "model": model.model,
-            "precision": precision(model.precision),
-            "dim": model.dim,
-            "adapter": model.adapter,
-            "fingerprint": fingerprint,
-        }),
-        EmbedderKind::Http(http) => json!({
-            // A query string may hold a key, so only the part before it is written.
-            "name": name, "kind": "http", "url": http.url.split(['?', '#']).next(), "model": http.model,
-            "dim": http.dim, "fingerprint": fingerprint,
-        }),
-        EmbedderKind::Fusion { parts, method: how, depth } => {
-            let of = parts.iter().map(|part| {
-                json!({
-                    "embedder": scenario.embedders[part.embedder].name,
-                    "weight": part.weight,
-                    "counts_as_0": part.lowest_score.map_or(json!("worst found"), |lowest| json!(lowest)),
-                })
-            });
-            let mut parameters = vec![depth_parameter(*depth, FUSION_DEPTH)];
-            let method = match how {
-                RankFusion::ReciprocalRank { k } => {
-                    let (tag, source) = match *k == RRF_K {
-                        true => (
-                            ParameterProvenance::Cited,
-                            "Cormack, Clarke and Buettcher, SIGIR 2009",
-                        ),
-                        false => (ParameterProvenance::Scenario, FROM_SCENARIO),
-                    };
-                    parameters.push(parameter("k", json!(k), tag, source));
-                    "rrf"
-                }
-                RankFusion::Convex => "convex",
-            };
-            json!({
-                "name": name, "kind": "fusion", "method": method, "of": of.collect::<Vec<Json>>(),
-                "parameters": parameters, "fingerprint": fingerprint,
-            })
-        }
-        EmbedderKind::RunFile(file) => json!({
-            "name": name, "kind": "run_file", "file": file.file,
-            "qid": match &file.qid {
-                QidMapping::TaskStep => "task_step",
-                QidMapping::Task => "task",
-                QidMapping::Listed(_) => "listed",
-            },
-            "fallback": file.fallback.map(|fallback| &scenario.embedders[fallback].name),
-            "fingerprint": fingerprint,
-        }),
-        EmbedderKind::HttpSearch(http) => json!({
-            "name": name, "kind": "http_search", "url": without_query(&http.url), "index": http.index,
-            "parameters": [depth_parameter(http.depth, HTTP_DEPTH)], "fingerprint": fingerprint,
-        }),
-        EmbedderKind::Pgvector(PgvectorSettings { embedder, index, state, url_env: _ }) => {
-            let mut parameters = vec![depth_parameter(index.depth, PG_DEPTH)];
-            let from_file = |name, value: Option<u32>| {
-                value.map(|value| {
-                    parameter(name, json!(value), ParameterProvenance::Scenario, FROM_SCENARIO)
-                })
-            };
-            parameters.extend(from_file("ef_search", index.ef_search));
-            parameters.extend(from_file("probes", index.probes));
-            let (table, search) = match &index.table {
-                PgVectorTable::Own(search) => (None, search.name()),
-                PgVectorTable::Theirs { table, exact: true, .. } => (Some(table), "exact"),
-                PgVectorTable::Theirs { table, .. } => (Some(table), "by the server"),
-            };
-            json!({
-                "name": name, "kind": "pgvector", "embedder": scenario.embedders[*embedder].name,
-                "table": table, "index": state, "search": search, "distance": index.distance.name(),
-                "parameters": parameters, "fingerprint": fingerprint,
-            })
-        }
-        EmbedderKind::Rerank { first, with, depth } => {
-            let mut parameters = vec![depth_parameter(*depth, RERANK_DEPTH)];
-            let (with, model, weights) = match with {
-                RerankerModel::CrossEncoder(spec) => {
-                    ("cross_encoder", &spec.model, Some(precision(spec.precision)))
-                }
-                RerankerModel::MaxSim(spec) => {
-                    ("max_sim", &spec.model, Some(precision(spec.precision)))
-                }
-                RerankerModel::SimilarityMap(spec) => {
-                    parameters.extend(spec.penalty.iter().flat_map(penalty));
-                    ("similarity_map", &spec.dir, None)
-                }
-            };
-            json!({
-                "name": name, "kind": "rerank", "first": scenario.embedders[*first].name, "with": with,
-                "model": model, "precision": weights,
-                "parameters": parameters, "fingerprint": fingerprint,
-            })
-        }
+    let mut told = json!({"name": decl.name, "kind": decl.kind.name()});
+    if let (Json::Object(told), Json::Object(settings)) = (&mut told, decl.kind.describe(scenario))
+    {
+        told.extend(settings);
     }
-}
-
-fn penalty(penalty: &Penalty) -> [Json; 2] {
-    let default = Penalty::default();
-    // Floats are compared exactly: a default is copied, never computed.
-    let taken = |name, value: f64, default: f64| match value == default {
-        true => parameter(name, json!(value), ParameterProvenance::Cited, "arXiv 2604.16351"),
-        false => parameter(name, json!(value), ParameterProvenance::Scenario, FROM_SCENARIO),
-    };
-    [taken("above", penalty.above, default.above), taken("weight", penalty.weight, default.weight)]
-}
-
-/// The source of values that the scenario sets itself.
-const FROM_SCENARIO: &str = "scenario file";
-
-fn precision(precision: ModelPrecision) -> &'static str {
-    match precision {
-        ModelPrecision::Int8 => "int8",
-        ModelPrecision::F32 => "f32",
+    if !decl.kind.is_fully_described() || fingerprint.is_some() {
+        told["fingerprint"] = json!(fingerprint);
     }
-}
-
-fn parameter(name: &str, value: Json, tag: ParameterProvenance, source: &str) -> Json {
-    json!({"name": name, "value": value, "tag": tag, "source": source})
-}
-
-fn depth_parameter(depth: usize, default: usize) -> Json {
-    let (tag, source) = match depth == default {
-        true => (ParameterProvenance::Assumed, "knockon's default"),
-        false => (ParameterProvenance::Scenario, FROM_SCENARIO),
-    };
-    parameter("depth", json!(depth), tag, source)
+    told
 }

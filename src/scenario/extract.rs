@@ -25,6 +25,9 @@ use crate::extract::{
 };
 use crate::value::{TypedValue, ValueType};
 
+/// The most phrases of an extractor. Each is looked for in every passage, which takes seconds with more.
+const MAX_PHRASES: usize = 5_000;
+
 /// The values that one extractor found in one corpus.
 pub(super) struct FieldExtraction {
     /// The index of the corpus.
@@ -226,6 +229,15 @@ impl ScenarioResolver<'_> {
                     .label("at least one phrase goes here"),
             );
         }
+        let count = list.value.len();
+        if count > MAX_PHRASES {
+            let message = format!("`{name}` has {count} phrases");
+            self.mistakes.push(
+                Diagnostic::new("out-of-range", list.span.clone(), message)
+                    .label(format!("allowed: up to {MAX_PHRASES}")),
+            );
+            return Vec::new();
+        }
         let mut phrases = Vec::new();
         for text in &list.value {
             match CuePhrase::new(&text.value) {
@@ -241,6 +253,16 @@ impl ScenarioResolver<'_> {
 
     /// Phrases with the values they mean. A phrase with two meanings is reported, and the second is dropped.
     fn meanings(&mut self, lists: Vec<(&str, &PhraseListEntry, TypedValue)>) -> Vec<PhraseMeaning> {
+        let counts = lists.iter().map(|(_, list, _)| list.value.len());
+        let all: usize = counts.filter(|count| *count <= MAX_PHRASES).sum();
+        if let (true, Some((_, first, _))) = (all > MAX_PHRASES, lists.first()) {
+            let message = format!("the values have {all} phrases together");
+            self.mistakes.push(
+                Diagnostic::new("out-of-range", first.span.clone(), message)
+                    .label(format!("allowed: up to {MAX_PHRASES}")),
+            );
+            return Vec::new();
+        }
         let mut meanings = Vec::new();
         let mut seen: BTreeMap<String, Range<usize>> = BTreeMap::new();
         for (name, list, value) in lists {
@@ -265,6 +287,13 @@ impl ScenarioResolver<'_> {
 
     /// Compiles a regular expression with exactly one group.
     fn pattern(&mut self, at: &Spanned<String>) -> Option<Regex> {
+        if at.value.trim().is_empty() {
+            self.mistakes.push(
+                Diagnostic::new("empty-value", at.span.clone(), "the pattern is empty")
+                    .label("a regular expression with one group goes here"),
+            );
+            return None;
+        }
         let (message, label) = match Regex::new(&at.value) {
             Ok(pattern) if pattern.captures_len() == 2 => return Some(pattern),
             Ok(pattern) => (

@@ -13,22 +13,20 @@
 mod arms;
 mod currencies;
 mod diagnostics;
-mod embedder;
-mod embedder_dependencies;
-mod embedders;
+pub mod embedders;
 mod expected;
 mod explain;
-mod external_retrievers;
 mod extract;
 mod file;
+mod file_schema;
 mod gold_check;
 mod guards;
 mod impact;
 mod name_advice;
 mod name_values;
 mod node;
+mod node_de;
 mod parameters;
-mod pgvector;
 mod plan;
 mod resolve;
 mod schema_check;
@@ -47,6 +45,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use self::resolve::MissingRunPolicy;
 use crate::expr::{Expression, GoldRule, QueryTemplate};
 use crate::input_file::{InMemoryFiles, InputFile, InputSource, encoding};
 use crate::progress::{NoProgress, ProgressListener};
@@ -55,12 +54,14 @@ use crate::world::{Corpus, LookupTable, Task, TaskSet};
 
 pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
-pub use embedder::{
-    EmbedderDeclaration, EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings,
-    QidMapping, RerankerModel, RunFileSettings,
+pub use embedders::{
+    EmbedderDeclaration, EmbedderHost, EmbedderKind, NoteSource, NoteTopic, OpenedEmbedders,
+    OpeningFailure, RankingLimit, RightQuery, RightQuerySource, TextIndexer, VectorModel,
+    default_embedder,
 };
 pub use expected::ExpectedColumn;
 pub use explain::{DiagnosticExplanation, explain, explanations};
+pub use file_schema::schema;
 pub use guards::{
     AlarmCondition, AlarmRule, CheckErrorRates, CheckedOutput, GuardCheck, GuardEscalation,
     GuardRate, GuardRates, GuardRetry, OutputScores, PassingThreshold, SourcedEffort, StepGuard,
@@ -74,7 +75,6 @@ pub use parameters::{
     ParameterProvenance, ReaderParameter, ReaderParameters, SourcedParameter, SourcedValue,
 };
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
-pub use schema_check::schema;
 pub use sensitivity::{
     AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
     VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
@@ -358,16 +358,30 @@ pub fn load_with_progress(
     path: &Path,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Diagnostics> {
-    load_file(InputFile::from(&scenario_path(path)), progress)
+    load_file(InputFile::from(&scenario_path(path)), MissingRunPolicy::Report, progress)
+}
+
+/// The same as [`load_with_progress`], without the run files that do not exist yet: to export the queries from which
+/// they are made. Nothing can be searched in them.
+pub fn load_for_queries(
+    path: &Path,
+    progress: &dyn ProgressListener,
+) -> Result<Scenario, Diagnostics> {
+    load_file(InputFile::from(&scenario_path(path)), MissingRunPolicy::Empty, progress)
 }
 
 /// Reads and checks a scenario and all its data files in memory; `name` is that of the scenario among them. The error
 /// holds every mistake.
 pub fn load_from(name: &str, files: &InMemoryFiles) -> Result<Scenario, Diagnostics> {
-    load_file(InputSource::Memory(files).file(Path::new(name)), &NoProgress)
+    let file = InputSource::Memory(files).file(Path::new(name));
+    load_file(file, MissingRunPolicy::Report, &NoProgress)
 }
 
-fn load_file(file: InputFile, progress: &dyn ProgressListener) -> Result<Scenario, Diagnostics> {
+fn load_file(
+    file: InputFile,
+    missing_runs: MissingRunPolicy,
+    progress: &dyn ProgressListener,
+) -> Result<Scenario, Diagnostics> {
     let path = file.path();
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
@@ -397,7 +411,7 @@ fn load_file(file: InputFile, progress: &dyn ProgressListener) -> Result<Scenari
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            resolve_text(&diagnostics.source, file, input, progress)
+            resolve_text(&diagnostics.source, file, input, missing_runs, progress)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -441,6 +455,7 @@ fn resolve_text(
     text: &str,
     written: InputFile,
     input: ScenarioInputFile,
+    missing_runs: MissingRunPolicy,
     progress: &dyn ProgressListener,
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let mut found = Vec::new();
@@ -474,6 +489,7 @@ fn resolve_text(
         inputs: vec![input],
         extractions: Vec::new(),
         amounts: Vec::new(),
+        missing_runs,
         progress,
     };
     let resolved = resolver.resolve_file(&file, path);

@@ -46,7 +46,18 @@ pub(super) struct ScenarioResolver<'a> {
     pub extractions: Vec<FieldExtraction>,
     /// The amounts of money that expressions combine.
     pub amounts: Vec<CombinedAmounts>,
+    /// What happens where the run of an embedder is not there yet.
+    pub missing_runs: MissingRunPolicy,
     pub progress: &'a dyn ProgressListener,
+}
+
+/// What happens where a run file does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MissingRunPolicy {
+    /// A mistake.
+    Report,
+    /// It counts as empty: for commands that search nothing, such as the one that exports the queries of the run.
+    Empty,
 }
 
 /// The names of up to five data files in a folder, for suggestions.
@@ -416,6 +427,7 @@ impl ScenarioResolver<'_> {
             let corpus = self.read_data(&entry.passages, corpus);
             if let Some(corpus) = &corpus {
                 self.note_spelling_variants(corpus);
+                self.note_empty_passages(corpus);
             }
             if let Some(i) = corpus_names.iter().position(|n| *n == name.value) {
                 corpora[i] = corpus;
@@ -502,6 +514,19 @@ impl ScenarioResolver<'_> {
         }
         world.fields = fields.filter(|_| !spoilt);
         world
+    }
+
+    /// Notes passages that no search can find by their text.
+    fn note_empty_passages(&mut self, corpus: &Corpus) {
+        let mut empty = corpus.passages.iter().filter(|passage| passage.text.trim().is_empty());
+        let Some(first) = empty.next() else { return };
+        let (name, first, count) = (&corpus.name, &first.id, empty.count() + 1);
+        self.notes.push(match count {
+            1 => format!("`{name}` has a passage without a text: '{first}'"),
+            count => {
+                format!("`{name}` has {count} passages without a text, the first is '{first}'")
+            }
+        });
     }
 
     /// Reports a section that is present but empty.

@@ -5,12 +5,14 @@
 //! tree, so the result can be deserialized into those types.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
 use super::diagnostics::Diagnostic;
-use super::file::ScenarioFile;
+use super::file_schema::{
+    alternative, alternatives, property, property_names, resolved, schema, with_keys_of_all_kinds,
+    words,
+};
 use super::name_advice;
 use super::node::{YamlKey, YamlNode, YamlValue};
 use crate::expr::suggest;
@@ -22,16 +24,6 @@ const NAMING_KEYS: [&str; 3] = ["id", "name", "do"];
 const MAX_NAME_CHARS: usize = 200;
 /// The maximum number of unknown keys of one map that are reported one by one.
 const MAX_UNKNOWN: usize = 20;
-
-/// The JSON Schema of a scenario file.
-pub fn schema() -> &'static Json {
-    static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
-        let mut schema = schemars::schema_for!(ScenarioFile).to_value();
-        without_null(&mut schema);
-        schema
-    });
-    &SCHEMA
-}
 
 /// Checks the whole file and returns what is valid of it; `None` if nothing is left to resolve. An absent part and a
 /// removed part look alike in the result: only the diagnostics distinguish them.
@@ -70,6 +62,9 @@ impl SchemaChecker<'_> {
             _ => return Some(node.clone()),
         };
         match (&node.value, ty) {
+            (YamlValue::Map(_), "object") if schema.get("oneOf").is_some() => {
+                self.object_of_kind(node, schema, what)
+            }
             (YamlValue::Map(_), "object") => self.object(node, schema, what),
             (YamlValue::List(items), "array") => {
                 let element = schema.get("items").unwrap_or(&Json::Null);
@@ -84,7 +79,16 @@ impl SchemaChecker<'_> {
             (YamlValue::Float(n), "number") => self.range(node, *n, schema, false, what),
             (_, ty) => {
                 let wanted = in_words(ty, schema);
-                let message = format!("{what} is {wanted}; here it is {}", node.describe());
+                let found = match &node.value {
+                    // YAML's word for no finite number is not a text either.
+                    YamlValue::Text(text)
+                        if matches!(ty, "integer" | "number") && is_not_finite(text) =>
+                    {
+                        format!("`{text}`, which is not finite")
+                    }
+                    _ => node.describe(),
+                };
+                let message = format!("{what} is {wanted}; here it is {found}");
                 let help = match (&node.value, ty) {
                     (
                         YamlValue::Bool(_) | YamlValue::Integer(_) | YamlValue::Float(_),
@@ -161,17 +165,54 @@ impl SchemaChecker<'_> {
             return Some(node.clone());
         }
         let kind = if whole { "a whole number" } else { "a number" };
+        // As an f64, the largest integer would be shown rounded.
+        let largest = match high {
+            Some(high) if high == u64::MAX as f64 => u64::MAX.to_string(),
+            high => high.unwrap_or(f64::MAX).to_string(),
+        };
         let allowed = match (low, bound("maximum")) {
             (Some(low), Some(high)) => format!("{kind} from {low} to {high}"),
             (Some(low), None) if n < low => format!("{kind} from {low} on"),
-            _ => format!("{kind} up to {}", high.unwrap_or(f64::MAX)),
+            _ => format!("{kind} up to {largest}"),
         };
-        let message = format!("{what} cannot be {n}");
+        let message = match node.value {
+            YamlValue::Integer(exact) => format!("{what} cannot be {exact}"),
+            _ => format!("{what} cannot be {n}"),
+        };
         self.mistakes.push(
             Diagnostic::new("out-of-range", node.head(), message)
                 .label(format!("allowed: {allowed}")),
         );
         None
+    }
+
+    /// Checks a map whose key `kind` determines which other keys it may have.
+    fn object_of_kind(&mut self, node: &YamlNode, schema: &Json, what: &str) -> Option<YamlNode> {
+        let kind = node.get("kind").and_then(YamlNode::text);
+        let Some((kind, own)) = kind.and_then(|kind| Some((kind, alternative(schema, kind)?)))
+        else {
+            // Without a kind no setting is unused, so only the kind is reported.
+            return self.object(node, &with_keys_of_all_kinds(schema), what);
+        };
+        let keys: Vec<&str> = property_names(own).filter(|key| *key != "kind").collect();
+        let mut used = Vec::new();
+        for (key, value) in node.entries() {
+            let name = key.name.as_str();
+            let unused = name != "kind"
+                && !keys.contains(&name)
+                && alternatives(schema).iter().any(|other| property(other, name).is_some());
+            if !unused {
+                used.push((key.clone(), value.clone()));
+                continue;
+            }
+            let message = format!("an embedder of kind {kind} has no `{name}`");
+            self.mistakes.push(
+                Diagnostic::new("setting-unused", value.span.clone(), message)
+                    .label(format!("{kind} takes {}", keys.join(", "))),
+            );
+        }
+        let used = YamlNode { span: node.span.clone(), value: YamlValue::Map(used) };
+        self.object(&used, own, what)
     }
 
     fn object(&mut self, node: &YamlNode, schema: &Json, what: &str) -> Option<YamlNode> {
@@ -293,72 +334,15 @@ impl SchemaChecker<'_> {
     }
 }
 
+/// Whether a text is infinity or NaN in the core schema of YAML.
+fn is_not_finite(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN")
+}
+
 /// Whether the node looks like `{{ x }}` without quotes, which YAML reads as a map in a map.
 fn is_hole(node: &YamlNode) -> bool {
     node.entries().is_empty() || node.entries().iter().any(|(_, v)| v.value == YamlValue::Null)
-}
-
-/// The schema that a `$ref` points to.
-fn resolved(schema: &Json) -> &Json {
-    match schema.get("$ref").and_then(Json::as_str) {
-        Some(reference) => reference
-            .strip_prefix('#')
-            .and_then(|pointer| self::schema().pointer(pointer))
-            .unwrap_or(schema),
-        None => schema,
-    }
-}
-
-/// Removes null from the generated schema: optional keys are left out, not set to null.
-fn without_null(schema: &mut Json) {
-    match schema {
-        Json::Object(map) => {
-            if let Some(Json::Array(types)) = map.get_mut("type") {
-                types.retain(|ty| ty != "null");
-                if let [ty] = types.as_slice() {
-                    let ty = ty.clone();
-                    map.insert("type".to_owned(), ty);
-                }
-            }
-            if let Some(Json::Array(words)) = map.get_mut("enum") {
-                words.retain(|word| !word.is_null());
-            }
-            // `anyOf: [X, null]` becomes X. Keys next to it, such as the field's description, take precedence.
-            if let Some(Json::Array(choices)) = map.remove("anyOf") {
-                let null = serde_json::json!({"type": "null"});
-                let mut choices: Vec<Json> = choices.into_iter().filter(|c| *c != null).collect();
-                match (choices.pop(), choices.is_empty()) {
-                    (Some(Json::Object(only)), true) => {
-                        for (key, value) in only {
-                            map.entry(key).or_insert(value);
-                        }
-                    }
-                    (last, _) => {
-                        choices.extend(last);
-                        map.insert("anyOf".to_owned(), Json::Array(choices));
-                    }
-                }
-            }
-            map.values_mut().for_each(without_null);
-        }
-        Json::Array(items) => items.iter_mut().for_each(without_null),
-        _ => {}
-    }
-}
-
-/// The allowed words of an enumeration; empty for other schemas.
-fn words(schema: &Json) -> Vec<&str> {
-    if let Some(words) = schema.get("enum").and_then(Json::as_array) {
-        return words.iter().filter_map(Json::as_str).collect();
-    }
-    let one_of = schema.get("oneOf").and_then(Json::as_array);
-    let choices = one_of.into_iter().flatten();
-    choices
-        .flat_map(|choice| match choice.get("const").and_then(Json::as_str) {
-            Some(word) => vec![word],
-            None => words(choice),
-        })
-        .collect()
 }
 
 /// A JSON type in words, for messages.

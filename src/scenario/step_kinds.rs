@@ -119,6 +119,13 @@ impl ScenarioResolver<'_> {
         weight: Option<&Spanned<f64>>,
         scope: &ExpressionScope,
     ) -> Option<QueryPhrasing> {
+        if text.value.trim().is_empty() {
+            self.mistakes.push(
+                Diagnostic::new("empty-value", text.span.clone(), "the query is empty")
+                    .label("words to search for go here, or a template with `{{ }}`"),
+            );
+            return None;
+        }
         let template = self.template(text, scope);
         let number = weight.map_or(1.0, |at| at.value);
         // Bounded, so that normalising the weights neither overflows nor rounds a phrasing away.
@@ -363,8 +370,15 @@ impl ScenarioResolver<'_> {
         );
     }
 
-    /// Reports an action with a template in it: actions are identified by their labels, which must be fixed.
+    /// Reports an action without a name, or with a template in it: actions are identified by their labels, which must be fixed.
     fn check_fixed_label(&mut self, label: &Spanned<String>, scope: &ExpressionScope) {
+        if label.value.trim().is_empty() {
+            self.mistakes.push(
+                Diagnostic::new("empty-value", label.span.clone(), "the action has no name")
+                    .label("what is done goes here"),
+            );
+            return;
+        }
         let names = |name: &str| in_scope(scope, name);
         let holes = ParsedTemplate::new(&label.value);
         let hole = label.value.contains("{{");

@@ -101,7 +101,7 @@ fn longest_stated(draft: &StepDraft, world: &ScenarioData) -> usize {
         }
         Some(PipelineStepKind::Lookup { table, column, .. }) => {
             let table: Option<&LookupTable> = world.tables.get(*table).and_then(Option::as_ref);
-            table.map_or(0, |table| longest(table.column(column)))
+            table.map_or(0, |table| longest(table.cells(column)))
         }
         _ => 0,
     }

@@ -22,10 +22,10 @@ mod name_lookup;
 mod own_models;
 mod retrievers;
 pub mod right_queries;
-pub(crate) mod run_file_answers;
 mod truncation;
 
 pub use name_lookup::UnknownName;
+pub(crate) use name_lookup::index_of;
 use own_models::OwnModels;
 use retrievers::SessionRetrievers;
 

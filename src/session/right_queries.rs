@@ -3,38 +3,10 @@
 use rayon::prelude::*;
 
 use crate::expr::CorpusIndex;
-use crate::scenario::{PipelineStepKind, Scenario, ScenarioArm};
+use crate::scenario::{PipelineStepKind, RightQuerySource, Scenario, ScenarioArm};
 use crate::step::oracle;
 
-/// One phrasing of what a task asks at a step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RightQuery {
-    /// Index into the replayed tasks.
-    pub task: usize,
-    /// Index into the steps.
-    pub step: usize,
-    /// Number of the phrasing, from 1, if the step has several.
-    pub number: Option<usize>,
-    /// The query as it is searched.
-    pub text: String,
-    /// The entity whose passages are searched if the filter is on.
-    pub entity: Option<String>,
-    /// Index of the corpus under the arm.
-    pub corpus: usize,
-}
-
-impl RightQuery {
-    /// `TASK.STEP`, the same for all phrasings.
-    pub fn query_id(&self, scenario: &Scenario) -> String {
-        format!("{}.{}", scenario.tasks.tasks[self.task].id, scenario.steps[self.step].id)
-    }
-
-    /// `TASK.STEP.N` where there are several phrasings.
-    pub fn phrasing_id(&self, scenario: &Scenario) -> String {
-        let name = self.query_id(scenario);
-        self.number.map_or(name.clone(), |number| format!("{name}.{number}"))
-    }
-}
+pub use crate::scenario::RightQuery;
 
 /// All right queries under an arm, by task, step and phrasing. Steps that the oracle of a task does not reach have
 /// none.
@@ -70,4 +42,23 @@ pub fn right_queries(
     let tasks = 0..scenario.tasks.tasks.len();
     let queries = tasks.into_par_iter().map(of_task).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(queries.into_iter().flatten().collect())
+}
+
+impl RightQuerySource for Scenario {
+    fn right_queries_to(&self, corpus: usize) -> anyhow::Result<Vec<RightQuery>> {
+        let indices: Vec<CorpusIndex> = self.corpora.iter().map(CorpusIndex::new).collect();
+        // Arms with the same corpora have the same right queries.
+        let mut arms: Vec<&ScenarioArm> = Vec::new();
+        for arm in &self.arms {
+            if !arms.iter().any(|known| known.corpora == arm.corpora) {
+                arms.push(arm);
+            }
+        }
+        let mut queries = Vec::new();
+        for arm in arms {
+            queries.extend(right_queries(self, &indices, arm)?);
+        }
+        queries.retain(|query| query.corpus == corpus);
+        Ok(queries)
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 
 use super::batches::TrainingItem;
 use super::loss::RankingBatch;
@@ -12,6 +12,7 @@ use crate::embed::bert::text_input::TransformerTextInput;
 use crate::progress::ProgressListener;
 use crate::world::pair;
 use crate::world::triplet::{self, TextTriplet};
+use crate::wrong_use::WrongUse;
 
 /// The training data of a run, as read from files.
 #[derive(Clone, Debug)]
@@ -62,11 +63,12 @@ fn select_categories(
             .min()
             .filter(|(apart, name)| *apart <= name.len() / 3)
             .map_or(String::new(), |(_, name)| format!("; did you mean '{name}'?"));
-        bail!(
+        let why = format!(
             "--negatives: no triplet of {} has the category '{first}'; found: {}{near}",
             path.display(),
             found.join(", ")
         );
+        return Err(WrongUse::new(why).into());
     }
     let chosen: Vec<TextTriplet> =
         all.into_iter().filter(|t| kinds.is_empty() || kinds.contains(&t.category)).collect();

@@ -1,7 +1,8 @@
 //! The hyperparameters of a training run, with their defaults and the sources of these.
 
-use anyhow::ensure;
 use serde::Serialize;
+
+use crate::wrong_use::WrongUse;
 
 /// Which part of a model is tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -97,7 +98,7 @@ impl TuningRecipe {
 
     /// # Errors
     /// A number out of range.
-    pub fn check(&self) -> anyhow::Result<()> {
+    pub fn check(&self) -> Result<(), WrongUse> {
         let counts = [
             ("--steps", self.steps, 1, MAX_STEPS),
             // The other pairs of a batch serve as negatives.
@@ -105,13 +106,18 @@ impl TuningRecipe {
             ("--rank", self.rank, 1, MAX_LORA_RANK),
         ];
         for (name, count, least, most) in counts {
-            ensure!(
-                (least..=most).contains(&count),
-                "{name} is {count}; it is from {least} to {most}"
-            );
+            WrongUse::unless((least..=most).contains(&count), || {
+                format!("{name} is {count}; it is from {least} to {most}")
+            })?;
         }
-        ensure!((0.0..=1.0).contains(&self.share), "--share is {}; it is from 0 to 1", self.share);
-        ensure!((0.0..1.0).contains(&self.warmup), "--warmup is {}; it is below 1", self.warmup);
+        let shares = [
+            ("--share", self.share, (0.0..=1.0).contains(&self.share), "from 0 to 1"),
+            ("--warmup", self.warmup, (0.0..1.0).contains(&self.warmup), "below 1"),
+            ("--decay", self.decay, (0.0..1.0).contains(&self.decay), "below 1"),
+        ];
+        for (name, value, allowed, range) in shares {
+            WrongUse::unless(allowed, || format!("{name} is {value}; it is {range}"))?;
+        }
         let positive = [
             ("--scale", self.scale),
             ("--lr", self.rate),
@@ -119,15 +125,16 @@ impl TuningRecipe {
             ("--clip", self.clip),
         ];
         for (name, value) in positive {
-            ensure!(value > 0.0 && value.is_finite(), "{name} is {value}; it is above 0");
+            WrongUse::unless(value > 0.0 && value.is_finite(), || {
+                format!("{name} is {value}; it is above 0")
+            })?;
         }
-        ensure!((0.0..1.0).contains(&self.decay), "--decay is {}; it is below 1", self.decay);
-        ensure!(
-            self.steps * self.batch <= MAX_TOTAL_PAIRS,
-            "--steps times --batch is {}; a run takes up to {MAX_TOTAL_PAIRS} pairs",
-            self.steps * self.batch
-        );
-        Ok(())
+        WrongUse::unless(self.steps * self.batch <= MAX_TOTAL_PAIRS, || {
+            format!(
+                "--steps times --batch is {}; a run takes up to {MAX_TOTAL_PAIRS} pairs",
+                self.steps * self.batch
+            )
+        })
     }
 
     /// Structural pairs in a batch.

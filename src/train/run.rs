@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::adamw::{AdamMoments, AdamWSchedule};
@@ -20,6 +21,7 @@ use crate::embed::bert::tunable::TunableModel;
 use crate::environment::Environment;
 use crate::input_file;
 use crate::progress::ProgressListener;
+use crate::wrong_use::WrongUse;
 
 /// The input of a training run.
 #[derive(Clone, Debug)]
@@ -58,7 +60,9 @@ pub fn tune(
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<Vec<TuningOutcome>> {
     request.recipe.check()?;
-    ensure!(request.checkpoint_every > 0, "checkpoints are at least a step apart");
+    WrongUse::unless(request.checkpoint_every > 0, || {
+        "--checkpoint-every is 0; checkpoints are at least a step apart".to_owned()
+    })?;
     request.arms.iter().map(|(arm, dir)| run_arm(request, *arm, dir, progress)).collect()
 }
 
@@ -109,8 +113,7 @@ fn run_arm(
             training.state.write(dir, &settings)?;
         }
     }
-    // The network holds the parameters before the last step; set the final ones.
-    training.tuned.set_weights(&training.state.theta, &mut training.network);
+    training.finish()?;
     let TrainingRun { network, tuned, state, pace, .. } = &training;
     saved_model::write(dir, base, network, tuned, &settings, state, pace)
         .with_context(|| format!("cannot write the result to {}", dir.display()))?;
@@ -233,15 +236,53 @@ impl TrainingRun {
         let gradient = tuned.gradient(&state.theta, network.backward(pass, &slopes, wanted));
         let TrainingState { step, theta, moments, log } = state;
         let length = self.pace.step(*step, theta, &gradient, moments, &tuned.parts);
-        ensure!(
-            loss.is_finite() && length.is_finite(),
-            "the loss is no longer a number at step {}; take a smaller --lr than {}",
-            *step + 1,
-            recipe.rate
-        );
+        check_finite(loss.is_finite() && length.is_finite(), "the loss is", *step, recipe)?;
+        // A step that overflows shows in the loss only at the next one, and must not reach a checkpoint.
+        check_finite(is_finite(theta), "weights are", *step, recipe)?;
         let logged = TrainingStepLog { loss, gradient_norm: length };
         log.push(logged);
         *step += 1;
         Ok(logged)
     }
+
+    /// Sets the network to the parameters after the last step, which no step has used yet, and checks them.
+    ///
+    /// # Errors
+    /// Weights, or a loss of the last batch, that are no longer finite; a cache that cannot be read or written.
+    fn finish(&mut self) -> anyhow::Result<()> {
+        let Self { recipe, network, tuned, state, frozen, .. } = self;
+        tuned.set_weights(&state.theta, network);
+        let last = state.step.saturating_sub(1);
+        let mut weights = network.layers.iter().chain(&network.head);
+        check_finite(weights.all(|weights| is_finite(weights)), "weights are", last, recipe)?;
+        let Some(items) = self.batches.get(last) else { return Ok(()) };
+        let (texts, batch) = self.texts.batch(items);
+        let wanted = tuned.required_gradients(network);
+        let pass = match wanted.includes_layers(network) {
+            true => network.forward(&texts, wanted),
+            false => frozen.forward(network, &texts)?,
+        };
+        let (loss, _) = loss::ranking(&pass.vectors, network.hidden(), &batch, recipe.scale);
+        check_finite(loss.is_finite(), "the loss is", last, recipe)
+    }
+}
+
+fn is_finite(numbers: &[f32]) -> bool {
+    numbers.par_iter().all(|number| number.is_finite())
+}
+
+/// Fails with `what` unless all of it is `finite`; `step` is counted from 0.
+fn check_finite(
+    finite: bool,
+    what: &str,
+    step: usize,
+    recipe: &TuningRecipe,
+) -> anyhow::Result<()> {
+    ensure!(
+        finite,
+        "{what} no longer a number at step {}; take a smaller --lr than {}",
+        step + 1,
+        recipe.rate
+    );
+    Ok(())
 }

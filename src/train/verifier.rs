@@ -21,6 +21,7 @@ use crate::progress::ProgressListener;
 use crate::stats::AreaUnderRoc;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::TextTriplet;
+use crate::wrong_use::WrongUse;
 
 /// A limit far above any useful run.
 const MAX_STEPS: usize = 1_000_000;
@@ -107,11 +108,9 @@ pub fn train(
     recipe: &VerifierRecipe,
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<TrainedVerifier> {
-    ensure!(
-        (1..=MAX_STEPS).contains(&recipe.steps),
-        "--steps is {}; it is from 1 to {MAX_STEPS}",
-        recipe.steps
-    );
+    WrongUse::unless((1..=MAX_STEPS).contains(&recipe.steps), || {
+        format!("--steps is {}; it is from 1 to {MAX_STEPS}", recipe.steps)
+    })?;
     let (known, categories) = compute_maps(items, maps, recipe, progress)?;
     let learnt: Vec<&VerifierItemMaps> = known.iter().filter(|item| !item.held_out).collect();
     ensure!(!learnt.is_empty(), "there is nothing to learn from");

@@ -21,12 +21,6 @@ pub struct LookupTable {
 }
 
 impl LookupTable {
-    /// The non-empty cells of a column, in arbitrary order.
-    pub fn column<'t>(&'t self, column: &str) -> impl Iterator<Item = &'t TypedValue> + use<'t> {
-        let at = self.columns.keys().position(|known| known == column);
-        self.rows.values().filter_map(move |row| row.get(at?)?.as_ref())
-    }
-
     /// Reads a CSV file with a header; `key` names the column of distinct keys. The error lists every mistake of the
     /// file.
     pub fn read(
@@ -104,7 +98,7 @@ impl LookupTable {
     }
 
     /// The non-empty cells of a column, in arbitrary order.
-    pub fn cells(&self, column: &str) -> impl Iterator<Item = &TypedValue> {
+    pub fn cells<'t>(&'t self, column: &str) -> impl Iterator<Item = &'t TypedValue> + use<'t> {
         let at = self.columns.keys().position(|name| name == column);
         self.rows.values().filter_map(move |row| row.get(at?)?.as_ref())
     }

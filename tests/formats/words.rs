@@ -1,10 +1,11 @@
 //! Words of a text, in every Unicode form.
 
+use std::any::Any;
+
 use knockon::Session;
 use knockon::retrieve::{
     Analyzer, Bm25Params, Bm25Retriever, Retriever, SearchRequest, StemmerLanguage, StopWordList,
 };
-use knockon::scenario::EmbedderKind;
 
 use super::Desk;
 
@@ -117,7 +118,8 @@ fn the_analyzer_can_be_set() {
         ),
     ] {
         let scenario = desk.load("passages: passages.jsonl", "file: tasks.csv", settings).unwrap();
-        let EmbedderKind::Bm25(params) = scenario.embedders[1].kind else { panic!() };
+        let kind: &dyn Any = &*scenario.embedders[1].kind;
+        let params = kind.downcast_ref::<Bm25Params>().unwrap();
         assert_eq!(params.analyzer, expected, "{settings}");
     }
     for (settings, expected) in [

@@ -70,6 +70,8 @@ fn reports_are_written_even_after_errors() {
 
     let of_nothing = ["s.yaml", "--baseline", "nowhere"];
     let unknown_arm = ["s.yaml", "--baseline", "base", "--arm", "nobody"];
+    let unknown_earlier_arm =
+        ["s.yaml", "--baseline", "base", "--arm", "other", "--against", "othre"];
     let no_money = ["s.yaml", "--baseline", "base", "--max-loss-increase", "5%"];
     let broken = ["broken.yaml", "--baseline", "base"];
     let absent = ["absent.yaml", "--baseline", "base"];
@@ -85,6 +87,7 @@ fn reports_are_written_even_after_errors() {
     for (options, code, why) in [
         (&of_nothing[..], 2, "nowhere"),
         (&unknown_arm, 2, "no arm 'nobody'"),
+        (&unknown_earlier_arm, 2, "--against: the earlier run has no arm 'othre'; there are"),
         (&no_money, 2, "no section `impact`"),
         (&broken, 1, "has mistakes, or cannot be read"),
         (&absent, 2, "has mistakes, or cannot be read"),

@@ -12,6 +12,7 @@ use crate::embed::files::{LoadPurpose, ModelFiles};
 use crate::embed::weights::ModelWeights;
 use crate::embed::{ModelKind, ModelSpec, TokenPooling, model_paths};
 use crate::environment::Environment;
+use crate::wrong_use::WrongUse;
 
 /// The architectures that can be tuned, for messages.
 pub const TUNABLE_FAMILIES: &str = "BERT, RoBERTa and MPNet";
@@ -74,11 +75,12 @@ impl TunableModel {
         let config = BertConfig::parse(&files.config)?;
         let weights = ModelWeights::parse(&files.weights)?;
         let mut spec = ModelSpec::new(ModelKind::Transformer, "");
-        ensure!(
-            (3..=config.max_text_tokens()).contains(&max_tokens),
-            "--length is {max_tokens}; the model takes 3 to {} tokens",
-            config.max_text_tokens()
-        );
+        WrongUse::unless((3..=config.max_text_tokens()).contains(&max_tokens), || {
+            format!(
+                "--length is {max_tokens}; the model takes 3 to {} tokens",
+                config.max_text_tokens()
+            )
+        })?;
         spec.max_tokens = Some(max_tokens);
         let encoder = BertEncoder::load(&weights, &config)?;
         weights.check_all_read(LoadPurpose::Vectors)?;

@@ -123,6 +123,12 @@ pub fn parse_vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f
         if row.iter().all(|x| *x == 0.0) {
             return Err(format!("the vector of text {i} is all zeros"));
         }
+        // Below the smallest normal number hardly a digit is left, so the direction is lost.
+        if row.iter().all(|x| x.abs() < f32::MIN_POSITIVE) {
+            return Err(format!(
+                "the numbers of the vector of text {i} are too small, all near zero"
+            ));
+        }
         normalize(&mut row);
         rows[i] = row;
     }

@@ -1,14 +1,13 @@
 //! Finds rankings that are too short: if all gold passages of a task are missed, those that take their place come after
 //! them in the ranking.
 //!
-//! Searches go as deep as that takes, except for embedders with a depth of their own: parts of a fusion, candidates of
-//! a reranker, answers of a service, run files. Their depth affects what they find, so it is not changed here, but reported if it
-//! is too small for the gold of a task.
+//! Searches go as deep as that takes, except for embedders with a depth of their own (see
+//! [`EmbedderKind::ranking_limit`](crate::scenario::EmbedderKind::ranking_limit)). Their depth affects what they find, so
+//! it is not changed here, but reported if it is too small for the gold of a task.
 
 use super::{ArmOracles, ShortRankingRecord};
 use crate::retrieve::RunFileAnswers;
-use crate::scenario::{EmbedderKind, PipelineStepKind, Scenario, ScenarioArm};
-use crate::session::run_file_answers;
+use crate::scenario::{PipelineStepKind, RankingLimit, Scenario, ScenarioArm};
 use crate::step::oracle::{self, OracleRun};
 use crate::world::Task;
 
@@ -33,24 +32,24 @@ pub(super) fn short_rankings<'a>(
             let corpus = arm.corpora[retrieve.corpus];
             let passages = scenario.corpora[corpus].passages.len();
             let pairs = scenario.tasks.tasks.iter().zip(&of.oracles);
-            let (limited_by, rankings): (String, Vec<TooShort>) = match &embedder.kind {
-                EmbedderKind::RunFile(file) => {
-                    // A run that cannot be matched with queries is reported when it is opened.
-                    let Ok(run) = run_file_answers::match_qids(scenario, file, corpus) else {
-                        continue;
-                    };
-                    let short = pairs.filter_map(|(task, oracle)| {
-                        in_run(&run.answers, scenario, task, oracle, at, with.top_k, passages)
-                    });
-                    (file.file.clone(), short.collect())
-                }
-                kind => {
-                    let Some(depth) = kind.depth() else { continue };
+            // Recorded rankings that cannot be matched with queries are reported when they are opened.
+            let Ok(limit) = embedder.kind.ranking_limit(scenario, corpus, scenario) else {
+                continue;
+            };
+            let (limited_by, rankings): (String, Vec<TooShort>) = match limit {
+                RankingLimit::Unlimited => continue,
+                RankingLimit::Depth(depth) => {
                     let short = pairs.filter_map(|(task, oracle)| {
                         let needed = (with.top_k + oracle.gold[at].len()).min(passages);
                         (needed > depth).then_some(TooShort { task, depth, needed })
                     });
                     ("depth".to_owned(), short.collect())
+                }
+                RankingLimit::Recorded { file, rankings } => {
+                    let short = pairs.filter_map(|(task, oracle)| {
+                        in_recorded(&rankings, scenario, task, oracle, at, with.top_k, passages)
+                    });
+                    (file, short.collect())
                 }
             };
             let Some(needed) = rankings.iter().map(|ranking| ranking.needed).max() else {
@@ -78,9 +77,9 @@ struct TooShort<'a> {
     needed: usize,
 }
 
-/// The shortest ranking that a run file has for the right queries of a task at the step `at`, if gold in it leaves fewer
-/// than `top_k` others. Queries that the run does not hold are reported by themselves.
-fn in_run<'a>(
+/// The shortest recorded ranking for the right queries of a task at the step `at`, if gold in it leaves fewer than
+/// `top_k` others. Queries without a recorded ranking are reported by themselves.
+fn in_recorded<'a>(
     answers: &RunFileAnswers,
     scenario: &Scenario,
     task: &'a Task,

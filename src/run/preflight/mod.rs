@@ -10,9 +10,7 @@ use std::collections::BTreeSet;
 
 use super::oracle_check::{self, OracleRecord};
 use crate::compile::ArmOdds;
-use crate::scenario::{
-    Diagnostic, Diagnostics, EmbedderKind, PipelineStepKind, Scenario, ScenarioArm,
-};
+use crate::scenario::{Diagnostic, Diagnostics, PipelineStepKind, Scenario, ScenarioArm};
 use crate::session::Session;
 
 /// What is right in each task, if nothing prevents these arms (indices into the scenario's) from being run.
@@ -74,7 +72,7 @@ fn embedder_errors(session: &Session, arms: &[&ScenarioArm], judged: bool) -> Ve
     let mut pending: Vec<(usize, usize)> = used.iter().copied().collect();
     // Parts of an embedder are searched in the same corpus, and may have parts themselves.
     while let Some((embedder, corpus)) = pending.pop() {
-        for part in embedder_parts(&scenario.embedders[embedder].kind) {
+        for part in scenario.embedders[embedder].kind.parts() {
             if used.insert((part, corpus)) {
                 pending.push((part, corpus));
             }
@@ -83,21 +81,14 @@ fn embedder_errors(session: &Session, arms: &[&ScenarioArm], judged: bool) -> Ve
     let mut found: Vec<Diagnostic> = Vec::new();
     for (embedder, corpus) in used {
         let decl = &scenario.embedders[embedder];
-        let (code, key) = match &decl.kind {
-            EmbedderKind::RunFile(_) if !judged => continue,
-            EmbedderKind::RunFile(_) => ("bad-data", "file"),
-            EmbedderKind::HttpSearch(_) => ("unset-variable", "api_key_env"),
-            EmbedderKind::Pgvector(_) => ("unset-variable", "url_env"),
-            _ => ("unusable-model", "model"),
-        };
+        let failure = decl.kind.opening_failure();
+        if failure.needs_oracle && !judged {
+            continue;
+        }
         let Err(error) = session.check_ready(embedder, corpus) else { continue };
-        let span = scenario.source.span(&["embedders", &decl.name, key]);
-        let label = match code {
-            "unset-variable" => "it is read when a run starts",
-            "bad-data" => "the mistake is inside this file, or in what its qids stand for",
-            _ => "no run can start without it",
-        };
-        let mistake = Diagnostic::new(code, span, format!("{error:#}")).label(label);
+        let span = scenario.source.span(&["embedders", &decl.name, failure.key]);
+        let mistake =
+            Diagnostic::new(failure.code, span, format!("{error:#}")).label(failure.label);
         // One model may be needed for several corpora.
         if !found.contains(&mistake) {
             found.push(mistake);
@@ -127,15 +118,4 @@ fn used_by(scenario: &Scenario, arm: &ScenarioArm) -> Vec<(usize, usize)> {
         }
     }
     used
-}
-
-/// The embedders that an embedder is built from.
-fn embedder_parts(kind: &EmbedderKind) -> Vec<usize> {
-    match kind {
-        EmbedderKind::Fusion { parts, .. } => parts.iter().map(|part| part.embedder).collect(),
-        EmbedderKind::Rerank { first, .. } => vec![*first],
-        EmbedderKind::RunFile(run) => run.fallback.into_iter().collect(),
-        EmbedderKind::Pgvector(pgvector) => vec![pgvector.embedder],
-        _ => Vec::new(),
-    }
 }

@@ -1,7 +1,6 @@
 //! The types that a scenario file is deserialized into; nothing is resolved or checked here. The JSON Schema is
 //! generated from them, so their doc comments are the help texts that editors show.
 
-mod embedder;
 mod impact;
 mod plan;
 mod sensitivity;
@@ -13,12 +12,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::embedders::EmbedderEntry;
 use super::parameters::ReaderParameters;
 use super::spanned_de::{NamedEntries, Spanned};
 use crate::value::ValueType;
 use crate::world::Delimiter;
 
-pub(super) use embedder::*;
 pub(super) use impact::*;
 pub(super) use plan::*;
 pub(super) use sensitivity::*;

@@ -6,33 +6,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-#[cfg(feature = "pgvector")]
-use anyhow::ensure;
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-mod fingerprints;
+mod host;
+mod identities;
 
+use self::host::SessionHost;
 use super::SessionScenario;
 use super::own_models::OwnModels;
-use super::run_file_answers::{self, MatchedRunFile};
 use super::truncation::{PairTruncationCounter, TruncationCounter};
-use crate::embed::{
-    self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, VectorSimilarity,
-};
+use crate::embed::{CachedEmbedder, CachedScorer, CorpusVectors, Embedder};
 use crate::environment::Environment;
-use crate::http_client::{self, FIRST_RETRY_WAIT, JsonEndpoint, RequestSecrets};
 use crate::progress::ProgressListener;
-#[cfg(feature = "pgvector")]
-use crate::retrieve::pgvector::PgDistance;
-use crate::retrieve::{
-    Bm25Retriever, DenseRetriever, FusedRetriever, HttpRetriever, MAX_ANSWER_BYTES,
-    MemoizedRetriever, RankFusionPart, RemoteCorpus, RerankedRetriever, Retriever, RunFileQueries,
-    RunFileRetriever, ShortAnswerCount,
-};
-use crate::scenario::{
-    EmbedderDeclaration, EmbedderKind, FusionPartSettings, HttpSearchSettings, PgvectorSettings,
-    RerankerModel, RunFileSettings, Scenario,
-};
+use crate::retrieve::{MemoizedRetriever, Retriever};
+use crate::scenario::{EmbedderDeclaration, NoteSource, NoteTopic, Scenario};
 
 /// Indices of an embedder and of a corpus.
 type EmbedderCorpusIndices = (usize, usize);
@@ -52,9 +39,8 @@ pub struct SessionRetrievers<'a> {
     loaded: RefCell<Vec<Option<Arc<TruncationCounter>>>>,
     scorers: RefCell<Vec<Option<Arc<PairTruncationCounter>>>>,
     opened: RefCell<HashMap<EmbedderCorpusIndices, Arc<dyn Retriever>>>,
-    run_files: RefCell<BTreeMap<EmbedderCorpusIndices, (MatchedRunFile, Arc<RunFileQueries>)>>,
-    shortfalls: RefCell<BTreeMap<EmbedderCorpusIndices, Arc<ShortAnswerCount>>>,
-    bm25_indices: RefCell<BTreeMap<EmbedderCorpusIndices, Arc<Bm25Retriever>>>,
+    /// By topic, embedder and corpus, which is the order in which the notes are shown.
+    notes: RefCell<BTreeMap<(NoteTopic, usize, usize), NoteSource>>,
     /// By embedder: whether several others search it.
     shared: Vec<bool>,
 }
@@ -78,9 +64,7 @@ impl<'a> SessionRetrievers<'a> {
             loaded,
             scorers,
             opened: RefCell::default(),
-            run_files: RefCell::default(),
-            shortfalls: RefCell::default(),
-            bm25_indices: RefCell::default(),
+            notes: RefCell::default(),
             shared,
         }
     }
@@ -146,29 +130,12 @@ impl<'a> SessionRetrievers<'a> {
         if self.own.may_have_retrievers() {
             return Ok(());
         }
-        let decl = &self.scenario.embedders[embedder];
-        let about = || format!("embedder '{}'", decl.name);
-        match &decl.kind {
-            EmbedderKind::Bm25(_) | EmbedderKind::Fusion { .. } => Ok(()),
-            EmbedderKind::Model(_) | EmbedderKind::Http(_) => self.model(embedder).map(drop),
-            EmbedderKind::Rerank { with, .. } => self.scorer(embedder, with).map(drop),
-            EmbedderKind::RunFile(file) => {
-                run_file_answers::match_qids(&self.scenario, file, corpus)
-                    .map(drop)
-                    .with_context(about)
-            }
-            EmbedderKind::HttpSearch(http) => {
-                let key = http
-                    .api_key_env
-                    .as_deref()
-                    .map(|name| self.environment.api_key(name))
-                    .transpose();
-                key.map(drop).with_context(about)
-            }
-            EmbedderKind::Pgvector(pg) => {
-                address(pg, &self.environment).map(drop).with_context(about)
-            }
-        }
+        self.scenario.embedders[embedder].kind.check_ready(&self.host(embedder, corpus))
+    }
+
+    /// What the embedder may ask of this session while it is opened over the corpus.
+    fn host(&self, embedder: usize, corpus: usize) -> SessionHost<'_, 'a> {
+        SessionHost { retrievers: self, embedder, corpus }
     }
 
     fn open_shared(&self, embedder: usize, corpus: usize) -> anyhow::Result<Arc<dyn Retriever>> {
@@ -183,36 +150,7 @@ impl<'a> SessionRetrievers<'a> {
             self.opened.borrow_mut().insert((embedder, corpus), own.clone());
             return Ok(own);
         }
-        let retriever: Arc<dyn Retriever> = match &self.scenario.embedders[embedder].kind {
-            EmbedderKind::Bm25(params) => {
-                let texts = self.texts(corpus);
-                let label = self.label(embedder, "indexing", corpus);
-                let work = self.progress.start(&label, texts.len());
-                let index = Arc::new(Bm25Retriever::index(&texts, *params, &|n| work.advance(n))?);
-                self.bm25_indices.borrow_mut().insert((embedder, corpus), index.clone());
-                index
-            }
-            EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
-                Arc::new(self.dense(embedder, corpus)?)
-            }
-            EmbedderKind::Fusion { parts, method: how, depth } => {
-                let part = |part: &FusionPartSettings| {
-                    let retriever = self.open_shared(part.embedder, corpus)?;
-                    self.check_lowest_score(part)?;
-                    Ok(RankFusionPart { retriever, weight: part.weight, lowest: part.lowest_score })
-                };
-                let parts = parts.iter().map(part).collect::<anyhow::Result<_>>()?;
-                Arc::new(FusedRetriever::new(parts, *how, *depth)?)
-            }
-            EmbedderKind::Rerank { first, with, depth } => {
-                let first = self.open_shared(*first, corpus)?;
-                let scorer = self.scorer(embedder, with)?;
-                Arc::new(RerankedRetriever::new(first, scorer, &self.texts(corpus), *depth))
-            }
-            EmbedderKind::RunFile(file) => Arc::new(self.run_file(embedder, file, corpus)?),
-            EmbedderKind::HttpSearch(http) => Arc::new(self.http_search(embedder, http, corpus)?),
-            EmbedderKind::Pgvector(pg) => self.pgvector(embedder, pg, corpus)?,
-        };
+        let retriever = declared.kind.open(&self.host(embedder, corpus))?;
         // An embedder that several others search would get the same queries from each of them.
         let retriever = match self.shared[embedder] {
             true => Arc::new(MemoizedRetriever::new(retriever)),
@@ -222,37 +160,7 @@ impl<'a> SessionRetrievers<'a> {
         Ok(retriever)
     }
 
-    /// Fails for scores without a lowest value if the fusion counts from the lowest.
-    fn check_lowest_score(&self, part: &FusionPartSettings) -> anyhow::Result<()> {
-        let loaded = self.loaded.borrow()[part.embedder].clone();
-        let by_dot = loaded.is_some_and(|model| model.similarity() == VectorSimilarity::Dot);
-        if part.lowest_score.is_some() && by_dot {
-            bail!(
-                "embedder '{}': its model compares vectors by dot product, which has no lowest value: write normalise: \
-                 min_max in the fusion",
-                self.scenario.embedders[part.embedder].name
-            );
-        }
-        Ok(())
-    }
-
-    /// The label of a progress bar.
-    fn label(&self, embedder: usize, doing: &str, corpus: usize) -> String {
-        let (embedder, corpus) =
-            (&self.scenario.embedders[embedder], &self.scenario.corpora[corpus]);
-        format!("{}: {doing} {}", embedder.name, corpus.name)
-    }
-
-    fn texts(&self, corpus: usize) -> Vec<&str> {
-        self.scenario.corpora[corpus].passages.iter().map(|p| p.text.as_str()).collect()
-    }
-
-    fn dense(&self, embedder: usize, corpus: usize) -> anyhow::Result<DenseRetriever> {
-        let model = self.model(embedder)?;
-        let passages = self.vectors(embedder, &model, corpus)?;
-        DenseRetriever::new(model, passages)
-    }
-
+    /// The vector model of an embedder.
     fn model(&self, embedder: usize) -> anyhow::Result<Arc<TruncationCounter>> {
         let known = self.loaded.borrow()[embedder].clone();
         if let Some(model) = known {
@@ -266,19 +174,7 @@ impl<'a> SessionRetrievers<'a> {
         Ok(model)
     }
 
-    fn vectors(
-        &self,
-        embedder: usize,
-        model: &TruncationCounter,
-        corpus: usize,
-    ) -> anyhow::Result<CorpusVectors> {
-        let texts = self.texts(corpus);
-        model.count_passages(&self.scenario.corpora[corpus].name, &texts, self.cache())?;
-        let label = self.label(embedder, "embedding", corpus);
-        let work = self.progress.start(&label, texts.len());
-        CorpusVectors::new(model, &texts, self.cache(), &|n| work.advance(n))
-    }
-
+    /// The caller's own embedder, or the model that the scenario declares.
     fn load(&self, declared: &EmbedderDeclaration) -> anyhow::Result<Box<dyn Embedder>> {
         if let Some(own) = self.own.embedder(declared)? {
             return Ok(match self.cache() {
@@ -286,110 +182,19 @@ impl<'a> SessionRetrievers<'a> {
                 None => own,
             });
         }
-        match &declared.kind {
-            EmbedderKind::Model(settings) => embed::open_cached(settings, &self.environment),
-            EmbedderKind::Http(settings) => {
-                let remote = Box::new(HttpEmbedder::new(settings.clone(), &self.environment)?);
-                Ok(Box::new(CachedEmbedder::new(remote, self.environment.answers_folder()?)?))
-            }
-            _ => bail!("it has no vectors"),
-        }
+        let model = declared.kind.vector_model().context("it has no vectors")?;
+        model.load(&self.environment)
     }
 
-    fn run_file(
-        &self,
-        embedder: usize,
-        file: &RunFileSettings,
-        corpus: usize,
-    ) -> anyhow::Result<RunFileRetriever> {
-        let name = &self.scenario.embedders[embedder].name;
-        let mut told = run_file_answers::match_qids(&self.scenario, file, corpus)
-            .with_context(|| format!("embedder '{name}'"))?;
-        let fallback =
-            file.fallback.map(|fallback| self.open_shared(fallback, corpus)).transpose()?;
-        let asked = Arc::<RunFileQueries>::default();
-        let passages = self.scenario.corpora[corpus].passages.len();
-        let answers = std::mem::take(&mut told.answers);
-        self.run_files.borrow_mut().insert((embedder, corpus), (told, asked.clone()));
-        Ok(RunFileRetriever::new(answers, passages, fallback, asked))
-    }
-
-    fn http_search(
-        &self,
-        embedder: usize,
-        http: &HttpSearchSettings,
-        corpus: usize,
-    ) -> anyhow::Result<HttpRetriever> {
-        let name = &self.scenario.embedders[embedder].name;
-        let key =
-            http.api_key_env.as_deref().map(|name| self.environment.api_key(name)).transpose();
-        let key = key.with_context(|| format!("embedder '{name}'"))?;
-        let endpoint = JsonEndpoint {
-            url: http.url.clone(),
-            timeout: http.timeout,
-            retries: http.retries,
-            first_wait: FIRST_RETRY_WAIT,
-            concurrency: http.concurrency,
-            headers: http_client::headers(&[], key.as_deref())
-                .with_context(|| format!("embedder '{name}'"))?,
-            secrets: RequestSecrets::new(key),
-            max_reply_bytes: MAX_ANSWER_BYTES,
-        };
-        let catalogue = self.catalogue(corpus);
-        let cache = self.environment.answers_folder()?;
-        let kept = cache.join("http_search").join(self.identity_text(embedder));
-        let count = Arc::<ShortAnswerCount>::default();
-        self.shortfalls.borrow_mut().insert((embedder, corpus), count.clone());
-        Ok(HttpRetriever::new(endpoint, catalogue, http.depth, kept, count))
-    }
-
-    fn catalogue(&self, corpus: usize) -> RemoteCorpus {
-        let corpus = &self.scenario.corpora[corpus];
-        let passages = corpus.passages.iter().map(|p| (p.id.clone(), p.entity.clone()));
-        RemoteCorpus::new(&corpus.name, passages)
-    }
-
-    #[cfg(not(feature = "pgvector"))]
-    fn pgvector(
-        &self,
-        embedder: usize,
-        _: &PgvectorSettings,
-        _: usize,
-    ) -> anyhow::Result<Arc<dyn Retriever>> {
-        let name = &self.scenario.embedders[embedder].name;
-        bail!("embedder '{name}': {NO_POSTGRES}")
-    }
-
-    #[cfg(feature = "pgvector")]
-    fn pgvector(
-        &self,
-        embedder: usize,
-        pg: &PgvectorSettings,
-        corpus: usize,
-    ) -> anyhow::Result<Arc<dyn Retriever>> {
-        use crate::retrieve::pgvector::{PgRetriever, PgVectorCorpus};
-
-        let open = || {
-            let address = address(pg, &self.environment)?;
-            let model = self.model(pg.embedder)?;
-            ensure!(
-                model.similarity() == VectorSimilarity::Cosine
-                    || pg.index.distance == PgDistance::InnerProduct,
-                "its model compares vectors by dot product: write distance: inner_product"
-            );
-            let texts = self.texts(corpus);
-            let vectors = || self.vectors(pg.embedder, &model, corpus);
-            let searched =
-                PgVectorCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };
-            let cache = self.environment.answers_folder()?;
-            let kept = cache.join("pgvector").join(self.identity_text(embedder));
-            let count = Arc::<ShortAnswerCount>::default();
-            self.shortfalls.borrow_mut().insert((embedder, corpus), count.clone());
-            let index = pg.index.clone();
-            PgRetriever::open(&address, index, model.clone(), searched, kept, count)
-        };
-        let name = &self.scenario.embedders[embedder].name;
-        Ok(Arc::new(open().with_context(|| format!("embedder '{name}'"))?))
+    /// The vectors of a corpus; counts the passages that the model cuts.
+    fn vectors(&self, embedder: usize, corpus: usize) -> anyhow::Result<CorpusVectors> {
+        let model = self.model(embedder)?;
+        let (decl, corpus) = (&self.scenario.embedders[embedder], &self.scenario.corpora[corpus]);
+        let texts: Vec<&str> = corpus.passages.iter().map(|p| p.text.as_str()).collect();
+        model.count_passages(&corpus.name, &texts, self.cache())?;
+        let label = format!("{}: embedding {}", decl.name, corpus.name);
+        let work = self.progress.start(&label, texts.len());
+        CorpusVectors::new(&*model, &texts, self.cache(), &|n| work.advance(n))
     }
 
     /// Notes for the user on how queries were answered.
@@ -405,44 +210,23 @@ impl<'a> SessionRetrievers<'a> {
         for (scorer, decl) in self.scorers.borrow().iter().zip(&self.scenario.embedders) {
             notes.extend(scorer.as_ref().and_then(|scorer| scorer.note(&decl.name)));
         }
-        for ((embedder, _), (told, asked)) in self.run_files.borrow().iter() {
-            let decl = &self.scenario.embedders[*embedder];
-            let EmbedderKind::RunFile(file) = &decl.kind else { continue };
-            let fallback = file.fallback.map(|f| self.scenario.embedders[f].name.as_str());
-            notes.extend(told.notes(&decl.name, file, fallback, asked));
-        }
-        for ((embedder, corpus), index) in self.bm25_indices.borrow().iter() {
-            let name = &self.scenario.embedders[*embedder].name;
-            notes.extend(index.unmatched().note(name, &self.scenario.corpora[*corpus].name));
-        }
-        for ((embedder, _), count) in self.shortfalls.borrow().iter() {
-            let name = &self.scenario.embedders[*embedder].name;
-            notes.extend(count.note(name));
-        }
+        notes.extend(self.notes.borrow().values().flat_map(|source| source()));
         notes
     }
 
-    fn scorer(
-        &self,
-        embedder: usize,
-        with: &RerankerModel,
-    ) -> anyhow::Result<Arc<PairTruncationCounter>> {
+    /// The pair scorer of an embedder.
+    fn scorer(&self, embedder: usize) -> anyhow::Result<Arc<PairTruncationCounter>> {
         let known = self.scorers.borrow()[embedder].clone();
         if let Some(scorer) = known {
             return Ok(scorer);
         }
-        let name = &self.scenario.embedders[embedder].name;
-        let opened = match with {
-            RerankerModel::CrossEncoder(spec) => embed::open_cross_encoder(spec, &self.environment),
-            RerankerModel::MaxSim(spec) => embed::open_max_sim(spec, &self.environment),
-            RerankerModel::SimilarityMap(spec) => {
-                embed::open_similarity_map(spec, &self.environment)
-            }
-        };
-        let scorer = opened
+        let declared = &self.scenario.embedders[embedder];
+        let scorer = declared
+            .kind
+            .load_pair_scorer(&self.environment)
             .and_then(|scorer| CachedScorer::new(scorer, self.environment.answers_folder()?))
             .map(|scorer| Arc::new(PairTruncationCounter::new(Box::new(scorer))))
-            .with_context(|| format!("embedder '{name}'"))?;
+            .with_context(|| format!("embedder '{}'", declared.name))?;
         self.scorers.borrow_mut()[embedder] = Some(scorer.clone());
         Ok(scorer)
     }
@@ -457,26 +241,4 @@ fn shared_embedders(scenario: &Scenario) -> Vec<bool> {
         }
     }
     users.into_iter().map(|users| users > 1).collect()
-}
-
-#[cfg(not(feature = "pgvector"))]
-const NO_POSTGRES: &str =
-    "this build cannot ask PostgreSQL; one that can is built with --features pgvector";
-
-/// The address of the database, which only the environment holds.
-#[cfg(feature = "pgvector")]
-fn address(pg: &PgvectorSettings, environment: &Environment) -> anyhow::Result<String> {
-    let address = environment.secret(&pg.url_env).unwrap_or_default();
-    ensure!(
-        !address.is_empty(),
-        "the environment variable {} (url_env) holds no address; it is like \
-         postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
-        pg.url_env
-    );
-    Ok(address)
-}
-
-#[cfg(not(feature = "pgvector"))]
-fn address(_: &PgvectorSettings, _: &Environment) -> anyhow::Result<String> {
-    bail!(NO_POSTGRES)
 }

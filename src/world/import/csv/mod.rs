@@ -23,9 +23,12 @@ use super::write_with_manifest;
 use crate::output::OutputWriter;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::ValueType;
+use crate::visible_text::name_problem;
 use crate::world::csv_table::{self, CsvLayout, CsvTable};
 use crate::world::delimiter::DelimiterSetting;
+use crate::world::task::MAX_ID_CHARS;
 use crate::world::{Delimiter, FileMistakes, Passage};
+use crate::wrong_use::WrongUse;
 use column::{CsvValueFormats, RawColumn, TypedColumn};
 use template::PassageTextTemplate;
 
@@ -109,20 +112,18 @@ pub fn read_with_progress(
     {
         mistakes.add(Some(1), None, value.missing_header_hint());
     }
-    let of = |option: &str, names: &[String]| -> anyhow::Result<Vec<usize>> {
+    let of = |option: &str, names: &[String]| -> Result<Vec<usize>, WrongUse> {
         let found = names.iter().map(|name| column_index(option, name, header));
         found.collect::<Result<_, _>>().map_err(|what| {
             let hint = values.first().map(|value| format!("; {}", value.missing_header_hint()));
-            anyhow::anyhow!("{}: {what}{}", file.display(), hint.unwrap_or_default())
+            WrongUse::new(format!("{}: {what}{}", file.display(), hint.unwrap_or_default()))
         })
     };
     let key = of("--key", &options.key)?;
     let named = of("--attributes", &options.attributes)?;
     let declared =
         of("--types", &options.types.iter().map(|(c, _)| c.clone()).collect::<Vec<_>>())?;
-    if key.is_empty() {
-        bail!("--key names no column");
-    }
+    WrongUse::unless(!key.is_empty(), || "--key names no column".to_owned())?;
     let attributes: Vec<usize> = match named.is_empty() {
         true => (0..header.len()).filter(|i| !key.contains(i)).collect(),
         false => named,
@@ -131,14 +132,21 @@ pub fn read_with_progress(
         bail!("{}: no column is left beside the key", file.display());
     }
     if let Some(i) = declared.iter().find(|i| !attributes.contains(i)) {
-        bail!("--types: '{}' is not among the attributes, so it has no type", header[*i]);
+        let why =
+            format!("--types: '{}' is not among the attributes, so it has no type", header[*i]);
+        return Err(WrongUse::new(why).into());
     }
     let template =
         options.text.as_deref().map(|text| PassageTextTemplate::new(text, header)).transpose();
-    let template = template.map_err(anyhow::Error::msg)?;
+    let template = template.map_err(WrongUse::new)?;
 
     let fields = fact_names(header, &attributes, &mut mistakes);
-    let entities = entities(&table, &key, &mut mistakes);
+    // A passage of a cell has the name of its field appended to its id.
+    let longest_suffix = match options.per_cell {
+        true => fields.iter().map(|field| field.chars().count() + 1).max().unwrap_or(0),
+        false => 0,
+    };
+    let entities = entities(&table, &key, longest_suffix, &mut mistakes);
     let mut columns: Vec<TypedColumn> = Vec::new();
     let work = progress.start("reading columns", attributes.len() * table.rows.len());
     for &i in &attributes {
@@ -303,8 +311,14 @@ fn fact_name(column: &str) -> String {
     }
 }
 
-/// What each row is about. Empty and repeated keys are mistakes.
-fn entities(table: &CsvTable, key: &[usize], mistakes: &mut FileMistakes) -> Vec<String> {
+/// What each row is about. Empty and repeated keys are mistakes, and those that make no id of a passage, to which up to
+/// `longest_suffix` characters are appended.
+fn entities(
+    table: &CsvTable,
+    key: &[usize],
+    longest_suffix: usize,
+    mistakes: &mut FileMistakes,
+) -> Vec<String> {
     let names: Vec<&str> = key.iter().map(|i| table.header[*i].as_str()).collect();
     let names = names.join(", ");
     let mut seen: HashMap<String, usize> = HashMap::new();
@@ -315,6 +329,11 @@ fn entities(table: &CsvTable, key: &[usize], mistakes: &mut FileMistakes) -> Vec
         let id = entity.replace(';', ",");
         if parts.iter().any(|part| part.is_empty()) {
             mistakes.add(Some(row.line), Some(&names), "the key is empty");
+        } else if let Some((what, allowed)) =
+            name_problem(&id, MAX_ID_CHARS.saturating_sub(longest_suffix))
+        {
+            let what = format!("the key {what}; allowed: {allowed}");
+            mistakes.add(Some(row.line), Some(&names), what);
         } else if let Some(first) = seen.get(&id) {
             let what = format!(
                 "the key '{entity}' stands on line {first} already; add a column to --key that tells the rows apart"

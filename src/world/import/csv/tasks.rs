@@ -2,10 +2,11 @@
 
 use std::path::{Component, Path};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::{AttributeColumn, CsvImport};
 use crate::value::TypedValue;
+use crate::wrong_use::WrongUse;
 
 /// Maximum number of tasks that the generated scenario replays. This many give a failure rate to within five
 /// percentage points and take seconds on any table.
@@ -54,14 +55,19 @@ impl<'a> TableQuestions<'a> {
         import: &'a CsvImport,
         column: &str,
         per_cell: bool,
-    ) -> anyhow::Result<TableQuestions<'a>> {
+    ) -> Result<TableQuestions<'a>, WrongUse> {
         let Some(attribute) = import.attributes.iter().find(|a| a.column == column) else {
             let names: Vec<&str> = import.attributes.iter().map(|a| a.column.as_str()).collect();
-            bail!("--ask: there is no attribute '{column}'; allowed: {}", names.join(", "));
+            return Err(WrongUse::new(format!(
+                "--ask: there is no attribute '{column}'; allowed: {}",
+                names.join(", ")
+            )));
         };
-        if attribute.filled_cells == 0 {
-            bail!("--ask: column '{column}' is empty in every row, so there is nothing to ask for");
-        }
+        WrongUse::unless(attribute.filled_cells > 0, || {
+            format!(
+                "--ask: column '{column}' is empty in every row, so there is nothing to ask for"
+            )
+        })?;
         Ok(TableQuestions { import, attribute, per_cell })
     }
 

@@ -24,7 +24,9 @@ pub mod report;
 
 use super::write_with_manifest;
 use crate::output::OutputWriter;
+use crate::visible_text::name_problem;
 use crate::world::Passage;
+use crate::world::task::MAX_ID_CHARS;
 use questions::ArithmeticQuestion;
 use report::{TatqaFinding, TatqaFindingKind};
 
@@ -61,6 +63,7 @@ pub fn read(file: &Path) -> anyhow::Result<TatqaImport> {
     let mut entities: BTreeMap<String, String> = BTreeMap::new();
     for context in &contexts {
         let uid = &context.table.uid;
+        check_uid("table", uid, file)?;
         let entity = format!("report-{}", uid.chars().take(8).collect::<String>());
         if let Some(other) = entities.insert(entity.clone(), uid.clone()) {
             bail!("{}: the tables '{other}' and '{uid}' have the same short id", file.display());
@@ -74,6 +77,7 @@ pub fn read(file: &Path) -> anyhow::Result<TatqaImport> {
         let sheet = passages::context_passages(&entity, context, &places);
         for question in &context.questions {
             *import.questions.entry(question.answer_type.clone()).or_default() += 1;
+            check_uid("question", &question.uid, file)?;
             if question.answer_type != "arithmetic" {
                 continue;
             }
@@ -98,6 +102,16 @@ pub fn read(file: &Path) -> anyhow::Result<TatqaImport> {
         bail!("{}: no cell and no paragraph in the file", file.display());
     }
     Ok(import)
+}
+
+/// Rejects a uid that makes no id of a passage or a task.
+fn check_uid(what: &str, uid: &str, file: &Path) -> anyhow::Result<()> {
+    match name_problem(uid, MAX_ID_CHARS) {
+        None => Ok(()),
+        Some((problem, allowed)) => {
+            bail!("{}: the uid of a {what} {problem}; allowed: {allowed}", file.display())
+        }
+    }
 }
 
 impl TatqaImport {

@@ -14,7 +14,6 @@ mod tasks;
 
 use std::path::Path;
 
-use anyhow::bail;
 use rand::RngExt;
 
 use self::clauses::{ClauseFamily, ContractTerms};
@@ -25,6 +24,7 @@ use super::company_names::{CompanyNameRegister, MAX_NAMES};
 use super::random_streams::stream;
 use crate::output::OutputWriter;
 use crate::world::{Passage, PassageVariant};
+use crate::wrong_use::WrongUse;
 
 pub use self::tasks::{RenewalTask, WINDOW_DAYS};
 
@@ -42,9 +42,9 @@ pub fn generate_contracts(
     seed: u64,
     difficulty: Difficulty,
 ) -> anyhow::Result<ContractPortfolio> {
-    if !(1..=MAX_NAMES).contains(&contracts) {
-        bail!("{contracts} contracts asked for; allowed: 1 to {MAX_NAMES}");
-    }
+    WrongUse::unless((1..=MAX_NAMES).contains(&contracts), || {
+        format!("{contracts} contracts asked for; allowed: 1 to {MAX_NAMES}")
+    })?;
     let mut register = CompanyNameRegister::default();
     let mut leader = None;
     let mut portfolio = ContractPortfolio { passages: Vec::new(), tasks: Vec::new() };

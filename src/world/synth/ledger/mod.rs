@@ -22,7 +22,6 @@ mod vendor;
 
 use std::path::Path;
 
-use anyhow::bail;
 use chrono::{Days, NaiveDate};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -37,6 +36,7 @@ use super::Difficulty;
 use super::company_names::MAX_NAMES;
 use crate::output::OutputWriter;
 use crate::world::{Passage, PassageVariant};
+use crate::wrong_use::WrongUse;
 
 pub use self::invoice::InvoiceTask;
 pub use self::quote::QuoteTask;
@@ -175,11 +175,10 @@ fn sales(
     }))
 }
 
-fn check_count(count: usize, what: &str) -> anyhow::Result<()> {
-    if !(1..=MAX_NAMES).contains(&count) {
-        bail!("{count} {what} asked for; allowed: 1 to {MAX_NAMES}");
-    }
-    Ok(())
+fn check_count(count: usize, what: &str) -> Result<(), WrongUse> {
+    WrongUse::unless((1..=MAX_NAMES).contains(&count), || {
+        format!("{count} {what} asked for; allowed: 1 to {MAX_NAMES}")
+    })
 }
 
 /// The random streams of a record. Their numbers determine all generated files, so existing ones must not change.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 
-use super::right_queries::right_queries;
+use super::{QidMapping, RightQuerySource, RunFileSettings};
 use crate::expr::CorpusIndex;
 use crate::retrieve::{Entry, PassageHit, PassageRanking, RunFileAnswers, RunFileQueries};
-use crate::scenario::{QidMapping, RunFileSettings, Scenario, ScenarioArm};
+use crate::scenario::Scenario;
+use crate::world::Corpus;
 
 /// The answers of a run file for one corpus.
-pub struct MatchedRunFile {
+pub(super) struct MatchedRunFile {
     pub answers: RunFileAnswers,
     /// The right queries of the tasks; empty if the queries are listed in a file.
     right_queries: BTreeSet<String>,
@@ -24,10 +25,11 @@ pub struct MatchedRunFile {
 /// # Errors
 /// Passages that the corpus does not have, one query with two answers, no qid that matches a query, an oracle that
 /// cannot be run.
-pub fn match_qids(
+pub(super) fn match_qids(
     scenario: &Scenario,
     file: &RunFileSettings,
     corpus: usize,
+    queries: &dyn RightQuerySource,
 ) -> anyhow::Result<MatchedRunFile> {
     let asked: BTreeMap<String, Vec<String>> = match &file.qid {
         QidMapping::Listed(queries) => {
@@ -37,18 +39,10 @@ pub fn match_qids(
             }
             asked
         }
-        _ => qids_by_query(scenario, file, corpus)?,
+        _ => qids_by_query(scenario, file, corpus, queries)?,
     };
-    let index = CorpusIndex::new(&scenario.corpora[corpus]);
-    let hit = |entry: &Entry| -> anyhow::Result<PassageHit> {
-        let passage = index.passage_with_id(&entry.passage).with_context(|| {
-            format!(
-                "{}, line {}: '{}' is not a passage of the corpus {}",
-                file.file, entry.line, entry.passage, scenario.corpora[corpus].name
-            )
-        })?;
-        Ok(PassageHit { passage, score: entry.score })
-    };
+    let corpus = &scenario.corpora[corpus];
+    let index = CorpusIndex::new(corpus);
     let mut told = MatchedRunFile {
         answers: RunFileAnswers::new(),
         right_queries: BTreeSet::new(),
@@ -61,7 +55,7 @@ pub fn match_qids(
         let mut answer: Option<(&str, PassageRanking)> = None;
         for (qid, entries) in answered {
             used.insert(qid);
-            let ranking = entries.iter().map(hit).collect::<anyhow::Result<PassageRanking>>()?;
+            let ranking = passage_ranking(entries, file, corpus, &index)?;
             match &answer {
                 None => answer = Some((qid, ranking)),
                 Some((first, known)) if *known != ranking => bail!(
@@ -85,7 +79,7 @@ pub fn match_qids(
              should read like '{want}' (see `qid` and `queries` of run_file)",
             file.file,
             told.qid_count,
-            scenario.corpora[corpus].name
+            corpus.name
         );
     }
     if !matches!(file.qid, QidMapping::Listed(_)) {
@@ -94,12 +88,31 @@ pub fn match_qids(
     Ok(told)
 }
 
+/// The passages of a recorded ranking as indices.
+fn passage_ranking(
+    entries: &[Entry],
+    file: &RunFileSettings,
+    corpus: &Corpus,
+    index: &CorpusIndex,
+) -> anyhow::Result<PassageRanking> {
+    let hits = entries.iter().map(|entry| {
+        let passage = index.passage_with_id(&entry.passage).with_context(|| {
+            format!(
+                "{}, line {}: '{}' is not a passage of the corpus {}",
+                file.file, entry.line, entry.passage, corpus.name
+            )
+        })?;
+        Ok(PassageHit { passage, score: entry.score })
+    });
+    hits.collect()
+}
+
 /// Whether a qid belongs to a task that is in the file but not replayed now.
 fn of_another_task(scenario: &Scenario, file: &RunFileSettings, qid: &str) -> bool {
-    let other = |id: &str| scenario.other_tasks.contains(id);
+    let others = &scenario.other_tasks;
     match file.qid {
-        QidMapping::Task => other(qid),
-        QidMapping::TaskStep => qid.match_indices('.').any(|(at, _)| other(&qid[..at])),
+        QidMapping::Task => others.contains(qid),
+        QidMapping::TaskStep => qid.match_indices('.').any(|(at, _)| others.contains(&qid[..at])),
         QidMapping::Listed(_) => false,
     }
 }
@@ -109,30 +122,20 @@ fn qids_by_query(
     scenario: &Scenario,
     file: &RunFileSettings,
     corpus: usize,
+    queries: &dyn RightQuerySource,
 ) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    // Arms with the same corpora have the same right queries.
-    let mut arms: Vec<&ScenarioArm> = Vec::new();
-    for arm in &scenario.arms {
-        if !arms.iter().any(|known| known.corpora == arm.corpora) {
-            arms.push(arm);
-        }
-    }
     let mut qids: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for arm in arms {
-        let queries = right_queries(scenario, &indices, arm)?;
-        for query in queries.into_iter().filter(|query| query.corpus == corpus) {
-            let full = query.phrasing_id(scenario);
-            let qid = match &file.qid {
-                QidMapping::Task => scenario.tasks.tasks[query.task].id.clone(),
-                // Phrasings may have qids of their own or share that of the step.
-                _ if file.run.queries.contains_key(&full) => full,
-                _ => query.query_id(scenario),
-            };
-            let known = qids.entry(query.text).or_default();
-            if !known.contains(&qid) {
-                known.push(qid);
-            }
+    for query in queries.right_queries_to(corpus)? {
+        let full = query.phrasing_id(scenario);
+        let qid = match &file.qid {
+            QidMapping::Task => scenario.tasks.tasks[query.task].id.clone(),
+            // Phrasings may have qids of their own or share that of the step.
+            _ if file.run.queries.contains_key(&full) => full,
+            _ => query.query_id(scenario),
+        };
+        let known = qids.entry(query.text).or_default();
+        if !known.contains(&qid) {
+            known.push(qid);
         }
     }
     Ok(qids)
