@@ -146,7 +146,7 @@ fn pairs_of_late_interaction_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let embedders = "{words: {kind: bm25}, short: {kind: rerank, first: words, with: max_sim, model: all-MiniLM-L6-v2, max_tokens: 8, depth: 3}}";
     let tasks = "id,name\na,one\nb,one five\nc,goes\nd,six of one and half a dozen\n";
-    // Matches by word: the passage of six words for the queries a, b and d, the long one for c and d.
+    // Matching words: the passage of six words matches the queries a, b and d, the long one c; stop words do not count.
     assert_eq!(
         notes(dir.path(), embedders, "[{id: only}]", tasks),
         [
