@@ -2,7 +2,7 @@
 //!
 //! A file is written under a temporary name in the target folder and renamed. The temporary file is locked while its
 //! process lives, which distinguishes a file that a killed process left from one that another process is writing. The
-//! next process that writes into the folder removes abandoned files.
+//! next process that writes into the folder removes abandoned files, but none that the command reads.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -18,6 +18,19 @@ use crate::wrong_use::WrongUse;
 /// Prefix and suffix of the names of our temporary files; random letters are between them.
 const PREFIX: &str = ".knockon-";
 const SUFFIX: &str = ".tmp";
+/// The number of random letters that `tempfile` puts between them.
+const RANDOM_LETTERS: usize = 6;
+
+/// See [`protect_input`].
+static PROTECTED_INPUTS: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+
+/// Declares a file or folder as one that the command reads: nothing of it is taken for an abandoned temporary file,
+/// whatever it is called.
+pub fn protect_input(path: &Path) {
+    if let (Ok(path), Ok(mut inputs)) = (path.canonicalize(), PROTECTED_INPUTS.lock()) {
+        inputs.insert(path);
+    }
+}
 
 /// Writes `bytes` to `path`; see [`write_all`].
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
@@ -45,6 +58,7 @@ pub fn stage<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<
         let folder = parent_folder(&path);
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
+        remove_abandoned(folder);
         let write = || -> anyhow::Result<_> {
             let mut file = locked_temporary(folder)?;
             file.write_all(content.as_ref())?;
@@ -77,6 +91,7 @@ pub fn write_with_header<H: AsRef<[u8]>>(
     let dir = parent_folder(path);
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let cannot = || format!("cannot write {}", path.display());
+    remove_abandoned(dir);
     let mut temporary = locked_temporary(dir).with_context(cannot)?;
     let file = temporary.as_file_mut();
     file.seek(SeekFrom::Start(header as u64)).with_context(cannot)?;
@@ -126,9 +141,8 @@ fn or_current(dir: &Path) -> &Path {
     if dir.as_os_str().is_empty() { Path::new(".") } else { dir }
 }
 
-/// A new locked temporary file in `dir`; abandoned ones are removed first.
+/// A new locked temporary file in `dir`.
 fn locked_temporary(dir: &Path) -> std::io::Result<NamedTempFile> {
-    remove_abandoned(dir);
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
@@ -149,7 +163,7 @@ fn locked_temporary(dir: &Path) -> std::io::Result<NamedTempFile> {
     }
 }
 
-/// Removes our temporary files whose process has ended, once per folder and process.
+/// Removes our temporary files whose process has ended from a folder that is written into, once per folder and process.
 fn remove_abandoned(dir: &Path) {
     static CLEANED_FOLDERS: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
     if !CLEANED_FOLDERS.lock().is_ok_and(|mut seen| seen.insert(dir.to_owned())) {
@@ -157,10 +171,9 @@ fn remove_abandoned(dir: &Path) {
     }
     let Ok(entries) = std::fs::read_dir(dir) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let ours = name.to_str().is_some_and(|n| n.starts_with(PREFIX) && n.ends_with(SUFFIX));
-        if ours
+        if entry.file_name().to_str().is_some_and(is_temporary_name)
             && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && !is_protected_input(&entry.path())
             && let Ok(file) = File::open(entry.path())
             && file.try_lock().is_ok()
         {
@@ -168,6 +181,22 @@ fn remove_abandoned(dir: &Path) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether the name is exactly of the form that [`locked_temporary`] gives.
+fn is_temporary_name(name: &str) -> bool {
+    let random = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX));
+    random.is_some_and(|random| {
+        random.len() == RANDOM_LETTERS && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Whether the command reads this file. One that cannot be resolved counts as read, so that it stays.
+fn is_protected_input(path: &Path) -> bool {
+    let (Ok(path), Ok(inputs)) = (path.canonicalize(), PROTECTED_INPUTS.lock()) else {
+        return true;
+    };
+    path.ancestors().any(|path| inputs.contains(path))
 }
 
 #[cfg(test)]
@@ -187,25 +216,49 @@ mod tests {
     fn only_files_of_killed_processes_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        for name in [".knockon-Ab12xY.tmp", ".tmpQ7dE2s", "knockon.tmp", ".knockon-notes"] {
+        let mine = [
+            ".knockon-.tmp",
+            ".knockon-Ab-2xY.tmp",
+            ".knockon-Ab12x.tmp",
+            ".knockon-Ab12xY.tmp.bak",
+            ".knockon-Ab12xYz.tmp",
+            ".knockon-input1.tmp",
+            ".knockon-my notes.tmp",
+            ".knockon-notes",
+            ".knockon-\u{e4}12xY.tmp",
+            ".tmpQ7dE2s",
+            "knockon.tmp",
+        ];
+        for name in mine.iter().chain(&[".knockon-Ab12xY.tmp", ".knockon-000000.tmp"]) {
             std::fs::write(at(name), "half").unwrap();
         }
+        protect_input(&at("./.knockon-input1.tmp"));
         std::fs::create_dir(at(".knockon-folder.tmp")).unwrap();
         // Belongs to a living process.
         let mut builder = tempfile::Builder::new();
         let living = builder.prefix(PREFIX).suffix(SUFFIX).tempfile_in(dir.path()).unwrap();
         living.as_file().lock().unwrap();
         write(&at("out.csv"), b"whole").unwrap();
-        let mut left = vec![
+        let mut left: Vec<String> = mine.map(str::to_owned).to_vec();
+        left.extend([
             ".knockon-folder.tmp".to_owned(),
-            ".knockon-notes".to_owned(),
-            ".tmpQ7dE2s".to_owned(),
-            "knockon.tmp".to_owned(),
             "out.csv".to_owned(),
             living.path().file_name().unwrap().to_str().unwrap().to_owned(),
-        ];
+        ]);
         left.sort();
         assert_eq!(names(dir.path()), left);
+    }
+
+    /// A check looks at a folder above the one that will be written into, and leaves everything there.
+    #[test]
+    fn nothing_is_removed_where_nothing_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(".knockon-Ab12xY.tmp"), "mine").unwrap();
+        check_writable(dir.path()).unwrap();
+        check_writable(&dir.path().join("new/deep")).unwrap();
+        write(&dir.path().join("new/deep/out.csv"), b"whole").unwrap();
+        assert_eq!(names(dir.path()), [".knockon-Ab12xY.tmp", "new"]);
+        assert_eq!(names(&dir.path().join("new/deep")), ["out.csv"]);
     }
 
     #[test]

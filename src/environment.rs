@@ -21,6 +21,18 @@ pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
 /// The hub from which models are pulled by default.
 const DEFAULT_HUB: &str = "https://huggingface.co";
 
+/// What is wrong with a text that is not quoted, since it may be a secret.
+pub(crate) const NO_VARIABLE_NAME: &str =
+    "no name of an environment variable, which has letters, digits and _ and begins with no digit";
+
+/// Whether this can be the name of an environment variable: letters, digits and `_`, no digit at the beginning. What
+/// stands in place of a name may be the secret itself, so a message quotes only what is a name.
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// Finds a secret by the name that a scenario gives to it; an error says what is wrong with it.
 type SecretLookup = dyn Fn(&str) -> Result<Option<String>, &'static str> + Send + Sync;
 
@@ -182,8 +194,9 @@ impl Environment {
     /// The trimmed value of a secret.
     ///
     /// # Errors
-    /// There is none of that name, or it is blank or not UTF-8.
+    /// There is none of that name, it is blank or not UTF-8, or this is no name.
     pub(crate) fn variable(&self, name: &str) -> anyhow::Result<String> {
+        ensure!(is_variable_name(name), "`env` holds {NO_VARIABLE_NAME}");
         let text =
             self.secret(name).map_err(|why| anyhow!("the environment variable {name} {why}"))?;
         let text = text.unwrap_or_default().trim().to_owned();
@@ -196,6 +209,7 @@ impl Environment {
     /// # Errors
     /// As [`Environment::variable`].
     pub(crate) fn api_key(&self, variable: &str) -> anyhow::Result<String> {
+        ensure!(is_variable_name(variable), "`api_key_env` holds {NO_VARIABLE_NAME}");
         let named = format!("the environment variable {variable} (api_key_env)");
         let key = self.secret(variable).map_err(|why| anyhow!("{named} {why}"))?;
         let key = key.unwrap_or_default().trim().to_owned();

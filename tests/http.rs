@@ -64,6 +64,25 @@ fn check(vectors: &EmbeddingVectors, texts: &[&str]) {
     }
 }
 
+/// A redirect to the same place that adds a user or a password is another place.
+#[test]
+fn a_redirect_that_adds_a_password_is_not_followed() {
+    for user in ["me:hidden-pw@", ":hidden-pw@", "hidden-pw@"] {
+        let (address, seen) = serve(move |_, seen: &Seen| {
+            let host = seen.head.lines().find_map(|line| line.strip_prefix("host: "));
+            let location = format!("http://{user}{}/x", host.unwrap_or_default().trim());
+            let status = format!("302 Found\r\nlocation: {location}");
+            Answer::Reply(Box::leak(status.into_boxed_str()), String::new())
+        });
+        let mut spec = spec(&address);
+        spec.retries = 0;
+        let error = embed(&http_embedder(spec).unwrap(), &["a"]).unwrap_err().to_string();
+        assert!(error.contains("it redirects to http://127.0.0.1:"), "{error}");
+        assert!(!error.contains("hidden-pw"), "{error}");
+        assert_eq!(seen.lock().unwrap().len(), 1);
+    }
+}
+
 /// The error message for a single batch of two texts answered by `answer`.
 fn message(answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static) -> String {
     let (address, _) = server(answer);
@@ -447,6 +466,23 @@ fn a_redirect_stays_on_its_host_and_keeps_method_and_body() {
         ("302 Found\r\nlocation: https://elsewhere.example/v1", "not sent on to another host"),
         ("308 Permanent Redirect\r\nlocation: http://127.0.0.1:9/embeddings", "another host"),
         ("303 See Other\r\nlocation: /result", "not where texts are posted to"),
+        // The user and password of a target are not shown either.
+        (
+            "307 Temporary Redirect\r\nlocation: http://me:hidden-pw@127.0.0.2:1/x?secret=1",
+            "redirects to http://127.0.0.2:1/x, and",
+        ),
+        (
+            "302 Found\r\nlocation: https://:hidden%20pw@elsewhere.example/v1",
+            "redirects to https://elsewhere.example/v1, and",
+        ),
+        (
+            "303 See Other\r\nlocation: http://hidden-token@elsewhere.example/",
+            "refers to http://elsewhere.example/, which",
+        ),
+        (
+            "308 Permanent Redirect\r\nlocation: mailto:me:hidden-pw@h",
+            "redirects to mailto:..., and",
+        ),
         ("302 Found", "does not say where to"),
         ("301 Moved Permanently\r\nlocation: /v1/embeddings", "more than 5 redirects"),
     ] {
@@ -672,5 +708,56 @@ fn variables_may_be_at_any_depth_of_the_body() {
         [json!({"environment": "X"}), json!("env"), json!({"a": {"env": "X_1"}}), json!(null)]
     {
         SuppliedValue::parse(&value).unwrap();
+    }
+}
+
+fn full_width(byte: u8) -> String {
+    char::from_u32(u32::from(byte) + 0xfee0).unwrap().to_string()
+}
+
+fn spelled(key: &str, spell: fn(u8) -> String) -> String {
+    key.bytes().map(spell).collect()
+}
+
+/// A reply may spell a key in any escape, or in letters of another form.
+#[test]
+fn a_key_in_unusual_spellings_is_not_shown() {
+    let key = "sk-Proj_4fT9xQ2mLw7Zr8";
+    // SAFETY: through std, which locks the environment; no other test names this variable.
+    unsafe { std::env::set_var("KNOCKON_TEST_SPELLINGS", key) };
+    let spellings = [
+        spelled(key, full_width),
+        spelled(key, |byte| format!("\\x{byte:02x}")),
+        spelled(key, |byte| format!("\\u{{{byte:x}}}")),
+        spelled(key, |byte| format!("\\{byte:03o}")),
+        spelled(key, |byte| format!("&#{byte:011};")),
+        spelled(key, |byte| format!("&#x{byte:011x};")),
+        spelled(key, |byte| format!("&#{byte} ")),
+        spelled(key, |byte| format!("%25{byte:02X}")),
+        spelled(key, |byte| format!("={byte:02X}")),
+        spelled(key, |byte| format!("\\uff{:02x}", byte - 0x20)),
+        // Only the second half.
+        spelled(key, full_width).chars().skip(11).collect(),
+    ];
+    for spelling in spellings {
+        let json = json!({"error": {"message": format!("no {spelling}")}}).to_string();
+        for (status, body) in [
+            ("401 Unauthorized", format!("no {spelling}")),
+            ("401 Unauthorized", json),
+            ("200 OK", format!("<html>{spelling}")),
+        ] {
+            let shown = spelling.clone();
+            let (vectors, _) = embed_through(
+                |spec| spec.api_key_env = Some("KNOCKON_TEST_SPELLINGS".into()),
+                move |_, _| Answer::Reply(status, body.clone()),
+            );
+            let error = format!("{:#}", vectors.unwrap_err());
+            // Of a reply that is no JSON, only the beginning is shown.
+            let hidden = error.contains("bytes is not shown") || error.contains("[key]");
+            assert!(hidden || status == "200 OK", "{shown}: {error}");
+            // The last eight characters, however they are spelled.
+            let start = shown.char_indices().rev().nth(7).map_or(0, |(at, _)| at);
+            assert!(!error.contains(&shown[start..]), "{shown}: {error}");
+        }
     }
 }

@@ -220,6 +220,14 @@ fn a_password_in_an_address_is_refused_and_not_quoted() {
         ("ftp://user:hunter2-long@host/v1", "bad-url"),
         ("http://user:hunter2-long@host:port/v1", "bad-url"),
         ("http://user:hunter2-long/x@host/v1", "bad-url"),
+        // Characters at which a word of a text ends, and those that begin the query and the fragment.
+        ("http://user:my hunter2 long@127.0.0.1:9/v1", "does not hold a password"),
+        ("http://user:a'hunter2'long@127.0.0.1:9/v1", "does not hold a password"),
+        ("http://user:a\\\"hunter2\\\"long@127.0.0.1:9/v1", "does not hold a password"),
+        ("http://user:a<hunter2>`long@host:port/v1", "bad-url"),
+        ("http://user:a?hunter2-long@host/v1", "bad-url"),
+        ("http://user:a#hunter2-long@host/v1", "bad-url"),
+        ("user:my hunter2 long@host/v1", "bad-url"),
     ] {
         for command in [&["check", "s.yaml"][..], RUN] {
             let output = knockon(dir.path(), command, &format!("url: \"{url}\""), &[]);
@@ -234,4 +242,107 @@ fn a_password_in_an_address_is_refused_and_not_quoted() {
         assert!(text.contains("made_up") && !text.contains("hunter2"), "{text}");
     }
     assert!(!written(&dir.path().join("o")).contains("hunter2"));
+}
+
+/// What `check` shows of the scenario with this embedder.
+fn checked_embedder(dir: &Path, embedder: &str) -> String {
+    let (before, after) = SCENARIO.split_once("  other: {").unwrap();
+    let after = after.split_once('\n').unwrap().1;
+    let text = format!("{before}  other: {embedder}\n{after}");
+    for (name, text) in
+        [("passages.jsonl", PASSAGES), ("tasks.csv", TASKS), ("s.yaml", text.as_str())]
+    {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
+    let mut knockon = Command::new(env!("CARGO_BIN_EXE_knockon"));
+    let output = knockon.args(["check", "s.yaml"]).current_dir(dir).output().unwrap();
+    assert!(!output.status.success(), "{embedder}");
+    shown(&output)
+}
+
+/// The line of a mistake is quoted, without the secrets in it.
+#[test]
+fn quoted_lines_hold_no_secrets() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = "{kind: http, model: m, dim: 2, url: \"http://127.0.0.1:9/v1\", ";
+    for secret in [
+        "api_key: sk-s3cr3t",
+        "API-Key: \"sk-s3cr3t, s3cr3t\"",
+        "access_token: 's3cr3t'",
+        "password: s3cr3t",
+        "headers: {x-org: s3cr3t}",
+        "headers: {authorization: Bearer s3cr3t}",
+        "headers: {\"x-a\": \"s3cr3t } s3cr3t\", x-b: s3cr3t}",
+        "headers: s3cr3t",
+        "headers: [s3cr3t]",
+        "body: {token: s3cr3t}",
+        "body: s3cr3t",
+        "body: {deep: {clientSecret: s3cr3t}}",
+        "api_key_env: sk-s3cr3t",
+        "base_url: http://host/v1?code=s3cr3t",
+        "endpoint: \"http://host/v1?a=1&sig=s3cr3t\"",
+    ] {
+        let text = checked_embedder(dir.path(), &format!("{start}{secret}, made_up: 1}}"));
+        assert!(!text.contains("s3cr3t"), "{secret}: {text}");
+        // The marks are below what is wrong: masked texts have their length.
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines.iter().position(|line| line.contains("`made_up`")).unwrap();
+        let quoted = (at..lines.len()).find(|line| lines[*line].contains("made_up: 1}")).unwrap();
+        let mark = lines[quoted + 1..].iter().find_map(|line| line.find('^'));
+        assert_eq!(mark, lines[quoted].find("made_up"), "{secret}: {text}");
+    }
+    // In lines of their own.
+    for secret in [
+        "    api_key: s3cr3t made_up\n",
+        "    api_key: |\n      s3cr3t\n",
+        "    headers:\n      x-org: s3cr3t\n      made_up_too: [s3cr3t]\n",
+        "    body:\n      api_token: s3cr3t\n",
+    ] {
+        let embedder = format!("\n    kind: http\n    model: m\n{secret}    made_up: 1");
+        let text = checked_embedder(dir.path(), &embedder);
+        assert!(text.contains("made_up: 1") && !text.contains("s3cr3t"), "{secret}: {text}");
+    }
+    // In a file that is not YAML.
+    let text = checked_embedder(dir.path(), "{kind: http, api_key: s3cr3t, headers: {x: s3cr3t}");
+    assert!(text.contains("yaml-syntax") && !text.contains("s3cr3t"), "{text}");
+}
+
+/// A key in place of the name of its variable is refused before anything is run, and is not shown.
+#[test]
+fn what_is_not_the_name_of_a_variable_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let http = "kind: http, model: m, dim: 2, url: \"http://127.0.0.1:9/v1\"";
+    let search = "kind: http_search, index: one, url: \"http://127.0.0.1:9/x\"";
+    for (settings, name) in [
+        (http, "api_key_env"),
+        (search, "api_key_env"),
+        ("kind: pgvector, embedder: bm25", "url_env"),
+    ] {
+        for value in [
+            "sk-live-0123456789",
+            "\"live 0123456789\"",
+            "$LIVE_0123456789",
+            "0123456789",
+            "'0123456789_live'",
+            "live.0123456789",
+            "postgresql://me:live-0123456789@host/db",
+            "\"l\\u00efve_0123456789\"",
+            "\"\"",
+        ] {
+            let embedder = format!("{{{settings}, {name}: {value}}}");
+            let text = checked_embedder(dir.path(), &embedder);
+            assert!(text.contains(name) && text.contains("s.yaml:10"), "{embedder}: {text}");
+            assert!(!text.contains("0123456789"), "{embedder}: {text}");
+        }
+        let embedder = format!("{{{settings}, {name}: sk-live-0123456789}}");
+        let text = checked_embedder(dir.path(), &embedder);
+        assert!(text.contains("out-of-range"), "{text}");
+        assert!(text.contains("no name of an environment variable"), "{text}");
+    }
+    for value in ["sk-live-0123456789", "\"0123456789\"", "\"\""] {
+        let embedder = format!("{{{http}, headers: {{api-key: {{env: {value}}}}}}}");
+        let text = checked_embedder(dir.path(), &embedder);
+        assert!(text.contains("not the name of a variable"), "{text}");
+        assert!(!text.contains("0123456789"), "{embedder}: {text}");
+    }
 }

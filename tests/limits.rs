@@ -375,3 +375,29 @@ fn the_number_of_guards_of_a_step_is_limited() {
     std::fs::write(dir.path().join("fine.yaml"), guards(32)).unwrap();
     assert!(scenario::load(&dir.path().join("fine.yaml")).is_ok());
 }
+
+/// Tens of thousands of threads exhaust the memory mappings of a process, which then ends without a message.
+#[test]
+fn the_number_of_threads_is_limited() {
+    let dir = desk();
+    let here = dir.path();
+    let run = ["run", "scenario.yaml", "--out", "out"];
+    let search = ["search", "x", "--scenario", "scenario.yaml", "--step", "find_window"];
+    let embed = ["embed", "--model", "potion-base-8M", "tasks.csv"];
+    for args in [&run[..], &search, &["trace", "scenario.yaml"], &embed, &["plan", "scenario.yaml"]]
+    {
+        for threads in ["0", "1025", "65535", "65536", "-1", "many"] {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_knockon"));
+            command.args(args).arg(format!("--threads={threads}")).current_dir(here);
+            let output = command.output().unwrap();
+            let message = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{args:?} {threads}: {message}");
+            assert!(message.contains("--threads"), "{args:?} {threads}: {message}");
+            assert!(
+                threads == "many" || message.contains("1..=1024"),
+                "{args:?} {threads}: {message}"
+            );
+        }
+    }
+    assert!(!here.join("out").exists());
+}

@@ -356,11 +356,90 @@ fn generated_data_and_pages_replace_no_foreign_files() {
 fn temporary_files_of_killed_processes_are_removed() {
     let dir = desk();
     write(dir.path(), "out/.knockon-a1B2c3.tmp", "half");
-    write(dir.path(), "out/.tmpdraft", "mine");
+    write(dir.path(), ".knockon-a1B2c3.tmp", "mine: nothing is written here");
+    let mine =
+        [".tmpdraft", ".knockon-notes.md.tmp", ".knockon-a1B2c.tmp", ".knockon-\u{e4}1B2c.tmp"];
+    for name in mine {
+        write(dir.path(), &format!("out/{name}"), "mine");
+    }
     run_ok(dir.path(), &run_into("out", &[]));
+    run_ok(dir.path(), &run_into("new", &[]));
     let names = names(&dir.path().join("out"));
-    assert!(!names.iter().any(|name| name.starts_with(".knockon-")), "{names:?}");
-    assert!(names.iter().any(|name| name == ".tmpdraft"), "{names:?}");
+    assert!(!names.iter().any(|name| name == ".knockon-a1B2c3.tmp"), "{names:?}");
+    for name in mine {
+        assert_eq!(read(dir.path(), &format!("out/{name}")), "mine");
+    }
+    assert!(dir.path().join(".knockon-a1B2c3.tmp").exists());
+}
+
+/// Whatever an input is called, also as our temporary files are.
+#[test]
+fn inputs_are_not_taken_for_temporary_files() {
+    let dir = desk();
+    let here = dir.path();
+    let passages = read(here, "passages.jsonl");
+    write(here, "out/.knockon-a1B2c3.tmp", &passages);
+    let scenario = read(here, "scenario.yaml");
+    write(here, "moved.yaml", &scenario.replace("passages.jsonl", "out/.knockon-a1B2c3.tmp"));
+    let queries = ["queries", "moved.yaml", "--out", "out/queries.tsv"];
+    let run = ["run", "moved.yaml", "--arms", "words", "--out", "out"];
+    let perturb = ["perturb", "out/.knockon-a1B2c3.tmp", "--out", "out/near.csv"];
+    for args in [&queries[..], &run, &perturb] {
+        write(here, "out/.knockon-Left01.tmp", "half");
+        run_ok(here, args);
+        assert_eq!(read(here, "out/.knockon-a1B2c3.tmp"), passages, "{args:?}");
+        assert!(!here.join("out/.knockon-Left01.tmp").exists(), "{args:?}");
+    }
+}
+
+/// The lists of files are files as well: a person's edits and other files of these names are kept.
+#[test]
+fn lists_of_files_are_not_replaced_if_they_are_not_ours() {
+    let dir = desk();
+    let here = dir.path();
+    write(here, "t.csv", "part,price\na,1\n");
+    let run = run_into("run", &[]);
+    let import = ["import", "csv", "t.csv", "--key", "part", "--out", "imported"];
+    for (args, manifest) in
+        [(&run[..], "run/manifest.json"), (&import, "imported/import.manifest.json")]
+    {
+        run_ok(here, args);
+        let written = read(here, manifest);
+        let edited = written.replacen('{', "{\n  \"note\": \"mine\",", 1);
+        for mine in [&edited, "{\"knockon\": \"0.1.0\", \"outputs\": []}", "mine"] {
+            write(here, manifest, mine);
+            let message = refused(here, args);
+            assert!(message.contains("manifest.json") && message.contains("--force"), "{message}");
+            assert_eq!(read(here, manifest), mine, "{args:?}");
+        }
+        run_ok(here, &[args, &["--force"]].concat());
+        assert_eq!(read(here, manifest), written, "{args:?}");
+        // The list that announces what is about to be written.
+        let (folder, name) = manifest.split_once('/').unwrap();
+        let pending = format!("{folder}/.{name}.pending");
+        for mine in ["mine", "", &edited, "{\"knockon\": \"0.1.0\", \"outputs\": []}"] {
+            write(here, &pending, mine);
+            let message = refused(here, args);
+            assert!(message.contains(".pending") && message.contains("--force"), "{message}");
+            assert_eq!(read(here, &pending), mine, "{args:?}");
+        }
+        // One of a process that was killed has the form of a list, with its own checksum.
+        write(here, &pending, &written);
+        run_ok(here, args);
+        assert!(!here.join(&pending).exists());
+    }
+    // An input of that name.
+    let passages = read(here, "passages.jsonl");
+    write(here, "fresh/.manifest.json.pending", &passages);
+    let scenario = read(here, "scenario.yaml");
+    let scenario = scenario.replace("passages.jsonl", "fresh/.manifest.json.pending");
+    write(here, "moved.yaml", &scenario);
+    for force in [&[][..], &["--force"]] {
+        let args = ["run", "moved.yaml", "--arms", "words", "--out", "fresh"];
+        let message = refused(here, &[&args[..], force].concat());
+        assert!(message.contains("is read by this command"), "{message}");
+        assert_eq!(read(here, "fresh/.manifest.json.pending"), passages);
+    }
 }
 
 #[cfg(unix)]

@@ -12,6 +12,7 @@ use crate::progress::{NoProgress, ProgressListener};
 use crate::run::effort;
 use crate::scenario::{self, Diagnostics};
 use crate::session::Session;
+use crate::visible_text;
 
 /// Check scenario files and the data they name, without running anything
 #[derive(Clone, Debug, clap::Args)]
@@ -38,7 +39,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let (text, code, hint) =
         report_with_hint(args, colour(&std::io::stderr()), &ProgressBars::new());
     let hint = hint.map(|hint| hint + "\n").unwrap_or_default();
-    terminal::to_stderr(&(text + &hint));
+    terminal::styled_to_stderr(&(text + &hint));
     Ok(ExitCode::from(code))
 }
 
@@ -94,7 +95,8 @@ fn report_with_hint(
         match check_scenario(path, progress) {
             Ok(notes) => {
                 for note in notes {
-                    text.push_str(&format!("note: {}: {note}\n\n", path.display()));
+                    let note = format!("note: {}: {note}\n\n", path.display());
+                    text.push_str(&visible_text::visible(&note));
                 }
             }
             Err(diagnostics) => {

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, input_files, load_scenario, set_thread_count,
+    EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, THREAD_RANGE, input_files, load_scenario,
+    set_thread_count,
 };
 use crate::embed::registry::{self, ModelTask};
 use crate::embed::{EmbeddingVectors, ModelKind, ModelPrecision, ModelSpec, TextRole, model_paths};
@@ -64,7 +65,7 @@ pub struct EmbedArgs {
     #[command(flatten)]
     force: OverwriteArgs,
     /// Threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
 }
 

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, input_files, load_scenario,
-    set_thread_count,
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
+    load_scenario, set_thread_count,
 };
 use crate::gate::{self, AllowedIncrease, GateBaseline, GateCheck, GateCriterion, GateSettings};
 use crate::output::{
@@ -98,7 +98,7 @@ pub struct GateArgs {
     #[command(flatten)]
     force: OverwriteArgs,
     /// Threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
 }
 

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use terminal::{colour, complain};
@@ -130,6 +131,10 @@ pub fn main() -> ExitCode {
         {
             gate::report_wrong_use(arguments, error.to_string().trim_end());
         }
+        if error.use_stderr() {
+            terminal::print_usage_error(&error);
+            std::process::exit(error.exit_code());
+        }
         error.exit()
     });
     let result = match args.command {
@@ -196,7 +201,7 @@ fn report_mistakes(
     loaded: Result<Scenario, Diagnostics>,
 ) -> Result<Scenario, ExitCode> {
     let scenario = loaded.map_err(|mistakes| {
-        complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
+        print_mistakes(&mistakes);
         ExitCode::from(if mistakes.unreadable.is_some() { EXIT_USAGE } else { EXIT_FINDING })
     })?;
     for note in &scenario.notes {
@@ -209,9 +214,15 @@ fn report_mistakes(
 /// command that runs arms calls this first.
 fn preflight(session: &Session, arms: &[usize]) -> Result<OracleRecord, ExitCode> {
     session.preflight(arms).map_err(|mistakes| {
-        complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
+        print_mistakes(&mistakes);
         ExitCode::from(EXIT_FINDING)
     })
+}
+
+/// Prints mistakes in a scenario, and where to read on.
+fn print_mistakes(mistakes: &Diagnostics) {
+    let shown = mistakes.render(colour(&std::io::stderr()));
+    terminal::styled_to_stderr(&format!("{shown}\n\n{}\n", mistakes.hint()));
 }
 
 /// Reports a name that the scenario does not have, given with this option.
@@ -254,13 +265,25 @@ fn files_in(dir: impl AsRef<Path>) -> impl Iterator<Item = PathBuf> {
     std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path())
 }
 
-/// Sets the number of threads of the whole program, if given.
+/// What `--threads` allows. Each thread takes address space and memory mappings, of which Linux allows 65,530, so
+/// that many more would end the program without a message.
+const THREAD_RANGE: std::ops::RangeInclusive<i64> = 1..=1024;
+
+/// Starts the threads of the whole program: this many, or one for each core.
+///
+/// # Errors
+/// More threads than the system starts.
 fn set_thread_count(threads: Option<u16>) -> anyhow::Result<()> {
     // The global pool can be built only once, so commands call this before any other work.
-    if let Some(threads) = threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
-    }
-    Ok(())
+    let built =
+        rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, usize::from)).build_global();
+    built.with_context(|| {
+        let count = threads.map_or("one thread for each core".to_owned(), |count| match count {
+            1 => "1 thread".to_owned(),
+            count => format!("{count} threads"),
+        });
+        format!("cannot start {count}: give a smaller number with --threads")
+    })
 }
 
 /// The default folder for a scenario's reports.

@@ -12,7 +12,7 @@ use super::embed::model_spec;
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, files_in, input_files, load_scenario,
+    EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, THREAD_RANGE, files_in, input_files, load_scenario,
     set_thread_count,
 };
 use crate::embed::{ModelPrecision, bundled};
@@ -70,7 +70,7 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// Threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
 }
 

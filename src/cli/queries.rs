@@ -13,6 +13,7 @@ use crate::output::OwnershipProof;
 use crate::scenario::{self, Scenario};
 use crate::session::Session;
 use crate::session::right_queries::{RightQuery, right_queries};
+use crate::visible_text::visible;
 
 /// Print the query of every task at every step, to run on a system of your own
 #[derive(clap::Args)]
@@ -40,7 +41,7 @@ pub struct QueriesArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum QueryFormat {
-    /// `qid TAB query`; white space within a query becomes a single space
+    /// `qid TAB query`; white space within a query becomes a single space, control characters become visible
     Tsv,
     /// One JSON object per line
     Jsonl,
@@ -80,7 +81,7 @@ pub fn run(args: &QueriesArgs) -> anyhow::Result<ExitCode> {
 fn tsv(scenario: &Scenario, query: &RightQuery) -> String {
     // A tab or line end within a query would break the format.
     let text = query.text.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{}\t{text}", query.phrasing_id(scenario))
+    format!("{}\t{}", visible(&query.phrasing_id(scenario)), visible(&text))
 }
 
 #[derive(Serialize)]

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, colour, input_files, load_scenario,
-    report_folder, set_thread_count, trace_export,
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, colour, input_files,
+    load_scenario, report_folder, set_thread_count, trace_export,
 };
 use crate::report::run_report::PAGE_FILE;
 use crate::report::{self, RunReport};
@@ -41,7 +41,7 @@ pub struct RunArgs {
     #[command(flatten)]
     force: OverwriteArgs,
     /// Threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
     /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
@@ -105,9 +105,10 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     // The width of the terminal; `None` if there is none, and then nothing is truncated.
-    let mut stdout = terminal::text_output();
     let width = comfy_table::Table::new().width().map(usize::from);
-    writeln!(stdout, "{}", report::terminal::table(&record, colour(&std::io::stdout()), width))?;
+    let table = report::terminal::table(&record, colour(&std::io::stdout()), width);
+    writeln!(terminal::styled_output(), "{table}")?;
+    let mut stdout = terminal::text_output();
     writeln!(stdout, "{}", report::terminal::legend(&record))?;
     if let Some(table) = report::terminal::guards::table(&record) {
         writeln!(stdout, "\n{table}\n{}", report::terminal::guards::LEGEND)?;

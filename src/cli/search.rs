@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{EXIT_FINDING, EXIT_SUCCESS, load_scenario, set_thread_count};
+use super::{EXIT_FINDING, EXIT_SUCCESS, THREAD_RANGE, load_scenario, set_thread_count};
 use crate::cascade::arm_runs::MIN_DEPTH;
 use crate::report;
 use crate::run::search_preview::SearchPreviewRequest;
@@ -47,7 +47,7 @@ pub struct SearchArgs {
     #[arg(long, value_enum, default_value_t = SearchFormat::Table)]
     format: SearchFormat,
     /// Threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Text from user data (an id, a passage, a file name) may contain control characters that a terminal obeys: moving
 //! the cursor, hiding text or renaming the window. They are printed escaped, as `\u{1b}`, and so are characters that
-//! change the direction of writing. Only our own colour sequences pass, and only if colours are on.
+//! change the direction of writing. Colour sequences pass only in [`styled_output`] and [`styled_to_stderr`], and only
+//! if colours are on: for texts that we colour, and in which user data is made visible before.
 //!
 //! If the reader of stdout has gone (`| head`), further output is dropped and the command still ends with its own
 //! exit code. If stderr cannot be written to, only the messages are lost.
@@ -23,15 +24,45 @@ pub(super) use complain;
 
 /// Writes a message to stderr; see [`complain`] for single lines.
 pub fn to_stderr(text: &str) {
+    write_to_stderr(text, false);
+}
+
+/// Writes a message to stderr that has colour sequences of ours, such as [`crate::scenario::Diagnostics::render`].
+pub fn styled_to_stderr(text: &str) {
+    write_to_stderr(text, colour(&io::stderr()));
+}
+
+fn write_to_stderr(text: &str, colours: bool) {
     let mut stderr = io::stderr();
-    let text = visible(text, colour(&stderr));
+    let text = visible(text, colours);
     let text = cut_lines(&text);
     // A failure to write to stderr cannot be reported anywhere.
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
+/// Prints an error of the argument parser, which quotes the arguments.
+pub fn print_usage_error(error: &clap::Error) {
+    let mut arguments = std::env::args_os();
+    let are_plain =
+        arguments.all(|argument| !argument.to_string_lossy().contains(acts_on_terminal));
+    // The parser removes only some of the control characters that it quotes, and colours the rest.
+    match are_plain && colour(&io::stderr()) {
+        true => styled_to_stderr(&error.render().ansi().to_string()),
+        false => to_stderr(&error.render().to_string()),
+    }
+}
+
 /// Stdout for text that a person reads.
 pub fn text_output() -> VisibleStdout {
+    VisibleStdout {
+        stdout: io::stdout(),
+        mode: StdoutMode::Visible { colours: false },
+        closed: false,
+    }
+}
+
+/// Stdout for text that a person reads and that has colour sequences of ours.
+pub fn styled_output() -> VisibleStdout {
     let stdout = io::stdout();
     let shown = StdoutMode::Visible { colours: colour(&stdout) };
     VisibleStdout { stdout, mode: shown, closed: false }

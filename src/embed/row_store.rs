@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use anyhow::Context;
 
 use crate::environment::CACHE_VARIABLE;
+use crate::output;
 
 const MAGIC: &[u8; 8] = b"knockon1";
 const KEY_BYTES: usize = 32;
@@ -55,7 +56,7 @@ impl RowStore {
     /// # Errors
     /// A directory that cannot be created or a file that cannot be opened for writing.
     pub fn open(dir: &Path, name: &str, dim: usize) -> anyhow::Result<RowStore> {
-        let path = dir.join(name);
+        let path = output::cache_file(dir, name)?;
         let state = RowStoreState::open(dir, &path, dim).with_context(|| {
             format!(
                 "cannot use the cache {}; set {CACHE_VARIABLE} to a directory that can be written",

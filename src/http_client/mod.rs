@@ -21,7 +21,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use retry::{AttemptFailure, requested_wait, wait_before};
-pub use secrets::{RequestSecrets, names_a_secret, without_passwords};
+pub use secrets::{
+    RequestSecrets, address_secrets, display_wrong_address, names_a_secret, without_passwords,
+};
 
 /// The maximum number of characters of a reply that a message shows.
 const MAX_SHOWN_CHARS: usize = 300;
@@ -71,11 +73,15 @@ pub fn headers(named: &[(String, String)], bearer: Option<&str>) -> anyhow::Resu
     Ok(headers)
 }
 
-/// An address as it may be shown and stored: without the query, which may be secret.
+/// An address as it may be shown and stored: without user, password and query, which may be secret.
 pub fn without_query(url: &reqwest::Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.set_fragment(None);
+    // An address without a host, such as `mailto:`, has no parts of which only one is secret.
+    if shown.set_username("").is_err() || shown.set_password(None).is_err() {
+        return format!("{}:...", shown.scheme());
+    }
     shown.to_string()
 }
 
@@ -284,7 +290,7 @@ fn redirect_target(
         && to.port().is_none();
     let same_place =
         from.scheme() == to.scheme() && from.port_or_known_default() == to.port_or_known_default();
-    if from.host() != to.host() || !(same_place || upgraded) || !to.username().is_empty() {
+    if from.host() != to.host() || !(same_place || upgraded) || has_user(&to) {
         return Err(format!(
             "it redirects to {shown}, and texts and keys are not sent on to another host: if that is the right \
              address, write it as `url`"
@@ -294,6 +300,10 @@ fn redirect_target(
         return Err(format!("more than {MAX_REDIRECTS} redirects, the last to {shown}"));
     }
     Ok(to)
+}
+
+fn has_user(url: &reqwest::Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 /// The content of an error reply: its message if it has one, otherwise its beginning; without secrets.

@@ -5,8 +5,8 @@
 //!
 //! 1. A file that the command reads is never replaced and never removed.
 //! 2. An existing file is replaced only if it is as knockon left it: if it holds the very bytes that would be written,
-//!    if the manifest beside it lists it with its checksum ([`Manifest`]), or if it begins with a mark that only our
-//!    files have ([`Known::Marked`]).
+//!    if the manifest beside it lists it with its checksum ([`Manifest`]), if it is a manifest that holds its own
+//!    ([`own_checksum`]), or if it begins with a mark that only our files have ([`Known::Marked`]).
 //! 3. `--force` replaces other files too.
 //! 4. No folder is ever removed, and files only if an earlier manifest lists them and they are unchanged since.
 //! 5. Nothing is written through a link within the folder that the user names, since a link may lead anywhere.
@@ -25,11 +25,13 @@ use crate::atomic_file;
 
 mod destination;
 mod manifest;
+mod own_checksum;
 mod refusal;
 
 use destination::FileIdentity;
 pub use destination::{OutputDestination, is_same_destination};
 pub use manifest::{OUTPUTS, OutputManifest};
+pub use own_checksum::with_own_checksum;
 use refusal::WriteObstacle;
 pub use refusal::WriteRefused;
 
@@ -85,12 +87,15 @@ impl OutputWriter {
         OutputWriter { print, ..self }
     }
 
-    /// Adds files that the command reads: they are never replaced.
+    /// Adds files that the command reads: they are never replaced and never removed.
     pub fn with_inputs<P: AsRef<Path>>(
         mut self,
         inputs: impl IntoIterator<Item = P>,
     ) -> OutputWriter {
-        self.inputs.extend(inputs.into_iter().filter_map(|path| FileIdentity::of(path.as_ref())));
+        for path in inputs {
+            atomic_file::protect_input(path.as_ref());
+            self.inputs.extend(FileIdentity::of(path.as_ref()));
+        }
         self
     }
 
@@ -146,7 +151,8 @@ impl OutputWriter {
     ) -> anyhow::Result<()> {
         check_folder_name(dir)?;
         let before = manifest.map(|name| OutputManifest::read(dir, name)).unwrap_or_default();
-        let names = names.iter().copied().chain(manifest);
+        let pending = manifest.map(manifest::pending_name);
+        let names = names.iter().copied().chain(manifest).chain(pending.as_deref());
         self.check_allowed(
             dir,
             names.map(|name| OutputCandidate {
@@ -228,14 +234,16 @@ impl OutputWriter {
         }
         let _turn = atomic_file::lock_folder(dir)?;
         let before = OutputManifest::read(dir, manifest.0);
-        let all = files.iter().map(|(name, bytes)| (*name, bytes.as_ref())).chain([manifest]);
+        let all = files.iter().map(|(name, bytes)| (*name, Some(bytes.as_ref())));
+        let pending = manifest::pending_name(manifest.0);
+        let lists = [(manifest.0, Some(manifest.1)), (pending.as_str(), None)];
         self.check_allowed(
             dir,
-            all.map(|(name, bytes)| OutputCandidate {
+            all.chain(lists).map(|(name, bytes)| OutputCandidate {
                 path: dir.join(name),
                 name,
                 proof: OwnershipProof::Listed(&before, name),
-                bytes: Some(bytes),
+                bytes,
             }),
         )?;
         let staged = atomic_file::stage(dir, files)?;
@@ -317,6 +325,25 @@ impl OutputWriter {
             _ => Some(WriteObstacle::Unknown),
         }
     }
+}
+
+/// The path of the file `name` within a cache folder; the name may contain folders.
+///
+/// # Errors
+/// A link in place of the file or of one of the folders that the name adds: it may lead to a file of the user's. The
+/// cache folder itself may be a link.
+pub fn cache_file(cache: &Path, name: impl AsRef<Path>) -> anyhow::Result<PathBuf> {
+    let path = cache.join(&name);
+    let added = name.as_ref().components().count();
+    for part in path.ancestors().take(added) {
+        let is_link = part.symlink_metadata().is_ok_and(|there| there.is_symlink());
+        ensure!(
+            !is_link,
+            "{} is a link, and nothing is written through links in the cache: remove it",
+            part.display()
+        );
+    }
+    Ok(path)
 }
 
 /// Whether a path is written as that of a folder: `a/` or `a/.`. [`Path::file_name`] ignores these endings.

@@ -180,7 +180,77 @@ fn a_manifest_reaches_nothing_outside_its_folder() {
 fn json(outputs: &[(&str, &str)]) -> String {
     let outputs =
         outputs.iter().map(|(path, hash)| serde_json::json!({"path": path, "blake3": hash}));
-    serde_json::json!({"knockon": "0.1.0", OUTPUTS: outputs.collect::<Vec<_>>()}).to_string()
+    let manifest = serde_json::json!({"knockon": "0.1.0", OUTPUTS: outputs.collect::<Vec<_>>()});
+    String::from_utf8(with_own_checksum(&manifest).unwrap()).unwrap()
+}
+
+/// A person's notes in a manifest are as precious as those in a table.
+#[test]
+fn an_edited_manifest_is_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = dir.path().join(MANIFEST);
+    write_listed_files(dir.path(), &[("a.csv", "1")]).unwrap();
+    let written = text(&manifest);
+    let without_checksum = serde_json::json!({"knockon": "0.1.0", OUTPUTS: [], "note": "mine"});
+    for edited in [
+        format!("{written}\n"),
+        written.replacen('{', "{\"note\": \"mine\",", 1),
+        written.replace("a.csv", "b.csv"),
+        written.replace("\"checksum\"", "\"sum\""),
+        serde_json::from_str::<serde_json::Value>(&written).unwrap().to_string(),
+        without_checksum.to_string(),
+    ] {
+        std::fs::write(&manifest, &edited).unwrap();
+        let output = OutputWriter::default();
+        let early = output.check_folder(dir.path(), &["a.csv"], Some(MANIFEST)).unwrap_err();
+        let late = write_listed_files(dir.path(), &[("a.csv", "2")]).unwrap_err();
+        for error in [early.to_string(), late.to_string()] {
+            assert!(error.contains("manifest.json was changed after knockon"), "{edited}: {error}");
+            assert!(error.contains("--force"), "{error}");
+        }
+        assert_eq!((text(&manifest), text(dir.path().join("a.csv"))), (edited, "1".to_owned()));
+        // The file is listed under its own name only in some of these, so both are told to be replaced.
+        let forced = OutputWriter::new(true);
+        write_listed_files_with(&forced, dir.path(), &[("a.csv", "1")]).unwrap();
+        assert_eq!(text(&manifest), written);
+    }
+}
+
+/// The announcement has a name of its own, under which a file of the user's may be there.
+#[test]
+fn an_announcement_replaces_no_other_file() {
+    let pending = manifest::pending_name(MANIFEST);
+    let ours = OutputManifest::bytes(&[("a.csv", "1")]).unwrap();
+    let ours = String::from_utf8(ours).unwrap();
+    for mine in
+        ["mine", "", "{}", "{\"knockon\": \"0.1.0\", \"outputs\": []}", &(ours.clone() + " ")]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(&pending);
+        std::fs::write(&path, mine).unwrap();
+        let output = OutputWriter::default();
+        let early = output.check_folder(dir.path(), &["a.csv"], Some(MANIFEST)).unwrap_err();
+        let late = write_listed_files(dir.path(), &[("a.csv", "1")]).unwrap_err();
+        for error in [early.to_string(), late.to_string()] {
+            assert!(error.contains(&pending) && error.contains("--force"), "{mine}: {error}");
+        }
+        assert_eq!((text(&path), names(dir.path())), (mine.to_owned(), vec![pending.clone()]));
+    }
+    // One of a process that was killed is replaced, but not if the command reads it.
+    for (force, read) in [(false, false), (false, true), (true, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(&pending);
+        std::fs::write(&path, &ours).unwrap();
+        let output = OutputWriter::new(force).with_inputs(read.then_some(&path));
+        let written = write_listed_files_with(&output, dir.path(), &[("a.csv", "1")]);
+        match written {
+            Ok(_) => assert!(!read && !path.exists()),
+            Err(error) => {
+                assert!(read && error.to_string().contains("is read by this command"), "{error}");
+                assert_eq!((text(&path), names(dir.path())), (ours.clone(), vec![pending.clone()]));
+            }
+        }
+    }
 }
 
 /// The folder as a process leaves it that is killed after it announced its files.

@@ -8,6 +8,7 @@ use super::csv::method_name;
 use crate::cascade::{cut_sets, failure_paths};
 use crate::compile::intervention_runs;
 use crate::impact::YearlyVolume;
+use crate::output::with_own_checksum;
 use crate::run::RunRecord;
 use crate::run::oracle_check::listed;
 use crate::run::record::{AssumptionRecord, OracleRecord, SensitivityRecord};
@@ -139,9 +140,7 @@ pub fn manifest(
 /// # Errors
 /// None that a manifest can cause.
 pub fn bytes(manifest: &Json) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(manifest)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    with_own_checksum(manifest)
 }
 
 /// What counts as right: counts, and the ids of tasks where the oracle stops, lacks a value or disagrees with a person.

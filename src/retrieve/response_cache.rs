@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::{PassageRanking, SearchRequest};
-use crate::{atomic_file, input_file};
+use crate::{atomic_file, input_file, output};
 
 /// Parses and checks the bytes of an answer; the error says what is wrong with them.
 pub type RankingParser<'a> =
@@ -18,7 +18,8 @@ pub type AnswerSink<'a> = dyn Fn(usize, &[u8]) -> Result<(), String> + Sync + 'a
 /// answer is checked before it is stored. `asked` holds one string for each request that identifies it uniquely.
 ///
 /// # Errors
-/// The errors of `ask`; answers that arrived before the error stay in the cache.
+/// The errors of `ask`; answers that arrived before the error stay in the cache. A link in the cache, before anything
+/// is asked.
 pub fn search_with_cache(
     requests: &[SearchRequest],
     depth: usize,
@@ -27,15 +28,15 @@ pub fn search_with_cache(
     ask: impl FnOnce(&[usize], &AnswerSink) -> anyhow::Result<()>,
     done: &(dyn Fn(usize) + Sync),
 ) -> anyhow::Result<Vec<PassageRanking>> {
+    let files: Vec<PathBuf> =
+        asked.iter().map(|asked| cache_file(kept, asked)).collect::<anyhow::Result<_>>()?;
     let mut missing = Vec::new();
     let mut found: Vec<Option<PassageRanking>> = Vec::with_capacity(requests.len());
     for (at, request) in requests.iter().enumerate() {
         // An empty set of candidates has an empty ranking: nothing has to be sent. A damaged file counts as missing.
         found.push(match request.candidates {
             Some([]) => Some(PassageRanking::new()),
-            _ => input_file::read(&cache_file(kept, &asked[at]))
-                .ok()
-                .and_then(|bytes| read(request, &bytes).ok()),
+            _ => input_file::read(&files[at]).ok().and_then(|bytes| read(request, &bytes).ok()),
         });
         match &found[at] {
             Some(_) => done(1),
@@ -48,8 +49,7 @@ pub fn search_with_cache(
             let ranking = read(&requests[at], answer)?;
             found.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(ranking);
             done(1);
-            let file = cache_file(kept, &asked[at]);
-            atomic_file::write(&file, answer).map_err(|error| format!("{error:#}"))
+            atomic_file::write(&files[at], answer).map_err(|error| format!("{error:#}"))
         })?;
     }
     let mut rankings = Vec::with_capacity(requests.len());
@@ -61,6 +61,6 @@ pub fn search_with_cache(
     Ok(rankings)
 }
 
-fn cache_file(kept: &Path, asked: &str) -> PathBuf {
-    kept.join(format!("{}.json", blake3::hash(asked.as_bytes()).to_hex()))
+fn cache_file(kept: &Path, asked: &str) -> anyhow::Result<PathBuf> {
+    output::cache_file(kept, format!("{}.json", blake3::hash(asked.as_bytes()).to_hex()))
 }

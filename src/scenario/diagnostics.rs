@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::masked_source::masked;
 use crate::expr::{clip_span, floor_char_boundary};
+use crate::visible_text::visible;
 
 /// Mistakes of a file that are rendered. Rendering one scans the whole file, and nobody reads further.
 const MAX_RENDERED: usize = 100;
@@ -161,14 +163,18 @@ impl Diagnostics {
         format!("To read more of one: knockon check --explain {code}")
     }
 
-    /// All mistakes as text, with or without terminal colours.
+    /// All mistakes as text, with or without terminal colours. Secrets in the lines that are quoted are masked, and
+    /// control characters are visible: the only ones are those of the colours.
     pub fn render(&self, colour: bool) -> String {
         if let Some(reason) = &self.unreadable {
-            return format!("error[unreadable]: {reason}");
+            return format!("error[unreadable]: {}", visible(reason));
         }
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let (shown, rest) = self.mistakes.split_at(self.mistakes.len().min(MAX_RENDERED));
-        let mut shown: Vec<String> = shown.iter().map(|d| self.show(d, &renderer)).collect();
+        // Masked byte for byte, so that spans remain valid.
+        let source = masked(&self.source);
+        let mut shown: Vec<String> =
+            shown.iter().map(|d| self.show(d, &source, &renderer)).collect();
         if !rest.is_empty() {
             let more: usize = rest.iter().map(|diagnostic| diagnostic.count).sum();
             shown.push(format!("and {more} more mistakes; they are shown once these are gone"));
@@ -176,29 +182,28 @@ impl Diagnostics {
         shown.join("\n\n")
     }
 
-    fn show(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+    /// One mistake as text; `source` is the text of the file as it may be quoted.
+    fn show(&self, diagnostic: &Diagnostic, source: &str, renderer: &Renderer) -> String {
         let cut = |span: &Range<usize>| {
             let Range { start, end } = clip_span(&self.source, span.clone());
             // Only the first line of a multi-line value is underlined: the rest would only pad the snippet.
             let line = self.source[start..end].split('\n').next().unwrap_or("");
             start..start + line.trim_end().len()
         };
-        // Passwords in addresses are masked byte for byte, so spans remain valid.
-        let source = crate::http_client::without_passwords(&self.source);
-        let mut snippet = Snippet::source(source.as_str()).path(self.path.as_str()).annotation(
-            AnnotationKind::Primary.span(cut(&diagnostic.span)).label(diagnostic.label.as_str()),
+        let mut snippet = Snippet::source(source).path(visible(&self.path)).annotation(
+            AnnotationKind::Primary.span(cut(&diagnostic.span)).label(visible(&diagnostic.label)),
         );
         for (span, label) in &diagnostic.related {
-            let annotation = AnnotationKind::Context.span(cut(span)).label(label.as_str());
+            let annotation = AnnotationKind::Context.span(cut(span)).label(visible(label));
             snippet = snippet.annotation(annotation);
         }
         let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
         let mut group: Group = title.element(snippet);
         for note in &diagnostic.notes {
-            group = group.element(Level::NOTE.message(note.as_str()));
+            group = group.element(Level::NOTE.message(visible(note)));
         }
         if let Some(help) = &diagnostic.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(visible(help)));
         }
         renderer.render(&[group])
     }

@@ -22,6 +22,7 @@ mod file_schema;
 mod gold_check;
 mod guards;
 mod impact;
+mod masked_source;
 mod name_advice;
 mod name_values;
 mod node;
@@ -39,6 +40,7 @@ mod step_kinds;
 mod steps;
 mod task_sample;
 mod text_lengths;
+mod yaml_extent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

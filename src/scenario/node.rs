@@ -94,11 +94,24 @@ impl YamlNode {
             YamlValue::Bool(b) => format!("`{b}`"),
             YamlValue::Integer(n) => format!("the number {n}"),
             YamlValue::Float(n) => format!("the number {n}"),
-            YamlValue::Text(text) if text.chars().count() > 40 => "a text".to_owned(),
-            YamlValue::Text(text) => format!("the text `{}`", text.escape_debug()),
-            YamlValue::List(_) => "a list".to_owned(),
-            YamlValue::Map(_) => "a map".to_owned(),
+            YamlValue::Text(text) if text.chars().count() <= 40 => {
+                format!("the text `{}`", text.escape_debug())
+            }
+            YamlValue::Text(_) | YamlValue::List(_) | YamlValue::Map(_) => self.describe_type(),
         }
+    }
+
+    /// The type of the value in words, for messages that must not quote it.
+    pub fn describe_type(&self) -> String {
+        let described = match &self.value {
+            YamlValue::Null => "nothing",
+            YamlValue::Bool(_) => "true or false",
+            YamlValue::Integer(_) | YamlValue::Float(_) => "a number",
+            YamlValue::Text(_) => "a text",
+            YamlValue::List(_) => "a list",
+            YamlValue::Map(_) => "a map",
+        };
+        described.to_owned()
     }
 }
 

@@ -13,6 +13,7 @@ use super::file_schema::{
     alternative, alternatives, property, property_names, resolved, schema, with_keys_of_all_kinds,
     words,
 };
+use super::masked_source::may_hold_secret;
 use super::name_advice;
 use super::node::{YamlKey, YamlNode, YamlValue};
 use crate::expr::suggest;
@@ -80,6 +81,8 @@ impl SchemaChecker<'_> {
             (_, ty) => {
                 let wanted = in_words(ty, schema);
                 let found = match &node.value {
+                    // A secret in the wrong place is not quoted.
+                    _ if what.split('`').any(may_hold_secret) => node.describe_type(),
                     // YAML's word for no finite number is not a text either.
                     YamlValue::Text(text)
                         if matches!(ty, "integer" | "number") && is_not_finite(text) =>

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::embed::{
     Embedder, EmbeddingVectors, PairLimit, PairScorer, TextPair, TextRole, VectorSimilarity,
 };
-use crate::{atomic_file, input_file};
+use crate::{atomic_file, input_file, output};
 
 /// Counts of the texts that one model cut.
 #[derive(Debug, Default)]
@@ -75,8 +75,8 @@ impl TruncationCounter {
             hash.update(&(text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         }
-        let file = hash.finalize().to_hex();
-        let path = cache.map(|cache| cache.join("cut_texts").join(file.as_str()));
+        let name = Path::new("cut_texts").join(hash.finalize().to_hex().as_str());
+        let path = cache.map(|cache| output::cache_file(cache, name)).transpose()?;
         let known = path.as_ref().and_then(|path| input_file::read_text(path).ok());
         let known = known.and_then(|text| text.trim().parse().ok()).filter(|n| *n <= texts.len());
         let cut = match known {

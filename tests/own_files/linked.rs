@@ -182,3 +182,39 @@ fn every_command_checks_its_output_path_before_its_work() {
     assert_eq!(read(here, "file"), "mine");
     assert!(!Path::new(&here.join("cache")).exists(), "it was told after the work");
 }
+
+/// A cache may be made by others, as on a build server: nothing is written through a link in it.
+#[test]
+fn nothing_is_written_through_a_link_in_the_cache() {
+    let dir = desk();
+    let here = dir.path();
+    write(here, "mine", "mine");
+    std::fs::create_dir(here.join("elsewhere")).unwrap();
+    let embed = ["embed", "--model", "potion-base-8M", "tasks.csv"];
+    let cached = |cache: &str| {
+        super::command(here, &embed).env("KNOCKON_CACHE", here.join(cache)).output().unwrap()
+    };
+    assert!(cached("cache").status.success());
+    let vectors = names(&here.join("cache")).into_iter().find(|name| name.ends_with(".vectors"));
+    let vectors = vectors.unwrap();
+    // A link in place of a file, to a file of the user's and to none; and in place of a folder.
+    for (cache, name, target) in [
+        ("file", vectors.as_str(), "../mine"),
+        ("nothing", vectors.as_str(), "../new"),
+        ("folder", "bundled", "../elsewhere"),
+        ("loop", "bundled", "bundled"),
+    ] {
+        std::fs::create_dir(here.join(cache)).unwrap();
+        symlink(target, here.join(cache).join(name)).unwrap();
+        let output = cached(cache);
+        let message = super::stderr_of(&output);
+        assert!(!output.status.success(), "{cache}");
+        assert!(message.contains(name) && message.contains("is a link"), "{cache}: {message}");
+    }
+    assert_eq!(read(here, "mine"), "mine");
+    assert!(!here.join("new").exists());
+    assert_eq!(names(&here.join("elsewhere")), Vec::<String>::new());
+    // The folder that the user names may itself be a link.
+    symlink("cache", here.join("linked")).unwrap();
+    assert!(cached("linked").status.success());
+}

@@ -100,6 +100,12 @@ fn control_characters_of_data_do_not_reach_the_terminal() {
         &["run", "scenario.yaml", "--arms", "\u{1b}[31mnobody"],
         &["inject", "scenario.yaml", "--arm", "words", "--tasks", named],
         &["check", "\u{1b}[31mnobody.yaml"],
+        // What the argument parser quotes.
+        &["run", "--\u{1b}[31mnothing"],
+        &["run", "scenario.yaml", "\u{9b}31mmore\r"],
+        &["\u{1b}]0;owned\u{7}"],
+        &["run", "scenario.yaml", "--threads", "\u{1b}[2J1"],
+        &["queries", "scenario.yaml", "--format", "\u{202e}vst"],
     ] {
         let output = knockon(dir.path(), args);
         for bytes in [&output.stdout, &output.stderr] {
@@ -107,6 +113,27 @@ fn control_characters_of_data_do_not_reach_the_terminal() {
             let bad: Vec<char> =
                 text.chars().filter(|c| c.is_control() && !"\n\t".contains(*c)).collect();
             assert!(bad.is_empty(), "{args:?}: {bad:?} in {text}");
+        }
+    }
+}
+
+/// Queries are made of the data: a terminal may show them later, by `cat` or `less -R`.
+#[test]
+fn queries_hold_no_control_characters() {
+    let dir = desk();
+    let scenario = read(dir.path(), "scenario.yaml");
+    let query = scenario.find("query: \"").unwrap() + "query: \"".len();
+    let scenario =
+        format!("{}\\e[31m\\x9b1A\\u202e a\\tb {}", &scenario[..query], &scenario[query..]);
+    write(dir.path(), "scenario.yaml", &scenario);
+    run_ok(dir.path(), &["queries", "scenario.yaml", "--out", "queries.tsv"]);
+    let printed = run_ok(dir.path(), &["queries", "scenario.yaml"]);
+    for text in [printed, read(dir.path(), "queries.tsv")] {
+        assert!(text.contains("\\u{1b}[31m\\u{9b}1A\\u{202e} a b "), "{text}");
+        for line in text.lines() {
+            assert_eq!(line.matches('\t').count(), 1, "{line}");
+            let bad = line.chars().find(|c| (c.is_control() && *c != '\t') || *c == '\u{202e}');
+            assert_eq!(bad, None, "{line:?}");
         }
     }
 }

@@ -118,11 +118,8 @@ impl HttpEmbedder {
     /// # Errors
     /// An invalid address, or a size of 0.
     pub fn new(spec: HttpEmbedderSpec, environment: &Environment) -> anyhow::Result<Self> {
-        let endpoint = embeddings_url(&spec.url).with_context(|| {
-            // The query part of a URL may hold secrets, so the message omits it as well as any password.
-            let shown = spec.url.split('?').next().unwrap_or_default();
-            format!("url {:?}", http_client::without_passwords(shown))
-        })?;
+        let endpoint = embeddings_url(&spec.url)
+            .with_context(|| format!("url {:?}", http_client::display_wrong_address(&spec.url)))?;
         ensure!(spec.dim > 0 && spec.batch_size > 0 && spec.concurrency > 0, "a setting is 0");
         let mut settings = format!(
             "http 1 {endpoint} {:?} {} {} {:?} {:?}",

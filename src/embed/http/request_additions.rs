@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::{Map, Value};
 
-use crate::environment::Environment;
+use crate::environment::{Environment, is_variable_name};
 use crate::http_client::{self, RequestSecrets};
 
 /// A value of a header or body key as given in a scenario.
@@ -113,12 +113,6 @@ fn check_variables(value: &Value) -> Result<(), String> {
         _ => Err("what stands behind `env` is not the name of a variable: letters, digits and _"
             .to_owned()),
     }
-}
-
-fn is_variable_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// The names and values of the headers.

@@ -1,12 +1,15 @@
 //! Detects secrets that a text repeats in part, backwards, or as base64 or hexadecimal digits.
 //!
-//! Only letters and digits are compared, ignoring case, so that characters between or around them make no
-//! difference. Such occurrences cannot be cut out, so a text that contains one must not be shown at all.
+//! Only letters and digits are compared, ignoring case and form (full-width, bold, circled), so that characters
+//! between or around them make no difference. Such occurrences cannot be cut out, so a text that contains one must not be shown at all.
 
 use std::collections::HashSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use unicode_normalization::UnicodeNormalization;
+
+use super::escapes::unescaped_texts;
 
 /// The number of consecutive letters and digits that disclose a secret.
 const RUN_LENGTH: usize = 8;
@@ -65,7 +68,9 @@ impl SecretFragments {
         if self.runs.is_empty() && self.short.is_empty() {
             return false;
         }
-        [folded(text), folded(&unescaped(text))].iter().any(|text| {
+        let unescaped = unescaped_texts(text);
+        let texts = std::iter::once(text).chain(unescaped.iter().map(String::as_str));
+        texts.map(folded).any(|text| {
             let whole: String = text.iter().collect();
             text.windows(RUN_LENGTH).any(|run| self.runs.contains(run))
                 || self.short.iter().any(|short| whole.contains(short.as_str()))
@@ -73,42 +78,9 @@ impl SecretFragments {
     }
 }
 
-/// Letters and digits, in lower case.
+/// Letters and digits, in lower case and in their usual form.
 fn folded(text: &str) -> Vec<char> {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// Replaces the escapes `\u0041`, `%41`, `&#65;` and `&#x41;` by their characters.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let (length, character) = escape(rest).unwrap_or((first.len_utf8(), first));
-        bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        rest = &rest[length..];
-    }
-    String::from_utf8(bytes).unwrap_or_default()
-}
-
-/// The length of the escape at the start of `text`, and its character.
-fn escape(text: &str) -> Option<(usize, char)> {
-    let hexadecimal = |digits: &str| {
-        let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        char::from_u32(u32::from_str_radix(digits, 16).ok().filter(|_| plain)?)
-    };
-    if let Some(digits) = text.strip_prefix("\\u").and_then(|rest| rest.get(..4)) {
-        return Some((6, hexadecimal(digits)?));
-    }
-    if let Some(digits) = text.strip_prefix('%').and_then(|rest| rest.get(..2)) {
-        return Some((3, hexadecimal(digits)?));
-    }
-    let inside = text.strip_prefix("&#")?;
-    let number = &inside[..inside.find(';').filter(|end| *end < 10)?];
-    let character = match number.strip_prefix(['x', 'X']) {
-        Some(digits) => hexadecimal(digits)?,
-        None => char::from_u32(number.parse().ok()?)?,
-    };
-    Some((number.len() + 3, character))
+    text.nfkc().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -116,6 +88,27 @@ mod tests {
     use super::*;
 
     const KEY: &str = "sk-Proj_4fT9xQ2mLw7Zr8";
+
+    /// The key with every character this much further on in Unicode.
+    fn in_form(distance: u32) -> String {
+        KEY.chars().filter_map(|c| char::from_u32(u32::from(c) + distance)).collect()
+    }
+
+    /// A character moved to a block of Unicode that begins with `first` of its range.
+    fn shifted(c: char, range: std::ops::RangeInclusive<char>, first: u32) -> char {
+        match range.contains(&c) {
+            true => char::from_u32(first + u32::from(c) - u32::from(*range.start())).unwrap(),
+            false => c,
+        }
+    }
+
+    fn escaped_json(text: &str) -> String {
+        let mut units = [0; 2];
+        let escape = |c: char| -> String {
+            c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        };
+        text.chars().map(escape).collect()
+    }
 
     #[test]
     fn a_secret_is_found_in_part_and_in_other_forms() {
@@ -139,6 +132,19 @@ mod tests {
             KEY.bytes().map(|b| format!("%{b:02x}")).collect(),
             KEY.bytes().map(|b| format!("&#{b};")).collect(),
             KEY.bytes().map(|b| format!("&#x{b:x};")).collect(),
+            KEY.bytes().map(|b| format!("&#{b:011};")).collect(),
+            KEY.bytes().map(|b| format!("&#x{b:09x}")).collect(),
+            KEY.bytes().map(|b| format!("\\x{b:02x}")).collect(),
+            KEY.bytes().map(|b| format!("\\{b:03o}")).collect(),
+            KEY.bytes().map(|b| format!("\\u{{{b:x}}}")).collect(),
+            KEY.bytes().map(|b| format!("={b:02X}")).collect(),
+            KEY.bytes().map(|b| format!("%25{b:02x}")).collect(),
+            in_form(0xff01 - 0x21),
+            escaped_json(&in_form(0xff01 - 0x21)),
+            in_form(0xff01 - 0x21).bytes().map(|b| format!("%{b:02x}")).collect(),
+            // Mathematical bold letters, and circled ones.
+            KEY.chars().map(|c| shifted(c, 'a'..='z', 0x1d41a)).collect(),
+            KEY.to_lowercase().chars().map(|c| shifted(c, 'a'..='z', 0x24d0)).collect(),
         ] {
             assert!(secrets.occur_in(&text), "{text}");
         }

@@ -177,11 +177,8 @@ impl ChatEndpoint {
     /// # Errors
     /// A setting that is not allowed.
     pub fn new(spec: ChatEndpointSpec, environment: &Environment) -> anyhow::Result<ChatEndpoint> {
-        let endpoint = completions_url(&spec.url).with_context(|| {
-            // The query may be secret, and a password always is.
-            let shown = spec.url.split('?').next().unwrap_or_default();
-            format!("url {:?}", http_client::without_passwords(shown))
-        })?;
+        let endpoint = completions_url(&spec.url)
+            .with_context(|| format!("url {:?}", http_client::display_wrong_address(&spec.url)))?;
         ensure!(
             !spec.model.trim().is_empty(),
             "model is empty; a name that the endpoint knows goes here"

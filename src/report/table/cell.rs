@@ -102,7 +102,9 @@ pub(crate) fn cell_text(cell: &str) -> &str {
 
 /// Whether [`text_cell`] puts a quote before a value.
 fn needs_quote(value: &str) -> bool {
-    value.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+    value
+        .trim_start_matches('\'')
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
 }
 
 #[cfg(test)]
@@ -130,12 +132,19 @@ mod tests {
             "\u{feff}=1",
             "−1",
             "'@",
+            "＝1",
+            "'＝1",
+            "＋1",
+            "－1",
+            "＠a",
+            "a＝1",
         ];
         let cells: Vec<_> = texts.iter().map(|value| text_cell(value)).collect();
         assert_eq!(cells[..3], ["'=1", "''=1", "'''=1"]);
         for (at, (value, cell)) in texts.iter().zip(&cells).enumerate() {
             assert_eq!(cell_text(cell), *value);
             assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell:?}");
+            assert!(!cell.starts_with(['＝', '＋', '－', '＠']), "{cell:?}");
             assert!(!cells[..at].contains(cell), "{cell:?}");
         }
     }

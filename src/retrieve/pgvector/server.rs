@@ -13,6 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{PgDistance, PgIndexMethod, PgSearchSettings, PgVectorTable};
 use crate::embed::{CorpusVectors, Embedder, TextRole};
+use crate::output;
 use crate::retrieve::remote_corpus::{RemoteCorpus, ShortAnswerCount};
 use crate::retrieve::response_cache::{self, AnswerSink};
 use crate::retrieve::{PassageRanking, Retriever, SearchRequest, check_candidates};
@@ -72,7 +73,8 @@ impl PgRetriever {
             }
             PgVectorTable::Theirs { table, .. } => quote_identifier(table),
         };
-        let kept = kept.join(blake3::hash(format!("{shown} {table}").as_bytes()).to_hex().as_str());
+        let folder = blake3::hash(format!("{shown} {table}").as_bytes()).to_hex();
+        let kept = output::cache_file(&kept, folder.as_str())?;
         let server = PgServer { config, display_address: shown, table };
         if let PgVectorTable::Own(search) = index.table {
             let there = || -> anyhow::Result<()> {

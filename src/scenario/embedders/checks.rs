@@ -1,6 +1,7 @@
 //! Checks that the settings of several kinds share.
 
 use super::EmbedderEntryContext;
+use crate::environment::{NO_VARIABLE_NAME, is_variable_name};
 use crate::scenario::diagnostics::Diagnostic;
 use crate::scenario::resolve::ScenarioResolver;
 use crate::scenario::spanned_de::Spanned;
@@ -60,6 +61,22 @@ impl ScenarioResolver<'_> {
             self.check_range(what, &number, 1.0, f64::from(most));
             count.value as usize
         })
+    }
+
+    /// The name of an environment variable. Anything else is a mistake that is not quoted: it may be the key itself.
+    pub(super) fn variable_name(
+        &mut self,
+        setting: &str,
+        written: &Option<Spanned<String>>,
+    ) -> Option<String> {
+        let written = written.as_ref()?;
+        if is_variable_name(&written.value) {
+            return Some(written.value.clone());
+        }
+        let message = format!("`{setting}` holds {NO_VARIABLE_NAME}");
+        let mistake = Diagnostic::new("out-of-range", written.span.clone(), message);
+        self.mistakes.push(mistake.label("allowed: the name of the variable, as in MY_KEY"));
+        None
     }
 
     /// The number of retries as written, or the default.

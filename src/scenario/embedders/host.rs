@@ -1,10 +1,11 @@
 //! What an embedder needs from the session that opens it: other embedders, models, the cache.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::embed::{CorpusVectors, Embedder, PairScorer};
 use crate::environment::Environment;
+use crate::output;
 use crate::progress::{ProgressListener, WorkHandle};
 use crate::retrieve::{DenseRetriever, RemoteCorpus, Retriever};
 use crate::scenario::Scenario;
@@ -157,10 +158,10 @@ impl dyn EmbedderHost + '_ {
     /// The folder with the cached answers of a service: `kind` and a subfolder for the embedder's identity.
     ///
     /// # Errors
-    /// An environment without a folder for answers.
+    /// An environment without a folder for answers, or a link in it.
     pub fn answers_dir(&self, kind: &str) -> anyhow::Result<PathBuf> {
         let identity = self.opened().identity(self.embedder()).unwrap_or_default();
-        Ok(self.environment().answers_folder()?.join(kind).join(identity))
+        output::cache_file(self.environment().answers_folder()?, Path::new(kind).join(identity))
     }
 
     /// Begins a piece of work on `count` items; `doing` is what happens to the corpus.

@@ -96,7 +96,7 @@ impl EmbedderSettings for HttpEmbedderEntry {
         spec.concurrency =
             resolver.count_to("concurrency", &self.concurrency, spec.concurrency, MAX_CONCURRENCY);
         spec.retries = resolver.request_retries(&self.retries, spec.retries);
-        spec.api_key_env = text(&self.api_key_env);
+        spec.api_key_env = resolver.variable_name("api_key_env", &self.api_key_env);
         spec.send_dim = self.send_dim.as_ref().is_some_and(|at| at.value);
         spec.query_prefix = text(&self.query_prefix).unwrap_or_default();
         spec.passage_prefix = text(&self.passage_prefix).unwrap_or_default();

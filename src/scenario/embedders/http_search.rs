@@ -108,7 +108,7 @@ impl EmbedderSettings for HttpSearchEntry {
             timeout: Duration::try_from_secs_f64(seconds).ok()?,
             retries: resolver.request_retries(&self.retries, DEFAULT_RETRIES),
             concurrency,
-            api_key_env: text(&self.api_key_env),
+            api_key_env: resolver.variable_name("api_key_env", &self.api_key_env),
             index: text(&self.index).unwrap_or_default(),
         }))
     }

@@ -14,6 +14,8 @@ use super::host::{EmbedderHost, OpenedEmbedders, identity_hash};
 use super::kind::{EmbedderKind, OpeningFailure};
 use super::sources::{from_scenario, sourced_depth};
 use crate::environment::Environment;
+#[cfg(feature = "pgvector")]
+use crate::environment::{NO_VARIABLE_NAME, is_variable_name};
 use crate::retrieve::Retriever;
 use crate::retrieve::pgvector::{
     PG_DEPTH, PgDistance, PgIndexMethod, PgSearchSettings, PgVectorTable,
@@ -114,6 +116,7 @@ impl EmbedderSettings for PgvectorEntry {
         });
         resolver.count("ef_search", &self.ef_search, 1);
         resolver.count("probes", &self.probes, 1);
+        let url_env = resolver.variable_name("url_env", &self.url_env);
         let table = self.resolve_table(resolver);
         self.check_index_settings(resolver);
         let embedder = match &self.embedder {
@@ -132,7 +135,7 @@ impl EmbedderSettings for PgvectorEntry {
         };
         Some(Arc::new(PgvectorSettings {
             embedder: embedder?,
-            url_env: text(&self.url_env).unwrap_or_else(|| DEFAULT_URL_ENV.to_owned()),
+            url_env: url_env.unwrap_or_else(|| DEFAULT_URL_ENV.to_owned()),
             index: PgSearchSettings {
                 table: table?,
                 distance,
@@ -291,6 +294,7 @@ impl EmbedderKind for PgvectorSettings {
 impl PgvectorSettings {
     /// The address of the database, which only the environment holds.
     fn address(&self, environment: &Environment) -> anyhow::Result<String> {
+        anyhow::ensure!(is_variable_name(&self.url_env), "`url_env` holds {NO_VARIABLE_NAME}");
         let address = environment.secret(&self.url_env).map_err(|why| {
             anyhow::anyhow!("the environment variable {} (url_env) {why}", self.url_env)
         })?;
