@@ -149,7 +149,7 @@ fn pairs_of_late_interaction_are_counted() {
     assert_eq!(
         notes(dir.path(), embedders, "[{id: only}]", tasks),
         [
-            "short reads 8 tokens of a query and 8 of a passage: 3 of 5 pairs are longer and are truncated"
+            "short reads 8 tokens of a query and 8 of a passage: 2 of 4 pairs are longer and are truncated"
         ]
     );
 }

@@ -71,7 +71,7 @@ fn sampling_is_announced_before_anything_is_searched() {
     assert_eq!(announcements(&dir, &of("method: auto, max_states: 40000")), [] as [&str; 0]);
     assert_eq!(announcements(&dir, &of("method: monte_carlo")), [] as [&str; 0]);
     let found = announcements(&dir, &of("method: exact"));
-    assert!(found[0].contains("`method: exact` ends at the first task"), "{}", found[0]);
+    assert!(found[0].contains("`method: exact` fails at the first task"), "{}", found[0]);
 }
 
 /// Sixteen independent parts, written as all searches and then all ends, or part by part.

@@ -201,8 +201,8 @@ fn scores_order_a_run_file_whose_ranks_are_all_equal() {
     let error =
         desk.load_with_run("t1.find Q0 p1 1 9 x\nt1.find Q0 p2 1 8 x\nt1.find Q0 p3 2 7 x\n");
     let error = error.unwrap_err();
-    assert!(error.contains("line 2: query 't1.find' has rank 1 on line 1 already"), "{error}");
-    assert!(error.contains("all the same, and then the scores decide"), "{error}");
+    assert!(error.contains("line 2: query 't1.find' already has rank 1 on line 1"), "{error}");
+    assert!(error.contains("all the same, in which case the scores decide"), "{error}");
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn a_table_may_have_another_delimiter() {
     assert!(error.contains("line 1 says that cells are separated by semicolon (sep=;)"), "{error}");
     desk.put("tasks.csv", format!("sep=#\n{TASKS}"));
     let error = desk.load_with_tasks("file: tasks.csv").unwrap_err();
-    assert!(error.contains("line 1: 'sep=#' names no delimiter that is known"), "{error}");
+    assert!(error.contains("line 1: 'sep=#' is not a known delimiter"), "{error}");
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn queries_are_sent_once_with_bounded_concurrency_and_cached() {
     let first = json!({"corpus": "contracts", "query": "q0", "top_k": 4});
     assert!(server.requests_seen.lock().unwrap().contains(&first));
     let note = count.note("remote").unwrap();
-    assert!(note.starts_with("remote: 6 of 6 answers hold fewer passages"), "{note}");
+    assert!(note.starts_with("remote: 6 of 6 responses contain fewer passages"), "{note}");
 
     // Again with less depth: nothing is sent.
     let again = client.retriever(LONG, 0).0.search(&requests, 1, &|_| {}).unwrap();

@@ -126,7 +126,7 @@ fn ambiguous_numbers_need_an_option() {
     assert_eq!(
         text,
         "t.csv: line 2, column 'n': '1,234' is 1234 with a decimal point and 1.234 with a decimal comma; \
-say which: --decimal point or --decimal comma"
+specify --decimal point or --decimal comma"
     );
     let mut options = keyed("k");
     options.formats.decimal = Some(DecimalSeparator::Comma);
@@ -144,7 +144,7 @@ say which: --decimal point or --decimal comma"
 #[test]
 fn ambiguous_dates_need_an_option() {
     let text = error_of("k,d\na,03/04/2024\n", &keyed("k"));
-    assert!(text.contains("'03/04/2024' is 2024-04-03 or 2024-03-04; say which"), "{text}");
+    assert!(text.contains("'03/04/2024' is 2024-04-03 or 2024-03-04; specify"), "{text}");
     let import = read("k,d\na,03/04/2024\nb,13/04/2024\n", &keyed("k")).unwrap();
     assert_eq!(
         import.passages[0].facts["d"],
@@ -163,7 +163,7 @@ fn ambiguous_dates_need_an_option() {
 #[test]
 fn a_currency_is_never_guessed() {
     let text = error_of("k,m\na,$5.00\n", &keyed("k"));
-    assert!(text.contains("'$' is the sign of several currencies; say which"), "{text}");
+    assert!(text.contains("'$' is the sign of several currencies; specify"), "{text}");
     let mut options = keyed("k");
     options.formats.currency = Some("CAD".to_owned());
     let import = read("k,m\na,($5.00)\n", &options).unwrap();
@@ -226,7 +226,7 @@ fn broken_files_are_reported_by_line() {
     let late = error_of("sep=;\r\nk;d\r\nx;2024-01-31\r\ny;2024-02-30\r\n", &dated("d"));
     assert!(late.contains("line 4, column 'd'"), "{late}");
     assert!(error_of("", &keyed("k")).contains("the file is empty"));
-    assert!(error_of("k,a\n", &keyed("k")).contains("no row below the header"));
+    assert!(error_of("k,a\n", &keyed("k")).contains("no rows below the header"));
     let quote = error_of("k,a\nx,1\ny,\"open\nz,3\n", &keyed("k"));
     assert!(quote.contains("line 3: a quote is opened here and never closed"), "{quote}");
     for (text, line) in [
@@ -324,7 +324,7 @@ fn a_missing_header_is_reported_and_names_can_be_given() {
         import.notes,
         [
             "the first line is taken as the header, with '2023' (a number), '2024' (a number) as names; \
-where it is data, give the names, --header NAME,NAME"
+if it is data, name the columns with --header NAME,NAME"
         ]
     );
     let twice = error_of("acme,5,5\nbeta,6,7\n", &keyed("acme"));

@@ -171,6 +171,6 @@ fn wrong_usage_has_a_clear_message() {
         format!("{:#}", tatqa::read(&file).unwrap_err())
     };
     assert!(error("[]").contains("no context"));
-    assert!(error("[{\"table\": 3}]").contains("not laid out as TAT-QA is"));
+    assert!(error("[{\"table\": 3}]").contains("does not have the layout of TAT-QA"));
     assert!(error("no").contains("line 1"));
 }

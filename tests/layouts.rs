@@ -330,7 +330,10 @@ fn an_unsupported_module_is_reported() {
     for path in ["../elsewhere", "/etc", "a/../../b"] {
         let listed = modules(&[("", TRANSFORMER), (path, POOLING)]);
         let message = refusal(&json!({"files": {"modules.json": listed}}));
-        assert!(message.contains(path) && message.contains("leads out"), "{message}");
+        assert!(
+            message.contains(path) && message.contains("outside the model's directory"),
+            "{message}"
+        );
     }
 }
 

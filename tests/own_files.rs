@@ -221,7 +221,7 @@ fn no_command_overwrites_its_inputs_or_unknown_files() {
     ];
     for args in onto_others {
         let message = refused(here, args);
-        assert!(message.contains("not known as written by knockon"), "{args:?}: {message}");
+        assert!(message.contains("not known to be written by knockon"), "{args:?}: {message}");
         assert_eq!(
             (read(here, "mine.csv"), read(here, "mine.jsonl")),
             ("mine".into(), "mine".into())
@@ -409,7 +409,7 @@ fn lists_of_files_are_not_replaced_if_they_are_not_ours() {
         for mine in [&edited, "{\"knockon\": \"0.1.0\", \"outputs\": []}", "mine"] {
             write(here, manifest, mine);
             let message = refused(here, args);
-            assert!(message.contains("manifest.json") && message.contains("--force"), "{message}");
+            assert!(message.contains("--force"), "{message}");
             assert_eq!(read(here, manifest), mine, "{args:?}");
         }
         run_ok(here, &[args, &["--force"]].concat());

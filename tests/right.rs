@@ -251,7 +251,10 @@ fn retrievers_that_cannot_be_opened_are_reported_before_a_run() {
         let run = knockon(&["run", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
         assert_eq!((check.status.code(), run.status.code()), (Some(1), Some(1)), "{embedder}");
         let (check, run) = (stderr(&check), stderr(&run));
-        assert!(check.starts_with(run.split("\n\nTo read").next().unwrap()), "{check}\n{run}");
+        assert!(
+            check.starts_with(run.split("\n\nFor details on").next().unwrap()),
+            "{check}\n{run}"
+        );
         check
     };
     for (embedder, code, part) in [

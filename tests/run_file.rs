@@ -171,7 +171,7 @@ fn implausible_run_files_are_refused() {
             "",
             "line 2: query 't1' already has the passage 'a1' (line 1)",
         ),
-        ("t1 Q0 a1 1 2 x", ", qid: task, queries: run.trec", "both say what the qids are"),
+        ("t1 Q0 a1 1 2 x", ", qid: task, queries: run.trec", "both define the qids"),
         ("t1 Q0 a1 1 2 x", ", queries: run.trec", "line 1: no tab"),
         (
             "t1 Q0 a1 1 2 x",
@@ -192,7 +192,7 @@ fn conflicting_answers_to_one_query_are_refused() {
     assert_eq!(desk(folder.path(), same, ", queries: q.tsv").unwrap().0[2], ["a2"]);
     let differ = "7 Q0 a2 1 2 x\n8 Q0 a1 1 2 x\n";
     let error = format!("{:#}", desk(folder.path(), differ, ", queries: q.tsv").unwrap_err());
-    assert!(error.contains("'7' and '8' stand for one query, \"other\""), "{error}");
+    assert!(error.contains("'7' and '8' identify the same query, \"other\""), "{error}");
 }
 
 #[test]

@@ -220,7 +220,8 @@ fn two_misses_that_each_suffice_are_one_joint_cause() {
     let trace = traces_of(&scenario, &[SelectedRun { task: 0, trial: 3 }]).remove(0);
     assert_eq!(trace.causes, [vec![0, 2]]);
     let text = story::text(&trace, false, None);
-    let both = "But for both the miss at find and the miss at again together";
+    let both =
+        "Without both the miss at find and the miss at again, the run would have been correct";
     assert!(text.contains(both), "{text}");
 }
 

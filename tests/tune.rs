@@ -333,7 +333,7 @@ fn absurd_numbers_are_refused_by_name() {
     for (recipe, named) in [
         (
             TuningRecipe { steps: usize::MAX, ..usual() },
-            "--steps is 18446744073709551615; it is from 1 to",
+            "--steps is 18446744073709551615; it must be from 1 to",
         ),
         (TuningRecipe { steps: 0, ..usual() }, "--steps"),
         (TuningRecipe { batch: 1_000_000_000, ..usual() }, "--batch is 1000000000"),

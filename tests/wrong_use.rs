@@ -96,7 +96,7 @@ fn unknown_names_are_wrong_use() {
     for (args, why) in [
         (&["models", "pull", "nope"][..], "there is no model nope"),
         (&["embed", "--model", "nope", "texts.txt"], "there is no model nope"),
-        (&["embed", "--model", "./nope", "texts.txt"], "./nope is no model directory"),
+        (&["embed", "--model", "./nope", "texts.txt"], "./nope is not a model directory"),
         (&["embed", "--model", "bert-mini-reranker", "texts.txt"], "it has no vectors"),
         (
             &["embed", "--scenario", "scenario.yaml", "--embedder", "vectros", "texts.txt"],
@@ -196,8 +196,8 @@ fn files_and_folders_in_each_others_place_are_wrong_use() {
         (&["queries", "scenario.yaml", "--out", "new/"], "new/ names a folder"),
         (&["queries", "scenario.yaml", "--out", "new/."], "new/. names a folder"),
         (&["perturb", "texts.txt", "--out", "near/"], "near/ names a folder"),
-        (&["embed", "--model", &base, "texts.txt", "--out", "v.txt"], "ends in .jsonl or .npy"),
-        (&["embed", "--model", &base, "texts.txt", "--out", "v"], "ends in .jsonl or .npy"),
+        (&["embed", "--model", &base, "texts.txt", "--out", "v.txt"], "end in .jsonl or .npy"),
+        (&["embed", "--model", &base, "texts.txt", "--out", "v"], "end in .jsonl or .npy"),
         (&["embed", "--model", &base, "texts.txt", "--out", "v.npy/"], "names a folder"),
         (
             &[
@@ -260,7 +260,7 @@ fn vectors_are_written_again_where_they_are_the_same() {
             assert!(output.status.success(), "{name}: {}", stderr(&output));
         }
         std::fs::write(dir.path().join(name), "mine").unwrap();
-        refused(dir.path(), &args, "is there already");
+        refused(dir.path(), &args, "already exists");
     }
 }
 

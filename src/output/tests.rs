@@ -64,7 +64,7 @@ fn files_changed_or_added_by_the_user_stay() {
     assert!(error.is::<WriteRefused>());
     let message = error.to_string();
     assert!(message.contains("a.csv was changed after knockon wrote it"), "{message}");
-    assert!(message.contains("c.csv is there already, and not known as written"), "{message}");
+    assert!(message.contains("c.csv already exists, and its content is not known"), "{message}");
     assert!(message.contains("--force"), "{message}");
     assert_eq!((text(at("a.csv")), text(at("c.csv"))), ("mine".into(), "mine too".into()));
     assert!(!at("d.csv").exists(), "some of it was written");

@@ -279,7 +279,7 @@ mod tests {
             ("{\"_id\": null, \"text\": \"a\"}", "line 1, field '_id': 'null' is not a text"),
             ("{\"_id\": \"p1\", \"text\": null}", "line 1, field 'text': 'null' is not a text"),
             ("{\"_id\": 1.5, \"text\": \"a\"}", "line 1, field '_id': '1.5' is not a text"),
-            ("{\"text\": \"a\"}", "line 1, field '_id': it is needed"),
+            ("{\"text\": \"a\"}", "line 1, field '_id': it is required"),
             ("{\"_id\": \"p1\", \"_id\": \"p2\", \"text\": \"a\"}", "the key '_id' occurs twice"),
             ("{\"_id\": [1], \"text\": \"a\"}", "line 1, field '_id': '[1]' is not a text"),
         ] {

@@ -78,8 +78,8 @@ fn a_failing_gate_fails_when_nobody_reads_its_output() {
     let dir = desk();
     run_ok(dir.path(), &run_into("base", &[]));
     // Another arm fails more often: the gate fails, with its exit code.
-    let args =
-        ["gate", "scenario.yaml", "--baseline", "base", "--arm", "vectors", "--against", "nobody"];
+    let options = ["--arm", "words", "--against", "vectors", "--strict"];
+    let args = [&["gate", "scenario.yaml", "--baseline", "base"][..], &options].concat();
     let mut child =
         command(dir.path(), &args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     drop(child.stdout.take());

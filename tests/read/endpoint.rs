@@ -154,7 +154,7 @@ fn every_fault_has_one_message_and_is_not_recorded() {
             Box::new(|| {
                 Answer::Reply("429 Too Many Requests\r\nretry-after: 3600", "quota".into())
             }),
-            "quota; it asks to wait 3600 s, and 300 s is the longest we do",
+            "quota; it asks to wait 3600 s, but knockon waits at most 300 s",
         ),
         (
             Box::new(|| Answer::Reply("200 OK", "<html>hello".into())),

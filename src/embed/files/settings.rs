@@ -327,6 +327,6 @@ mod tests {
         assert_eq!(reader.count("negative"), None);
         assert_eq!(reader.flag("absent"), None);
         let message = found.check().unwrap_err().to_string();
-        assert!(message.starts_with("3 things"), "{message}");
+        assert!(message.starts_with("3 settings are not supported"), "{message}");
     }
 }

@@ -152,10 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_derivation_is_said() {
+    fn invalid_derivations_are_reported() {
         let of = |tokens: &[&str]| TatqaDerivation::new(&texts(tokens), &[]).unwrap_err();
         assert!(of(&["-", "1"]).contains("stops too early"));
-        assert!(of(&["-", "1", "2", "3"]).contains("goes on with '3'"));
+        assert!(of(&["-", "1", "2", "3"]).contains("continues with '3'"));
         assert!(of(&["-", "one", "2"]).contains("'one' is not a number"));
         assert!(of(&["-"; 1000]).contains("too deeply"));
     }
