@@ -140,9 +140,9 @@ fn qids_identify_the_queries_of_tasks() {
     let [unanswered, idle] = notes.as_slice() else { panic!("{notes:?}") };
     assert_eq!(
         unanswered,
-        "production: 1 of 3 distinct queries are not in run.trec, 0 of them as tasks ask when nothing \
-         has gone wrong, 1 as an upstream error makes them: they found nothing (`empty`); a `fallback` \
-         would answer them. One of them: \"other\""
+        "production: 1 of 3 distinct queries are not in run.trec, 0 of them asked when nothing has gone \
+         wrong, 1 changed by an upstream error: they found nothing (`empty`); a `fallback` would answer them. \
+         One of them: \"other\""
     );
     assert_eq!(idle, "production: 1 of 3 qids in run.trec match no query of a task here");
 
