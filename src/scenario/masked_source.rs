@@ -105,9 +105,12 @@ impl SourceMasker<'_> {
         let ValueExtent { range, has_entries } = value_extent(self.source, entry, end);
         if has_entries && depth < MAX_DEPTH {
             self.mask_entries(range.clone(), inside, depth + 1);
-        } else if is_secret || has_entries || (BODIES.contains(&name) && inside != meaning) {
-            self.fill(range.clone());
-        } else if names_variable && !is_variable_name(unquoted(&self.source[range.clone()])) {
+        } else if is_secret
+            || has_entries
+            || (BODIES.contains(&name) && inside != meaning)
+            // A key that was pasted in place of the name of its variable.
+            || (names_variable && !is_variable_name(unquoted(&self.source[range.clone()])))
+        {
             self.fill(range.clone());
         } else if is_address {
             let address = &self.source[range.clone()];

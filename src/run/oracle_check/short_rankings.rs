@@ -12,8 +12,8 @@ use crate::step::oracle::{self, OracleRun};
 use crate::world::Task;
 
 /// One record for each arm and step with such tasks. `judged` holds the oracles, one entry for each set of corpora.
-pub(super) fn short_rankings<'a>(
-    scenario: &'a Scenario,
+pub(super) fn short_rankings(
+    scenario: &Scenario,
     arms: &[&ScenarioArm],
     judged: &[ArmOracles],
 ) -> Vec<ShortRankingRecord> {

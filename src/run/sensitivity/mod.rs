@@ -342,8 +342,9 @@ impl PreparedArms<'_> {
             let mut order: Vec<usize> = (0..places.len()).collect();
             order.sort_by(|&a, &b| ends[places[a]][0].total_cmp(&ends[places[b]][0]));
             let (mut holds, mut best) = (0, vec![0.0; places.len()]);
-            for at in 0..independent {
-                let values: Vec<f64> = places.iter().map(|&place| sampled[place][at]).collect();
+            let points = (0..independent)
+                .map(|at| -> Vec<f64> { places.iter().map(|&place| sampled[place][at]).collect() });
+            for values in points {
                 let held = order.windows(2).all(|pair| at_most(values[pair[0]], values[pair[1]]));
                 holds += usize::from(held);
                 let bests: Vec<usize> = (0..values.len())
