@@ -329,7 +329,7 @@ if it is data, name the columns with --header NAME,NAME"
     );
     let twice = error_of("acme,5,5\nbeta,6,7\n", &keyed("acme"));
     assert!(twice.contains("line 1, column '5': columns 2 and 3 have the same name"), "{twice}");
-    assert!(twice.contains("line 1: '5' in the first line is a number: where"), "{twice}");
+    assert!(twice.contains("line 1: '5' in the first line is a number: if"), "{twice}");
 }
 
 #[test]

@@ -107,8 +107,8 @@ pub fn parse_vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f
             return Err(format!("item {place} has no index, so its text is unknown"));
         };
         if i >= texts || !rows[i].is_empty() {
-            let why = if i >= texts { "out of range" } else { "there twice" };
-            return Err(format!("the index {i} of item {place} is {why} (of {texts} texts)"));
+            let why = if i >= texts { "is out of range" } else { "occurs twice" };
+            return Err(format!("the index {i} of item {place} {why} (of {texts} texts)"));
         }
         if item.embedding.len() != dim {
             let len = item.embedding.len();
