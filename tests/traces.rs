@@ -312,7 +312,7 @@ fn spans_record_what_was_retrieved_and_what_went_wrong() {
     assert_eq!(metadata["gold"], false);
     assert_eq!(metadata["variant"], "binding");
     assert_eq!(get(&find.attributes, "knockon.root_cause"), Some(&Any::BoolValue(true)));
-    assert!(find.status.as_ref().unwrap().message.contains("a-1 of acme came at rank 2"));
+    assert!(find.status.as_ref().unwrap().message.contains("a-1 of acme was at rank 2"));
 
     assert_eq!(
         text(&read.attributes, "input.value"),

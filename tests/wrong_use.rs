@@ -104,7 +104,7 @@ fn unknown_names_are_wrong_use() {
         ),
         (
             &["embed", "--scenario", "scenario.yaml", "--embedder", "words", "texts.txt"],
-            "--embedder: it makes no vectors",
+            "--embedder: it has no vectors",
         ),
         (&["probe", "--embedders", "nope"], "there is no model nope"),
         (&["probe", "--embedders", ""], "there is no model"),
