@@ -2,7 +2,7 @@
 //!
 //! A scenario, one YAML file, describes a pipeline of agent steps that retrieve, read and act. [`Session::open`] reads
 //! it, or reports all its mistakes at once. [`Session::run`] replays its tasks under each arm and returns the
-//! [`Record`]: how often, where and why they fail. [`Session::inject`] goes forward from an error to its consequences;
+//! [`RunRecord`]: how often, where and why they fail. [`Session::inject`] goes forward from an error to its consequences;
 //! [`Session::trace`] goes back from a failure to its causes.
 //!
 //! ```no_run

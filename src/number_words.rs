@@ -89,7 +89,7 @@ fn small_number(word: &str) -> Option<u64> {
 }
 
 /// The number that `words` express as a whole; the words are in lower case and split at hyphens. The inverse of
-/// [`words`], and accepts more: `two million five hundred thousand`, `one hundred and twenty`.
+/// [`to_words`], and accepts more: `two million five hundred thousand`, `one hundred and twenty`.
 pub fn parse_words(words: &[&str]) -> Option<u64> {
     // `group` is the number below 1,000 being read; `below` is the last scale, which the next one must be less than.
     let (mut total, mut group, mut below) = (0u64, None::<u64>, u64::MAX);

@@ -60,7 +60,7 @@ pub trait ProgressListener: Sync {
     /// Called for every event, from the thread that does the work.
     fn on_event(&self, event: &ProgressEvent<'_>);
 
-    /// Polled now and then: once it returns true, the work ends with [`Cancelled`].
+    /// Polled now and then: once it returns true, the work ends with [`WorkCancelled`].
     fn is_cancelled(&self) -> bool {
         false
     }
@@ -96,7 +96,7 @@ impl dyn ProgressListener + '_ {
     }
 
     /// # Errors
-    /// [`Cancelled`], if the listener asks for it.
+    /// [`WorkCancelled`], if the listener asks for it.
     pub fn check(&self) -> Result<(), WorkCancelled> {
         if self.is_cancelled() { Err(WorkCancelled) } else { Ok(()) }
     }

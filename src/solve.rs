@@ -63,7 +63,7 @@ pub fn solve(
     Ok(solve_compiled(scenario, arm, compiled, progress))
 }
 
-/// As [`solve`] for [`Question::Run`], and classifies the rows: see [`compile_and_tell`].
+/// As [`solve`] for [`CompileQuestion::Run`], and classifies the rows: see [`compile_and_classify`].
 pub fn solve_and_classify<'a>(
     scenario: &'a Scenario,
     arm: usize,

@@ -1,6 +1,6 @@
 //! Typed values of facts, step outputs and expressions.
 //!
-//! Different spellings of the same date or period are equal as a [`Value`].
+//! Different spellings of the same date or period are equal as a [`TypedValue`].
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -10,7 +10,7 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The type of a [`Value`], as written in scenario files.
+/// The type of a [`TypedValue`], as written in scenario files.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

@@ -33,7 +33,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// `text` with every line cut after [`LONGEST_LINE`] characters, followed by its full length.
+/// `text` with every line cut after [`MAX_LINE_CHARS`] characters, followed by its full length.
 pub fn cut_lines(text: &str) -> Cow<'_, str> {
     // A line has at least as many bytes as characters.
     if text.split('\n').all(|line| line.len() <= MAX_LINE_CHARS) {

@@ -16,7 +16,7 @@ use crate::solve::{SolvedTask, solve};
 /// Least depth of searches, so that a gold passage that was not passed on can still be ranked.
 pub const MIN_DEPTH: usize = 100;
 
-/// How many passages each search should return: [`DEPTH`], or more if an arm passes on more than that allows.
+/// How many passages each search should return: [`MIN_DEPTH`], or more if an arm passes on more than that allows.
 pub fn search_depth(scenario: &Scenario) -> usize {
     crate::solve::search_depth(&scenario.steps, &scenario.arms).max(MIN_DEPTH)
 }

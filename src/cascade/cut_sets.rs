@@ -31,7 +31,7 @@ pub struct MinimalCutSet {
     pub share: f64,
 }
 
-/// The minimal cut sets of up to [`ORDER`] errors, small ones first; `flow` is that of the plain model. Empty if the
+/// The minimal cut sets of up to [`MAX_ORDER`] errors, small ones first; `flow` is that of the plain model. Empty if the
 /// model has no trellis.
 pub fn minimal_cut_sets(model: &KernelModel, flow: &ForwardBackward) -> Vec<MinimalCutSet> {
     let sources = own_errors(model);

@@ -20,7 +20,7 @@ pub struct GuardVariantResult {
 pub struct StepGuardResults {
     /// By guard.
     pub counts: Vec<GuardCounts>,
-    /// By variant: see [`Compiled::variants`].
+    /// By variant: see [`CompiledTask::variants`].
     pub variants: Vec<GuardVariantResult>,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! The terms, the same in every module here:
 //!
-//! - an *own error* ([`Source`]) is a miss that also happens on the right query, or a misreading with the evidence in
+//! - an *own error* ([`OwnError`]) is a miss that also happens on the right query, or a misreading with the evidence in
 //!   hand (or with none available). It is the root of what follows;
 //! - everything else that goes wrong is a consequence: induced misses, and what a reader does with a context from which
 //!   a miss took the evidence;

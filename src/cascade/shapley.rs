@@ -40,7 +40,7 @@ pub fn exact(model: &KernelModel) -> Option<Vec<ShapleyShare>> {
 }
 
 /// Exact shares of the cost of runs: `flow` gives the expected cost by outcome if each own error is kept with the given
-/// probability (see [`Flow::worth`]).
+/// probability (see [`ForwardBackward`](crate::kernel::exact::ForwardBackward)).
 pub fn exact_worth<'a>(
     model: &KernelModel,
     flow: impl Fn(f64) -> ForwardBackward<'a>,

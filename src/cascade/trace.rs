@@ -39,7 +39,7 @@ pub struct RunTrace {
 }
 
 impl RunTrace {
-    /// The step to repair first: the earliest one of the first of [`Trace::causes`].
+    /// The step to repair first: the earliest one of the first of [`RunTrace::causes`].
     pub fn root_cause(&self) -> Option<usize> {
         self.causes.first()?.iter().copied().min()
     }
@@ -52,7 +52,7 @@ pub struct StepTrace {
     pub step: String,
     /// `retrieve`, `read`, `lookup`, `compute` or `act`.
     pub kind: &'static str,
-    /// Indices into [`Trace::steps`].
+    /// Indices into [`RunTrace::steps`].
     pub parents: Vec<usize>,
     /// What happened; `None` for steps after a stop.
     pub done: Option<StepResultTrace>,

@@ -23,7 +23,7 @@ use crate::step::{OutputState, RunOutcome, StepEvent, StepOutput};
 use crate::world::{Corpus, Task};
 
 /// One task compiled under one arm. Its kernels need the rows that the trial visits under repairs: kernels with a
-/// trellis have all of them, and past the cap those compiled with [`Question::Trial`](crate::compile::Question::Trial)
+/// trellis have all of them, and past the cap those compiled with [`CompileQuestion::Trial`](crate::compile::CompileQuestion::Trial)
 /// do.
 #[derive(Clone, Copy)]
 pub struct TraceCase<'a> {

@@ -5,14 +5,14 @@
 //! once per distinct input:
 //!
 //! 1. the inputs that can reach the step, from the states reached so far;
-//! 2. the queries that these inputs render to, searched together ([`search`]);
+//! 2. the queries that these inputs render to, searched together ([`search_cache`]);
 //! 3. the rows of the kernel ([`rows`]), and with them the states after the step.
 //!
 //! An upstream error is an input like any other: its query is rendered with the wrong value and actually searched. The
 //! same holds for outputs under an intervention.
 //!
-//! The behaviour of readers and guards is given by [`Odds`]. For other odds, the compiled rows can be reweighted
-//! ([`scales`]).
+//! The behaviour of readers and guards is given by [`ArmOdds`]. For other odds, the compiled rows can be reweighted
+//! ([`reweight`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

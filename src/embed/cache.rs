@@ -1,7 +1,7 @@
 //! A content-addressed cache of vectors on disk, so that a second run embeds nothing.
 //!
 //! There is one file per model fingerprint, `<fingerprint>.vectors`, keyed by the blake3 hash of fingerprint, role and
-//! text; see [`super::store`]. Texts are embedded in parts, and an interruption loses only the current part. A vector
+//! text; see [`super::row_store`]. Texts are embedded in parts, and an interruption loses only the current part. A vector
 //! that is damaged on disk is computed again.
 
 use std::collections::HashMap;

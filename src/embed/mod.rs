@@ -56,7 +56,7 @@ pub enum VectorSimilarity {
     Dot,
 }
 
-/// A row-major matrix with one vector of `dim` numbers per row. Under [`Similarity::Cosine`] every row has unit
+/// A row-major matrix with one vector of `dim` numbers per row. Under [`VectorSimilarity::Cosine`] every row has unit
 /// length, or is all zeros for a text without a known token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EmbeddingVectors {

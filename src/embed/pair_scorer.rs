@@ -54,7 +54,7 @@ pub trait PairScorer: Send + Sync {
 /// Number of pairs scored between two writes to the cache, which is what an interruption can lose.
 const PAIRS_PER_CHUNK: usize = 2048;
 
-/// A scorer with a cache on disk: one file per fingerprint, `<fingerprint>.scores`, see [`super::store`].
+/// A scorer with a cache on disk: one file per fingerprint, `<fingerprint>.scores`, see [`super::row_store`].
 pub struct CachedScorer {
     inner: Box<dyn PairScorer>,
     store: RowStore,

@@ -41,7 +41,7 @@ pub struct RegisteredFile {
     pub path: &'static str,
     /// The SHA-256 of the file, in hex.
     pub sha256: &'static str,
-    /// The size in bytes, or [`UNKNOWN`].
+    /// The size in bytes, or [`UNKNOWN_SIZE`].
     pub size: u64,
     pub origin: FileOrigin,
 }

@@ -8,7 +8,7 @@
 //!   expression that only names a value keeps that value's type;
 //! - two amounts of money are equal only in the same currency. Where an amount is ordered or computed with, its
 //!   currency is dropped: when a scenario is loaded, all amounts that are combined in this way are checked to have one
-//!   currency ([`Expr::compared_amounts`]);
+//!   currency ([`Expression::compared_amounts`]);
 //! - `date("2024-01-31")` and `duration("60 days")` are a date and a calendar period; `d.plus(p)`, `d.minus(p)` and
 //!   `days_between(a, b)` compute with them;
 //! - a missing value is null: it can be compared with `null`, and any other operation on it is an [`EvalError`];

@@ -3,11 +3,11 @@
 //!
 //! A text is read in three stages:
 //!
-//! 1. normalise look-alike characters ([`plain`]);
+//! 1. normalise look-alike characters ([`plain_text`]);
 //! 2. find all mentions of the wanted type with their byte ranges: [`date`] and [`relative_date`], [`duration`],
 //!    [`amount`] (money, percent, number), [`phrase`] (yes/no, choice), [`jurisdiction`], [`party`], or a pattern
 //!    supplied by the user; then combine mentions that belong together ([`alternatives`]);
-//! 3. select one of them by the cues near it ([`Extractor::read`]).
+//! 3. select one of them by the cues near it ([`ValueExtractor::read`]).
 //!
 //! A mention that is ambiguous or contradicts itself has no value. If the cues point to such a mention, the text
 //! states nothing: the next readable value would belong to something else. Each module documents what it accepts as

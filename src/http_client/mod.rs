@@ -7,7 +7,7 @@
 //! 2. After an error no further request starts; requests in progress are awaited and their replies passed on, so that
 //!    no answered request has to be paid for twice.
 //! 3. Secrets go into headers and bodies to the host of the address and nowhere else: replies that
-//!    repeat them are redacted in messages ([`Secrets`]), and redirects to another host are not followed.
+//!    repeat them are redacted in messages ([`RequestSecrets`]), and redirects to another host are not followed.
 
 mod retry;
 mod secrets;

@@ -2,8 +2,8 @@
 //!
 //! Invariant: no scenario types.
 //!
-//! An [`Incident`] is one way in which a case ends at a cost: known amounts times random variables. The mean cost of
-//! a case is exact; the distribution of the cost of a year is sampled ([`years`]).
+//! An [`LossIncident`] is one way in which a case ends at a cost: known amounts times random variables. The mean cost of
+//! a case is exact; the distribution of the cost of a year is sampled ([`simulate_years`]).
 
 mod variable;
 mod year;

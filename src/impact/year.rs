@@ -98,7 +98,7 @@ pub struct YearLossSampler<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct YearParameters {
     pub volume: YearlyVolume,
-    /// By variable: (offset, factor), as from [`Variable::shift`].
+    /// By variable: (offset, factor), as from [`RandomVariable::shift_to_mean`].
     pub shifts: Vec<(f64, f64)>,
 }
 

@@ -25,7 +25,7 @@ pub use source::{InMemoryFiles, InputFile, InputSource};
 /// The largest file that is read whole, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
-/// The largest stream that is read, in bytes. Lower than [`LARGEST`], since its size is not known in advance.
+/// The largest stream that is read, in bytes. Lower than [`MAX_FILE_BYTES`], since its size is not known in advance.
 pub const MAX_STREAM_BYTES: u64 = 256 << 20;
 
 /// Opens a file for reading.
@@ -43,7 +43,7 @@ pub fn open(path: &Path) -> Result<File> {
 /// The bytes of a file.
 ///
 /// # Errors
-/// As [`open`], and a file of more than [`LARGEST`] bytes.
+/// As [`open`], and a file of more than [`MAX_FILE_BYTES`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     read_up_to(MAX_FILE_BYTES, path)
 }
@@ -65,7 +65,7 @@ pub fn read_up_to(most: u64, path: &Path) -> Result<Vec<u8>> {
 /// The bytes of a stream, such as standard input.
 ///
 /// # Errors
-/// What the system reports, and a stream of more than [`LARGEST_STREAM`] bytes.
+/// What the system reports, and a stream of more than [`MAX_STREAM_BYTES`] bytes.
 pub fn read_stream(stream: impl Read) -> Result<Vec<u8>> {
     read_at_most(MAX_STREAM_BYTES, stream)
 }

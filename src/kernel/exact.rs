@@ -1,7 +1,7 @@
 //! Exact inference: one forward and one backward sweep over the trellis.
 //!
 //! The forward sweep computes the probability of each state, the backward sweep the probability of each outcome given
-//! the state; their product at a branch is the joint probability in [`Masses`]. The cost is linear in the number of
+//! the state; their product at a branch is the joint probability in [`BranchMasses`]. The cost is linear in the number of
 //! transitions. Backward values are also computed for states of probability zero, so that an intervention at one step
 //! needs no further sweep.
 

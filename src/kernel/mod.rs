@@ -4,14 +4,14 @@
 //! step), so any run can be computed again from its inputs. Tokens are plain numbers; only `compile` knows what they
 //! stand for.
 //!
-//! A task under one arm compiles to one [`Kernel`] per step. A kernel has one row per distinct combination of input
+//! A task under one arm compiles to one [`StepKernel`] per step. A kernel has one row per distinct combination of input
 //! tokens. A row is a distribution over the branches that the step can take; each branch has a probability, an output
 //! token and an effect on the outcome of the run. [`exact`] propagates the distribution over the [`trellis`] of live
-//! outputs; [`monte_carlo`] samples the same kernels; [`paths`] enumerates failure paths; [`forced`] sweeps runs with
-//! chosen errors; [`carry()`] and [`lift()`] attach a memory to each run; [`many`] sweeps a trellis under several
+//! outputs; [`monte_carlo`] samples the same kernels; [`paths`] enumerates failure paths; [`forced_errors`] sweeps runs with
+//! chosen errors; [`propagate_path_state`] and [`augment_trellis`] attach a memory to each run; [`batched_sweep`] sweeps a trellis under several
 //! sets of weights at once.
 //!
-//! A row may have counterfactual rows: alternative distributions that an intervention ([`Do`]) puts in its place.
+//! A row may have counterfactual rows: alternative distributions that an intervention ([`Intervention`]) puts in its place.
 //! They have weight zero in a run without interventions.
 
 mod augmented_trellis;

@@ -178,7 +178,7 @@ impl StepKernel {
     }
 }
 
-/// Collects the rows of a [`Kernel`].
+/// Collects the rows of a [`StepKernel`].
 #[derive(Clone, Debug)]
 pub struct KernelBuilder {
     parents: Vec<usize>,

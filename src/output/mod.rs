@@ -5,14 +5,14 @@
 //!
 //! 1. A file that the command reads is never replaced and never removed.
 //! 2. An existing file is replaced only if it is as knockon left it: if it holds the very bytes that would be written,
-//!    if the manifest beside it lists it with its checksum ([`Manifest`]), if it is a manifest that holds its own
-//!    ([`own_checksum`]), or if it begins with a mark that only our files have ([`Known::Marked`]).
+//!    if the manifest beside it lists it with its checksum ([`OutputManifest`]), if it is a manifest that holds its own
+//!    ([`own_checksum`]), or if it begins with a mark that only our files have ([`OwnershipProof::Marked`]).
 //! 3. `--force` replaces other files too.
 //! 4. No folder is ever removed, and files only if an earlier manifest lists them and they are unchanged since.
 //! 5. Nothing is written through a link within the folder that the user names, since a link may lead anywhere.
 //! 6. `-` and `/dev/stdout` are stdout, whatever it was redirected to; pipes and devices are written to, not replaced.
 //!
-//! A refusal comes before the work if the names are known by then ([`Output::check_file`], [`Output::check_folder`]).
+//! A refusal comes before the work if the names are known by then ([`OutputWriter::check_file`], [`OutputWriter::check_folder`]).
 //! The rules are checked again when the files are written, since files may change during a long run.
 
 use std::fs::File;

@@ -3,7 +3,7 @@
 //! must not apply where it cannot tell what the changed sentence would say.
 //!
 //! 1. [`sentence`]: selects the usable parts of the texts.
-//! 2. [`slots`], [`actors`]: find the typed values and the actors of a sentence.
+//! 2. [`value_slots`], [`actors`]: find the typed values and the actors of a sentence.
 //! 3. One module for each kind of near-miss lists all changes of that kind; one of them is drawn.
 //! 4. [`paraphrase`]: rewords the anchor, if a paraphrase is requested.
 //!

@@ -19,7 +19,7 @@ const TIE: f64 = 1e-6;
 
 /// The category of all triplets or pairs of a set together.
 pub const ALL_CATEGORIES: &str = "all";
-/// The measure of the plot, with the category [`ALL`].
+/// The measure of the plot, with the category [`ALL_CATEGORIES`].
 pub const ACCURACY: &str = "accuracy";
 
 /// The results of one set of triplets.

@@ -10,7 +10,7 @@
 //! - `mean cosine`: over pairs of different passages; the closer to 1, the narrower the cone of vectors (Ethayarajh,
 //!   "How Contextual are Contextualized Word Representations?", EMNLP 2019).
 //! - `near-miss variance`: the share of the passages' total variance that lies in the directions which separate
-//!   near-misses from their anchors ([`super::spectrum::Directions`]). For random directions the expected share is
+//!   near-misses from their anchors ([`super::spectrum::NearMissDirections`]). For random directions the expected share is
 //!   10 / dimension. `near-miss concentration`: the share of those differences' squared length in these directions.
 
 use nalgebra::DMatrix;

@@ -7,9 +7,9 @@
 //!    vectors themselves.
 //! 3. [`pipeline`]: failure rates and costs with each embedder in a scenario's pipeline.
 //! 4. [`score`]: one number with its interval, and its difference from that of the first embedder.
-//! 5. [`sheet`] and [`plot`]: the output files.
+//! 5. [`scorecard_output`] and [`plot`]: the output files.
 //!
-//! Queries that share a passage, and triplets and pairs that share a text, count as one cluster: see [`shared`].
+//! Queries that share a passage, and triplets and pairs that share a text, count as one cluster: see [`clustering`].
 
 pub mod clustering;
 pub mod composition;

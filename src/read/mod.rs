@@ -1,11 +1,11 @@
 //! Language models as readers: their prompts, their answers, and recordings of both. This module must not know
 //! scenarios, steps or kernels, and no prompt that is recorded may be sent to a model again.
 //!
-//! 1. A [`Template`] turns a [`Field`] and its passages into a [`Prompt`].
-//! 2. A [`LanguageModel`] answers it: a [`ChatEndpoint`] over HTTP, or a [`LocalModel`] in this process.
+//! 1. A [`PromptTemplate`] turns a [`ReadField`] and its passages into a [`ChatPrompt`].
+//! 2. A [`LanguageModel`] answers it: a [`ChatEndpoint`] over HTTP, or a [`LocalLanguageModel`] in this process.
 //! 3. Each reply is stored in a [`Recording`] under a key made of the model, its settings and the prompt, so that each
-//!    prompt is sent once ([`answers`]) and all replies can be replayed without a model ([`Recording::replay`]).
-//! 4. [`Field::answer`] parses the raw text into an [`Answer`]: a value, "not stated", or unparsable.
+//!    prompt is sent once (`answer_prompts`) and all replies can be replayed without a model ([`Recording::replay`]).
+//! 4. [`ReadField::parse_answer`] parses the raw text into a [`ParsedAnswer`]: a value, "not stated", or unparsable.
 
 mod answer;
 mod answer_prompts;

@@ -1,4 +1,4 @@
-//! Renders the [`Record`](crate::run::Record) of a run to files and to the terminal, and traces of single runs to
+//! Renders the [`RunRecord`](crate::run::RunRecord) of a run to files and to the terminal, and traces of single runs to
 //! stories, OTLP and Who&When files. Nothing here computes a statistic: every number in a report is read from the
 //! record.
 

@@ -4,7 +4,7 @@
 //! in the input: trec_eval sorts a run again and breaks ties by document name, descending; here
 //! the order of the ranking is used unchanged (equal scores by passage index, ascending). As in
 //! trec_eval, every metric is 0 for a query without any relevant passage:
-//! [`Judgements::is_empty`] identifies such queries, so that a mean can exclude them. A ranking holds each
+//! [`RelevanceJudgements::is_empty`] identifies such queries, so that a mean can exclude them. A ranking holds each
 //! passage at most once.
 
 use std::collections::BTreeMap;

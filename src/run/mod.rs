@@ -1,4 +1,4 @@
-//! Runs the arms of a scenario: solves every task, explains the failures, and collects the results in one [`Record`].
+//! Runs the arms of a scenario: solves every task, explains the failures, and collects the results in one [`RunRecord`].
 //! The record holds every number that a report prints: reports must not compute any, and nothing here writes a file.
 
 use crate::cascade::arm_runs::ArmRuns;

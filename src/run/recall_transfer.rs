@@ -1,6 +1,6 @@
 //! Estimates how much of a gain in recall at a step reaches the end of the run, and what it is worth.
 //!
-//! A step that corrects a share of its misses behaves as under [`crate::kernel::Do::Right`] in that share of the runs
+//! A step that corrects a share of its misses behaves as under [`crate::kernel::Intervention::Right`] in that share of the runs
 //! that miss. Failures and losses then fall linearly from their present values to those with the step always right, so
 //! the first miss avoided is worth as much as the last.
 

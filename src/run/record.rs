@@ -51,7 +51,7 @@ pub struct RunRecord {
     pub right: OracleRecord,
     /// How the results depend on the assumptions, if the scenario asks for it.
     pub sensitivity: Option<SensitivityRecord>,
-    /// The assumptions that are drawn for the losses of a year ([`MoneyRecord::drawn`]), with their ranges.
+    /// The assumptions that are drawn for the losses of a year ([`MoneyRecord::drawn_year`]), with their ranges.
     pub drawn_assumptions: Vec<AssumptionRecord>,
 }
 
@@ -134,7 +134,7 @@ pub struct ArmSummary {
     pub failure: ConfidenceInterval,
     /// Failure rate minus that of the baseline on the same tasks; `None` for the baseline itself.
     pub difference: Option<PairedDifference>,
-    /// P(outcome), by [`Outcome::ALL`]; sums to one.
+    /// P(outcome), by [`RunOutcome::ALL`]; sums to one.
     pub outcomes: [f64; RunOutcome::ALL.len()],
     /// P(a failure that nothing flagged); a stop counts as a flag.
     pub silent: f64,
@@ -269,7 +269,7 @@ pub struct CauseShareRecord {
     pub failure: ConfidenceInterval,
     /// As a share of all failures.
     pub share: f64,
-    /// Part of the probability of each outcome, by [`Outcome::ALL`]; negative for the correct one.
+    /// Part of the probability of each outcome, by [`RunOutcome::ALL`]; negative for the correct one.
     pub outcomes: [f64; RunOutcome::ALL.len()],
 }
 
@@ -316,7 +316,7 @@ pub struct GuardRecord {
     pub cost: f64,
     /// Seconds that its checks and escalations take.
     pub seconds: f64,
-    /// P(outcome) without this guard, all others unchanged; by [`Outcome::ALL`].
+    /// P(outcome) without this guard, all others unchanged; by [`RunOutcome::ALL`].
     pub outcomes_if_off: [f64; RunOutcome::ALL.len()],
     /// P(failure) without this guard minus P(failure) with it.
     pub saved: ConfidenceInterval,
@@ -335,7 +335,7 @@ pub struct GuardCurvePoint {
     pub counts: GuardCounts,
     /// US dollars per run.
     pub cost: f64,
-    /// P(outcome), by [`Outcome::ALL`].
+    /// P(outcome), by [`RunOutcome::ALL`].
     pub outcomes: [f64; RunOutcome::ALL.len()],
 }
 
@@ -379,7 +379,7 @@ pub struct FailureFlowRecord {
     pub root: Option<(String, StepEvent)>,
     /// Outcome of the run; `None` as above.
     pub outcome: Option<RunOutcome>,
-    /// As in [`PathRecord::action`].
+    /// As in [`FailurePathRecord::action`].
     pub action: String,
     /// P(a run is one of these).
     pub p: f64,
@@ -401,7 +401,7 @@ pub struct CutSetRecord {
     pub task: String,
     /// The errors, none of which can be left out.
     pub errors: Vec<FailurePathEvent>,
-    /// P(outcome) with these errors forced and no other own error; by [`Outcome::ALL`].
+    /// P(outcome) with these errors forced and no other own error; by [`RunOutcome::ALL`].
     pub forced: [f64; RunOutcome::ALL.len()],
     /// P(this task fails with all of these errors in the run). A run can contain two cut sets.
     pub p: f64,
@@ -420,7 +420,7 @@ pub struct MissKindRecord {
     pub induced: bool,
     /// P(this miss).
     pub p: f64,
-    /// P(this miss and this outcome), by [`Outcome::ALL`].
+    /// P(this miss and this outcome), by [`RunOutcome::ALL`].
     pub outcomes: [f64; RunOutcome::ALL.len()],
     /// P(failure | this miss).
     pub p_fail_given: f64,
@@ -439,7 +439,7 @@ pub struct TaskRecord {
     pub weight: f64,
     /// How it was solved.
     pub method: SolveMethod,
-    /// P(outcome), by [`Outcome::ALL`].
+    /// P(outcome), by [`RunOutcome::ALL`].
     pub outcomes: [f64; RunOutcome::ALL.len()],
     /// Mean over its judged retrieve steps, on the right query; `None` if there is none.
     pub ndcg_at_10: Option<f64>,

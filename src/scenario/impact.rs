@@ -62,10 +62,10 @@ pub struct ImpactVariable {
 #[derive(Debug)]
 pub struct LossRule {
     pub name: String,
-    /// An expression over the task, the oracle's outputs and the names of [`END`]; `amount` has the same scope.
+    /// An expression over the task, the oracle's outputs and the names of [`RUN_END_NAMES`]; `amount` has the same scope.
     pub condition: Expression,
     pub amount: Expression,
-    /// Indices of the factors in [`Impact::variables`], ascending and distinct.
+    /// Indices of the factors in [`ImpactSettings::variables`], ascending and distinct.
     pub factors: Vec<usize>,
     pub backing: FigureSource,
 }
@@ -73,7 +73,7 @@ pub struct LossRule {
 /// The cost and time of one call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallPrice {
-    /// In the currency of [`Impact::currency`].
+    /// In the currency of [`ImpactSettings::currency`].
     pub cost: f64,
     pub seconds: f64,
     /// `None` if the file gives no price.
@@ -93,7 +93,7 @@ pub struct RunningCosts {
 /// all steps.
 pub const RUN_END_NAMES: [&str; 4] = ["outcome", "action", "right_action", "miss"];
 
-/// The values of `outcome`: the names of [`crate::Outcome`] (a test compares them).
+/// The values of `outcome`: the names of [`crate::RunOutcome`] (a test compares them).
 pub const OUTCOMES: [&str; 5] = ["correct", "stopped", "omission", "commission", "wrong_action"];
 
 /// The values of `miss`: the names of [`crate::MissKind`] (a test compares them).

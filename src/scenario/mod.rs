@@ -245,7 +245,7 @@ pub struct RetrieveStep {
     pub queries: Vec<QueryPhrasing>,
     /// Which passages are relevant.
     pub gold: GoldSource,
-    /// The entity whose passages are searched where [`Retrieval::entity_filter`] is on.
+    /// The entity whose passages are searched where [`RetrievalSettings::entity_filter`] is on.
     pub entity: Option<Expression>,
 }
 
@@ -304,7 +304,7 @@ pub struct RetrievalSettings {
     pub embedder: usize,
     /// The number of passages handed to the reader; at least 1.
     pub top_k: usize,
-    /// Whether only passages of the step's entity are searched. Always false for a step without [`Retrieve::entity`].
+    /// Whether only passages of the step's entity are searched. Always false for a step without [`RetrieveStep::entity`].
     pub entity_filter: bool,
 }
 
@@ -334,7 +334,7 @@ impl Default for SimulationSettings {
 /// The inference method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InferenceMethod {
-    /// Exact, or sampling for tasks with more than [`Simulation::max_states`] states.
+    /// Exact, or sampling for tasks with more than [`SimulationSettings::max_states`] states.
     Auto,
     Exact,
     MonteCarlo,

@@ -9,11 +9,11 @@ pub const MAX_INPUTS: usize = sobol_burley::NUM_DIMENSIONS as usize / 2;
 /// The largest number of base samples of a design.
 pub const MAX_SAMPLES: usize = 1 << 16;
 
-/// `count` independent draws of all inputs, evenly spread: Sobol points as in [`Design`]. Inputs beyond the number of
+/// `count` independent draws of all inputs, evenly spread: Sobol points as in [`SaltelliDesign`]. Inputs beyond the number of
 /// dimensions of the sequence use further sequences with other scrambling seeds.
 ///
 /// # Errors
-/// If `count` exceeds [`MOST_SAMPLES`].
+/// If `count` exceeds [`MAX_SAMPLES`].
 pub fn sobol_points(count: usize, inputs: usize, seed: u64) -> anyhow::Result<Vec<Vec<f64>>> {
     ensure!(count <= MAX_SAMPLES, "{count} points, not {MAX_SAMPLES} at most");
     let points = (0..count).map(|point| {

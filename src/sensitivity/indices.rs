@@ -21,7 +21,7 @@ pub struct SobolIndex {
     pub total: ConfidenceInterval,
 }
 
-/// The indices of each input, from the answers at the points of a [`super::Design`] with this number of samples;
+/// The indices of each input, from the answers at the points of a [`super::SaltelliDesign`] with this number of samples;
 /// `None` if the answer does not vary.
 ///
 /// First-order indices by Saltelli et al. (2010), table 2 (b); total indices by Jansen, "Analysis of variance designs

@@ -41,7 +41,7 @@ pub struct ClusterObservation {
 ///    limited by the number of observations, since probabilities vary less than the events they describe.
 /// 3. The interval is Wilson's score interval with n observations, with the quantile of Student's t with C - 1 degrees
 ///    of freedom in place of the normal quantile.
-/// 4. It is extended to what [`unlike_clusters`] allows for, with rates from 0 to 1: if all clusters are alike, their
+/// 4. It is extended to what [`unsampled_bounds`] allows for, with rates from 0 to 1: if all clusters are alike, their
 ///    variance carries no information about those that were not sampled. With one cluster the interval is 0 to 1.
 ///
 /// # Errors
@@ -73,7 +73,7 @@ pub fn rate(observations: &[ClusterObservation], level: f64) -> anyhow::Result<C
 /// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom, extended
 /// where Hall's correction for skewness (1992) moves an end further out. Its variance is that of [`rate`].
 ///
-/// `range` is the possible range of a cluster's mean: the interval is extended to what [`unlike_clusters`] allows
+/// `range` is the possible range of a cluster's mean: the interval is extended to what [`unsampled_bounds`] allows
 /// for. The ends are infinite with one cluster, and if the clusters do not vary and no range is known (`None`).
 ///
 /// # Errors

@@ -61,7 +61,7 @@ pub struct PairedCase {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MeanDifference {
     /// The weighted mean of arm minus baseline. Its ends are infinite if there are too few clusters for the test to
-    /// reject anything: see [`Interval::is_bounded`].
+    /// reject anything: see [`ConfidenceInterval::is_bounded`].
     pub interval: ConfidenceInterval,
     /// The two-sided p-value against no difference.
     pub p: f64,

@@ -5,7 +5,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use super::cluster::{ClusterMoments, ClusterObservation};
 use super::{PairedCase, check_level, t_quantile};
 
-/// The power at which [`detectable`] is evaluated.
+/// The power at which [`detectable_difference`] is evaluated.
 pub const POWER: f64 = 0.8;
 
 /// The smallest difference that a two-sided test at `1 - level` would detect with probability [`POWER`] on cases like

@@ -1,5 +1,5 @@
 //! The semantics of one step on one input: its possible branches, what each of them outputs, and what went wrong in it.
-//! Rankings come in and rows of [`Branching`]s go out; nothing here searches, draws random numbers, or computes
+//! Rankings come in and rows of [`StepBranch`]s go out; nothing here searches, draws random numbers, or computes
 //! probabilities of whole runs.
 
 use std::collections::BTreeSet;
@@ -147,7 +147,7 @@ pub enum StepEvent {
     /// A guard rejected a right output, and the result is not right: a stop, or a worse attempt.
     FalseAlarm,
     /// A guard stopped the run because of an output that was not right. No branch has this event or the next one: they
-    /// are reported in addition to what happened, from [`Guarded`].
+    /// are reported in addition to what happened, from [`GuardEffect`].
     Caught,
     /// A guard detected an output that was not right, and a further attempt or a person corrected it.
     Recovered,
@@ -174,7 +174,7 @@ impl StepEvent {
         ALL[usize::from(code)]
     }
 
-    /// A dense code: the event's index in [`Event::all`].
+    /// A dense code: the event's index in [`StepEvent::all`].
     pub fn code(self) -> u8 {
         let kinds = MissKind::ALL.len() as u8;
         match self {

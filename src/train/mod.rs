@@ -4,7 +4,7 @@
 //! In a step, [`batches`] selects the pairs, [`data`] provides their tokens, [`network`] computes their vectors (layer
 //! by layer in [`layer`]), [`loss`] compares them, the gradient is propagated back, [`method`] converts the network's
 //! gradient to that of the tuned parameters, and [`adamw`] updates them. [`run`] repeats the steps, [`checkpoint`]
-//! saves the state of the run and [`result`] writes the model. Separately, [`verifier`] trains networks over similarity
+//! saves the state of the run and [`saved_model`] writes the model. Separately, [`verifier`] trains networks over similarity
 //! maps.
 
 mod adamw;

@@ -70,7 +70,7 @@ pub struct Corpus {
     pub choices: BTreeMap<String, Vec<TypedValue>>,
 }
 
-/// The names of the variants, in the order of [`Variant`].
+/// The names of the variants, in the order of [`PassageVariant`].
 pub const VARIANTS: [&str; 5] = ["negation", "role_swap", "number", "version", "binding"];
 
 impl Corpus {

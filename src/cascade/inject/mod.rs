@@ -7,7 +7,7 @@
 //!   takes another value of the field.
 //! - All other own errors are repaired. Consequences of the injected one come as they would: later queries are wrong
 //!   and miss, and a reader without its evidence follows a wrong passage, fabricates or abstains.
-//! - If an error cannot happen, the record says why ([`Why`]).
+//! - If an error cannot happen, the record says why ([`InjectionObstacle`]).
 //! - A run that stops does not reach later steps: their outputs count neither as wrong nor as missing.
 
 mod error_effects;

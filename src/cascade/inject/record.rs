@@ -58,7 +58,7 @@ pub struct InjectionObstacleRecord {
 /// Consequences of an error where it takes effect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InjectionEffect {
-    /// P(outcome), in the order of [`Outcome::ALL`]; sums to one.
+    /// P(outcome), in the order of [`RunOutcome::ALL`]; sums to one.
     #[serde(serialize_with = "by_name")]
     pub outcomes: [f64; OUTCOMES],
     /// P(any outcome other than correct).
@@ -135,7 +135,7 @@ pub struct InjectionStepRecord {
     pub not_reached: f64,
     /// P(its output is right although an input is wrong or missing).
     pub absorbs: f64,
-    /// P(the error is noticed here): see [`super::flags`].
+    /// P(the error is noticed here): see [`super::is_flag`].
     pub flags: f64,
     /// Probabilities of its events, except those in which nothing happens; misses are summed over their kinds.
     pub events: BTreeMap<&'static str, f64>,

@@ -362,7 +362,7 @@ fn token_groups(ids: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
     groups
 }
 
-/// The reference forward pass with the same text handling, against which [`Bert`] is checked.
+/// The reference forward pass with the same text handling, against which [`TransformerEmbedder`] is checked.
 pub struct ReferenceBert {
     text: TransformerTextInput,
     pub model: ReferenceEncoder,

@@ -25,7 +25,7 @@ pub use request_additions::{
 /// The settings of an embedding endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpEmbedderSpec {
-    /// The address; `/embeddings` is appended if it is missing, see [`endpoint`].
+    /// The address; `/embeddings` is appended if it is missing, see [`embeddings_url`].
     pub url: String,
     /// The model's name at the endpoint.
     pub model: String,

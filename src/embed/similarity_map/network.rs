@@ -21,7 +21,7 @@ pub struct MapNetworkShape {
     pub layers: usize,
 }
 
-/// The parameters of a network, concatenated in the order of [`Shape::tensors`].
+/// The parameters of a network, concatenated in the order of [`MapNetworkShape::tensors`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct MapNetwork {
     pub shape: MapNetworkShape,

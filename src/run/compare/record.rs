@@ -104,7 +104,7 @@ impl ArmComparison {
 pub struct ArmRankRecord {
     /// The measure.
     pub measure: ComparisonMeasure,
-    /// Index into [`crate::Record::arms`].
+    /// Index into [`crate::RunRecord::arms`].
     pub arm: usize,
     /// Mean value of the arm.
     pub value: f64,
@@ -122,9 +122,9 @@ pub struct ArmRankRecord {
 pub struct ArmPairRecord {
     /// The measure.
     pub measure: ComparisonMeasure,
-    /// Index into [`crate::Record::arms`].
+    /// Index into [`crate::RunRecord::arms`].
     pub arm: usize,
-    /// The other arm, as an index into [`crate::Record::arms`].
+    /// The other arm, as an index into [`crate::RunRecord::arms`].
     pub other: usize,
     /// `other` minus `arm`, on the same tasks.
     pub difference: PairedDifference,

@@ -1,4 +1,4 @@
-//! Sums the losses of single tasks up to the costs of an arm. Loss rules are evaluated in [`crate::cascade::money`]
+//! Sums the losses of single tasks up to the costs of an arm. Loss rules are evaluated in [`crate::cascade::loss_pricing`]
 //! alone, never here.
 
 mod record;

@@ -234,7 +234,7 @@ fn diverging_actions(
     )
 }
 
-/// The lines of a note, cut after [`LISTED`] with the number of the rest.
+/// The lines of a note, cut after [`MAX_LISTED`] with the number of the rest.
 pub fn listed_lines(lines: &[String]) -> String {
     let mut shown: Vec<String> = lines.iter().take(MAX_LISTED).cloned().collect();
     if lines.len() > MAX_LISTED {

@@ -1,7 +1,7 @@
 //! Finds everything that would end a run, before anything is embedded. `knockon check` reports it and every run starts
 //! with it, so a scenario that passes the one passes the other. Nothing may be embedded or searched here.
 //!
-//! Runs the oracle over all tasks under all arms ([`right`]), builds the readers from presets and parameters, prices
+//! Runs the oracle over all tasks under all arms ([`oracle_check`]), builds the readers from presets and parameters, prices
 //! all possible ends, and opens whatever ranks passages without querying it: models, run files, keys of services.
 
 mod loss_amounts;

@@ -1,8 +1,8 @@
 //! Sensitivity of the results to the assumptions: failure rate and yearly total of each arm, and the order of the arms,
 //! as functions of everything that is assumed. No point may embed or search anything.
 //!
-//! An arm is compiled, usually as part of the run ([`inquiry`]), and its rows are reweighted at each point
-//! ([`crate::compile::scales`]), so every answer is exact at its point. Means of variables and the volume only multiply
+//! An arm is compiled, usually as part of the run ([`preparation`]), and its rows are reweighted at each point
+//! ([`crate::compile::reweight`]), so every answer is exact at its point. Means of variables and the volume only multiply
 //! the results of an arm, which needs no new sweep.
 
 mod assumptions;

@@ -145,7 +145,7 @@ fn parse_date(text: &str) -> Option<ParsedCell> {
     read.filter(|_| year).map(|date| ParsedCell::Value(TypedValue::Date(date)))
 }
 
-/// The date of [`Shape::Parts`] in the given order; `None` if there is no such day or for other shapes.
+/// The date of [`ParsedCell::AmbiguousDate`] in the given order; `None` if there is no such day or for other shapes.
 pub fn date_in_order(shape: &ParsedCell, order: DayMonthOrder) -> Option<NaiveDate> {
     let ParsedCell::AmbiguousDate(first, second, year) = *shape else { return None };
     order.day(first, second, year)

@@ -83,7 +83,7 @@ pub struct CsvImport {
 
 /// Reads `file`.
 ///
-/// Fails with all mistakes of the file at once, each with its line and column; see [`Mistakes`].
+/// Fails with all mistakes of the file at once, each with its line and column; see [`FileMistakes`].
 pub fn read(file: &Path, options: &CsvImportOptions) -> anyhow::Result<CsvImport> {
     read_with_progress(file, options, &NoProgress)
 }

@@ -5,8 +5,8 @@
 //! tasks for three workflows, and a report of what was and was not located and read.
 //!
 //! 1. [`layout`]: rows of the table, each with its text file.
-//! 2. [`fold`], [`chunk`]: the text with its white space folded, split into chunks.
-//! 3. [`list_literal`], [`locate`]: clause texts, and the chunks that contain them.
+//! 2. [`whitespace`], [`chunk`]: the text with its white space folded, split into chunks.
+//! 3. [`list_literal`], [`clause_location`]: clause texts, and the chunks that contain them.
 //! 4. [`answer`]: the lawyers' answers as typed values.
 //! 5. [`passages`], [`tasks`], [`report`]: the output files.
 //!
