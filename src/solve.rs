@@ -35,7 +35,7 @@ pub struct SolvedTask {
 pub const QUALITY_DEPTH: usize = 10;
 
 /// Passages ranked beyond those that a step passes on, so that the ranks of missed gold passages can be reported. What
-/// takes the place of gold in a miss is searched for as deep as necessary: see [`Searches::find_at_least`].
+/// takes the place of gold in a miss is searched for as deep as necessary: see [`crate::compile::search_cache::SearchCache::search_at_least`].
 const DEPTH_MARGIN: usize = 40;
 
 /// How many passages each search returns by default for these arms, retries included.

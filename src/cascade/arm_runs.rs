@@ -61,7 +61,7 @@ impl<'a, 's> ArmRuns<'a, 's> {
         self.solved[task].masses.failure().min(1.0)
     }
 
-    /// The first trial of a task that takes its likeliest failure path; see [`choose::typical`].
+    /// The first trial of a task that takes its likeliest failure path; see [`typical_runs::typical_trial`].
     pub fn typical_trial(&self, task: usize) -> Option<u32> {
         typical_runs::typical_trial(self.scenario, task, &self.solved[task])
     }

@@ -78,7 +78,7 @@ impl<'a> FailurePathFinder<'a> {
         FailurePathFinder { compiled, states }
     }
 
-    /// All paths of probability [`LEAST`] or more, each with its exact probability.
+    /// All paths of probability [`MIN_PROBABILITY`] or more, each with its exact probability.
     pub fn exact(&self, flow: &ForwardBackward) -> Vec<FailurePath> {
         let found = kernel::paths::failures(flow, MIN_PROBABILITY, |step, branch| {
             self.deviation(step, branch)

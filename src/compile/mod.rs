@@ -240,7 +240,7 @@ struct TaskBuilder<'a> {
     text_bytes: usize,
 }
 
-/// By step, for all tasks: see [`Compiled::variants`].
+/// By step, for all tasks: see [`CompiledTask::variants`].
 type StepVariants = Arc<Vec<Vec<GuardVariant>>>;
 
 /// How the reachable inputs are determined.

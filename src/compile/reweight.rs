@@ -119,7 +119,7 @@ impl<'a> ReweightableArm<'a> {
     /// Classifies the rows of a compiled arm; `searches` must be those that it was compiled with.
     ///
     /// # Errors
-    /// See [`Scales::weigh`].
+    /// See [`ReweightableArm::weigh`].
     pub fn new(
         laid: CompiledArm<'a>,
         searches: &'a SearchCache,
@@ -130,7 +130,7 @@ impl<'a> ReweightableArm<'a> {
         Ok(ReweightableArm { classes, recompile: Some((laid, answers, toll)) })
     }
 
-    /// The number of weights that [`Scales::weigh`] returns.
+    /// The number of weights that [`ReweightableArm::weigh`] returns.
     pub fn width(&self) -> usize {
         self.classes.list.last().map_or(0, |class| class.start + class.width)
     }
@@ -168,7 +168,7 @@ impl<'a> ReweightableArm<'a> {
         Ok(weights)
     }
 
-    /// A task as compiled by [`Laid::new`]; `None` if the arm was compiled by [`compile_and_tell`].
+    /// A task as compiled by [`CompiledArm::new`]; `None` if the arm was compiled by [`compile_and_classify`].
     pub fn compiled(&self, task: usize) -> Option<CompiledTask> {
         let (laid, ..) = self.recompile.as_ref()?;
         Some(laid.drafts[task].clone().finish(Arc::default()))

@@ -75,7 +75,7 @@ impl<'a> ReweightContext<'_, 'a> {
     /// Classifies the rows that runs without interventions reach. The arm must have been compiled in the first context.
     ///
     /// # Errors
-    /// See [`super::scales::Scales::weigh`].
+    /// See [`super::reweight::ReweightableArm::weigh`].
     pub fn classes(&self, rooms: [&CompileContext<'a>; 3]) -> anyhow::Result<RowClasses> {
         let tasks = (0..self.drafts.len()).into_par_iter();
         let told = tasks.map(|task| self.distinct_rows(&rooms, task));

@@ -89,7 +89,7 @@ impl<'a> CompileContext<'a> {
         Ok(())
     }
 
-    /// The branches that [`Room::rows`] gives a row, without its counterfactual rows.
+    /// The branches that [`CompileContext::rows`] gives a row, without its counterfactual rows.
     pub(super) fn row_branches(
         &self,
         draft: &TaskBuilder,

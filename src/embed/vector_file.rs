@@ -46,7 +46,7 @@ impl Deref for VectorFileWindow {
     }
 }
 
-/// Splits the rows of a corpus into ranges of about [`WINDOW`] bytes.
+/// Splits the rows of a corpus into ranges of about [`WINDOW_BYTES`] bytes.
 pub fn windows(rows: usize, dim: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     let size = (WINDOW_BYTES / (4 * dim.max(1))).next_multiple_of(WINDOW_ROW_STEP);
     (0..rows).step_by(size).map(move |start| start..rows.min(start + size))

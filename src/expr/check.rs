@@ -527,7 +527,7 @@ impl TypeChecker<'_> {
     }
 
     /// Moves the names collected since `from` out of the result, because a comparison gives a yes/no. Not inlined, for
-    /// the reason given at [`Self::equality`].
+    /// the reason given at [`Self::record_equality`].
     #[inline(never)]
     fn record_comparison(&mut self, from: usize) {
         let compared: Vec<String> = self.amounts.result.drain(from..).collect();

@@ -87,12 +87,12 @@ impl ParsedTemplate {
         found
     }
 
-    /// See [`Parsed::names`]; over all placeholders.
+    /// See [`ParsedExpression::names`]; over all placeholders.
     pub fn names(&self) -> BTreeSet<&str> {
         self.placeholders.iter().flat_map(|(_, hole, _)| hole.names()).collect()
     }
 
-    /// See [`Parsed::check`]; over all placeholders.
+    /// See [`ParsedExpression::check`]; over all placeholders.
     pub fn check(self, scope: &ExpressionScope) -> Result<QueryTemplate, Vec<ExpressionFault>> {
         let mut faults = Vec::new();
         let mut parts = Vec::new();

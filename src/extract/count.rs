@@ -89,7 +89,7 @@ const DIGITS: &str = r"(?:\d{1,3}(?:[\u{a0}\u{202f}\u{2009}']\d{3})+(?:[.,]\d+)?
 /// Digits with plain spaces, which may also separate two numbers.
 const SPACED_DIGITS: &str = r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?";
 
-/// Every word that [`spell::number`] accepts.
+/// Every word that [`number_words::parse_words`] accepts.
 const NUMBER_WORD: &str = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|\
 fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|\
 thousand|millions?|billions?|trillions?|lakhs?|crores?";

@@ -14,7 +14,7 @@ use super::alternatives;
 use super::count::{NumberMention, find_numbers};
 use crate::value::{CalendarPeriod, TypedValue};
 
-/// Calendar units, largest first, each with its length in months or in days (see [`FIRST_OF_DAYS`]).
+/// Calendar units, largest first, each with its length in months or in days (see [`FIRST_DAY_UNIT`]).
 const UNITS: [(&[&str], u32); 5] = [
     (&["year", "yr"], 12),
     (&["month", "mo"], 1),

@@ -189,7 +189,7 @@ impl ValueExtractor {
     /// The value that `text` states.
     ///
     /// Without cues this is the first mention; a yes/no needs all mentions to agree. With cues, a mention counts only
-    /// if a cue occurs in its sentence at most [`REACH`] words away. The mention with the fewest words between it and
+    /// if a cue occurs in its sentence at most [`CUE_REACH`] words away. The mention with the fewest words between it and
     /// its nearest cue wins; at equal distance, one that follows its cue (`through MAY 31` rather than `MAY 1
     /// through`). Mentions claimed by words of another topic are left out (see [`topic`]).
     ///

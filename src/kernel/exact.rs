@@ -96,7 +96,7 @@ impl<'a> ForwardBackward<'a> {
         })
     }
 
-    /// As [`Flow::mixed`], over another trellis of the same kernels (see [`super::lift()`]), with a value for each
+    /// As [`Flow::mixed`], over another trellis of the same kernels (see [`super::augmented_trellis()`]), with a value for each
     /// final state in place of 1. Where other methods return the probability of each outcome, this flow returns the
     /// expected value of the runs that end with it.
     pub fn weighted(
@@ -201,7 +201,7 @@ impl<'a> ForwardBackward<'a> {
 
     /// Probability of each outcome if the intervention `what` replaces the one that this flow has at `step`.
     ///
-    /// [`Do::Right`], [`Do::Wrong`] and [`Do::Detour`] require a flow of the plain model or of repairs: under other
+    /// [`Intervention::Right`], [`Intervention::Wrong`] and [`Intervention::CounterfactualOrRepair`] require a flow of the plain model or of repairs: under other
     /// interventions the trellis lacks the states for a second counterfactual row.
     pub fn outcomes_with(&self, step: usize, what: Intervention) -> [f64; OUTCOMES] {
         let kernel = &self.kernels[step];

@@ -27,7 +27,7 @@ pub enum Intervention {
 
 impl KernelRows {
     /// Writes to `out` the share of each branch of a row and its counterfactual rows under an intervention. `out` has
-    /// one element per branch of [`Rows::whole`]; the shares sum to one.
+    /// one element per branch of [`KernelRows::span_with_counterfactuals`]; the shares sum to one.
     pub fn weigh(&self, row: u32, what: Intervention, out: &mut [f64]) {
         match what {
             Intervention::Nothing => self.write_plain(row, out),

@@ -228,7 +228,7 @@ const NO_LABEL: u32 = u32::MAX;
 struct BranchLabels<L> {
     /// The labels, each with its step.
     list: Vec<(usize, L)>,
-    /// By step and branch; [`NO_NOTE`] for a branch without a label.
+    /// By step and branch; [`NO_LABEL`] for a branch without a label.
     ids: Vec<Vec<u32>>,
 }
 

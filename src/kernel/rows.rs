@@ -99,7 +99,7 @@ impl StepKernel {
         &self.rows.branches
     }
 
-    /// The positions of a row's branches within [`Kernel::branches`], without its counterfactual rows.
+    /// The positions of a row's branches within [`StepKernel::branches`], without its counterfactual rows.
     pub fn span(&self, row: u32) -> Range<usize> {
         self.rows.span(row)
     }

@@ -188,7 +188,7 @@ impl TrellisFrontier {
         parents.iter().filter_map(|p| self.live.iter().position(|l| l == p)).collect()
     }
 
-    /// Adds the layer of the next step, whose rows for all of [`Frontier::inputs`] are in `kernel`.
+    /// Adds the layer of the next step, whose rows for all of [`TrellisFrontier::inputs`] are in `kernel`.
     ///
     /// Returns false, and leaves the frontier unusable, if there would be more than `cap` states, more combinations
     /// of live tokens than 128 bits can number, or more bytes than the memory limit.
@@ -221,7 +221,7 @@ impl TrellisFrontier {
     }
 
     /// The transitions of the next step and the states after it; `None` if there are more than `cap` states or too
-    /// many bytes. `strides` is the result of [`Frontier::strides`].
+    /// many bytes. `strides` is the result of [`TrellisFrontier::strides`].
     fn transitions<N>(
         &self,
         kernel: &KernelBuilder,

@@ -102,7 +102,7 @@ impl OutputWriter {
     /// Checks, before the work, that `path` could be written.
     ///
     /// # Errors
-    /// [`Refused`], or a folder that cannot be written into.
+    /// [`WriteRefused`], or a folder that cannot be written into.
     pub fn check_file(&self, path: &Path, known: OwnershipProof) -> anyhow::Result<()> {
         if self.writes_file(path)? {
             self.check_allowed(
@@ -144,7 +144,7 @@ impl OutputWriter {
     /// certain by then; `manifest`: the name of the manifest that lists them, if there is one.
     ///
     /// # Errors
-    /// [`Refused`], or a folder that cannot be written into.
+    /// [`WriteRefused`], or a folder that cannot be written into.
     pub fn check_folder(
         &self,
         dir: &Path,
@@ -170,7 +170,7 @@ impl OutputWriter {
     /// Writes one file. An existing pipe or device is written to, not replaced.
     ///
     /// # Errors
-    /// [`Refused`], or a file that cannot be written.
+    /// [`WriteRefused`], or a file that cannot be written.
     pub fn write_file(
         &self,
         path: &Path,
@@ -196,7 +196,7 @@ impl OutputWriter {
     /// Writes files (name, content) into `dir`, all or none. A name may contain folders.
     ///
     /// # Errors
-    /// [`Refused`], a name that leads out of `dir`, or a file that cannot be written.
+    /// [`WriteRefused`], a name that leads out of `dir`, or a file that cannot be written.
     pub fn write_folder<B: AsRef<[u8]>>(
         &self,
         dir: &Path,
@@ -219,7 +219,7 @@ impl OutputWriter {
     }
 
     /// As [`Output::write_folder`], with one more file: the manifest (name, content) that lists the others, see
-    /// [`Manifest::of`]. Files that the previous manifest lists and that are not written now are removed if
+    /// [`OutputManifest::new`]. Files that the previous manifest lists and that are not written now are removed if
     /// unchanged. Returns the names of those that were changed and are therefore left in place.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ const ENGLISH_STOP_WORDS: [&str; 33] = [
     "they", "this", "to", "was", "will", "with",
 ];
 
-/// Lucene's stop words that [`StopWords::English`] keeps.
+/// Lucene's stop words that [`StopWordList::English`] keeps.
 const NEGATIONS: [&str; 2] = ["no", "not"];
 
 /// Which words are removed because they are too frequent to distinguish passages.
@@ -296,7 +296,7 @@ fn ascii_replacement(c: char) -> &'static str {
     }
 }
 
-/// The character itself if [`without_stroke`] has no replacement for it.
+/// The character itself if [`ascii_replacement`] has no replacement for it.
 fn unless_replaced(c: char) -> Option<char> {
     ascii_replacement(c).is_empty().then_some(c)
 }

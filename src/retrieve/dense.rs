@@ -166,7 +166,7 @@ impl DenseIndex {
     }
 }
 
-/// Searches for up to [`QUERIES`] query vectors, which `block` holds row by row, among the passages of one window, and
+/// Searches for up to [`QUERY_BLOCK`] query vectors, which `block` holds row by row, among the passages of one window, and
 /// merges the hits into the `rankings` of the earlier windows.
 fn search_block(
     block: &[f32],

@@ -4,7 +4,7 @@
 //! ranks of a query determine its order; its scores must not contradict them (a distance, where lower is
 //! better, is not a score). If all ranks of a query are equal, as in the runs that BEIR writes, the file has no
 //! order of its own: then trec_eval's order applies, by score and for equal scores by passage id, descending.
-//! This module does not know what a qid refers to: see [`Answers`].
+//! This module does not know what a qid refers to: see [`RunFileAnswers`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};

@@ -90,7 +90,7 @@ impl ScenarioResolver<'_> {
         }
     }
 
-    /// [`Resolver::other_spelling`] for the values that a gold rule compares with fields of passages.
+    /// [`ScenarioResolver::check_spelling`] for the values that a gold rule compares with fields of passages.
     pub fn check_rule_spelling(
         &mut self,
         id: &Spanned<String>,
@@ -107,7 +107,7 @@ impl ScenarioResolver<'_> {
         self.check_spelling(id, &entry.gold.span, entry, &wanted.collect::<Vec<_>>(), world)
     }
 
-    /// [`Resolver::other_spelling`] for the entity whose passages are searched, if it depends on the task alone.
+    /// [`ScenarioResolver::check_spelling`] for the entity whose passages are searched, if it depends on the task alone.
     pub fn check_entity_spelling(
         &mut self,
         id: &Spanned<String>,

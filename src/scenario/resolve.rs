@@ -1,5 +1,5 @@
 //! Resolves a scenario file as a whole: reads its data files, and turns names into indices with the helpers that all
-//! sections share. The sections themselves are resolved by methods of [`Resolver`] in the sibling modules.
+//! sections share. The sections themselves are resolved by methods of [`ScenarioResolver`] in the sibling modules.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -41,13 +41,13 @@ fn sobol_value(point: u32, input: u32, seed: u64) -> f64 {
 pub struct SaltelliDesign {
     samples: usize,
     inputs: usize,
-    /// All points, in the order of [`Design::points`].
+    /// All points, in the order of [`SaltelliDesign::sobol_points`].
     points: Vec<Vec<f64>>,
 }
 
 impl SaltelliDesign {
     /// # Errors
-    /// If there is no input, there are fewer than two samples, or either exceeds [`MOST_INPUTS`] or [`MOST_SAMPLES`].
+    /// If there is no input, there are fewer than two samples, or either exceeds [`MAX_INPUTS`] or [`MAX_SAMPLES`].
     pub fn new(samples: usize, inputs: usize, seed: u64) -> anyhow::Result<SaltelliDesign> {
         ensure!((1..=MAX_INPUTS).contains(&inputs), "{inputs} inputs, not 1 to {MAX_INPUTS}");
         ensure!((2..=MAX_SAMPLES).contains(&samples), "{samples} samples, not 2 to {MAX_SAMPLES}");

@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
     /// Opens what an embedder itself needs, without querying it.
     ///
     /// # Errors
-    /// As [`Retrievers::ready`].
+    /// As [`SessionRetrievers::check_ready`].
     pub(crate) fn check_ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
         self.retrievers.check_ready(embedder, corpus)
     }

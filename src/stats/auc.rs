@@ -49,7 +49,7 @@ impl AreaUnderRoc {
     /// The area for scores with the cluster of each; a cluster may contain both cases and controls.
     ///
     /// # Errors
-    /// As [`Auc::new`].
+    /// As [`AreaUnderRoc::new`].
     pub fn clustered(
         cases: &[(f64, usize)],
         controls: &[(f64, usize)],

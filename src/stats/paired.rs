@@ -15,7 +15,7 @@
 //! differences are distributed symmetrically about `null`, which losses are not: a few large ones make the interval
 //! end too early on their side, and with 20 to 40 clusters the interval is too short on both sides, because flips use
 //! the observed spread as that of the population. Therefore Student's t is computed as well, and both are also
-//! evaluated at the value corrected for skewness ([`Skewness`]). The largest of the four p-values counts: the test
+//! evaluated at the value corrected for skewness ([`SkewnessCorrection`]). The largest of the four p-values counts: the test
 //! rejects no more often than sign flips alone, and the interval is the smallest one that contains the intervals of
 //! all four.
 

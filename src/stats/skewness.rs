@@ -23,7 +23,7 @@ impl SkewnessCorrection {
         t + a / 3.0 * t.powi(2) + a.powi(2) / 27.0 * t.powi(3) + a / 6.0
     }
 
-    /// The inverse of [`Skewness::symmetric`].
+    /// The inverse of [`SkewnessCorrection::to_symmetric`].
     pub fn to_skewed(self, t: f64) -> f64 {
         if self.a.abs() < SYMMETRIC {
             return t;

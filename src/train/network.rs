@@ -24,7 +24,7 @@ pub struct TunableNetwork {
     position_embeddings: Vec<f32>,
     norm: LayerNormWeights,
     bias: Option<RelativeBias>,
-    /// The parameters of each layer, in the order of [`Layout`].
+    /// The parameters of each layer, in the order of [`TrainingLayerLayout`].
     pub layers: Vec<Vec<f32>>,
     /// A linear map (hidden, hidden) after the pooling.
     pub head: Option<Vec<f32>>,
@@ -148,7 +148,7 @@ impl TunableNetwork {
             .pooled
     }
 
-    /// As [`Network::forward`] with only the head tuned, from pooled vectors.
+    /// As [`TunableNetwork::forward`] with only the head tuned, from pooled vectors.
     pub fn forward_head(&self, pooled: Vec<f32>) -> TrainingPass {
         let mapped = self.apply_head(&pooled);
         // For the head, a text is one vector.
@@ -220,7 +220,7 @@ impl TunableNetwork {
         mapped
     }
 
-    /// From the gradient of [`Pass::vectors`] to that of the parameters in `wanted`, which must be as in the forward
+    /// From the gradient of [`TrainingPass::vectors`] to that of the parameters in `wanted`, which must be as in the forward
     /// pass.
     pub fn backward(
         &self,

@@ -26,7 +26,7 @@ impl PooledVectorCache {
         Ok(PooledVectorCache { vectors: HashMap::new(), store: Some(store) })
     }
 
-    /// As [`Network::forward`] with only the head tuned. Each text is encoded separately, so that its vector does not
+    /// As [`TunableNetwork::forward`] with only the head tuned. Each text is encoded separately, so that its vector does not
     /// depend on the batch in which it appears first.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::scenario::Scenario;
 use crate::step::StepEvent;
 
 /// Sums over the runs in which an injected error took effect. All are joint probabilities (or weights) with that event:
-/// divide by [`Fallout::p`] to condition on it.
+/// divide by [`ErrorEffects::p`] to condition on it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ErrorEffects {
     /// P(the error took effect).
@@ -22,7 +22,7 @@ pub struct ErrorEffects {
     pub steps: Vec<StepErrorEffects>,
     /// In the order of child, then parent.
     pub edges: Vec<EdgeErrorEffects>,
-    /// By terminal step and the oracle's label there: the part of [`Fallout::p`] that should end with this label.
+    /// By terminal step and the oracle's label there: the part of [`ErrorEffects::p`] that should end with this label.
     pub expected_labels: BTreeMap<(usize, String), f64>,
     /// By terminal step, the oracle's label and the other label that the run ended with.
     pub wrong_labels: BTreeMap<(usize, String, String), f64>,

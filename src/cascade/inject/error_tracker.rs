@@ -25,7 +25,7 @@ impl ErrorPathState {
     }
 }
 
-/// What a [`Watcher`] needs to know of one task, the same for all errors injected into it.
+/// What a [`ErrorTracker`] needs to know of one task, the same for all errors injected into it.
 pub struct TrackedTask<'a> {
     scenario: &'a Scenario,
     compiled: &'a CompiledTask,

@@ -97,7 +97,7 @@ impl Int8Linear {
         self.outputs
     }
 
-    /// See [`super::linear::Linear::forward`].
+    /// See [`super::linear::PackedLinear::forward`].
     pub fn forward(
         &self,
         x: &[f32],

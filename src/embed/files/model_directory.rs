@@ -76,7 +76,7 @@ impl ModelDirectory {
 /// Reads a settings file.
 ///
 /// # Errors
-/// A file that is missing, not a regular file, or larger than [`LARGEST_JSON`].
+/// A file that is missing, not a regular file, or larger than [`MAX_JSON_BYTES`].
 pub fn read_settings(path: &Path) -> anyhow::Result<Vec<u8>> {
     read(path, MAX_JSON_BYTES)?
         .with_context(|| format!("cannot read {}: it is missing", path.display()))
@@ -85,7 +85,7 @@ pub fn read_settings(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// Reads a weights file.
 ///
 /// # Errors
-/// A file that is missing, not a regular file, or larger than [`LARGEST_WEIGHTS`].
+/// A file that is missing, not a regular file, or larger than [`MAX_WEIGHTS_BYTES`].
 pub fn read_weights(path: &Path) -> anyhow::Result<Vec<u8>> {
     let bytes = read(path, MAX_WEIGHTS_BYTES)?;
     bytes.with_context(|| format!("cannot read {}: it is missing", path.display()))

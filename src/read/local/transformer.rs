@@ -1,7 +1,7 @@
 //! The transformer: computes the scores of the next token from the tokens so far.
 //!
 //! One forward pass serves all families: RMS norms, rotary positions, grouped attention over a cache of keys and
-//! values, and a gated feed-forward layer. Differences between families are in [`Shape`] or follow from the tensors
+//! values, and a gated feed-forward layer. Differences between families are in [`TransformerShape`] or follow from the tensors
 //! that are present.
 
 use anyhow::{Context, bail, ensure};

@@ -37,7 +37,7 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// The number of worst tasks shown per arm if there are at most `FEW_ARMS` arms.
 pub const WORST_TASKS: usize = 25;
-/// Up to this many arms each show [`WORST`] tasks; with more arms each shows fewer.
+/// Up to this many arms each show [`WORST_TASKS`] tasks; with more arms each shows fewer.
 const FEW_ARMS: usize = 16;
 /// The least number of worst tasks shown per arm.
 const MIN_WORST_TASKS: usize = 3;

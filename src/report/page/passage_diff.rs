@@ -35,7 +35,7 @@ pub fn compare_passages(wrong: &ComparedPassage, right: &ComparedPassage) -> Mar
     }
 }
 
-/// The words of the first [`CHARS`] characters of a text.
+/// The words of the first [`MAX_CHARS`] characters of a text.
 fn words(text: &str) -> Vec<&str> {
     let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(at, _)| at);
     text[..end].split_whitespace().collect()

@@ -28,7 +28,7 @@ pub struct ComparedArm<'a> {
 }
 
 impl ComparedArm<'_> {
-    /// Values by task, before [`Measure::sign`]; the inner `None` marks a task without one, the outer an arm without
+    /// Values by task, before [`ComparisonMeasure::sign`]; the inner `None` marks a task without one, the outer an arm without
     /// any.
     fn values(&self, measure: ComparisonMeasure) -> Option<Vec<Option<f64>>> {
         let tasks = self.tasks.iter();
@@ -204,7 +204,7 @@ fn prefers_arm(pair: &ArmPairRecord) -> Option<bool> {
     (difference.abs() > ROUNDING).then_some(difference < 0.0)
 }
 
-/// The pairs of arms that are compared: all, or past [`ALL_PAIRS`] arms only those with the baseline (with the first
+/// The pairs of arms that are compared: all, or past [`MAX_ARMS_FOR_ALL_PAIRS`] arms only those with the baseline (with the first
 /// arm if there is no baseline).
 fn pairs_of(arms: usize, baseline: Option<usize>) -> Vec<(usize, usize)> {
     if arms <= MAX_ARMS_FOR_ALL_PAIRS {

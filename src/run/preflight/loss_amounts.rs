@@ -72,7 +72,7 @@ fn mistake(
 const MAX_NEW_ACTIONS: usize = 100;
 
 /// Possible actions of a run: a label of each act step or none, joined by `+`, each with and without `stopped`. Past
-/// [`MOST_ACTIONS`] new combinations for a step, the others are left out.
+/// [`MAX_NEW_ACTIONS`] new combinations for a step, the others are left out.
 fn actions(scenario: &Scenario) -> Vec<String> {
     let mut all: Vec<Vec<&str>> = vec![Vec::new()];
     for step in &scenario.steps {

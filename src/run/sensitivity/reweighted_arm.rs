@@ -133,7 +133,7 @@ struct UnnumberedTask {
 }
 
 impl<'a> ReweightedArm<'a> {
-    /// `solved` are the tasks as solved by [`crate::solve::solve_and_tell`]; empty if the scales hold the compiled
+    /// `solved` are the tasks as solved by [`crate::solve::solve_and_classify`]; empty if the scales hold the compiled
     /// tasks.
     ///
     /// # Errors
@@ -210,7 +210,7 @@ impl<'a> ReweightedArm<'a> {
         Ok(lanes.into_iter().flatten().collect())
     }
 
-    /// The weights of all rows under up to [`LANE`] odds.
+    /// The weights of all rows under up to [`LANE_WIDTH`] odds.
     fn row_weights(&self, odds: &[ArmOdds]) -> anyhow::Result<Vec<WeightLane>> {
         let mut rows: Vec<WeightLane> = vec![[0.0; LANE_WIDTH]; self.scales.width()];
         for (at, odds) in odds.iter().enumerate() {
@@ -230,10 +230,10 @@ impl<'a> ReweightedArm<'a> {
         tasks.filter_map(|(task, &weight)| Some((task.as_ref().filter(|_| weight > 0.0)?, weight)))
     }
 
-    /// Under each of up to [`LANE`] odds: the probability of each of [`Arm::incidents`] in the tasks that are swept.
+    /// Under each of up to [`LANE_WIDTH`] odds: the probability of each of [`Arm::incidents`] in the tasks that are swept.
     ///
     /// # Errors
-    /// See [`Scales::weigh`].
+    /// See [`ReweightableArm::weigh`].
     pub fn incident_probabilities(
         &self,
         odds: &[ArmOdds],

@@ -190,7 +190,7 @@ impl ModernBertEncoder {
         })
     }
 
-    /// Rounds to int8 like [`super::layers::Encoder::into_int8`].
+    /// Rounds to int8 like [`crate::embed::bert::layers::BertEncoder::into_int8`].
     pub fn into_int8(mut self) -> Self {
         self.word_embeddings = self.word_embeddings.into_int8();
         for layer in &mut self.layers {

@@ -27,7 +27,7 @@ struct PackedModernBertLayer {
     ffn_norm: LayerNormWeights,
     ffn_in: PackedLinear,
     ffn_out: PackedLinear,
-    /// The index of the layer's table in [`Packed::angles`].
+    /// The index of the layer's table in [`PackedModernBert::angles`].
     angles: usize,
 }
 
@@ -91,7 +91,7 @@ impl PackedModernBert {
         self.config.scopes.iter().filter_map(|scope| scope.window).min()
     }
 
-    /// See [`crate::embed::bert::packed::Packed::forward`].
+    /// See [`crate::embed::bert::packed::PackedBert::forward`].
     pub fn forward<'s>(&self, texts: TokenizedGroup, s: &'s mut ForwardScratch) -> &'s [f32] {
         let group = texts.ids;
         let (h, wide) = (self.config.hidden, self.config.intermediate);
