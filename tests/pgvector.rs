@@ -278,5 +278,5 @@ fn a_whole_run(address: &str) {
     );
     let ran = run("");
     let message = String::from_utf8_lossy(&ran.stderr).into_owned();
-    assert!(message.contains("DATABASE_URL (url_env) holds no address"), "{message}");
+    assert!(message.contains("DATABASE_URL (url_env) contains no address"), "{message}");
 }

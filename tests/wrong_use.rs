@@ -142,7 +142,7 @@ fn unknown_names_are_wrong_use() {
         ),
         (
             &["import", "csv", "prices.csv", "--out", "my", "--key", "part", "--text", "{part"],
-            "--text: '{' stands alone",
+            "--text: '{' has no counterpart",
         ),
         (
             &[
