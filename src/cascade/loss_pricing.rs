@@ -172,11 +172,11 @@ impl<'a> LossPricer<'a> {
             )
         };
         let expected: f64 = outcomes.iter().sum();
-        let mended: Vec<f64> = (0..replays.intervention_trials)
+        let repaired: Vec<f64> = (0..replays.intervention_trials)
             .filter_map(|trial| replays.with_repairs(trial))
-            .map(|(plain, mended)| loss(mended.last().map_or(&plain, |(_, run)| run)))
+            .map(|(plain, repaired)| loss(repaired.last().map_or(&plain, |(_, run)| run)))
             .collect();
-        let clean = mended.iter().sum::<f64>() / mended.len().max(1) as f64;
+        let clean = repaired.iter().sum::<f64>() / repaired.len().max(1) as f64;
         let model = &self.compiled.model;
         let shares =
             shapley::sampled_worth(model, replays, expected - clean, |run: &ReplayedRun| {

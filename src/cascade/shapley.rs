@@ -112,13 +112,13 @@ fn sampled_by_order(
     let mut shares: Vec<ShapleyShare> = Vec::new();
     let mut squares: Vec<(OwnError, f64)> = Vec::new();
     let (mut played, mut differing, mut answered_for) = (0.0, false, 0.0);
-    for (plain, mended) in
+    for (plain, repaired) in
         (0..replays.intervention_trials).filter_map(|trial| replays.with_repairs(trial))
     {
         played += 1.0;
         let first = worth(&plain);
         let (mut before, mut was) = (plain, first);
-        for (step, after) in mended {
+        for (step, after) in repaired {
             let is = worth(&after);
             if let Some(taken) = before.taken[step]
                 && was != is

@@ -92,10 +92,10 @@ pub fn what_if_runs(
 /// One trial under every combination of repairs. With too many steps for that: no repair, all, single steps, pairs, and
 /// all from each step on (which leave-one-out searches may need).
 pub fn repaired_runs(trial: u32, steps: usize, errs: &[usize]) -> Vec<SimulatedRun> {
-    let lane = |mended: &dyn Fn(usize) -> bool| {
+    let lane = |repaired: &dyn Fn(usize) -> bool| {
         let mut what = vec![Intervention::Nothing; steps];
         for (place, &step) in errs.iter().enumerate() {
-            if mended(place) {
+            if repaired(place) {
                 what[step] = Intervention::Repair;
             }
         }

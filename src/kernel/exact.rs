@@ -232,13 +232,13 @@ impl<'a> ForwardBackward<'a> {
         let kernel = &self.kernels[step];
         let mut slopes: Vec<(u8, [f64; OUTCOMES])> = Vec::new();
         self.each_row(step, |row, p, targets| {
-            let Some(mended) = kernel.counterfactual(row, REPAIR) else {
+            let Some(repaired) = kernel.counterfactual(row, REPAIR) else {
                 return;
             };
             let span = kernel.span(row);
             let after = &self.backward[step + 1];
             let mut right = [0.0; OUTCOMES];
-            for at in mended {
+            for at in repaired {
                 add(&mut right, &after[targets[at - span.start] as usize], kernel.branches()[at].p);
             }
             for at in span.clone() {

@@ -71,8 +71,8 @@ fn correct_article(out: &mut String, start: usize, rest: &str) {
     };
     let next = format!("{}{}", &out[start..], rest.split(' ').next().unwrap_or(""));
     let a = article.as_str();
-    let mended = if sounds_as_vowel(&next) { format!("{a}n ") } else { format!("{a} ") };
-    out.replace_range(article.start()..start, &mended);
+    let corrected = if sounds_as_vowel(&next) { format!("{a}n ") } else { format!("{a} ") };
+    out.replace_range(article.start()..start, &corrected);
 }
 
 fn sounds_as_vowel(word: &str) -> bool {

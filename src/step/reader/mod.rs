@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn evidence_overlooked_and_not_reported_is_an_own_error_that_can_be_mended() {
+    fn evidence_overlooked_and_not_reported_is_an_own_error_that_can_be_repaired() {
         let reader = reader(ReaderRates { overlooked: 0.2, ..ReaderRates::default() });
         let corpus = corpus(&[1.0, 2.0, 1.0]);
         let row = row_of(&reader, &corpus, &[1], &[0, 1, 2]);
