@@ -57,7 +57,7 @@ impl TraceExportArgs {
         self.traces.contains(&TraceExportFormat::Otlp).then(|| {
             otlp::lines(traces, |id| {
                 let arm = scenario.arms.iter().find(|arm| arm.id == id);
-                arm.map_or("", |arm| arm.reader.preset.as_str())
+                arm.map_or("", |arm| scenario.reader_label(arm))
             })
         })
     }

@@ -11,7 +11,8 @@
 //! An upstream error is an input like any other: its query is rendered with the wrong value and actually searched. The
 //! same holds for outputs under an intervention.
 //!
-//! The behaviour of readers and guards is given by [`ArmOdds`]. For other odds, the compiled rows can be reweighted
+//! The behaviour of simulated readers and of guards is given by [`ArmOdds`]; language models are asked between two passes
+//! over the rows of a step ([`reading_answers`]). For other odds, the compiled rows can be reweighted
 //! ([`reweight`]).
 
 use std::collections::BTreeSet;
@@ -33,7 +34,7 @@ use crate::scenario::{
 };
 use crate::step::guard::GuardTrace;
 use crate::step::oracle::{self, OracleRun};
-use crate::step::reader::{ReaderModel, ValuePool};
+use crate::step::reader::{ArmReaderModel, ValuePool};
 use crate::step::text_limits::text_bytes;
 use crate::step::{OutputState, StepOutput};
 use crate::world::Task;
@@ -45,6 +46,7 @@ pub mod intervention_runs;
 mod kernel_rows;
 mod memory_limits;
 mod observations;
+pub mod reading_answers;
 pub mod reweight;
 mod row_classes;
 mod rows;
@@ -57,6 +59,7 @@ pub use row_classes::StepCostFn;
 pub use rows::miss_intervention_id;
 
 use memory_limits::CompileMemory;
+use reading_answers::{ReadingAnswers, UnansweredReading};
 use search_cache::{CorpusRankings, SearchCache, SearchQuery};
 use search_plan::StepPlan;
 
@@ -114,7 +117,7 @@ pub enum CompileQuestion {
 /// The probabilities that govern readers and guards: all chances in a run except the choice of phrasing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArmOdds {
-    pub reader: ReaderModel,
+    pub reader: ArmReaderModel,
     /// By step, then by guard.
     pub guards: Vec<Vec<GuardRates>>,
 }
@@ -123,7 +126,7 @@ impl ArmOdds {
     /// The scenario's own odds.
     pub fn of_arm(scenario: &Scenario, arm: &ScenarioArm) -> anyhow::Result<ArmOdds> {
         Ok(ArmOdds {
-            reader: ReaderModel::new(&arm.reader.preset, &arm.reader.overrides)?,
+            reader: ArmReaderModel::of_arm(arm)?,
             guards: scenario
                 .steps
                 .iter()
@@ -144,7 +147,8 @@ pub fn compile(
     step_done: &(dyn Fn() + Sync),
 ) -> anyhow::Result<Vec<CompiledTask>> {
     let room =
-        CompileContext::new(scenario, arm, indices, ArmOdds::of_arm(scenario, arm)?, question);
+        CompileContext::new(scenario, arm, indices, ArmOdds::of_arm(scenario, arm)?, question)
+            .with_readings(searches);
     let (drafts, variants) = room.compile_steps(searches, step_done, &mut |_| {})?;
     Ok(TaskBuilder::finish_all(drafts, &variants))
 }
@@ -162,6 +166,7 @@ struct CompileContext<'a> {
     fields: Vec<Vec<&'a str>>,
     shape: TrellisShape,
     question: &'a CompileQuestion,
+    readings: Arc<ReadingAnswers>,
 }
 
 /// By step: the steps whose outputs it takes as input. Parents that only its guards use are included if guards are on.
@@ -339,7 +344,13 @@ impl<'a> CompileContext<'a> {
             fields: (0..scenario.steps.len()).map(|step| fields(scenario, step)).collect(),
             shape: TrellisShape::new(inputs(scenario, arm)),
             question,
+            readings: Arc::new(ReadingAnswers::new(UnansweredReading::Ask)),
         }
+    }
+
+    /// Shares the answers of language models with these searches.
+    fn with_readings(self, searches: &SearchCache) -> CompileContext<'a> {
+        CompileContext { readings: searches.readings().clone(), ..self }
     }
 
     /// Compiles the rows of every step for all tasks. `planned` receives the plans of each step, one per task.
@@ -373,7 +384,9 @@ impl<'a> CompileContext<'a> {
             for (draft, plan) in drafts.iter_mut().zip(&plans) {
                 draft.text_bytes += plan.text_bytes;
             }
-            let answers = self.run_searches(searches, step, &drafts, &plans)?;
+            self.run_searches(searches, step, &drafts, &plans)?;
+            let answers = self.rankings(searches, step);
+            self.run_readings(searches, step, (&drafts, &plans), &answers)?;
             let found = self.variants(step, &plans, &answers);
             drafts.par_iter_mut().zip(&plans).try_for_each(|(draft, plan)| {
                 self.rows(draft, step, plan, (&answers, &held), &found)?;
@@ -387,16 +400,16 @@ impl<'a> CompileContext<'a> {
     }
 
     /// Runs all searches of a step, each distinct one once.
-    fn run_searches<'b>(
+    fn run_searches(
         &self,
-        searches: &'b mut SearchCache,
+        searches: &mut SearchCache,
         step: usize,
         drafts: &[TaskBuilder],
         plans: &[StepPlan],
-    ) -> anyhow::Result<CorpusRankings<'b>> {
+    ) -> anyhow::Result<()> {
         let CompileContext { scenario, indices, .. } = *self;
         let Some(corpus) = self.corpus(step) else {
-            return Ok(CorpusRankings::default());
+            return Ok(());
         };
         let embedders: BTreeSet<usize> =
             plans.iter().flat_map(StepPlan::queries).map(|(embedder, ..)| embedder).collect();
@@ -413,7 +426,37 @@ impl<'a> CompileContext<'a> {
                 tasks.flat_map(|(draft, plan)| plan.verifier_queries(draft, &answers)).collect();
             searches.search(scenario, indices, embedder, corpus, asks.iter())?;
         }
-        Ok(searches.rankings(corpus))
+        Ok(())
+    }
+
+    /// The rankings in the corpus of a step.
+    fn rankings<'b>(&self, searches: &'b SearchCache, step: usize) -> CorpusRankings<'b> {
+        self.corpus(step).map_or_else(CorpusRankings::default, |corpus| searches.rankings(corpus))
+    }
+
+    /// Asks language models for all readings of a step, each distinct one once. The rows are compiled on copies until
+    /// no reading is missing.
+    fn run_readings(
+        &self,
+        searches: &SearchCache,
+        step: usize,
+        (drafts, plans): (&[TaskBuilder<'a>], &[StepPlan<'a>]),
+        answers: &CorpusRankings,
+    ) -> anyhow::Result<()> {
+        let asked = matches!(self.odds.reader, ArmReaderModel::Asked(_));
+        if !asked || !is_read(&self.scenario.steps[step]) {
+            return Ok(());
+        }
+        loop {
+            let held = CompileMemory::of_tasks(drafts);
+            let variants = self.variants(step, plans, answers);
+            drafts.par_iter().zip(plans).try_for_each(|(draft, plan)| {
+                self.rows(&mut draft.clone(), step, plan, (answers, &held), &variants)
+            })?;
+            if !searches.ask_missing(self.scenario)? {
+                return Ok(());
+            }
+        }
     }
 
     /// The corpus that a step searches or reads from.

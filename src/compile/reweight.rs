@@ -54,7 +54,8 @@ impl<'a> CompiledArm<'a> {
         step_done: &(dyn Fn() + Sync),
     ) -> anyhow::Result<CompiledArm<'a>> {
         let rooms = odds
-            .map(|odds| CompileContext::new(scenario, arm, indices, odds, &CompileQuestion::Plain));
+            .map(|odds| CompileContext::new(scenario, arm, indices, odds, &CompileQuestion::Plain))
+            .map(|room| room.with_readings(searches));
         Ok(CompiledArm::compile_rows(rooms, searches, step_done)?.0)
     }
 
@@ -109,6 +110,7 @@ pub fn compile_and_classify<'a>(
 ) -> anyhow::Result<(Vec<CompiledTask>, ReweightableArm<'a>)> {
     let rooms =
         odds.map(|odds| CompileContext::new(scenario, arm, indices, odds, &CompileQuestion::Run));
+    let rooms = rooms.map(|room| room.with_readings(searches));
     let (laid, variants) = CompiledArm::compile_rows(rooms, searches, step_done)?;
     let classes = laid.classes(&laid.answers(searches), toll)?;
     let compiled = TaskBuilder::finish_all(laid.drafts, &variants);

@@ -171,7 +171,8 @@ impl<'a> ReweightContext<'_, 'a> {
         if room.guarded(step) && !matches!(wish, SearchNeed::NotRun(_)) {
             return Ok(RowWeights::Recompiled(self.possible_branches(room, (task, step, place))));
         }
-        if let PipelineStepKind::Read { from, field } = &room.scenario.steps[step].kind
+        if let ArmReaderModel::Simulated(_) = &room.odds.reader
+            && let PipelineStepKind::Read { from, field } = &room.scenario.steps[step].kind
             && let SearchNeed::NoSearch = wish
             && let Some(StepOutput::Context(context)) = draft.visible_outputs(step, tokens)[*from]
         {

@@ -3,6 +3,7 @@
 use super::attempts::StepSearch;
 use super::guard_variants::GuardVariant;
 use super::memory_limits::CompileMemory;
+use super::reading_answers::{self, KnownReading, ReadingKey};
 use super::search_cache::{CorpusRankings, SearchQuery};
 use super::search_plan::{SearchNeed, StepInput, StepPlan};
 use super::{CompileContext, RetrievalQuality, TaskBuilder};
@@ -11,7 +12,7 @@ use crate::kernel::FIRST_COMPILER_INTERVENTION;
 use crate::scenario::{PipelineStepKind, RetrieveStep};
 use crate::step::deterministic_steps;
 use crate::step::guard::{AttemptResult, GuardSetting, GuardedBranch};
-use crate::step::reader::{self, FieldReading};
+use crate::step::reader::{self, ArmReaderModel, FieldReading};
 use crate::step::retrieve::{PhrasingResult, RetrievalTarget};
 use crate::step::{MissKind, StepBranch, StepEvent, StepOutput, StepRow};
 
@@ -288,8 +289,25 @@ impl<'a> CompileContext<'a> {
         context: &[u32],
     ) -> StepRow {
         match self.reading(draft, from, step, field, context) {
-            Some(reading) => reader::reading_row(&self.odds.reader, &reading),
+            Some(reading) => self.reading_row(draft, step, &reading),
             None => StepBranch::certain(StepOutput::Missing, StepEvent::Failed).into(),
+        }
+    }
+
+    /// The row of a reading: simulated, or as a language model answered it.
+    fn reading_row(&self, draft: &TaskBuilder, step: usize, reading: &FieldReading) -> StepRow {
+        let reader = match &self.odds.reader {
+            ArmReaderModel::Simulated(model) => return reader::reading_row(model, reading),
+            ArmReaderModel::Asked(reader) => *reader,
+        };
+        let Some(corpus) = self.corpus(step) else { return StepRow::default() };
+        let question = reading_answers::question(self.scenario, step, draft.task);
+        let context = reading.context.into();
+        match self.readings.get(ReadingKey { reader, step, corpus, question, context }) {
+            Some(KnownReading::Answered(replies)) => reader::answered_row(reading, &replies),
+            Some(KnownReading::AssumedRight) => reader::errorless_row(reading),
+            // It is asked for before the next pass over these rows.
+            None => StepBranch::certain(StepOutput::Missing, StepEvent::Abstained).into(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! A cache of searches: queries are collected over all tasks, inputs and arms, and each distinct one is searched once.
+//! It also holds what language models answered in readings ([`ReadingAnswers`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::reading_answers::{ReaderSource, ReadingAnswers, UnansweredReading};
 use crate::expr::CorpusIndex;
 use crate::progress::ProgressListener;
 use crate::retrieve::{PassageHit, PassageRanking, RetrievalError, Retriever, SearchRequest};
@@ -58,6 +60,8 @@ pub struct SearchCache<'a> {
     progress: &'a dyn ProgressListener,
     depth: usize,
     retrievers: HashMap<(usize, usize), CachedRetriever>,
+    readers: &'a dyn ReaderSource,
+    readings: Arc<ReadingAnswers>,
 }
 
 struct CachedRetriever {
@@ -71,10 +75,31 @@ impl<'a> SearchCache<'a> {
     /// `depth`: the default number of passages per search.
     pub fn new(
         source: &'a dyn RetrieverSource,
+        readers: &'a dyn ReaderSource,
         progress: &'a dyn ProgressListener,
         depth: usize,
     ) -> SearchCache<'a> {
-        SearchCache { source, progress, depth, retrievers: HashMap::new() }
+        let readings = Arc::new(ReadingAnswers::new(UnansweredReading::Ask));
+        SearchCache { source, progress, depth, retrievers: HashMap::new(), readers, readings }
+    }
+
+    /// The same with this treatment of readings that have no answer.
+    #[must_use]
+    pub fn with_unanswered(self, policy: UnansweredReading) -> SearchCache<'a> {
+        SearchCache { readings: Arc::new(ReadingAnswers::new(policy)), ..self }
+    }
+
+    /// What language models answered so far.
+    pub fn readings(&self) -> &Arc<ReadingAnswers> {
+        &self.readings
+    }
+
+    /// Asks for the readings that are missing; `false` if none is.
+    ///
+    /// # Errors
+    /// Those of [`ReadingAnswers::ask_missing`].
+    pub fn ask_missing(&self, scenario: &Scenario) -> anyhow::Result<bool> {
+        self.readings.ask_missing(scenario, self.readers)
     }
 
     /// All rankings found in a corpus so far.

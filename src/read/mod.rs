@@ -20,7 +20,10 @@ mod recording;
 
 pub use answer::ParsedAnswer;
 pub use answer_prompts::answer_prompts;
-pub use chat::{ChatEndpoint, ChatEndpointSpec, SamplingMode, StructuredOutput};
+pub use chat::{
+    ChatEndpoint, ChatEndpointSpec, RESERVED_KEYS as CHAT_RESERVED_KEYS, SamplingMode,
+    StructuredOutput, completions_url,
+};
 pub use field::{DurationUnit, ReadField};
 pub use language_model::{
     FinishReason, LanguageModel, ModelReply, RawModelAnswer, ReaderModelIdentity, TokenPrices,
@@ -28,4 +31,6 @@ pub use language_model::{
 pub use local::LocalLanguageModel;
 pub use prompt::{ChatMessage, ChatPrompt, ChatRole};
 pub use prompt_template::{NOT_STATED, PromptTemplate};
-pub use recording::{Recording, RecordingEntry, UnrecordedPromptError, merge, write};
+pub use recording::{
+    Recording, RecordingEntry, UnrecordedPromptError, key as recording_key, merge, write,
+};

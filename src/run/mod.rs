@@ -19,6 +19,8 @@ pub mod oracle_check;
 #[doc(hidden)]
 pub mod preflight;
 #[doc(hidden)]
+pub mod reader_record;
+#[doc(hidden)]
 pub mod recall_transfer;
 pub mod record;
 #[doc(hidden)]
@@ -104,7 +106,7 @@ pub fn run_with_traces(
         let worst = worst_tasks::trace_tasks(runs, &worst, progress, &scenario.arms[at].id)?;
         done.push(summary::SolvedArm { tally, explanation: why, money, worst });
     }
-    let mut record = summary::record(scenario, right, done)?;
+    let mut record = summary::record(session, right, done)?;
     if let Some(inquiry) = inquiry {
         let (base, searches) = (record.baseline, &mut searches);
         let varied = vary_assumptions(inquiry, base, &sampled, indices, searches, progress)?;

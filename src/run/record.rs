@@ -20,7 +20,6 @@ pub use crate::run::sensitivity::{
     ArmOrderRecord, AssumptionEffect, AssumptionRecord, SensitivityAnswerRecord, SensitivityRecord,
 };
 use crate::scenario::SourcedParameter;
-use crate::step::reader::ReaderModel;
 use crate::step::{MissKind, RunOutcome, StepEvent};
 
 /// An estimate with its 95% interval, clustered on the sampling unit.
@@ -60,8 +59,8 @@ pub struct RunRecord {
 pub struct ArmRecord {
     /// Id of the arm.
     pub id: String,
-    /// Error rates of its reader, with their sources.
-    pub reader: ReaderModel,
+    /// Its reader.
+    pub reader: ReaderRecord,
     /// Key figures.
     pub summary: ArmSummary,
     /// In topological order.

@@ -7,6 +7,7 @@ use super::compare::{self, ComparedArm};
 use super::explanation::ArmExplanation;
 use super::money::MoneyRecord;
 use super::oracle_check::OracleRecord;
+use super::reader_record::ReaderRecord;
 use super::recall_transfer;
 use super::record::{
     ArmRecord, ArmSummary, ComparisonMeasure, MissKindRecord, PairedDifference,
@@ -15,8 +16,8 @@ use super::record::{
 use super::tally::{ArmTally, OutcomeMass, StepEventTally, largest};
 use crate::kernel::OUTCOMES;
 use crate::scenario::{PipelineStepKind, Scenario};
+use crate::session::Session;
 use crate::stats;
-use crate::step::reader::ReaderModel;
 use crate::step::{MissKind, RunOutcome, StepEvent};
 
 /// A solved arm.
@@ -30,10 +31,11 @@ pub struct SolvedArm {
 
 /// The record of arms that were solved.
 pub fn record(
-    scenario: &Scenario,
+    session: &Session,
     right: OracleRecord,
     arms: Vec<SolvedArm>,
 ) -> anyhow::Result<RunRecord> {
+    let scenario = session.scenario();
     let (mut tallies, mut answers, mut money) = (Vec::new(), Vec::new(), Vec::new());
     for SolvedArm { tally, explanation: why, money: costs, worst } in arms {
         tallies.push(tally);
@@ -66,7 +68,7 @@ pub fn record(
         arms.push(ArmRecord {
             id: arm.id.clone(),
             transfers: recall_transfer::transfers(&steps, failure, money.as_ref()),
-            reader: ReaderModel::new(&arm.reader.preset, &arm.reader.overrides)?,
+            reader: ReaderRecord::of_arm(session, arm)?,
             summary,
             steps,
             misses: misses(scenario, &tally),

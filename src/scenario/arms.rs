@@ -6,7 +6,8 @@ use super::parameters::{ReaderParameter, ReaderParameters};
 use super::resolve::{ScenarioData, ScenarioResolver};
 use super::spanned_de::Spanned;
 use super::steps::StepDraft;
-use super::{EmbedderDeclaration, ReaderSettings, RetrievalSettings, ScenarioArm};
+use super::readers::ReaderChoiceEntry;
+use super::{ArmReader, EmbedderDeclaration, ReaderSettings, RetrievalSettings, ScenarioArm};
 
 /// The reader preset of a scenario that names none.
 pub const DEFAULT_PRESET: &str = "gpt-4o";
@@ -14,6 +15,31 @@ pub const DEFAULT_PRESET: &str = "gpt-4o";
 pub const DEFAULT_TOP_K: u32 = 5;
 
 impl ScenarioResolver<'_> {
+    /// The reader that `choice` names or describes; parameters change a simulated `base`.
+    fn arm_reader(
+        &mut self,
+        choice: Option<&Spanned<ReaderChoiceEntry>>,
+        base: &ArmReader,
+        readers: &[String],
+    ) -> ArmReader {
+        match choice.map(|choice| &choice.value) {
+            None => base.clone(),
+            Some(ReaderChoiceEntry::Named(name)) => {
+                let span = choice.map(|choice| choice.span.clone()).unwrap_or_default();
+                let name = Spanned { value: name.clone(), span };
+                let known = self.resolve_name("reader", "unknown-reader", &name, readers);
+                known.map_or_else(|| base.clone(), ArmReader::Asked)
+            }
+            Some(ReaderChoiceEntry::Simulated(entry)) => {
+                let base = match base {
+                    ArmReader::Simulated(settings) => settings.clone(),
+                    ArmReader::Asked(_) => ReaderSettings::default(),
+                };
+                ArmReader::Simulated(self.reader(entry, &base))
+            }
+        }
+    }
+
     /// The reader `base` as changed by `entry`. A preset discards the parameters of `base`; a parameter replaces only
     /// itself.
     fn reader(&mut self, entry: &ReaderEntry, base: &ReaderSettings) -> ReaderSettings {
@@ -51,14 +77,9 @@ impl ScenarioResolver<'_> {
         declared: &[Option<EmbedderDeclaration>],
         steps: &[StepDraft],
     ) -> Vec<ScenarioArm> {
-        let default = ReaderSettings {
-            preset: DEFAULT_PRESET.to_owned(),
-            overrides: ReaderParameters::default(),
-        };
-        let reader = match &file.reader {
-            Some(entry) => self.reader(entry, &default),
-            None => default,
-        };
+        let default = ArmReader::Simulated(ReaderSettings::default());
+        let readers = self.section_keys("readers");
+        let reader = self.arm_reader(file.reader.as_ref(), &default, &readers);
         let embedders = self.section_keys("embedders");
         if let Some(embedder) = &file.embedder {
             self.resolve_name("embedder", "unknown-embedder", embedder, &embedders);
@@ -133,7 +154,7 @@ impl ScenarioResolver<'_> {
                 draft.has_guards() && guarded.is_none_or(|at| at.value)
             });
             let guarded = guarded.collect();
-            let reader = self.reader(&entry.reader, &reader);
+            let reader = self.arm_reader(entry.reader.as_ref(), &reader, &readers);
             let id = entry.id.value.clone();
             arms.push(ScenarioArm { id, reader, corpora, retrieval, guarded });
         }

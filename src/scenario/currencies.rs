@@ -20,7 +20,8 @@ use crate::value::{MoneyAmount, TypedValue};
 use crate::world::Corpus;
 
 /// The section `exchange_rates`: the target currency, and the value of one unit of each other currency in it.
-pub(super) struct ExchangeRates {
+#[derive(Clone, Debug)]
+pub struct ExchangeRates {
     into: String,
     rates: BTreeMap<String, f64>,
 }
@@ -32,19 +33,24 @@ impl ExchangeRates {
     }
 
     /// Converts every amount that has a rate to the target currency, rounded to the hundredth.
-    pub fn convert(&self, world: &mut ScenarioData) {
+    pub(super) fn convert(&self, world: &mut ScenarioData) {
         let tasks = world.tasks.iter_mut().flat_map(|tasks| &mut tasks.tasks);
         let tasks = tasks.flat_map(|task| task.fields.values_mut());
         let passages = world.corpora.iter_mut().flatten().flat_map(|corpus| &mut corpus.passages);
         let facts = passages.flat_map(|passage| passage.facts.values_mut());
         let cells = world.tables.iter_mut().flatten().flat_map(|table| table.cells_mut());
         for value in tasks.chain(facts).chain(cells) {
-            if let TypedValue::Money(money) = value
-                && let Some(rate) = self.rates.get(&money.currency)
-            {
-                let amount = (money.amount * rate * 100.0).round() / 100.0;
-                *money = MoneyAmount { currency: self.into.clone(), amount };
-            }
+            self.convert_value(value);
+        }
+    }
+
+    /// Converts an amount that has a rate.
+    pub fn convert_value(&self, value: &mut TypedValue) {
+        if let TypedValue::Money(money) = value
+            && let Some(rate) = self.rates.get(&money.currency)
+        {
+            let amount = (money.amount * rate * 100.0).round() / 100.0;
+            *money = MoneyAmount { currency: self.into.clone(), amount };
         }
     }
 }

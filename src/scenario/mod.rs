@@ -22,6 +22,7 @@ mod file_schema;
 mod gold_check;
 mod guards;
 mod impact;
+mod kind_schema;
 mod masked_source;
 mod name_advice;
 mod name_values;
@@ -29,6 +30,9 @@ mod node;
 mod node_de;
 mod parameters;
 mod plan;
+mod questions;
+mod readers;
+mod request_additions;
 mod resolve;
 mod schema_check;
 mod sensitivity;
@@ -81,6 +85,8 @@ pub use sensitivity::{
     AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
     VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
+pub use questions::ReadQuestion;
+pub use readers::{LanguageModelSource, ReaderDeclaration, ReaderPrompts};
 pub use source::ScenarioSource;
 
 /// The names of the reader presets.
@@ -119,6 +125,10 @@ pub struct Scenario {
     pub fields: BTreeMap<String, ValueType>,
     /// Everything that can rank passages; steps refer to it by index.
     pub embedders: Vec<EmbedderDeclaration>,
+    /// The language models that can read the passages; arms refer to them by index.
+    pub readers: Vec<ReaderDeclaration>,
+    /// By step: what a language model is asked; `Some` for read steps.
+    pub questions: Vec<Option<ReadQuestion>>,
     /// In topological order. Independent steps keep the order of the file, unless another order keeps fewer outputs in
     /// use at once: see [`crate::graph::narrow_order`].
     pub steps: Vec<PipelineStep>,
@@ -176,6 +186,14 @@ impl Scenario {
     pub fn unit_of(&self, task: &Task) -> String {
         let value = self.unit.as_ref().and_then(|unit| task.fields.get(unit));
         value.map_or_else(|| task.id.clone(), ToString::to_string)
+    }
+
+    /// The name of an arm's reader: its preset, or the name of a language model.
+    pub fn reader_label<'s>(&'s self, arm: &'s ScenarioArm) -> &'s str {
+        match &arm.reader {
+            ArmReader::Simulated(settings) => &settings.preset,
+            ArmReader::Asked(reader) => self.readers[*reader].source.model(),
+        }
     }
 
     /// The unit number of each task; units are numbered in order of first appearance.
@@ -279,7 +297,7 @@ pub struct ActionRule {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScenarioArm {
     pub id: String,
-    pub reader: ReaderSettings,
+    pub reader: ArmReader,
     /// By corpus index: the index of the corpus that is searched in its place, or the same index.
     pub corpora: Vec<usize>,
     /// By step index; `Some` for retrieve steps.
@@ -288,13 +306,31 @@ pub struct ScenarioArm {
     pub guarded: Vec<bool>,
 }
 
-/// The reader of an arm: a preset, and parameters that replace the preset's.
+/// The reader of an arm.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ArmReader {
+    /// A probabilistic model of a reader.
+    Simulated(ReaderSettings),
+    /// A language model that is really asked: an index into [`Scenario::readers`].
+    Asked(usize),
+}
+
+/// A simulated reader: a preset, and parameters that replace the preset's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderSettings {
     /// One of [`READER_PRESETS`].
     pub preset: String,
     /// The parameters that replace the preset's.
     pub overrides: ReaderParameters<Option<f64>>,
+}
+
+impl Default for ReaderSettings {
+    fn default() -> ReaderSettings {
+        ReaderSettings {
+            preset: DEFAULT_PRESET.to_owned(),
+            overrides: ReaderParameters::default(),
+        }
+    }
 }
 
 /// The retrieval settings of a step in one arm.

@@ -14,7 +14,7 @@ use super::file::{self, ScenarioFile};
 use super::node::{YamlNode, YamlValue};
 use super::spanned_de::{NamedEntries, Spanned};
 use super::{
-    InferenceMethod, Scenario, ScenarioInputFile, ScenarioSource, SimulationSettings,
+    InferenceMethod, ReadQuestion, Scenario, ScenarioInputFile, ScenarioSource, SimulationSettings,
     TaskSampleSize,
 };
 use crate::expr::{CorpusIndex, suggest};
@@ -129,6 +129,7 @@ impl ScenarioResolver<'_> {
         }
         let mut world = self.load_data(file);
         let embedders = self.embedders(file, &world);
+        let readers = self.readers(file);
         let steps = self.steps(file, &world);
         let arms = self.arms(file, &world, &embedders, &steps);
         let baseline = self.baseline(file);
@@ -138,6 +139,7 @@ impl ScenarioResolver<'_> {
         let plan = self.plan(file.plan.as_ref(), &arms, baseline, &embedders, &steps, money);
         let sensitivity =
             self.sensitivity(file.sensitivity.as_ref(), &steps, impact.as_ref(), simulation.seed);
+        let questions = self.questions(&steps, &world);
         let expected = self.expected(file, &world, &steps);
         self.note_unused_gold(&steps, &world);
         let rates = self.exchange_rates(file.exchange_rates.as_ref());
@@ -156,6 +158,10 @@ impl ScenarioResolver<'_> {
         if let Some(rates) = &rates {
             rates.convert(&mut world);
         }
+        let questions = questions.into_iter().map(|question| {
+            question.map(|question| ReadQuestion { rates: rates.clone(), ..question })
+        });
+        let questions = questions.collect();
         let mut tasks = world.tasks?;
         // Sampled last: all tasks have been checked, so another seed reveals no further mistakes.
         let mut other_tasks = BTreeSet::new();
@@ -185,6 +191,8 @@ impl ScenarioResolver<'_> {
             expected,
             fields: world.fields?,
             embedders: embedders.into_iter().collect::<Option<_>>()?,
+            readers: readers.into_iter().collect::<Option<_>>()?,
+            questions,
             steps: steps.into_iter().map(|draft| draft.resolved).collect::<Option<_>>()?,
             arms,
             baseline,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::diagnostics::Diagnostic;
-use super::file::{self, RetrieveEntry, ScenarioFile, StepEntry};
+use super::file::{self, ReadEntry, RetrieveEntry, ScenarioFile, StepEntry};
 use super::guards::{GuardedStep, RetryEntry};
 use super::name_values::StepTextValues;
 use super::node::YamlNode;
@@ -32,6 +32,11 @@ impl StepDraft {
     /// The settings of a retrieve step.
     pub fn retrieve_entry(&self) -> Option<&RetrieveEntry> {
         self.entry.retrieve.as_ref().map(|at| &at.value)
+    }
+
+    /// The settings of a read step.
+    pub fn read_entry(&self) -> Option<&ReadEntry> {
+        self.entry.read.as_ref().map(|at| &at.value)
     }
 
     /// The span of the expression of a compute step; of the whole step for other kinds.

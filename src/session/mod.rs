@@ -20,6 +20,7 @@ use crate::world::Corpus;
 
 mod name_lookup;
 mod own_models;
+mod readers;
 mod retrievers;
 pub mod right_queries;
 mod truncation;
@@ -27,6 +28,8 @@ mod truncation;
 pub use name_lookup::UnknownName;
 pub(crate) use name_lookup::index_of;
 use own_models::OwnModels;
+use readers::SessionReaders;
+pub use readers::{ReaderUsage, ReadingMode};
 use retrievers::SessionRetrievers;
 
 /// The scenario of a session, owned or borrowed.
@@ -61,6 +64,7 @@ impl Deref for SessionScenario<'_> {
 pub struct Session<'a> {
     scenario: SessionScenario<'a>,
     retrievers: SessionRetrievers<'a>,
+    readers: SessionReaders<'a>,
     indices: OnceCell<Vec<CorpusIndex>>,
     progress: &'a dyn ProgressListener,
 }
@@ -114,7 +118,9 @@ impl<'a> Session<'a> {
             Environment::from_process(),
             OwnModels::default(),
         );
-        Session { scenario, retrievers, indices: OnceCell::new(), progress: &NoProgress }
+        let readers =
+            SessionReaders::new(scenario.clone(), &NoProgress, Environment::from_process());
+        Session { scenario, retrievers, readers, indices: OnceCell::new(), progress: &NoProgress }
     }
 
     /// Reports progress to `listener`, which may also cancel the work.
@@ -122,6 +128,7 @@ impl<'a> Session<'a> {
     pub fn with_progress(mut self, listener: &'a dyn ProgressListener) -> Session<'a> {
         self.progress = listener;
         self.retrievers = self.retrievers.with_progress(listener);
+        self.readers = self.readers.with_progress(listener);
         self
     }
 
@@ -135,7 +142,8 @@ impl<'a> Session<'a> {
     /// Takes folders, the hub's address and secrets from here instead of the process ([`Environment::from_process`]).
     #[must_use]
     pub fn with_environment(mut self, environment: Environment) -> Session<'a> {
-        self.retrievers = self.retrievers.with_environment(environment);
+        self.retrievers = self.retrievers.with_environment(environment.clone());
+        self.readers = self.readers.with_environment(environment);
         self
     }
 
@@ -165,13 +173,26 @@ impl<'a> Session<'a> {
         self
     }
 
+    /// Uses only recorded answers of language models, or asks for those that are missing (the default).
+    #[must_use]
+    pub fn with_reading_mode(mut self, mode: ReadingMode) -> Session<'a> {
+        self.readers = self.readers.with_mode(mode);
+        self
+    }
+
+    /// What was used of a language model so far, by its index in the scenario.
+    pub fn reader_usage(&self, reader: usize) -> ReaderUsage {
+        self.readers.usage(reader)
+    }
+
     /// Restricts the session to these tasks; models stay loaded.
     ///
     /// # Errors
     /// An unknown task, and a scenario that the session does not own or that is in use.
     pub(crate) fn restrict_tasks<S: AsRef<str>>(self, ids: &[S]) -> anyhow::Result<Session<'a>> {
-        let Session { mut scenario, retrievers, progress, .. } = self;
+        let Session { mut scenario, retrievers, readers, progress, .. } = self;
         let (loaded, environment, own) = retrievers.into_loaded();
+        let (of_readers, mode) = readers.into_environment();
         let SessionScenario::Owned(held) = &mut scenario else {
             bail!("only a session that keeps its scenario can leave tasks out");
         };
@@ -180,7 +201,8 @@ impl<'a> Session<'a> {
         held.keep_tasks(ids)?;
         let retrievers = SessionRetrievers::new(scenario.clone(), progress, environment, own)
             .with_loaded(loaded);
-        Ok(Session { scenario, retrievers, indices: OnceCell::new(), progress })
+        let readers = SessionReaders::new(scenario.clone(), progress, of_readers).with_mode(mode);
+        Ok(Session { scenario, retrievers, readers, indices: OnceCell::new(), progress })
     }
 
     /// The scenario of the session.
@@ -202,7 +224,7 @@ impl<'a> Session<'a> {
     /// Searches that return `depth` passages each, unless more are requested.
     #[doc(hidden)]
     pub fn searches(&self, depth: usize) -> SearchCache<'_> {
-        SearchCache::new(self, self.progress, depth)
+        SearchCache::new(self, &self.readers, self.progress, depth)
     }
 
     /// Opens what an embedder itself needs, without querying it.

@@ -10,7 +10,7 @@ use crate::scenario::{
     ParameterProvenance, ReaderParameter, Scenario, SensitivitySettings, SourcedValue,
     VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
-use crate::step::reader::ReaderModel;
+use crate::step::reader::ArmReaderModel;
 
 use super::default_ranges::{
     DefaultAssumptionRange, backing_of, chance_range, default_range, follow_range, mean_range,
@@ -226,8 +226,10 @@ fn reader_values(
 ) -> anyhow::Result<Vec<(SourcedValue, Vec<usize>)>> {
     let mut groups: Vec<(SourcedValue, Vec<usize>)> = Vec::new();
     for &arm in arms {
-        let settings = &scenario.arms[arm].reader;
-        let reader = ReaderModel::new(&settings.preset, &settings.overrides)?;
+        // The answers of a language model are no assumption.
+        let ArmReaderModel::Simulated(reader) = ArmReaderModel::of_arm(&scenario.arms[arm])? else {
+            continue;
+        };
         let own = reader.parameters.get(parameter);
         match groups.iter_mut().find(|(known, _)| known == own) {
             Some((_, arms)) => arms.push(arm),
@@ -250,7 +252,9 @@ pub fn adjusted_odds(
         match &assumption.target {
             what if !what.affects(scenario, arm) => {}
             AssumptionTarget::Reader { parameter, .. } => {
-                odds.reader.parameters.get_mut(*parameter).value = value;
+                if let ArmReaderModel::Simulated(reader) = &mut odds.reader {
+                    reader.parameters.get_mut(*parameter).value = value;
+                }
             }
             AssumptionTarget::Rate { step, guard, rate } => {
                 *odds.guards[*step][*guard].get_mut(*rate) = value;
@@ -259,10 +263,10 @@ pub fn adjusted_odds(
         }
     }
     // The two chances must not sum to more than one: `fabricate` takes what `follow` leaves.
-    let reader = &mut odds.reader.parameters;
-    let left = 1.0 - reader.follow.value;
-    if reader.fabricate.value > left {
-        reader.fabricate.value = left;
+    if let ArmReaderModel::Simulated(reader) = &mut odds.reader {
+        let left = 1.0 - reader.parameters.follow.value;
+        let fabricate = &mut reader.parameters.fabricate.value;
+        *fabricate = fabricate.min(left);
     }
     odds
 }

@@ -49,7 +49,7 @@ impl ScenarioResolver<'_> {
     }
 
     /// A count from 1 to `most`, or the default.
-    pub(super) fn count_to(
+    pub(in crate::scenario) fn count_to(
         &mut self,
         what: &str,
         count: &Option<Spanned<u32>>,
@@ -64,7 +64,7 @@ impl ScenarioResolver<'_> {
     }
 
     /// The name of an environment variable. Anything else is a mistake that is not quoted: it may be the key itself.
-    pub(super) fn variable_name(
+    pub(in crate::scenario) fn variable_name(
         &mut self,
         setting: &str,
         written: &Option<Spanned<String>>,
@@ -80,7 +80,7 @@ impl ScenarioResolver<'_> {
     }
 
     /// The number of retries as written, or the default.
-    pub(super) fn request_retries(&mut self, retries: &Option<Spanned<u32>>, default: u32) -> u32 {
+    pub(in crate::scenario) fn request_retries(&mut self, retries: &Option<Spanned<u32>>, default: u32) -> u32 {
         let Some(retries) = retries else { return default };
         let number = Spanned { value: f64::from(retries.value), span: retries.span.clone() };
         self.check_range("retries", &number, 0.0, f64::from(MAX_RETRIES));
@@ -97,7 +97,7 @@ impl ScenarioResolver<'_> {
     }
 
     /// Reports that an embedder lacks a setting that its kind needs.
-    pub(super) fn report_missing_setting(
+    pub(in crate::scenario) fn report_missing_setting(
         &mut self,
         span: std::ops::Range<usize>,
         message: impl Into<String>,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::{EmbedderDeclaration, EmbedderKind, KINDS};
-use crate::scenario::node::{YamlNode, YamlValue};
+use crate::scenario::kind_schema;
+use crate::scenario::node::YamlNode;
 use crate::scenario::resolve::{ScenarioData, ScenarioResolver};
 use crate::scenario::spanned_de::{DeserializeMismatch, Spanned};
 
@@ -91,22 +92,7 @@ impl KindDefinition {
 
     /// The schema of an entry of this kind: that of its settings, with the key `kind`.
     fn entry_schema(&self, generator: &mut SchemaGenerator) -> Json {
-        let mut schema = (self.schema)(generator).to_value();
-        let kind = match self.names {
-            [name] => json!({ "const": name }),
-            names => json!({ "enum": names }),
-        };
-        let mut properties = serde_json::Map::from_iter([("kind".to_owned(), kind)]);
-        if let Some(Json::Object(settings)) = schema.get_mut("properties").map(Json::take) {
-            properties.extend(settings);
-        }
-        let mut required = vec![json!("kind")];
-        if let Some(Json::Array(settings)) = schema.get_mut("required").map(Json::take) {
-            required.extend(settings);
-        }
-        schema["properties"] = Json::Object(properties);
-        schema["required"] = Json::Array(required);
-        schema
+        kind_schema::with_kind((self.schema)(generator), self.names)
     }
 }
 
@@ -127,14 +113,10 @@ pub(in crate::scenario) struct EmbedderEntry {
 impl<'de> Deserialize<'de> for EmbedderEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<EmbedderEntry, D::Error> {
         // The kind may come after settings that depend on it, so the entry is copied before it is read.
-        let mut node = YamlNode::deserialize(deserializer)?;
-        let written = node.get("kind").and_then(YamlNode::text).unwrap_or_default();
-        let known = KINDS.iter().find_map(|kind| Some((kind, kind.known_as(written)?)));
+        let (written, node) = kind_schema::split_kind(YamlNode::deserialize(deserializer)?);
+        let known = KINDS.iter().find_map(|kind| Some((kind, kind.known_as(&written)?)));
         let (definition, kind) =
             known.ok_or_else(|| Error::custom("an embedder has no known kind"))?;
-        if let YamlValue::Map(entries) = &mut node.value {
-            entries.retain(|(key, _)| key.name != "kind");
-        }
         let settings = (definition.read)(&node).map_err(Error::custom)?;
         Ok(EmbedderEntry { kind, settings })
     }

@@ -11,13 +11,13 @@ use super::checks::{MAX_CONCURRENCY, MAX_DIMENSION, text};
 use super::definition::{EmbedderEntryContext, EmbedderSettings};
 use super::host::{EmbedderHost, OpenedEmbedders};
 use super::kind::{EmbedderKind, VectorModel};
-use crate::embed::http::{RESERVED_BODY_KEYS, RESERVED_HEADERS, RequestAdditions, SuppliedValue};
+use crate::embed::http::{RESERVED_BODY_KEYS, RESERVED_HEADERS};
 use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, HttpEmbedderSpec};
 use crate::environment::Environment;
-use crate::http_client;
 use crate::retrieve::Retriever;
 use crate::scenario::Scenario;
 use crate::scenario::diagnostics::Diagnostic;
+use crate::scenario::request_additions::AdditionRules;
 use crate::scenario::resolve::ScenarioResolver;
 use crate::scenario::spanned_de::{AnyYamlValue, NamedEntries, Spanned};
 
@@ -83,7 +83,18 @@ impl EmbedderSettings for HttpEmbedderEntry {
             resolver.mistakes.push(mistake.label("such as https://api.openai.com/v1"));
         }
         let dim = resolver.count_to("dim", &self.dim, 1, MAX_DIMENSION);
-        let additions = self.request_additions(resolver);
+        let rules = AdditionRules {
+            reserved_headers: &RESERVED_HEADERS,
+            reserved_body_keys: &RESERVED_BODY_KEYS,
+            body_label: "it follows from the texts, `model`, and `send_dim` with `dim`",
+            has_key: self.api_key_env.is_some(),
+        };
+        let additions = [
+            rules.headers(&self.headers, resolver),
+            rules.body("body", &self.body, resolver),
+            rules.body("query_body", &self.query_body, resolver),
+            rules.body("passage_body", &self.passage_body, resolver),
+        ];
         let model = self.model.as_ref()?;
         let mut spec =
             HttpEmbedderSpec::new(&url.value, &model.value, self.dim.as_ref().map(|_| dim)?);
@@ -103,82 +114,6 @@ impl EmbedderSettings for HttpEmbedderEntry {
         [spec.headers, spec.body, spec.query_body, spec.passage_body] = additions;
         Some(Arc::new(spec))
     }
-}
-
-impl HttpEmbedderEntry {
-    /// What is added to requests: headers, then keys of all bodies, of bodies with queries, of bodies with passages.
-    fn request_additions(&self, resolver: &mut ScenarioResolver) -> [RequestAdditions; 4] {
-        let named = [
-            ("headers", &self.headers),
-            ("body", &self.body),
-            ("query_body", &self.query_body),
-            ("passage_body", &self.passage_body),
-        ];
-        named.map(|(setting, named)| {
-            let entries = named.as_ref().map_or(&[][..], |named| &named.value.0);
-            let added = entries.iter().filter_map(|(name, value)| {
-                let supplied = match SuppliedValue::parse(&value.0) {
-                    Ok(supplied) => supplied,
-                    Err(why) => {
-                        let message = format!("`{}` of `{setting}`: {why}", name.value);
-                        let label = "allowed: {env: NAME} alone, for what the variable NAME holds";
-                        let mistake = Diagnostic::new("out-of-range", name.span.clone(), message);
-                        resolver.mistakes.push(mistake.label(label));
-                        return None;
-                    }
-                };
-                let mistake = match setting {
-                    "headers" => self.header_mistake(&name.value, &supplied),
-                    _ => body_key_mistake(setting, &name.value),
-                };
-                if let Some((message, label)) = mistake {
-                    let mistake = Diagnostic::new("out-of-range", name.span.clone(), message);
-                    resolver.mistakes.push(mistake.label(label));
-                    return None;
-                }
-                // Header names are case-insensitive; keys of a body are not.
-                let name = match setting {
-                    "headers" => name.value.to_lowercase(),
-                    _ => name.value.clone(),
-                };
-                Some((name, supplied))
-            });
-            added.collect()
-        })
-    }
-
-    /// The mistake in a header, if there is one: a message and a label.
-    fn header_mistake(&self, name: &str, value: &SuppliedValue) -> Option<(String, &'static str)> {
-        let header = name.to_lowercase();
-        if RESERVED_HEADERS.contains(&header.as_str()) {
-            let message = format!("the header `{name}` follows from the request");
-            return Some((message, "leave it out"));
-        }
-        if header == "authorization" && self.api_key_env.is_some() {
-            let message = "`api_key_env` sets the header `authorization` already";
-            return Some((message.to_owned(), "leave out one of them"));
-        }
-        let text = match value {
-            SuppliedValue::Variable(_) => String::new(),
-            SuppliedValue::Written(Json::String(text)) => text.clone(),
-            SuppliedValue::Written(number @ Json::Number(_)) => number.to_string(),
-            SuppliedValue::Written(_) => {
-                let label =
-                    "allowed: a text, or {env: NAME} for what an environment variable holds";
-                return Some((format!("the header `{name}` has no text"), label));
-            }
-        };
-        // The HTTP library decides which header names and values are valid.
-        let error = http_client::headers(&[(name.to_owned(), text)], None).err()?;
-        Some((error.to_string(), "allowed: letters, digits and hyphens; plain text"))
-    }
-}
-
-/// The mistake in a key of the body, if there is one: a message and a label.
-fn body_key_mistake(setting: &str, key: &str) -> Option<(String, &'static str)> {
-    let message = format!("`{key}` of the body is not set in `{setting}`");
-    let label = "it follows from the texts, `model`, and `send_dim` with `dim`";
-    RESERVED_BODY_KEYS.contains(&key).then_some((message, label))
 }
 
 impl VectorModel for HttpEmbedderSpec {

@@ -14,6 +14,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::embedders::EmbedderEntry;
 use super::parameters::ReaderParameters;
+use super::readers::{LanguageReaderEntry, ReaderChoiceEntry};
 use super::spanned_de::{NamedEntries, Spanned};
 use crate::value::ValueType;
 use crate::world::Delimiter;
@@ -51,8 +52,12 @@ pub(super) struct ScenarioFile {
     pub embedders: Option<NamedEntries<EmbedderEntry>>,
     /// The embedder of retrieve steps that do not name one.
     pub embedder: Option<Spanned<String>>,
-    /// The simulated language model that reads the passages. Default: the preset gpt-4o.
-    pub reader: Option<ReaderEntry>,
+    /// Language models that really read the passages, by name.
+    #[serde(default)]
+    pub readers: NamedEntries<LanguageReaderEntry>,
+    /// What reads the passages: a reader of the section `readers`, by name, or a simulated one. Default: simulated,
+    /// with the preset gpt-4o.
+    pub reader: Option<Spanned<ReaderChoiceEntry>>,
     /// The pipeline, in any order: each step runs after the steps that it names.
     #[schemars(required)]
     pub steps: Option<Vec<Spanned<StepEntry>>>,
@@ -261,9 +266,9 @@ pub(super) struct ArmEntry {
     /// Corpora to swap, by name: the corpus that is searched instead.
     #[serde(default)]
     pub corpora: NamedEntries<Spanned<String>>,
-    /// Changes to the reader: a preset discards all other parameters, a parameter replaces only itself.
-    #[serde(default)]
-    pub reader: ReaderEntry,
+    /// Another reader, by name, or changes to the simulated one: a preset discards all other parameters, a parameter
+    /// replaces only itself.
+    pub reader: Option<Spanned<ReaderChoiceEntry>>,
     /// The number of passages that every reader gets.
     pub top_k: Option<Spanned<u32>>,
     /// Whether steps with an `entity` search only that entity's passages.

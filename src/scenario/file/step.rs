@@ -87,6 +87,22 @@ pub(in crate::scenario) struct ReadEntry {
     pub field: Spanned<String>,
     /// Reads the field from the text of passages whose facts do not state it.
     pub extract: Option<Spanned<ExtractEntry>>,
+    /// The question that a language model is asked: text with {{ CEL }} parts over the task. Default: the first
+    /// phrasing of the query if it uses nothing but the task, otherwise a question made of the field's name.
+    pub question: Option<Spanned<String>>,
+    /// For a duration: the unit in which a language model is asked for it. Default: any.
+    pub unit: Option<Spanned<DurationUnitEntry>>,
+}
+
+/// A unit of time.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(in crate::scenario) enum DurationUnitEntry {
+    Days,
+    Weeks,
+    Months,
+    Years,
 }
 
 /// Phrases as they occur in a text.

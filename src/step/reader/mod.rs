@@ -8,6 +8,7 @@
 //! cannot make a reader right more often.
 
 mod answer_distribution;
+mod answered;
 mod near_values;
 mod presets;
 mod value_pool;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use super::{StepBranch, StepEvent, StepOutput, StepRow};
 use crate::kernel::BranchFault;
 use crate::scenario::{
+    ArmReader, ScenarioArm,
     ParameterProvenance, READER_PRESETS, ReaderParameter, ReaderParameters, SourcedParameter,
     SourcedValue,
 };
@@ -25,6 +27,7 @@ pub use answer_distribution::{
     AnswerDistribution, FieldReading, ReaderAnswer, ReaderRates, answer_distribution,
 };
 use presets::preset_parameters;
+pub use answered::{ReaderReply, answered_row, errorless_row};
 pub use value_pool::{MAX_POOL, MIN_POOL, ValuePool};
 
 /// A reader's parameters. All values are probabilities.
@@ -33,6 +36,27 @@ pub struct ReaderModel {
     pub preset: String,
     #[serde(serialize_with = "as_list")]
     pub parameters: ReaderParameters<SourcedValue>,
+}
+
+/// The reader of an arm.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ArmReaderModel {
+    Simulated(ReaderModel),
+    /// A language model whose answers are looked up: an index into the scenario's readers.
+    Asked(usize),
+}
+
+impl ArmReaderModel {
+    /// # Errors
+    /// As [`ReaderModel::new`].
+    pub fn of_arm(arm: &ScenarioArm) -> anyhow::Result<ArmReaderModel> {
+        Ok(match &arm.reader {
+            ArmReader::Simulated(settings) => {
+                ArmReaderModel::Simulated(ReaderModel::new(&settings.preset, &settings.overrides)?)
+            }
+            ArmReader::Asked(reader) => ArmReaderModel::Asked(*reader),
+        })
+    }
 }
 
 fn as_list<S: serde::Serializer>(
@@ -94,7 +118,12 @@ impl ReaderModel {
 /// An error with the evidence in the context, or with no evidence anywhere, is the reader's own. What it makes of a
 /// context from which the evidence is missing is not: there the retrieval miss takes effect.
 pub fn reading_row(reader: &ReaderModel, reading: &FieldReading) -> StepRow {
-    let mut row = StepRow::from(branches(reader, reading));
+    row_with_faults(branches(reader, reading), reading)
+}
+
+/// The row with these branches: which of them are the reader's own errors, its repair, and how it would err.
+fn row_with_faults(branches: Vec<StepBranch>, reading: &FieldReading) -> StepRow {
+    let mut row = StepRow::from(branches);
     let FieldReading { gold, pool, context, .. } = *reading;
     let right = context.iter().filter(|p| gold.contains(p)).find_map(|&p| reading.stated(p));
     if right.is_none() && reading.right_value().is_some() {

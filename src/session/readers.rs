@@ -1,0 +1,281 @@
+//! The language models of a scenario, each opened when it is first needed, with their recordings. A prompt that is
+//! recorded is never sent again, and none is sent where only recordings may be used.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use anyhow::{Context, bail};
+
+use super::SessionScenario;
+use crate::compile::reading_answers::{ReaderSource, UnansweredReading};
+use crate::embed::model_paths::reader_file;
+use crate::environment::Environment;
+use crate::progress::ProgressListener;
+use crate::read::{
+    self, ChatEndpoint, ChatPrompt, LanguageModel, LocalLanguageModel, RawModelAnswer,
+    ReaderModelIdentity, Recording, recording_key,
+};
+use crate::scenario::{LanguageModelSource, ReaderDeclaration};
+use crate::value::MoneyAmount;
+
+/// Whether language models may be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadingMode {
+    /// What is not recorded is asked and recorded.
+    #[default]
+    Ask,
+    /// What is not recorded is an error.
+    ReplayOnly,
+}
+
+/// The readers of a session.
+pub struct SessionReaders<'a> {
+    scenario: SessionScenario<'a>,
+    progress: &'a dyn ProgressListener,
+    environment: Environment,
+    mode: Cell<ReadingMode>,
+    /// By reader.
+    opened: RefCell<Vec<Option<OpenedReader>>>,
+}
+
+/// A reader with its recording.
+struct OpenedReader {
+    identity: ReaderModelIdentity,
+    /// `None` while only recordings are needed.
+    model: Option<Box<dyn LanguageModel>>,
+    recording: Recording,
+    /// Whether the recording is open for appending.
+    appends: bool,
+    /// The keys of all entries that were used.
+    used: BTreeSet<String>,
+}
+
+/// What a run used of a reader.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReaderUsage {
+    /// The model and its settings, once it is opened.
+    pub identity: Option<ReaderModelIdentity>,
+    /// Distinct prompts.
+    pub reads: usize,
+    /// The dates of the first and the last answer, in UTC.
+    pub dates: Option<(String, String)>,
+    /// The time that the answers took when they were recorded.
+    pub seconds: f64,
+    pub tokens_in: u64,
+    pub tokens_out: u64,
+    /// What they cost, if the scenario has prices.
+    pub cost: Option<MoneyAmount>,
+}
+
+impl<'a> SessionReaders<'a> {
+    /// Opens nothing yet.
+    pub fn new(
+        scenario: SessionScenario<'a>,
+        progress: &'a dyn ProgressListener,
+        environment: Environment,
+    ) -> SessionReaders<'a> {
+        let opened = RefCell::new(scenario.readers.iter().map(|_| None).collect());
+        SessionReaders { scenario, progress, environment, mode: Cell::default(), opened }
+    }
+
+    /// Replaces the progress listener; nothing is open afterwards.
+    pub fn with_progress(self, progress: &'a dyn ProgressListener) -> SessionReaders<'a> {
+        let mode = self.mode.get();
+        SessionReaders::new(self.scenario, progress, self.environment).with_mode(mode)
+    }
+
+    /// Replaces the environment; nothing is open afterwards.
+    pub fn with_environment(self, environment: Environment) -> SessionReaders<'a> {
+        let mode = self.mode.get();
+        SessionReaders::new(self.scenario, self.progress, environment).with_mode(mode)
+    }
+
+    pub fn with_mode(self, mode: ReadingMode) -> SessionReaders<'a> {
+        self.mode.set(mode);
+        self
+    }
+
+    /// The parts from which the readers of a changed scenario are made.
+    pub fn into_environment(self) -> (Environment, ReadingMode) {
+        (self.environment, self.mode.get())
+    }
+
+    /// What was used of a reader so far.
+    pub fn usage(&self, reader: usize) -> ReaderUsage {
+        let opened = self.opened.borrow();
+        let Some(OpenedReader { identity, recording, used, .. }) = &opened[reader] else {
+            return ReaderUsage::default();
+        };
+        let mut usage =
+            ReaderUsage { identity: Some(identity.clone()), reads: used.len(), ..ReaderUsage::default() };
+        for entry in used.iter().filter_map(|key| recording.get(key)) {
+            let dates = usage.dates.get_or_insert((entry.date.clone(), entry.date.clone()));
+            dates.0 = dates.0.clone().min(entry.date.clone());
+            dates.1 = dates.1.clone().max(entry.date.clone());
+            usage.seconds += entry.seconds;
+            usage.tokens_in += entry.tokens_in.unwrap_or(0);
+            usage.tokens_out += entry.tokens_out.unwrap_or(0);
+            if let Some(cost) = &entry.cost {
+                match &mut usage.cost {
+                    Some(sum) if sum.currency == cost.currency => sum.amount += cost.amount,
+                    Some(_) => {}
+                    none => *none = Some(cost.clone()),
+                }
+            }
+        }
+        usage
+    }
+
+    /// The mean time of a recorded answer in seconds and its mean cost; `None` if nothing is recorded.
+    pub fn mean_effort(&self, reader: usize) -> Option<(f64, Option<MoneyAmount>)> {
+        let opened = self.opened.borrow();
+        let recording = &opened[reader].as_ref()?.recording;
+        let count = recording.entries().len();
+        if count == 0 {
+            return None;
+        }
+        let seconds: f64 = recording.entries().map(|entry| entry.seconds).sum();
+        let costs = recording.entries().filter_map(|entry| entry.cost.as_ref());
+        let cost = costs.fold(None, |sum: Option<MoneyAmount>, cost| match sum {
+            Some(sum) => Some(MoneyAmount { amount: sum.amount + cost.amount, ..sum }),
+            None => Some(cost.clone()),
+        });
+        let cost = cost.map(|sum| MoneyAmount { amount: sum.amount / count as f64, ..sum });
+        Some((seconds / count as f64, cost))
+    }
+
+    fn open(&self, reader: usize) -> anyhow::Result<()> {
+        if self.opened.borrow()[reader].is_some() {
+            return Ok(());
+        }
+        let declared = &self.scenario.readers[reader];
+        let path = &declared.recordings.1;
+        let recording = match path.exists() {
+            true => Recording::replay(path)?,
+            false => Recording::default(),
+        };
+        let (identity, model) = self.identity(declared, &recording)?;
+        self.opened.borrow_mut()[reader] =
+            Some(OpenedReader { identity, model, recording, appends: false, used: BTreeSet::new() });
+        Ok(())
+    }
+
+    /// The identity of a reader's model, and the model if it had to be opened for that.
+    fn identity(
+        &self,
+        declared: &ReaderDeclaration,
+        recording: &Recording,
+    ) -> anyhow::Result<(ReaderModelIdentity, Option<Box<dyn LanguageModel>>)> {
+        match self.model(declared) {
+            Ok(model) => Ok((model.identity().clone(), Some(model))),
+            // Without its file, a local model is known by its recording if that has only one.
+            Err(error) => {
+                let LanguageModelSource::Local { max_tokens, .. } = &declared.source else {
+                    return Err(error);
+                };
+                let mut identities: Vec<ReaderModelIdentity> = Vec::new();
+                for entry in recording.entries() {
+                    let limit = entry.settings.get("max_tokens").and_then(|n| n.as_u64());
+                    let identity = entry.identity();
+                    if limit == Some(*max_tokens as u64) && !identities.contains(&identity) {
+                        identities.push(identity);
+                    }
+                }
+                match identities.as_slice() {
+                    [identity] => Ok((identity.clone(), None)),
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+
+    fn model(&self, declared: &ReaderDeclaration) -> anyhow::Result<Box<dyn LanguageModel>> {
+        Ok(match &declared.source {
+            LanguageModelSource::Chat(spec) => {
+                Box::new(ChatEndpoint::new((**spec).clone(), &self.environment)?)
+            }
+            LanguageModelSource::Local { model, max_tokens } => {
+                let file = self.scenario.path.parent().map(|dir| dir.join(model));
+                let file = match file.filter(|file| file.is_file()) {
+                    Some(file) => file,
+                    None => reader_file(model, &self.environment)?,
+                };
+                Box::new(LocalLanguageModel::open(&file, *max_tokens)?)
+            }
+        })
+    }
+
+    /// Asks for the prompts that are not recorded.
+    fn ask(&self, reader: usize, prompts: &[ChatPrompt]) -> anyhow::Result<()> {
+        let declared = &self.scenario.readers[reader];
+        let mut opened = self.opened.borrow_mut();
+        let Some(open) = opened[reader].as_mut() else { bail!("the reader is not open") };
+        if open.model.is_none() {
+            open.model = Some(self.model(declared)?);
+        }
+        if !open.appends {
+            open.recording = Recording::open(&declared.recordings.1)?;
+            open.appends = true;
+        }
+        let model = open.model.as_deref().context("the reader has no model")?;
+        let work = self.progress.start(&format!("{} reads", declared.name), prompts.len());
+        self.progress.check()?;
+        let done = |count| work.advance(count);
+        read::answer_prompts(model, &mut open.recording, prompts, &done)
+            .with_context(|| format!("the reader {}", declared.name))?;
+        Ok(())
+    }
+}
+
+impl ReaderSource for SessionReaders<'_> {
+    fn answers(
+        &self,
+        reader: usize,
+        prompts: &[ChatPrompt],
+        unrecorded: UnansweredReading,
+    ) -> anyhow::Result<Vec<Option<Vec<RawModelAnswer>>>> {
+        let name = &self.scenario.readers[reader].name;
+        self.open(reader).with_context(|| format!("the reader {name}"))?;
+        let (keys, missing) = {
+            let opened = self.opened.borrow();
+            let open = opened[reader].as_ref().context("the reader is not open")?;
+            let keys = prompts.iter().map(|prompt| recording_key(&open.identity, prompt));
+            let keys: Vec<String> = keys.collect();
+            let missing = prompts.iter().zip(&keys);
+            let missing = missing.filter(|(_, key)| open.recording.get(key).is_none());
+            let missing: Vec<ChatPrompt> = missing.map(|(prompt, _)| prompt.clone()).collect();
+            if let (Some(first), UnansweredReading::Ask, ReadingMode::ReplayOnly) =
+                (missing.first(), unrecorded, self.mode.get())
+            {
+                open.recording.find(&open.identity, first).with_context(|| {
+                    let file = &self.scenario.readers[reader].recordings.0;
+                    format!(
+                        "the reader {name}: {} of {} prompts are not in {file}, and only recordings may be used",
+                        missing.len(),
+                        prompts.len()
+                    )
+                })?;
+            }
+            (keys, missing)
+        };
+        if unrecorded == UnansweredReading::Ask && !missing.is_empty() {
+            // Prompts with the same beginning follow one another, which a model's cache of prefixes rewards.
+            let mut sorted = missing;
+            sorted.sort_by_cached_key(|prompt| {
+                prompt.messages.iter().map(|message| message.content.clone()).collect::<Vec<_>>()
+            });
+            self.ask(reader, &sorted)?;
+        }
+        let mut opened = self.opened.borrow_mut();
+        let open = opened[reader].as_mut().context("the reader is not open")?;
+        let mut answers = Vec::with_capacity(prompts.len());
+        for key in keys {
+            let entry = open.recording.get(&key);
+            answers.push(entry.map(|entry| entry.answers.clone()));
+            if entry.is_some() {
+                open.used.insert(key);
+            }
+        }
+        Ok(answers)
+    }
+}
