@@ -123,7 +123,7 @@ impl ArmOdds {
     /// The scenario's own odds.
     pub fn of_arm(scenario: &Scenario, arm: &ScenarioArm) -> anyhow::Result<ArmOdds> {
         Ok(ArmOdds {
-            reader: ReaderModel::new(&arm.reader.preset, &arm.reader.overrides)?,
+            reader: ReaderModel::of_settings(&arm.reader)?,
             guards: scenario
                 .steps
                 .iter()

@@ -208,6 +208,8 @@ pub struct RunStepRecord {
     pub p_lucky: f64,
     /// The reader abstained: it said that the evidence is missing.
     pub p_abstained: f64,
+    /// The reader's answer could not be parsed.
+    pub p_unparsable: f64,
     /// An expression had no value.
     pub p_failed: f64,
     /// The run stopped here because an input is missing.

@@ -66,7 +66,7 @@ pub fn record(
         arms.push(ArmRecord {
             id: arm.id.clone(),
             transfers: recall_transfer::transfers(&steps, failure, money.as_ref()),
-            reader: ReaderModel::new(&arm.reader.preset, &arm.reader.overrides)?,
+            reader: ReaderModel::of_settings(&arm.reader)?,
             summary,
             steps,
             misses: misses(scenario, &tally),
@@ -231,6 +231,7 @@ fn step(scenario: &Scenario, tally: &ArmTally, why: &ArmExplanation, at: usize) 
         p_fabricated: p(StepEvent::Fabricated),
         p_lucky: p(StepEvent::Lucky),
         p_abstained: p(StepEvent::Abstained),
+        p_unparsable: p(StepEvent::Unparsable),
         p_failed: p(StepEvent::Failed),
         p_stopped: p(StepEvent::Stopped),
         p_caught: whole(&step.caught),

@@ -295,6 +295,8 @@ pub struct ReaderSettings {
     pub preset: String,
     /// The parameters that replace the preset's.
     pub overrides: ReaderParameters<Option<f64>>,
+    /// By field: the parameters that replace these when it is read.
+    pub by_field: BTreeMap<String, ReaderParameters<Option<f64>>>,
 }
 
 /// The retrieval settings of a step in one arm.

@@ -227,7 +227,7 @@ fn reader_values(
     let mut groups: Vec<(SourcedValue, Vec<usize>)> = Vec::new();
     for &arm in arms {
         let settings = &scenario.arms[arm].reader;
-        let reader = ReaderModel::new(&settings.preset, &settings.overrides)?;
+        let reader = ReaderModel::of_settings(settings)?;
         let own = reader.parameters.get(parameter);
         match groups.iter_mut().find(|(known, _)| known == own) {
             Some((_, arms)) => arms.push(arm),
@@ -237,7 +237,8 @@ fn reader_values(
     Ok(groups)
 }
 
-/// The odds of an arm with these values of all assumptions.
+/// The odds of an arm with these values of all assumptions. An assumption about the reader is its rate for fields that
+/// have none of their own; the rates of single fields move along: see [`ReaderModel::shift`].
 pub fn adjusted_odds(
     scenario: &Scenario,
     arm: usize,
@@ -250,7 +251,7 @@ pub fn adjusted_odds(
         match &assumption.target {
             what if !what.affects(scenario, arm) => {}
             AssumptionTarget::Reader { parameter, .. } => {
-                odds.reader.parameters.get_mut(*parameter).value = value;
+                odds.reader.shift(*parameter, value);
             }
             AssumptionTarget::Rate { step, guard, rate } => {
                 *odds.guards[*step][*guard].get_mut(*rate) = value;
