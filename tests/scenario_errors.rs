@@ -244,6 +244,20 @@ fn numbers_are_shown_as_they_are_written() {
 }
 
 #[test]
+fn rates_of_single_fields_are_checked() {
+    for (reader, message) in [
+        ("by_field: {open_ok: {misread: 0.1}}", "no step reads the field `open_ok`"),
+        ("by_field: {opened_ok: {misread: 1.5}}", "`misread` cannot be 1.5"),
+        ("by_field: {opened_ok: {follow: 0.8, fabricate: 0.3}}", "add up to more than 1"),
+        ("fabricate: 0.4, by_field: {opened_ok: {follow: 0.8}}", "add up to more than 1"),
+        ("by_field: {opened_ok: {misreed: 0.1}}", "misread"),
+    ] {
+        let shown = changed_desk("{preset: gpt-4o}", &format!("{{preset: gpt-4o, {reader}}}"));
+        assert!(shown.contains(message), "{reader}: {shown}");
+    }
+}
+
+#[test]
 fn an_amount_times_an_amount_is_a_type_mistake() {
     let amount = "amount: task.price, times: [written_off]";
     for product in [

@@ -202,7 +202,7 @@ fn a_rate_of_zero_can_have_a_range() {
     near(effect.at_high, 0.5, 1e-12);
 }
 
-const READER: [(&str, f64); 8] = [
+const READER: [(&str, f64); 10] = [
     ("misread", 0.1),
     ("distracted_above", 0.2),
     ("distracted_below", 0.3),
@@ -211,6 +211,8 @@ const READER: [(&str, f64); 8] = [
     ("fabricate_empty", 0.6),
     ("lucky", 0.1),
     ("overlooked", 0.15),
+    ("declined", 0.05),
+    ("unparsable", 0.1),
 ];
 const GUARDS: [(&str, f64); 5] = [
     ("verifier.catch_rate", 0.7),
@@ -315,6 +317,27 @@ fn equal_figures_are_not_merged() {
     near(above, failure(&scenario(assumption.low, 0.2, "")), 1e-12);
     near(below, failure(&scenario(0.2, assumption.low, "")), 1e-12);
     assert!((above - below).abs() > 1e-3, "{above} and {below}");
+}
+
+/// The odds of a field's own rate are multiplied by the factor by which those of the reader's are.
+#[test]
+fn the_rates_of_a_field_move_with_the_reader() {
+    let scenario = |misread: f64, own: f64, end: &str| {
+        let reader = format!(
+            "{{preset: perfect, misread: {misread}, by_field: {{fee: {{misread: {own}}}}}}}"
+        );
+        load(&reader, "", "[{id: only}]", end)
+    };
+    let record = run_all(&scenario(0.2, 0.5, "sensitivity: {base_samples: 8}"));
+    let of = record.sensitivity.as_ref().unwrap();
+    let failure = |scenario: &Scenario| run_all(scenario).arms[0].summary.failure.estimate;
+    near(record.arms[0].summary.failure.estimate, failure(&scenario(0.5, 0.5, "")), 1e-12);
+    let assumption = of.assumptions.iter().find(|of| of.name == "reader.misread").unwrap();
+    let low = assumption.low;
+    let odds = low / (1.0 - low) / (0.2 / 0.8);
+    let effect = effect(of, ComparisonMeasure::Failure, 0, "reader.misread");
+    near(effect.at_low, failure(&scenario(0.2, odds / (1.0 + odds), "")), 1e-12);
+    assert!(effect.at_low < record.arms[0].summary.failure.estimate - 1e-3);
 }
 
 #[test]

@@ -21,7 +21,6 @@ use super::search_plan::StepPlan;
 use super::{ArmOdds, CompileContext, CompileQuestion, CompiledTask, StepVariants, TaskBuilder};
 use crate::expr::CorpusIndex;
 use crate::scenario::{Scenario, ScenarioArm};
-use crate::step::reader::ReaderRates;
 
 /// The weights of an arm's rows as a function of the odds; see the module documentation.
 pub struct ReweightableArm<'a> {
@@ -148,13 +147,13 @@ impl<'a> ReweightableArm<'a> {
     /// # Errors
     /// If something is possible under these odds that was impossible when the arm was compiled.
     pub fn weigh(&self, odds: &ArmOdds) -> anyhow::Result<Vec<f64>> {
-        let chances = ReaderRates::of_reader(&odds.reader);
+        let chances = self.classes.rates_by_step(&odds.reader);
         let mut weights = Vec::with_capacity(self.width());
         let mut said = Vec::new();
         let mut room = None;
         for class in &self.classes.list {
             let RowWeights::Recompiled(like) = &class.weights else {
-                class.weights.weigh(&chances, &mut said, &mut weights)?;
+                class.weights.weigh(&chances[class.place.1], &mut said, &mut weights)?;
                 continue;
             };
             let (laid, answers, toll) = self.recompile.as_ref().context(OUTSIDE_SUPPORT)?;

@@ -9,9 +9,9 @@ use super::rows::RowContext;
 use super::search_cache::CorpusRankings;
 use super::search_plan::{SearchNeed, StepInput, StepPlan};
 use super::{CompileContext, InputSupport, TaskBuilder};
-use crate::scenario::PipelineStepKind;
+use crate::scenario::{PipelineStep, PipelineStepKind};
 use crate::step::guard::{GuardTrace, GuardedBranch};
-use crate::step::reader::{AnswerDistribution, ReaderRates, answer_distribution};
+use crate::step::reader::{AnswerDistribution, ArmReaderModel, ReaderRates, answer_distribution};
 use crate::step::{StepEvent, StepOutput};
 
 /// Other odds must lie within the support of those at which the arm was compiled, so this is a caller's error.
@@ -49,6 +49,19 @@ pub(super) enum RowWeights {
 pub(super) struct RowClasses {
     pub list: Vec<RowClass>,
     pub of: Vec<Vec<Vec<u32>>>,
+    /// By step: the field that it reads; empty for other steps.
+    fields: Vec<String>,
+}
+
+impl RowClasses {
+    /// By step: the rates at which this reader reads there.
+    pub fn rates_by_step(&self, reader: &ArmReaderModel) -> Vec<ReaderRates> {
+        rates_by_step(&self.fields, reader)
+    }
+}
+
+fn rates_by_step(fields: &[String], reader: &ArmReaderModel) -> Vec<ReaderRates> {
+    fields.iter().map(|field| reader.rates(field)).collect()
 }
 
 /// The compiled arm from which weights are computed.
@@ -77,13 +90,19 @@ impl<'a> ReweightContext<'_, 'a> {
     /// # Errors
     /// See [`super::reweight::ReweightableArm::weigh`].
     pub fn classes(&self, rooms: [&CompileContext<'a>; 3]) -> anyhow::Result<RowClasses> {
+        let field_at = |step: &PipelineStep| match &step.kind {
+            PipelineStepKind::Read { field, .. } => field.clone(),
+            _ => String::new(),
+        };
+        let fields: Vec<String> = rooms[0].scenario.steps.iter().map(field_at).collect();
+        let chances = rooms.map(|room| rates_by_step(&fields, &room.odds.reader));
         let tasks = (0..self.drafts.len()).into_par_iter();
-        let told = tasks.map(|task| self.distinct_rows(&rooms, task));
+        let told = tasks.map(|task| self.distinct_rows(&rooms, &chances, task));
         let told = told.collect::<anyhow::Result<Vec<DistinctRows>>>()?;
         let mut known: FxHashMap<Vec<u64>, u32> = FxHashMap::default();
         let mut list: Vec<RowClass> = Vec::new();
         let mut of = Vec::with_capacity(told.len());
-        let (mut start, chances) = (0, ReaderRates::of_reader(&rooms[0].odds.reader));
+        let mut start = 0;
         for (task, told) in told.into_iter().enumerate() {
             let mut class = |(bits, (step, input)): (Vec<u64>, (usize, usize))| {
                 if let Some(&class) = known.get(&bits) {
@@ -96,7 +115,7 @@ impl<'a> ReweightContext<'_, 'a> {
                     true => RowWeights::Fixed(
                         bits[..width].iter().map(|&b| f64::from_bits(b)).collect(),
                     ),
-                    false => self.row_weights(rooms[0], place, &chances)?,
+                    false => self.row_weights(rooms[0], place, &chances[0][step])?,
                 };
                 let number = list.len() as u32;
                 list.push(RowClass { place, start, width, weights: how });
@@ -117,12 +136,13 @@ impl<'a> ReweightContext<'_, 'a> {
                     .collect(),
             );
         }
-        Ok(RowClasses { list, of })
+        Ok(RowClasses { list, of, fields })
     }
 
     fn distinct_rows(
         &self,
         rooms: &[&CompileContext<'a>; 3],
+        chances: &[Vec<ReaderRates>; 3],
         task: usize,
     ) -> anyhow::Result<DistinctRows> {
         let mut told = DistinctRows::default();
@@ -130,7 +150,6 @@ impl<'a> ReweightContext<'_, 'a> {
         if !matches!(draft.support, InputSupport::Joint(_)) {
             return Ok(told); // past the cap, nothing is swept
         }
-        let chances = rooms.map(|room| ReaderRates::of_reader(&room.odds.reader));
         let (mut said, mut weights) = (Vec::new(), Vec::new());
         for (step, plans) in self.plans.iter().enumerate() {
             let mut of_step = vec![UNREACHED; draft.kernels[step].row_count()];
@@ -139,14 +158,14 @@ impl<'a> ReweightContext<'_, 'a> {
             {
                 let row =
                     draft.kernels[step].row(&input.tokens).context("an input without a row")?;
-                let how = self.row_weights(rooms[0], (task, step, place), &chances[0])?;
+                let how = self.row_weights(rooms[0], (task, step, place), &chances[0][step])?;
                 weights.clear();
-                for (room, chances) in rooms.iter().zip(&chances) {
+                for (room, chances) in rooms.iter().zip(chances) {
                     match &how {
                         RowWeights::Recompiled(like) => {
                             self.append_recompiled(room, (task, step, place), like, &mut weights)?
                         }
-                        how => how.weigh(chances, &mut said, &mut weights)?,
+                        how => how.weigh(&chances[step], &mut said, &mut weights)?,
                     }
                 }
                 let bits = weights.iter().map(|weight: &f64| weight.to_bits()).collect();
@@ -159,7 +178,8 @@ impl<'a> ReweightContext<'_, 'a> {
         Ok(told)
     }
 
-    /// How the weights of a row are computed that was compiled in this context; `chances` are its reader's parameters.
+    /// How the weights of a row are computed that was compiled in this context; `chances` are its reader's rates at
+    /// the step.
     fn row_weights(
         &self,
         room: &CompileContext<'a>,

@@ -36,6 +36,7 @@ pub fn error_plural(event: StepEvent) -> String {
         StepEvent::Misread => "misreadings".to_owned(),
         StepEvent::Fabricated => "values made up".to_owned(),
         StepEvent::Abstained => "values overlooked".to_owned(),
+        StepEvent::Unparsable => "answers that could not be parsed".to_owned(),
         StepEvent::FalseAlarm => "false alarms".to_owned(),
         event if event.miss().is_some() => format!("{} misses", event.name().replace('_', " ")),
         event => event.name().replace('_', " "),
@@ -197,6 +198,9 @@ fn describe_misreading(event: StepEvent, output: &str, reading: &ReadingTrace) -
         }
         (StepEvent::Abstained, _) => {
             format!("It found no {field} in its passages and output nothing.{gold}")
+        }
+        (StepEvent::Unparsable, _) => {
+            format!("Its answer for {field} could not be parsed, so it output nothing.{gold}")
         }
         _ => return None,
     })

@@ -27,6 +27,8 @@ pub mod record;
 pub mod search_preview;
 #[doc(hidden)]
 pub mod sensitivity;
+#[doc(hidden)]
+pub mod readings;
 mod summary;
 mod tally;
 mod worst_tasks;

@@ -49,7 +49,7 @@ impl ReaderRecord {
     pub fn of_arm(session: &Session, arm: &ScenarioArm) -> anyhow::Result<ReaderRecord> {
         let at = match &arm.reader {
             ArmReader::Simulated(settings) => {
-                let model = ReaderModel::new(&settings.preset, &settings.overrides)?;
+                let model = ReaderModel::of_settings(settings)?;
                 return Ok(ReaderRecord::Simulated(model));
             }
             ArmReader::Asked(at) => *at,

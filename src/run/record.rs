@@ -15,6 +15,7 @@ pub use crate::run::money::{
 pub use crate::run::oracle_check::{
     ExpectedColumnRecord, ExpectedDifference, OracleAction, OracleGapRecord, OracleRecord,
 };
+use crate::run::reader_record::ReaderRecord;
 pub use crate::run::recall_transfer::{HitRateWorth, TransferRecord};
 pub use crate::run::sensitivity::{
     ArmOrderRecord, AssumptionEffect, AssumptionRecord, SensitivityAnswerRecord, SensitivityRecord,
@@ -207,6 +208,8 @@ pub struct RunStepRecord {
     pub p_lucky: f64,
     /// The reader abstained: it said that the evidence is missing.
     pub p_abstained: f64,
+    /// The reader's answer could not be parsed.
+    pub p_unparsable: f64,
     /// An expression had no value.
     pub p_failed: f64,
     /// The run stopped here because an input is missing.

@@ -233,6 +233,7 @@ fn step(scenario: &Scenario, tally: &ArmTally, why: &ArmExplanation, at: usize) 
         p_fabricated: p(StepEvent::Fabricated),
         p_lucky: p(StepEvent::Lucky),
         p_abstained: p(StepEvent::Abstained),
+        p_unparsable: p(StepEvent::Unparsable),
         p_failed: p(StepEvent::Failed),
         p_stopped: p(StepEvent::Stopped),
         p_caught: whole(&step.caught),

@@ -1,5 +1,7 @@
 //! Resolves arms: the reader, and the retrieval and guard settings of every step, with defaults filled in.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::diagnostics::Diagnostic;
 use super::file::{ArmEntry, ReaderEntry, ScenarioFile};
 use super::parameters::{ReaderParameter, ReaderParameters};
@@ -8,6 +10,7 @@ use super::spanned_de::Spanned;
 use super::steps::StepDraft;
 use super::readers::ReaderChoiceEntry;
 use super::{ArmReader, EmbedderDeclaration, ReaderSettings, RetrievalSettings, ScenarioArm};
+use crate::expr::suggest;
 
 /// The reader preset of a scenario that names none.
 pub const DEFAULT_PRESET: &str = "gpt-4o";
@@ -20,7 +23,7 @@ impl ScenarioResolver<'_> {
         &mut self,
         choice: Option<&Spanned<ReaderChoiceEntry>>,
         base: &ArmReader,
-        readers: &[String],
+        (readers, fields): (&[String], &[String]),
     ) -> ArmReader {
         match choice.map(|choice| &choice.value) {
             None => base.clone(),
@@ -35,38 +38,85 @@ impl ScenarioResolver<'_> {
                     ArmReader::Simulated(settings) => settings.clone(),
                     ArmReader::Asked(_) => ReaderSettings::default(),
                 };
-                ArmReader::Simulated(self.reader(entry, &base))
+                ArmReader::Simulated(self.reader(entry, &base, fields))
             }
         }
     }
 
-    /// The reader `base` as changed by `entry`. A preset discards the parameters of `base`; a parameter replaces only
-    /// itself.
-    fn reader(&mut self, entry: &ReaderEntry, base: &ReaderSettings) -> ReaderSettings {
+    /// The reader `base` as changed by `entry`. A preset discards the parameters of `base`, those of single fields
+    /// included; a parameter replaces only itself. `fields` are those that a step reads.
+    fn reader(
+        &mut self,
+        entry: &ReaderEntry,
+        base: &ReaderSettings,
+        fields: &[String],
+    ) -> ReaderSettings {
         let mut settings = match &entry.preset {
             None => base.clone(),
             Some(preset) => ReaderSettings {
                 preset: preset.value.name().to_owned(),
                 overrides: ReaderParameters::default(),
+                by_field: BTreeMap::new(),
             },
         };
         let given = entry.parameters();
-        for &parameter in ReaderParameter::ALL {
-            if let Some(value) = given.get(parameter) {
-                self.check_range(parameter.name(), value, 0.0, 1.0);
-                *settings.overrides.get_mut(parameter) = Some(value.value);
-            }
-        }
+        self.override_rates(&given, &mut settings.overrides);
         if let (Some(follow), Some(fabricate)) = (&entry.follow, &entry.fabricate)
             && follow.value + fabricate.value > 1.0
         {
-            let message = "`follow` and `fabricate` add up to more than 1";
-            self.mistakes.push(
-                Diagnostic::new("out-of-range", fabricate.span.clone(), message)
-                    .label(format!("allowed together with `follow`: 0 to {}", 1.0 - follow.value)),
-            );
+            self.rates_exceed_one("fabricate", fabricate, "follow", follow.value);
+        }
+        self.check_distinct("field", entry.by_field.0.iter().map(|(field, _)| field));
+        for (field, rates) in &entry.by_field.0 {
+            if !fields.contains(&field.value) {
+                let message = format!("no step reads the field `{}`", field.value);
+                self.mistakes.push(
+                    Diagnostic::new("unknown-field", field.span.clone(), message)
+                        .label(format!("fields that are read: {}", fields.join(", ")))
+                        .help(suggest(&field.value, fields.iter().map(String::as_str))),
+                );
+            }
+            let given = rates.parameters();
+            let own = settings.by_field.entry(field.value.clone()).or_default();
+            self.override_rates(&given, own);
+            // The field's own rates count, then the reader's. Where a preset gives the other one, it yields: see
+            // `ReaderModel::rates`.
+            let follow = own.follow.or(settings.overrides.follow);
+            let fabricate = own.fabricate.or(settings.overrides.fabricate);
+            if let (Some(follow), Some(fabricate)) = (follow, fabricate)
+                && follow + fabricate > 1.0
+            {
+                match (given.fabricate, given.follow) {
+                    (Some(at), _) => self.rates_exceed_one("fabricate", at, "follow", follow),
+                    (None, Some(at)) => self.rates_exceed_one("follow", at, "fabricate", fabricate),
+                    (None, None) => {} // reported where they are given
+                }
+            }
         }
         settings
+    }
+
+    /// Checks the given parameters and puts them in their places.
+    fn override_rates(
+        &mut self,
+        given: &ReaderParameters<Option<&Spanned<f64>>>,
+        overrides: &mut ReaderParameters<Option<f64>>,
+    ) {
+        for &parameter in ReaderParameter::ALL {
+            if let Some(value) = given.get(parameter) {
+                self.check_range(parameter.name(), value, 0.0, 1.0);
+                *overrides.get_mut(parameter) = Some(value.value);
+            }
+        }
+    }
+
+    /// Reports that `follow` and `fabricate` leave less than no probability to abstain; `name` is the one at `at`.
+    fn rates_exceed_one(&mut self, name: &str, at: &Spanned<f64>, other: &str, value: f64) {
+        let message = format!("`{other}` and `{name}` add up to more than 1");
+        self.mistakes.push(
+            Diagnostic::new("out-of-range", at.span.clone(), message)
+                .label(format!("allowed together with `{other}`: 0 to {}", 1.0 - value)),
+        );
     }
 
     /// Resolves all arms. A step that has no embedder in some arm is reported once.
@@ -79,7 +129,10 @@ impl ScenarioResolver<'_> {
     ) -> Vec<ScenarioArm> {
         let default = ArmReader::Simulated(ReaderSettings::default());
         let readers = self.section_keys("readers");
-        let reader = self.arm_reader(file.reader.as_ref(), &default, &readers);
+        let read: BTreeSet<&str> = steps.iter().filter_map(StepDraft::field_read).collect();
+        let fields: Vec<String> = read.into_iter().map(str::to_owned).collect();
+        let names = (readers.as_slice(), fields.as_slice());
+        let reader = self.arm_reader(file.reader.as_ref(), &default, names);
         let embedders = self.section_keys("embedders");
         if let Some(embedder) = &file.embedder {
             self.resolve_name("embedder", "unknown-embedder", embedder, &embedders);
@@ -154,7 +207,7 @@ impl ScenarioResolver<'_> {
                 draft.has_guards() && guarded.is_none_or(|at| at.value)
             });
             let guarded = guarded.collect();
-            let reader = self.arm_reader(entry.reader.as_ref(), &reader, &readers);
+            let reader = self.arm_reader(entry.reader.as_ref(), &reader, names);
             let id = entry.id.value.clone();
             arms.push(ScenarioArm { id, reader, corpora, retrieval, guarded });
         }

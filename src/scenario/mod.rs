@@ -322,6 +322,8 @@ pub struct ReaderSettings {
     pub preset: String,
     /// The parameters that replace the preset's.
     pub overrides: ReaderParameters<Option<f64>>,
+    /// By field: the parameters that replace these when it is read.
+    pub by_field: BTreeMap<String, ReaderParameters<Option<f64>>>,
 }
 
 impl Default for ReaderSettings {
@@ -329,6 +331,7 @@ impl Default for ReaderSettings {
         ReaderSettings {
             preset: DEFAULT_PRESET.to_owned(),
             overrides: ReaderParameters::default(),
+            by_field: BTreeMap::new(),
         }
     }
 }

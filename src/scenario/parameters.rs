@@ -166,4 +166,9 @@ parameter_struct! {
     lucky: Lucky,
     /// Gold is in the context, and a passage between it and the nearer end hides it; per passage.
     overlooked: Overlooked,
+    /// Gold is in the context, neither overlooked nor replaced by a distractor, and the reader reports nevertheless that
+    /// the value is not stated.
+    declined: Declined,
+    /// The answer cannot be parsed into a value. It applies to every reading, before everything else.
+    unparsable: Unparsable,
 }

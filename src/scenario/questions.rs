@@ -20,10 +20,15 @@ pub struct ReadQuestion {
     pub field: ReadField,
     /// The question of a task; `None`: that of the field.
     template: Option<QueryTemplate>,
-    pub(super) rates: Option<ExchangeRates>,
+    rates: Option<ExchangeRates>,
 }
 
 impl ReadQuestion {
+    /// The same with amounts converted at these rates.
+    pub(super) fn with_rates(self, rates: Option<&ExchangeRates>) -> ReadQuestion {
+        ReadQuestion { rates: rates.cloned(), ..self }
+    }
+
     /// The field with the question of a task.
     pub fn for_task(&self, task: &Task) -> ReadField {
         let mut field = self.field.clone();

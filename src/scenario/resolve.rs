@@ -14,7 +14,7 @@ use super::file::{self, ScenarioFile};
 use super::node::{YamlNode, YamlValue};
 use super::spanned_de::{NamedEntries, Spanned};
 use super::{
-    InferenceMethod, ReadQuestion, Scenario, ScenarioInputFile, ScenarioSource, SimulationSettings,
+    InferenceMethod, Scenario, ScenarioInputFile, ScenarioSource, SimulationSettings,
     TaskSampleSize,
 };
 use crate::expr::{CorpusIndex, suggest};
@@ -158,9 +158,8 @@ impl ScenarioResolver<'_> {
         if let Some(rates) = &rates {
             rates.convert(&mut world);
         }
-        let questions = questions.into_iter().map(|question| {
-            question.map(|question| ReadQuestion { rates: rates.clone(), ..question })
-        });
+        let questions = questions.into_iter();
+        let questions = questions.map(|question| Some(question?.with_rates(rates.as_ref())));
         let questions = questions.collect();
         let mut tasks = world.tasks?;
         // Sampled last: all tasks have been checked, so another seed reveals no further mistakes.

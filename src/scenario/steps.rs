@@ -69,6 +69,11 @@ impl StepDraft {
         retries.flat_map(|retries| &retries.value).map(|retry| &retry.value)
     }
 
+    /// The field that a read step reads.
+    pub fn field_read(&self) -> Option<&str> {
+        self.entry.read.as_ref().map(|read| read.value.field.value.as_str())
+    }
+
     /// Whether it is an act step.
     pub fn is_act(&self) -> bool {
         self.entry.act.is_some()

@@ -16,6 +16,7 @@ use crate::input_file::InMemoryFiles;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::retrieve::{RetrievalError, Retriever};
 use crate::scenario::{self, Diagnostics, EmbedderDeclaration, Scenario};
+use crate::value::MoneyAmount;
 use crate::world::Corpus;
 
 mod name_lookup;
@@ -178,6 +179,11 @@ impl<'a> Session<'a> {
     pub fn with_reading_mode(mut self, mode: ReadingMode) -> Session<'a> {
         self.readers = self.readers.with_mode(mode);
         self
+    }
+
+    /// The mean time in seconds and the mean cost of the recorded answers of a language model.
+    pub(crate) fn mean_reading_effort(&self, reader: usize) -> Option<(f64, Option<MoneyAmount>)> {
+        self.readers.mean_effort(reader)
     }
 
     /// What was used of a language model so far, by its index in the scenario.

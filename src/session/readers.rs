@@ -61,7 +61,9 @@ pub struct ReaderUsage {
     pub dates: Option<(String, String)>,
     /// The time that the answers took when they were recorded.
     pub seconds: f64,
+    /// The tokens of all prompts, as far as the service reports them.
     pub tokens_in: u64,
+    /// The tokens of all answers, as far as the service reports them.
     pub tokens_out: u64,
     /// What they cost, if the scenario has prices.
     pub cost: Option<MoneyAmount>,

@@ -144,6 +144,8 @@ pub enum StepEvent {
     Lucky,
     /// The reader reported that the evidence is missing.
     Abstained,
+    /// The reader's answer could not be parsed into a value.
+    Unparsable,
     /// A guard rejected a right output, and the result is not right: a stop, or a worse attempt.
     FalseAlarm,
     /// A guard stopped the run because of an output that was not right. No branch has this event or the next one: they
@@ -160,7 +162,7 @@ impl StepEvent {
         let plain = [Clean, Skipped, Stopped, Failed, Hit, Partial, NoGold];
         let misses = MissKind::ALL.into_iter().map(OwnMiss);
         let induced = MissKind::ALL.into_iter().map(InducedMiss);
-        let reading = [Distracted, Misread, Fabricated, Lucky, Abstained];
+        let reading = [Distracted, Misread, Fabricated, Lucky, Abstained, Unparsable];
         let guards = [FalseAlarm, Caught, Recovered];
         plain.into_iter().chain(misses).chain(induced).chain(reading).chain(guards).collect()
     }
@@ -192,9 +194,10 @@ impl StepEvent {
             StepEvent::Fabricated => 9 + 2 * kinds,
             StepEvent::Lucky => 10 + 2 * kinds,
             StepEvent::Abstained => 11 + 2 * kinds,
-            StepEvent::FalseAlarm => 12 + 2 * kinds,
-            StepEvent::Caught => 13 + 2 * kinds,
-            StepEvent::Recovered => 14 + 2 * kinds,
+            StepEvent::Unparsable => 12 + 2 * kinds,
+            StepEvent::FalseAlarm => 13 + 2 * kinds,
+            StepEvent::Caught => 14 + 2 * kinds,
+            StepEvent::Recovered => 15 + 2 * kinds,
         }
     }
 
@@ -231,6 +234,7 @@ impl StepEvent {
             StepEvent::Fabricated => "fabricated",
             StepEvent::Lucky => "lucky",
             StepEvent::Abstained => "abstained",
+            StepEvent::Unparsable => "unparsable",
             StepEvent::FalseAlarm => "false_alarm",
             StepEvent::Caught => "caught",
             StepEvent::Recovered => "recovered",

@@ -70,7 +70,8 @@ fn definition<'a>() -> TableDefinition<ArmStepRow<'a>> {
             number_column(
                 "p_missing",
                 ColumnUnit::Probability,
-                "P(it has no output: it abstained, failed or was skipped, or the run stopped here)",
+                "P(it has no output: it abstained, could not be parsed, failed or was skipped, or the run \
+                 stopped here)",
                 |row| Some(row.step.p_missing),
             ),
             number_column(
@@ -126,6 +127,12 @@ fn definition<'a>() -> TableDefinition<ArmStepRow<'a>> {
                 ColumnUnit::Probability,
                 "read: P(it reported that the evidence is missing)",
                 |row| Some(row.step.p_abstained),
+            ),
+            number_column(
+                "p_unparsable",
+                ColumnUnit::Probability,
+                "read: P(its answer could not be parsed into a value)",
+                |row| Some(row.step.p_unparsable),
             ),
             number_column(
                 "p_failed",

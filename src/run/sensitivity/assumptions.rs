@@ -239,7 +239,8 @@ fn reader_values(
     Ok(groups)
 }
 
-/// The odds of an arm with these values of all assumptions.
+/// The odds of an arm with these values of all assumptions. An assumption about the reader is its rate for fields that
+/// have none of their own; the rates of single fields move along: see [`ReaderModel::shift`].
 pub fn adjusted_odds(
     scenario: &Scenario,
     arm: usize,
@@ -253,7 +254,7 @@ pub fn adjusted_odds(
             what if !what.affects(scenario, arm) => {}
             AssumptionTarget::Reader { parameter, .. } => {
                 if let ArmReaderModel::Simulated(reader) = &mut odds.reader {
-                    reader.parameters.get_mut(*parameter).value = value;
+                    reader.shift(*parameter, value);
                 }
             }
             AssumptionTarget::Rate { step, guard, rate } => {

@@ -14,7 +14,6 @@ use crate::progress::ProgressListener;
 use crate::scenario::{ReaderParameter, Scenario, SensitivitySettings};
 use crate::solve::SolvedTask;
 use crate::step::guard::GuardTrace;
-use crate::step::reader::ReaderRates;
 
 /// The assumptions to vary, and the arms that are prepared so far.
 pub struct SensitivityPreparation<'a> {
@@ -60,9 +59,7 @@ impl<'a> SensitivityPreparation<'a> {
         let guarded = self.scenario.steps.iter().zip(&arm.guarded);
         let guarded = guarded.into_iter().any(|(step, on)| *on && !step.guards.is_empty());
         // Rows are classified by their own odds, which must allow all that other odds allow.
-        let able = !guarded
-            && ReaderRates::of_reader(&own.reader)
-                .contains_support_of(&ReaderRates::of_reader(&most.reader));
+        let able = !guarded && own.reader.contains_support_of(&most.reader);
         Ok(able.then(|| ([own, second, third], self.cost_fn(place))))
     }
 

@@ -212,6 +212,41 @@ pub(super) struct ReaderEntry {
     /// With gold in context: the probability of overlooking it, for each passage between it and the nearer end of the
     /// context. An overlooked passage is treated as absent.
     pub overlooked: Option<Spanned<f64>>,
+    /// With gold in context, not overlooked, and no distractor followed: the probability of reporting nevertheless that
+    /// the value is not stated.
+    pub declined: Option<Spanned<f64>>,
+    /// The probability of an answer that cannot be parsed into a value. It applies first: the other parameters apply to
+    /// the remaining reads.
+    pub unparsable: Option<Spanned<f64>>,
+    /// Parameters that differ for some fields, by the field that is read. They replace the reader's.
+    #[serde(default)]
+    pub by_field: NamedEntries<FieldRatesEntry>,
+}
+
+/// The parameters of the reader for one field.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FieldRatesEntry {
+    /// As the reader's.
+    pub misread: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub distracted_above: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub distracted_below: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub follow: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub fabricate: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub fabricate_empty: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub lucky: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub overlooked: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub declined: Option<Spanned<f64>>,
+    /// As the reader's.
+    pub unparsable: Option<Spanned<f64>>,
 }
 
 /// The name of a reader preset.
@@ -232,21 +267,22 @@ pub(super) enum ReaderPresetEntry {
     Perfect,
 }
 
-impl ReaderEntry {
-    /// The parameters that it gives.
-    pub fn parameters(&self) -> ReaderParameters<Option<&Spanned<f64>>> {
-        ReaderParameters {
-            misread: self.misread.as_ref(),
-            distracted_above: self.distracted_above.as_ref(),
-            distracted_below: self.distracted_below.as_ref(),
-            follow: self.follow.as_ref(),
-            fabricate: self.fabricate.as_ref(),
-            fabricate_empty: self.fabricate_empty.as_ref(),
-            lucky: self.lucky.as_ref(),
-            overlooked: self.overlooked.as_ref(),
+/// Defines the method that lists the given parameters, for an entry with one key a parameter.
+macro_rules! given_parameters {
+    ($Entry:ident: $($field:ident)+) => {
+        impl $Entry {
+            /// The parameters that it gives.
+            pub fn parameters(&self) -> ReaderParameters<Option<&Spanned<f64>>> {
+                ReaderParameters { $($field: self.$field.as_ref(),)+ }
+            }
         }
-    }
+    };
 }
+
+given_parameters!(ReaderEntry: misread distracted_above distracted_below follow fabricate fabricate_empty lucky
+    overlooked declined unparsable);
+given_parameters!(FieldRatesEntry: misread distracted_above distracted_below follow fabricate fabricate_empty lucky
+    overlooked declined unparsable);
 
 impl ReaderPresetEntry {
     /// Its name, one of [`super::READER_PRESETS`].

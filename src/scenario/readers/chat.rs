@@ -27,7 +27,7 @@ const MAX_CONCURRENCY: u32 = 256;
 /// Asks a model behind an endpoint with OpenAI's chat API: llama.cpp, Ollama, vLLM, Azure, OpenAI.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ChatReaderEntry {
+pub(in crate::scenario) struct ChatReaderEntry {
     /// The endpoint's address; `/chat/completions` is appended unless it ends with that.
     url: Option<Spanned<String>>,
     /// The endpoint's name for the model.

@@ -16,7 +16,7 @@ const LARGEST_MAX_TOKENS: u32 = 4096;
 /// Runs a GGUF file in this process.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LocalReaderEntry {
+pub(in crate::scenario) struct LocalReaderEntry {
     /// The name of a model that `knockon models pull` fetches, or the path of a GGUF file.
     model: Option<Spanned<String>>,
     /// The maximum number of tokens of an answer. Default: 48.

@@ -15,7 +15,7 @@ use super::spanned_de::Spanned;
 use crate::read::{ChatEndpointSpec, PromptTemplate, ReadField};
 use crate::value::ValueType;
 
-pub(super) use entry::LanguageReaderEntry;
+pub(super) use entry::{LanguageReaderEntry, ReaderChoiceEntry};
 use prompts::{PromptEntry, PromptsEntry};
 
 /// A declared reader: a language model, its prompts and its recordings.

@@ -9,13 +9,13 @@ use crate::scenario::resolve::ScenarioResolver;
 use crate::scenario::spanned_de::{NamedEntries, Spanned};
 
 /// Templates by the type of the field that is read, such as `date`.
-pub(super) type PromptsEntry = NamedEntries<Spanned<PromptEntry>>;
+pub(in crate::scenario) type PromptsEntry = NamedEntries<Spanned<PromptEntry>>;
 
 /// The messages of a prompt, with the syntax of Jinja. Variables: `question`, `field`, `type`, `form` (how the answer
 /// is to be written), `passages`, `not_stated` (the answer if the passages do not state the value), `structured`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PromptEntry {
+pub(in crate::scenario) struct PromptEntry {
     /// The message of the role `system`. Default: none.
     pub system: Option<Spanned<String>>,
     /// The message of the role `user`.

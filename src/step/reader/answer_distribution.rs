@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ReaderModel, StepEvent, ValuePool};
+use super::{StepEvent, ValuePool};
 use crate::scenario::ReaderParameters;
 use crate::value::TypedValue;
 use crate::world::Corpus;
@@ -15,10 +15,6 @@ const ROUNDING: f64 = 1e-12;
 pub type ReaderRates = ReaderParameters<f64>;
 
 impl ReaderRates {
-    pub fn of_reader(reader: &ReaderModel) -> ReaderRates {
-        reader.parameters.map(|parameter| parameter.value)
-    }
-
     /// Whether the support of `others` is contained in this one's: whatever can happen there can happen here.
     pub fn contains_support_of(&self, others: &ReaderRates) -> bool {
         let pairs = self.possibilities().into_iter().zip(others.possibilities());
@@ -28,7 +24,7 @@ impl ReaderRates {
     }
 
     /// For each random choice of the reader: whether it can turn out either way.
-    fn possibilities(&self) -> [[bool; 2]; 9] {
+    fn possibilities(&self) -> [[bool; 2]; 11] {
         let chances = [
             self.misread,
             self.distracted_above,
@@ -38,6 +34,8 @@ impl ReaderRates {
             self.follow,
             self.fabricate,
             self.fabricate_empty,
+            self.declined,
+            self.unparsable,
             // The complement of this sum is the probability to abstain.
             self.follow + self.fabricate,
         ];
@@ -52,7 +50,7 @@ impl ReaderRates {
 /// One answer that a reader can give.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReaderAnswer<'a> {
-    /// `None`: the reader reports that the evidence is missing.
+    /// `None`: the reader reports that the evidence is missing, or its answer cannot be parsed.
     pub value: Option<&'a TypedValue>,
     pub event: StepEvent,
     /// The passage that it was read from, correctly or not.
@@ -121,7 +119,8 @@ pub fn answer_distribution<'a>(
 ) -> (Vec<ReaderAnswer<'a>>, AnswerDistribution) {
     let FieldReading { gold, pool, context, .. } = *reading;
     let right = reading.right_value();
-    let mut answers = Vec::new();
+    let mut answers =
+        vec![ReaderAnswer { value: None, event: StepEvent::Unparsable, source: None }];
     let mut list = AnswerList { pool, right, answers: &mut answers };
     let stated = context.iter().filter_map(|&p| Some((p, gold.contains(&p), reading.stated(p)?)));
     let stated: Vec<(u32, bool, &TypedValue)> = stated.collect();
@@ -211,14 +210,19 @@ impl AnswerDistribution {
     /// Writes the probabilities of the answers to `p`, in their order; they sum to one.
     pub fn write_probabilities(&self, chances: &ReaderRates, p: &mut Vec<f64>) {
         p.clear();
-        let mut unaided = 1.0;
+        p.push(chances.unparsable);
+        // The probability of all answers that can be parsed.
+        let parsed = 1.0 - chances.unparsable;
+        let mut unaided = parsed;
         if let Some(EvidenceAnswers { hidden, followed, read }) = &self.evidence {
-            unaided = overlook_probability(chances, hidden);
+            unaided = parsed * overlook_probability(chances, hidden);
             let passed = |left: f64, (above, _): &(bool, ReplacementShares)| {
                 left - left * chances.distracted(*above)
             };
-            let mut left = 1.0 - unaided;
-            push_read_value(p, followed.iter().fold(left, passed), read, chances.misread);
+            let mut left = parsed - unaided;
+            // Declining is part of the remaining probability, to abstain.
+            let taken = followed.iter().fold(left, passed) * (1.0 - chances.declined);
+            push_read_value(p, taken, read, chances.misread);
             for (above, others) in followed {
                 let follow = left * chances.distracted(*above);
                 left -= follow;

@@ -1,10 +1,11 @@
 //! The reader: a probabilistic model of how a language model reads a field from passages, conflicts included. It draws
 //! nothing; it only gives the distribution of answers.
 //!
-//! With gold in its context it reads the gold value, or follows a distractor that states the same field. Without gold,
+//! With gold in its context it reads the gold value, follows a distractor that states the same field, or declines to
+//! answer. Without gold,
 //! or if it overlooks gold between other passages, it is right by luck, follows the best distractor that states the
 //! field, fabricates a value, or abstains. In addition, any value that it reads can be misread. A distractor's value is
-//! always one that the passage states. A misread or fabricated value is never the right one, so that fabricating more
+//! always one that the passage states. Any answer can be unparsable. A misread or fabricated value is never the right one, so that fabricating more
 //! cannot make a reader right more often.
 
 mod answer_distribution;
@@ -13,14 +14,15 @@ mod near_values;
 mod presets;
 mod value_pool;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{StepBranch, StepEvent, StepOutput, StepRow};
 use crate::kernel::BranchFault;
 use crate::scenario::{
-    ArmReader, ScenarioArm,
-    ParameterProvenance, READER_PRESETS, ReaderParameter, ReaderParameters, SourcedParameter,
-    SourcedValue,
+    ArmReader, ParameterProvenance, READER_PRESETS, ReaderParameter, ReaderParameters,
+    ReaderSettings, ScenarioArm, SourcedParameter, SourcedValue,
 };
 
 pub use answer_distribution::{
@@ -36,6 +38,23 @@ pub struct ReaderModel {
     pub preset: String,
     #[serde(serialize_with = "as_list")]
     pub parameters: ReaderParameters<SourcedValue>,
+    /// By field: the parameters that replace these when it is read.
+    #[serde(serialize_with = "as_lists", skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_field: FieldRates,
+}
+
+/// By field: the parameters that replace the reader's.
+pub type FieldRates = BTreeMap<String, ReaderParameters<Option<f64>>>;
+
+fn as_lists<S: serde::Serializer>(by_field: &FieldRates, serializer: S) -> Result<S::Ok, S::Error> {
+    let lists = by_field.iter().map(|(field, rates)| {
+        let given = ReaderParameter::ALL.iter().filter_map(|&parameter| {
+            let value = (*rates.get(parameter))?;
+            Some(SourcedValue::given(value).named(parameter.name()))
+        });
+        (field, given.collect::<Vec<SourcedParameter>>())
+    });
+    serializer.collect_map(lists)
 }
 
 /// The reader of an arm.
@@ -52,10 +71,28 @@ impl ArmReaderModel {
     pub fn of_arm(arm: &ScenarioArm) -> anyhow::Result<ArmReaderModel> {
         Ok(match &arm.reader {
             ArmReader::Simulated(settings) => {
-                ArmReaderModel::Simulated(ReaderModel::new(&settings.preset, &settings.overrides)?)
+                ArmReaderModel::Simulated(ReaderModel::of_settings(settings)?)
             }
             ArmReader::Asked(reader) => ArmReaderModel::Asked(*reader),
         })
+    }
+
+    /// The rates at which a field is read; all zero for a language model, whose rows do not depend on rates.
+    pub fn rates(&self, field: &str) -> ReaderRates {
+        match self {
+            ArmReaderModel::Simulated(reader) => reader.rates(field),
+            ArmReaderModel::Asked(_) => ReaderRates::default(),
+        }
+    }
+
+    /// Whether this reader can give every answer that `other` can, whichever field is read.
+    pub fn contains_support_of(&self, other: &ArmReaderModel) -> bool {
+        match (self, other) {
+            (ArmReaderModel::Simulated(own), ArmReaderModel::Simulated(other)) => {
+                own.contains_support_of(other)
+            }
+            _ => self == other,
+        }
     }
 }
 
@@ -73,7 +110,16 @@ fn listed(parameters: &ReaderParameters<SourcedValue>) -> Vec<SourcedParameter> 
 }
 
 impl ReaderModel {
-    /// A preset with some parameters overridden.
+    /// The reader of an arm.
+    ///
+    /// # Errors
+    /// As [`ReaderModel::new`].
+    pub fn of_settings(settings: &ReaderSettings) -> anyhow::Result<ReaderModel> {
+        let reader = ReaderModel::new(&settings.preset, &settings.overrides)?;
+        Ok(ReaderModel { by_field: settings.by_field.clone(), ..reader })
+    }
+
+    /// A preset with some parameters overridden, the same for all fields.
     ///
     /// # Errors
     /// An unknown preset, or overrides of `follow` and `fabricate` that add up to more than 1.
@@ -104,13 +150,62 @@ impl ReaderModel {
             reduced.tag = ParameterProvenance::Scenario;
             reduced.source = "what the scenario file leaves of 1".to_owned();
         }
-        Ok(ReaderModel { preset: preset.to_owned(), parameters })
+        Ok(ReaderModel { preset: preset.to_owned(), parameters, by_field: FieldRates::new() })
+    }
+
+    /// The rates at which a field is read: its own, and the reader's for all others.
+    ///
+    /// If `follow` and `fabricate` then add up to more than 1, the one that is not the field's own is reduced, or
+    /// `fabricate` if both are.
+    pub fn rates(&self, field: &str) -> ReaderRates {
+        let mut rates = self.parameters.map(|parameter| parameter.value);
+        let Some(own) = self.by_field.get(field) else { return rates };
+        for &parameter in ReaderParameter::ALL {
+            if let Some(value) = *own.get(parameter) {
+                *rates.get_mut(parameter) = value;
+            }
+        }
+        match own.fabricate {
+            Some(fabricate) if own.follow.is_none() => {
+                rates.follow = rates.follow.min(1.0 - fabricate);
+            }
+            _ => rates.fabricate = rates.fabricate.min(1.0 - rates.follow),
+        }
+        rates
+    }
+
+    /// Whether this reader can give every answer that `other` can, whichever field is read.
+    pub fn contains_support_of(&self, other: &ReaderModel) -> bool {
+        // An empty name stands for all fields without rates of their own.
+        let fields = self.by_field.keys().chain(other.by_field.keys()).map(String::as_str);
+        fields.chain([""]).all(|field| self.rates(field).contains_support_of(&other.rates(field)))
+    }
+
+    /// Moves a parameter to `value`. Where a field has a rate of its own, that rate moves by the same distance on the
+    /// logit scale, so it ends at 0 or 1 where the parameter does; a rate that is 0 or 1 already stays. If the parameter
+    /// was 0 or 1 itself, the distance is not defined, and the fields keep their rates.
+    pub fn shift(&mut self, parameter: ReaderParameter, value: f64) {
+        let pooled = &mut self.parameters.get_mut(parameter).value;
+        let before = std::mem::replace(pooled, value);
+        if value == before || !logit(before).is_finite() {
+            return;
+        }
+        let by = logit(value) - logit(before);
+        let own = self.by_field.values_mut().filter_map(|rates| rates.get_mut(parameter).as_mut());
+        for rate in own.filter(|rate| logit(**rate).is_finite()) {
+            *rate = 1.0 / (1.0 + (-logit(*rate) - by).exp());
+        }
     }
 
     /// The parameters with their names, in the order of reports.
     pub fn listed_parameters(&self) -> Vec<SourcedParameter> {
         listed(&self.parameters)
     }
+}
+
+/// The logarithm of the odds of a probability.
+fn logit(p: f64) -> f64 {
+    (p / (1.0 - p)).ln()
 }
 
 /// The row of a read step.
@@ -134,8 +229,9 @@ fn row_with_faults(branches: Vec<StepBranch>, reading: &FieldReading) -> StepRow
             branch.event,
             StepEvent::Distracted | StepEvent::Misread | StepEvent::Fabricated
         );
-        // Abstaining is an error only if the evidence is in the context.
-        if erred || branch.event == StepEvent::Abstained && right.is_some() {
+        // No value is an error only if the evidence is in the context.
+        let silent = matches!(branch.event, StepEvent::Abstained | StepEvent::Unparsable);
+        if erred || silent && right.is_some() {
             branch.fault = BranchFault::Own;
         }
     }
@@ -161,7 +257,7 @@ fn row_with_faults(branches: Vec<StepBranch>, reading: &FieldReading) -> StepRow
 fn branches(reader: &ReaderModel, reading: &FieldReading) -> Vec<StepBranch> {
     let (answers, distribution) = answer_distribution(reading);
     let mut p = Vec::with_capacity(answers.len());
-    distribution.write_probabilities(&ReaderRates::of_reader(reader), &mut p);
+    distribution.write_probabilities(&reader.rates(reading.field), &mut p);
     let mut branches = Vec::new();
     for (answer, p) in answers.into_iter().zip(p).filter(|(_, p)| *p > 0.0) {
         let output =
@@ -176,7 +272,7 @@ fn branches(reader: &ReaderModel, reading: &FieldReading) -> Vec<StepBranch> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::value::TypedValue;
@@ -252,6 +348,70 @@ mod tests {
         );
         let nothing = read(&reader, &[2], &[]);
         assert!((nothing[0].1 - 0.3).abs() < 1e-12 && (nothing[1].1 - 0.7).abs() < 1e-12);
+    }
+
+    #[test]
+    fn answers_are_parsed_first_and_declined_last() {
+        let rates = ReaderRates {
+            unparsable: 0.1,
+            distracted_above: 0.2,
+            declined: 0.25,
+            misread: 0.5,
+            ..ReaderRates::default()
+        };
+        let reader = reader(rates);
+        let events = read(&reader, &[1], &[0, 1]);
+        let expected = [
+            (StepEvent::Clean, 0.9 * 0.8 * 0.75 * 0.5),
+            (StepEvent::Distracted, 0.9 * 0.2 * 0.5),
+            (StepEvent::Misread, 0.9 * (0.8 * 0.75 + 0.2) * 0.5),
+            (StepEvent::Abstained, 0.9 * 0.8 * 0.25),
+            (StepEvent::Unparsable, 0.1),
+        ];
+        assert_eq!(events.len(), expected.len());
+        for ((event, p), (expected_event, expected)) in events.iter().zip(expected) {
+            assert_eq!(*event, expected_event);
+            assert!((p - expected).abs() < 1e-12, "{event:?}: {p} against {expected}");
+        }
+        // No value is the reader's own error if the evidence is at hand, and a consequence of the miss if it is not.
+        for (gold, context, fault) in
+            [([1], [0, 1], BranchFault::Own), ([2], [0, 1], BranchFault::None)]
+        {
+            let row = row_of(&reader, &corpus(&[1.0, 2.0, 3.0]), &gold, &context);
+            let silent = row.branches.iter().filter(|b| b.output == Some(StepOutput::Missing));
+            assert!(silent.clone().count() == 2 && silent.clone().all(|b| b.fault == fault));
+        }
+        assert_eq!(read(&reader, &[2], &[]).last().unwrap().0, StepEvent::Unparsable);
+    }
+
+    #[test]
+    fn a_field_has_rates_of_its_own_that_move_along() {
+        let mut reader = reader(ReaderRates {
+            misread: 0.2,
+            follow: 0.5,
+            fabricate: 0.4,
+            ..ReaderRates::default()
+        });
+        let own = ReaderParameters { misread: Some(0.5), follow: Some(0.9), ..Default::default() };
+        reader.by_field.insert("n".to_owned(), own);
+        let rates = reader.rates("n");
+        assert_eq!((rates.misread, rates.follow), (0.5, 0.9));
+        assert!((rates.fabricate - 0.1).abs() < 1e-12, "`fabricate` takes what `follow` leaves");
+        assert_eq!(reader.rates("other").fabricate, 0.4);
+        assert!((read(&reader, &[1], &[1])[1].1 - 0.5).abs() < 1e-12);
+        // The odds go from 1/4 to 1/2, and so from 1 to 2.
+        reader.shift(ReaderParameter::Misread, 1.0 / 3.0);
+        assert_eq!(reader.parameters.misread.value, 1.0 / 3.0);
+        assert!((reader.rates("n").misread - 2.0 / 3.0).abs() < 1e-12);
+        reader.shift(ReaderParameter::Misread, 0.0);
+        assert_eq!(reader.rates("n").misread, 0.0);
+        assert!(!reader.contains_support_of(&ReaderModel {
+            by_field: FieldRates::from([(
+                "n".to_owned(),
+                ReaderParameters { misread: Some(0.1), ..Default::default() }
+            )]),
+            ..reader.clone()
+        }));
     }
 
     #[test]

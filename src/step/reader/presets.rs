@@ -9,6 +9,8 @@ const RGB: &str = "RGB, arXiv 2309.01431: refuses at most .45 when the evidence 
 
 const LUCKY_TRIAL: &str = "own trial of Qwen2.5-Coder-1.5B (4 bits) on the renewal desk, one prompt, five passages: 6 of 48 reads without the evidence came out right; ClashEval, arXiv 2404.10198, has .088 and .109 without any context on facts that the model has not seen";
 
+const INCLUDES_SILENCE: &str = "published accuracies count answers that decline or that cannot be parsed as wrong, so `misread` already includes them";
+
 /// Probability of a right answer without the evidence ([`LUCKY_TRIAL`]).
 const LUCKY: f64 = 0.125;
 
@@ -93,6 +95,8 @@ pub(super) fn preset_parameters(preset: &str) -> Option<ReaderParameters<Sourced
                 "{CLASHEVAL_6}: accuracy among five passages already includes the effect of the gold passage's position"
             ),
         ),
+        declined: sourced(0.0, ParameterProvenance::Assumed, INCLUDES_SILENCE),
+        unparsable: sourced(0.0, ParameterProvenance::Assumed, INCLUDES_SILENCE),
     })
 }
 
@@ -153,6 +157,8 @@ fn by_position() -> ReaderParameters<SourcedValue> {
                 "{LOST_IN_THE_MIDDLE}: {fifth} as the fifth of 10, beyond what distractors explain, spread over the 4 passages before it"
             ),
         ),
+        declined: sourced(0.0, ParameterProvenance::Assumed, INCLUDES_SILENCE),
+        unparsable: sourced(0.0, ParameterProvenance::Assumed, INCLUDES_SILENCE),
     }
 }
 

@@ -1,0 +1,113 @@
+//! The readings of arms whose reader is a language model: how many there will be, and asking for those of plain runs.
+
+use crate::compile::reading_answers::{KnownReading, UnansweredReading};
+use crate::compile::{CompileQuestion, compile};
+use crate::scenario::ArmReader;
+use crate::session::Session;
+use crate::solve::{compile_progress, search_depth};
+use crate::read::ParsedAnswer;
+use crate::value::MoneyAmount;
+
+/// How many distinct readings there are, as far as this can be known before they are made: those that are not recorded
+/// are assumed to be right, and a wrong answer may lead to further ones.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadingEstimate {
+    /// Readings whose answers are recorded.
+    pub recorded: usize,
+    /// Readings that must be asked for.
+    pub unrecorded: usize,
+    /// The time that these will take, one after the other; `None` if nothing was recorded yet.
+    pub seconds: Option<f64>,
+    /// What these will cost.
+    pub cost: Option<MoneyAmount>,
+}
+
+/// The answers to the readings of plain runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadingTotals {
+    /// Distinct readings.
+    pub readings: usize,
+    /// Readings with an answer that is no value and does not say that there is none.
+    pub unparsable: usize,
+    /// The first reasons why an answer could not be parsed, with the text that was parsed.
+    pub reasons: Vec<String>,
+}
+
+/// The maximum number of reasons in [`ReadingTotals::reasons`].
+const MAX_REASONS: usize = 5;
+
+/// Those of `arms` that are read by a language model.
+pub fn asked_arms(session: &Session, arms: &[usize]) -> Vec<usize> {
+    let asked = |arm: &&usize| matches!(session.scenario().arms[**arm].reader, ArmReader::Asked(_));
+    arms.iter().filter(asked).copied().collect()
+}
+
+/// Estimates the number of readings that a question about these arms needs. Nothing is asked.
+///
+/// # Errors
+/// Those of [`compile`], a recording that cannot be read.
+pub fn estimate_readings(
+    session: &Session,
+    arms: &[usize],
+    question: &CompileQuestion,
+) -> anyhow::Result<ReadingEstimate> {
+    let mut estimate = ReadingEstimate::default();
+    for (key, reading) in compile_arms(session, arms, question, UnansweredReading::AssumeRight)? {
+        match reading {
+            KnownReading::Answered(_) => estimate.recorded += 1,
+            KnownReading::AssumedRight => {
+                estimate.unrecorded += 1;
+                let Some((seconds, cost)) = session.mean_reading_effort(key.reader) else {
+                    continue;
+                };
+                *estimate.seconds.get_or_insert(0.0) += seconds;
+                if let Some(cost) = cost {
+                    let sum = estimate.cost.get_or_insert(MoneyAmount { amount: 0.0, ..cost.clone() });
+                    sum.amount += cost.amount;
+                }
+            }
+        }
+    }
+    Ok(estimate)
+}
+
+/// Asks for all readings of plain runs of these arms that are not recorded.
+///
+/// # Errors
+/// Those of [`compile`], a model that cannot be asked.
+pub fn record_readings(session: &Session, arms: &[usize]) -> anyhow::Result<ReadingTotals> {
+    let mut totals = ReadingTotals::default();
+    for (_, reading) in compile_arms(session, arms, &CompileQuestion::Plain, UnansweredReading::Ask)? {
+        totals.readings += 1;
+        let KnownReading::Answered(replies) = reading else { continue };
+        let reason = replies.iter().find_map(|reply| match &reply.answer {
+            ParsedAnswer::Unparsable(reason) => Some(reason),
+            _ => None,
+        });
+        if let Some(reason) = reason {
+            totals.unparsable += 1;
+            if totals.reasons.len() < MAX_REASONS && !totals.reasons.contains(reason) {
+                totals.reasons.push(reason.clone());
+            }
+        }
+    }
+    Ok(totals)
+}
+
+fn compile_arms(
+    session: &Session,
+    arms: &[usize],
+    question: &CompileQuestion,
+    unanswered: UnansweredReading,
+) -> anyhow::Result<Vec<(crate::compile::reading_answers::ReadingKey, KnownReading)>> {
+    let (scenario, indices, progress) = (session.scenario(), session.indices(), session.progress());
+    let mut searches = session
+        .searches(search_depth(&scenario.steps, &scenario.arms))
+        .with_unanswered(unanswered);
+    for arm in asked_arms(session, arms) {
+        let arm = &scenario.arms[arm];
+        let work = compile_progress(scenario, arm, progress);
+        compile(scenario, arm, indices, &mut searches, question, &|| work.advance(1))?;
+    }
+    Ok(searches.readings().all())
+}
