@@ -55,7 +55,21 @@ pub fn solve(
     question: &CompileQuestion,
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<Vec<SolvedTask>> {
-    let arm = &scenario.arms[arm];
+    solve_arm(scenario, &scenario.arms[arm], indices, searches, question, progress)
+}
+
+/// As [`solve`], for an arm that need not be one of the scenario's.
+///
+/// # Errors
+/// As [`solve`].
+pub fn solve_arm(
+    scenario: &Scenario,
+    arm: &ScenarioArm,
+    indices: &[CorpusIndex],
+    searches: &mut SearchCache,
+    question: &CompileQuestion,
+    progress: &dyn ProgressListener,
+) -> anyhow::Result<Vec<SolvedTask>> {
     let compiled = {
         let work = compile_progress(scenario, arm, progress);
         compile(scenario, arm, indices, searches, question, &|| work.advance(1))?

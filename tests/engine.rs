@@ -14,7 +14,7 @@ use knockon::progress::NoProgress;
 use knockon::report;
 use knockon::run::record::{ArmRecord, CauseShareRecord};
 use knockon::run::{self, SolveMethod};
-use knockon::scenario::{InferenceMethod, Scenario};
+use knockon::scenario::{ArmReader, InferenceMethod, ReaderSettings, Scenario};
 use knockon::world::import::cuad;
 
 use crate::support::scenarios::load;
@@ -74,8 +74,8 @@ fn csvs(scenario: &Scenario, arms: &[usize]) -> Vec<(&'static str, String)> {
 fn tasks_are_correct_with_gold_retrieved_and_a_perfect_reader() {
     for mut scenario in shipped() {
         let arm = scenario.baseline;
-        scenario.arms[arm].reader.preset = "perfect".to_owned();
-        scenario.arms[arm].reader.overrides = Default::default();
+        let perfect = ReaderSettings { preset: "perfect".to_owned(), ..ReaderSettings::default() };
+        scenario.arms[arm].reader = ArmReader::Simulated(perfect);
         let session =
             Session::over(&scenario).with_retrievers(|_, _| anyhow::bail!("nothing is searched"));
         let mut searches = session.searches(10);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use knockon::cli::check::{CheckArgs, report};
-use knockon::scenario::{self, GoldSource, PipelineStepKind};
+use knockon::scenario::{self, ArmReader, GoldSource, PipelineStepKind, ReaderSettings};
 use proptest::prelude::*;
 
 fn broken() -> Vec<PathBuf> {
@@ -56,8 +56,13 @@ fn a_valid_file_is_resolved() {
     assert_eq!(settings(potion, 0), ("minilm".into(), 1, true));
     assert_eq!(settings(potion, 2), ("potion".into(), 2, false));
     assert_eq!((&bm25.corpora, &potion.corpora), (&vec![0, 1], &vec![1, 1]));
-    assert_eq!(bm25.reader.overrides.misread, Some(0.01));
-    assert!(potion.reader.preset == "claude-opus" && potion.reader.overrides == Default::default());
+    let reader = |arm: &scenario::ScenarioArm| match &arm.reader {
+        ArmReader::Simulated(settings) => settings.clone(),
+        ArmReader::Asked(_) => panic!("no language model is declared"),
+    };
+    assert_eq!(reader(bm25).overrides.misread, Some(0.01));
+    let opus = ReaderSettings { preset: "claude-opus".to_owned(), ..ReaderSettings::default() };
+    assert_eq!(reader(potion), opus);
     let inputs: Vec<&str> = scenario.inputs.iter().map(|input| input.path.as_str()).collect();
     let data = ["passages.jsonl", "context.jsonl", "vendors.csv", "tasks.csv"];
     assert_eq!(inputs[0], "desk.yaml");

@@ -34,6 +34,8 @@ mod plan;
 mod probe;
 mod progress;
 mod queries;
+mod readings;
+mod record;
 mod run;
 pub mod schema;
 mod search;
@@ -43,6 +45,7 @@ mod trace;
 mod trace_export;
 mod tune;
 mod unknown_option;
+mod validate;
 mod verifier;
 
 /// Exit code of all commands for success.
@@ -83,6 +86,8 @@ enum CliCommand {
     Trace(trace::TraceArgs),
     Search(search::SearchArgs),
     Queries(queries::QueriesArgs),
+    Record(record::RecordArgs),
+    Validate(validate::ValidateArgs),
     Check(check::CheckArgs),
     /// Print the JSON Schema of scenario files, for editors
     #[command(after_help = "Example:
@@ -153,6 +158,8 @@ pub fn main() -> ExitCode {
         CliCommand::Trace(args) => trace::run(args),
         CliCommand::Search(args) => search::run(&args),
         CliCommand::Queries(args) => queries::run(&args),
+        CliCommand::Record(args) => record::run(args),
+        CliCommand::Validate(args) => validate::run(args),
         CliCommand::Check(args) => check::run(&args),
         CliCommand::Schema => schema::run(),
         CliCommand::Import(args) => import::run(args).map(success),

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::ProgressBars;
+use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, colour, input_files,
     load_scenario, report_folder, set_thread_count, trace_export,
 };
+use crate::compile::CompileQuestion;
 use crate::report::run_report::PAGE_FILE;
 use crate::report::{self, RunReport};
 use crate::run;
@@ -50,6 +52,8 @@ pub struct RunArgs {
     #[arg(long)]
     parquet: bool,
     #[command(flatten)]
+    readings: ReadingArgs,
+    #[command(flatten)]
     traces: trace_export::TraceExportArgs,
 }
 
@@ -61,10 +65,13 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         complain!("error: --parquet: {error}");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    let scenario = match load_scenario(&args.file) {
+    let mut scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
+    if let Err(name) = args.readings.choose_reader(&mut scenario) {
+        return Ok(super::report_unknown_name("--reader", &name));
+    }
     let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let scenario = session.scenario();
@@ -81,6 +88,14 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     super::print_notes(&run::effort::notes(scenario, &arms));
+    let session = match args.readings.prepare(session, &arms, &CompileQuestion::Run) {
+        Ok(session) => session,
+        Err(error) => {
+            bars.clear();
+            return Err(error.context(args.file.display().to_string()));
+        }
+    };
+    let scenario = session.scenario();
     let result = run::run_with_traces(&session, &arms, report::page::worst_tasks_shown(arms.len()))
         .and_then(|record| Ok((record, args.traces.failing_traces(&session, &arms)?)));
     bars.clear();

@@ -5,7 +5,7 @@
 //! rows are compiled until no reading is missing: a reading without an answer is noted, stands for an abstention, and
 //! is asked for before the next pass.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::read::{ChatPrompt, ParsedAnswer, RawModelAnswer};
@@ -53,6 +53,8 @@ pub struct ReadingAnswers {
     policy: UnansweredReading,
     known: RwLock<HashMap<ReadingKey, KnownReading>>,
     missing: Mutex<BTreeSet<ReadingKey>>,
+    /// By task id: its readings.
+    by_task: Mutex<BTreeMap<String, BTreeSet<ReadingKey>>>,
 }
 
 /// What is known about a reading.
@@ -69,17 +71,27 @@ impl ReadingAnswers {
             policy,
             known: RwLock::default(),
             missing: Mutex::default(),
+            by_task: Mutex::default(),
         }
     }
 
-    /// What is known about a reading; `None` if nothing is yet, and then it is missing.
-    pub fn get(&self, key: ReadingKey) -> Option<KnownReading> {
+    /// What is known about a reading of a task; `None` if nothing is yet, and then it is missing.
+    pub fn get(&self, task: &Task, key: ReadingKey) -> Option<KnownReading> {
+        {
+            let mut by_task = self.by_task.lock().unwrap_or_else(PoisonError::into_inner);
+            by_task.entry(task.id.clone()).or_default().insert(key.clone());
+        }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(reading) = known.get(&key) {
             return Some(reading.clone());
         }
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
         None
+    }
+
+    /// The readings of each task, by its id, since this was last called.
+    pub fn take_by_task(&self) -> BTreeMap<String, BTreeSet<ReadingKey>> {
+        std::mem::take(&mut *self.by_task.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// All readings so far, in order.

@@ -303,7 +303,8 @@ impl<'a> CompileContext<'a> {
         let Some(corpus) = self.corpus(step) else { return StepRow::default() };
         let question = reading_answers::question(self.scenario, step, draft.task);
         let context = reading.context.into();
-        match self.readings.get(ReadingKey { reader, step, corpus, question, context }) {
+        let key = ReadingKey { reader, step, corpus, question, context };
+        match self.readings.get(draft.task, key) {
             Some(KnownReading::Answered(replies)) => reader::answered_row(reading, &replies),
             Some(KnownReading::AssumedRight) => reader::errorless_row(reading),
             // It is asked for before the next pass over these rows.

@@ -1,8 +1,13 @@
 //! The readings of arms whose reader is a language model: how many there will be, and asking for those of plain runs.
 
-use crate::compile::reading_answers::{KnownReading, UnansweredReading};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::compile::reading_answers::{
+    KnownReading, ReadingAnswers, ReadingKey, UnansweredReading,
+};
 use crate::compile::{CompileQuestion, compile};
-use crate::scenario::ArmReader;
+use crate::scenario::{ArmReader, Scenario, sample_order};
 use crate::session::Session;
 use crate::solve::{compile_progress, search_depth};
 use crate::read::ParsedAnswer;
@@ -20,6 +25,26 @@ pub struct ReadingEstimate {
     pub seconds: Option<f64>,
     /// What these will cost.
     pub cost: Option<MoneyAmount>,
+    /// By task id: its readings that must be asked for.
+    by_task: BTreeMap<String, BTreeSet<ReadingKey>>,
+}
+
+impl ReadingEstimate {
+    /// The ids of as many tasks as need at most `limit` readings together, in the order in which tasks are drawn.
+    pub fn tasks_within(&self, scenario: &Scenario, limit: usize) -> Vec<String> {
+        let tasks = &scenario.tasks.tasks;
+        let mut needed: BTreeSet<&ReadingKey> = BTreeSet::new();
+        let mut kept = Vec::new();
+        for at in sample_order(tasks, scenario.simulation.seed) {
+            let id = &tasks[at].id;
+            needed.extend(self.by_task.get(id).into_iter().flatten());
+            if needed.len() > limit {
+                break;
+            }
+            kept.push(id.clone());
+        }
+        kept
+    }
 }
 
 /// The answers to the readings of plain runs.
@@ -52,12 +77,16 @@ pub fn estimate_readings(
     question: &CompileQuestion,
 ) -> anyhow::Result<ReadingEstimate> {
     let mut estimate = ReadingEstimate::default();
-    for (key, reading) in compile_arms(session, arms, question, UnansweredReading::AssumeRight)? {
+    let readings = compile_arms(session, arms, question, UnansweredReading::AssumeRight)?;
+    let mut unrecorded = BTreeSet::new();
+    for (key, reading) in readings.all() {
         match reading {
             KnownReading::Answered(_) => estimate.recorded += 1,
             KnownReading::AssumedRight => {
                 estimate.unrecorded += 1;
-                let Some((seconds, cost)) = session.mean_reading_effort(key.reader) else {
+                let effort = session.mean_reading_effort(key.reader);
+                unrecorded.insert(key);
+                let Some((seconds, cost)) = effort else {
                     continue;
                 };
                 *estimate.seconds.get_or_insert(0.0) += seconds;
@@ -68,6 +97,8 @@ pub fn estimate_readings(
             }
         }
     }
+    estimate.by_task = readings.take_by_task();
+    estimate.by_task.values_mut().for_each(|keys| keys.retain(|key| unrecorded.contains(key)));
     Ok(estimate)
 }
 
@@ -77,7 +108,8 @@ pub fn estimate_readings(
 /// Those of [`compile`], a model that cannot be asked.
 pub fn record_readings(session: &Session, arms: &[usize]) -> anyhow::Result<ReadingTotals> {
     let mut totals = ReadingTotals::default();
-    for (_, reading) in compile_arms(session, arms, &CompileQuestion::Plain, UnansweredReading::Ask)? {
+    let readings = compile_arms(session, arms, &CompileQuestion::Plain, UnansweredReading::Ask)?;
+    for (_, reading) in readings.all() {
         totals.readings += 1;
         let KnownReading::Answered(replies) = reading else { continue };
         let reason = replies.iter().find_map(|reply| match &reply.answer {
@@ -99,7 +131,7 @@ fn compile_arms(
     arms: &[usize],
     question: &CompileQuestion,
     unanswered: UnansweredReading,
-) -> anyhow::Result<Vec<(crate::compile::reading_answers::ReadingKey, KnownReading)>> {
+) -> anyhow::Result<Arc<ReadingAnswers>> {
     let (scenario, indices, progress) = (session.scenario(), session.indices(), session.progress());
     let mut searches = session
         .searches(search_depth(&scenario.steps, &scenario.arms))
@@ -109,5 +141,5 @@ fn compile_arms(
         let work = compile_progress(scenario, arm, progress);
         compile(scenario, arm, indices, &mut searches, question, &|| work.advance(1))?;
     }
-    Ok(searches.readings().all())
+    Ok(searches.readings().clone())
 }

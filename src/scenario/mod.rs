@@ -88,6 +88,7 @@ pub use sensitivity::{
 pub use questions::ReadQuestion;
 pub use readers::{LanguageModelSource, ReaderDeclaration, ReaderPrompts};
 pub use source::ScenarioSource;
+pub use task_sample::sample_order;
 
 /// The names of the reader presets.
 pub const READER_PRESETS: [&str; 6] =

@@ -3,11 +3,8 @@
 use crate::kernel::rng;
 use crate::world::Task;
 
-/// Keeps the `size` tasks with the smallest draws, in file order.
-///
-/// A draw is a function of the seed and the task's id alone, so adding or removing one task changes the sample by at
-/// most one task.
-pub(super) fn sample_tasks(tasks: &mut Vec<Task>, size: usize, seed: u64) {
+/// The tasks in the order in which they are drawn, as indices.
+pub fn sample_order(tasks: &[Task], seed: u64) -> Vec<usize> {
     let mut drawn: Vec<(u64, usize)> = tasks
         .iter()
         // Step ids are identifiers, so no step uses this name and its random numbers.
@@ -15,9 +12,16 @@ pub(super) fn sample_tasks(tasks: &mut Vec<Task>, size: usize, seed: u64) {
         .zip(0..)
         .collect();
     drawn.sort_unstable();
-    drawn.truncate(size);
+    drawn.into_iter().map(|(_, at)| at).collect()
+}
+
+/// Keeps the `size` tasks with the smallest draws, in file order.
+///
+/// A draw is a function of the seed and the task's id alone, so adding or removing one task changes the sample by at
+/// most one task.
+pub(super) fn sample_tasks(tasks: &mut Vec<Task>, size: usize, seed: u64) {
     let mut kept = vec![false; tasks.len()];
-    drawn.into_iter().for_each(|(_, at)| kept[at] = true);
+    sample_order(tasks, seed).into_iter().take(size).for_each(|at| kept[at] = true);
     let mut kept = kept.into_iter();
     tasks.retain(|_| kept.next() == Some(true));
 }

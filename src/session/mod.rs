@@ -181,6 +181,13 @@ impl<'a> Session<'a> {
         self
     }
 
+    /// Allows at most this many prompts to be sent to language models.
+    #[must_use]
+    pub(crate) fn with_reading_budget(mut self, budget: Option<usize>) -> Session<'a> {
+        self.readers = self.readers.with_budget(budget);
+        self
+    }
+
     /// The mean time in seconds and the mean cost of the recorded answers of a language model.
     pub(crate) fn mean_reading_effort(&self, reader: usize) -> Option<(f64, Option<MoneyAmount>)> {
         self.readers.mean_effort(reader)
@@ -198,7 +205,7 @@ impl<'a> Session<'a> {
     pub(crate) fn restrict_tasks<S: AsRef<str>>(self, ids: &[S]) -> anyhow::Result<Session<'a>> {
         let Session { mut scenario, retrievers, readers, progress, .. } = self;
         let (loaded, environment, own) = retrievers.into_loaded();
-        let (of_readers, mode) = readers.into_environment();
+        let (of_readers, mode, budget) = readers.into_parts();
         let SessionScenario::Owned(held) = &mut scenario else {
             bail!("only a session that keeps its scenario can leave tasks out");
         };
@@ -207,7 +214,9 @@ impl<'a> Session<'a> {
         held.keep_tasks(ids)?;
         let retrievers = SessionRetrievers::new(scenario.clone(), progress, environment, own)
             .with_loaded(loaded);
-        let readers = SessionReaders::new(scenario.clone(), progress, of_readers).with_mode(mode);
+        let readers = SessionReaders::new(scenario.clone(), progress, of_readers)
+            .with_mode(mode)
+            .with_budget(budget);
         Ok(Session { scenario, retrievers, readers, indices: OnceCell::new(), progress })
     }
 

@@ -34,6 +34,8 @@ pub struct SessionReaders<'a> {
     progress: &'a dyn ProgressListener,
     environment: Environment,
     mode: Cell<ReadingMode>,
+    /// How many more prompts may be asked; `None`: any number.
+    budget: Cell<Option<usize>>,
     /// By reader.
     opened: RefCell<Vec<Option<OpenedReader>>>,
 }
@@ -77,7 +79,8 @@ impl<'a> SessionReaders<'a> {
         environment: Environment,
     ) -> SessionReaders<'a> {
         let opened = RefCell::new(scenario.readers.iter().map(|_| None).collect());
-        SessionReaders { scenario, progress, environment, mode: Cell::default(), opened }
+        let (mode, budget) = (Cell::default(), Cell::default());
+        SessionReaders { scenario, progress, environment, mode, budget, opened }
     }
 
     /// Replaces the progress listener; nothing is open afterwards.
@@ -97,9 +100,15 @@ impl<'a> SessionReaders<'a> {
         self
     }
 
+    /// Allows at most this many prompts to be asked.
+    pub fn with_budget(self, budget: Option<usize>) -> SessionReaders<'a> {
+        self.budget.set(budget);
+        self
+    }
+
     /// The parts from which the readers of a changed scenario are made.
-    pub fn into_environment(self) -> (Environment, ReadingMode) {
-        (self.environment, self.mode.get())
+    pub fn into_parts(self) -> (Environment, ReadingMode, Option<usize>) {
+        (self.environment, self.mode.get(), self.budget.get())
     }
 
     /// What was used of a reader so far.
@@ -210,6 +219,16 @@ impl<'a> SessionReaders<'a> {
     /// Asks for the prompts that are not recorded.
     fn ask(&self, reader: usize, prompts: &[ChatPrompt]) -> anyhow::Result<()> {
         let declared = &self.scenario.readers[reader];
+        if let Some(budget) = self.budget.get() {
+            let left = budget.checked_sub(prompts.len()).with_context(|| {
+                format!(
+                    "{} further readings are needed, and only {budget} may be asked: wrong answers lead to readings \
+                     that no estimate knows. Raise --max-reads, or run again: what was answered is recorded",
+                    prompts.len()
+                )
+            })?;
+            self.budget.set(Some(left));
+        }
         let mut opened = self.opened.borrow_mut();
         let Some(open) = opened[reader].as_mut() else { bail!("the reader is not open") };
         if open.model.is_none() {

@@ -70,7 +70,7 @@ fn branch(reading: &FieldReading, reply: &ReaderReply) -> StepBranch {
 
 /// The value in the spelling in which the passages state it, if it differs only in case, white space or the words
 /// around it; other types are compared as they are.
-fn as_stated(reading: &FieldReading, value: &TypedValue) -> TypedValue {
+pub fn as_stated(reading: &FieldReading, value: &TypedValue) -> TypedValue {
     let TypedValue::Text(said) = value else { return value.clone() };
     let in_context = reading.context.iter().filter_map(|&passage| reading.stated(passage));
     let stated = in_context.chain(reading.right_value());

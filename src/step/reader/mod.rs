@@ -29,7 +29,7 @@ pub use answer_distribution::{
     AnswerDistribution, FieldReading, ReaderAnswer, ReaderRates, answer_distribution,
 };
 use presets::preset_parameters;
-pub use answered::{ReaderReply, answered_row, errorless_row};
+pub use answered::{ReaderReply, answered_row, as_stated, errorless_row};
 pub use value_pool::{MAX_POOL, MIN_POOL, ValuePool};
 
 /// A reader's parameters. All values are probabilities.

@@ -1,0 +1,140 @@
+//! What commands say and ask about the readings of language models before they start.
+
+use super::terminal::complain;
+use crate::compile::CompileQuestion;
+use crate::run::readings::{self, ReadingEstimate};
+use crate::scenario::{ArmReader, Scenario};
+use crate::session::{ReadingMode, Session, UnknownName, index_of};
+use crate::wrong_use::WrongUse;
+
+/// How language models are asked.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ReadingArgs {
+    /// A reader of the section `readers`, in place of the reader of every arm
+    #[arg(long, value_name = "NAME")]
+    reader: Option<String>,
+    /// Use only recorded answers of language models; a missing one is an error
+    #[arg(long, conflicts_with = "max_reads")]
+    replay: bool,
+    /// Ask language models for at most N readings; if more are needed, a random sample of the tasks is run
+    #[arg(long, value_name = "N")]
+    max_reads: Option<u32>,
+}
+
+impl ReadingArgs {
+    /// Replaces the readers of all arms, if a reader is given.
+    ///
+    /// # Errors
+    /// An unknown reader.
+    pub fn choose_reader(&self, scenario: &mut Scenario) -> Result<(), UnknownName> {
+        let Some(name) = &self.reader else { return Ok(()) };
+        let names = scenario.readers.iter().map(|reader| reader.name.as_str());
+        let reader = index_of("reader", name, names)?;
+        for arm in &mut scenario.arms {
+            arm.reader = ArmReader::Asked(reader);
+        }
+        Ok(())
+    }
+
+    /// The reader that is given, or the only one of the scenario, by its index.
+    ///
+    /// # Errors
+    /// An unknown reader; none or several in the scenario, and none given.
+    pub fn reader_index(&self, scenario: &Scenario) -> anyhow::Result<usize> {
+        let names: Vec<&str> =
+            scenario.readers.iter().map(|reader| reader.name.as_str()).collect();
+        match (&self.reader, names.as_slice()) {
+            (Some(name), _) => Ok(index_of("reader", name, names.iter().copied())?),
+            (None, [_]) => Ok(0),
+            (None, []) => anyhow::bail!("it declares no language model under `readers`"),
+            (None, names) => anyhow::bail!("choose one with --reader: {}", names.join(", ")),
+        }
+    }
+
+    /// The session with these limits on what may be asked; nothing is estimated.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn limited<'a>(&self, session: Session<'a>) -> anyhow::Result<Session<'a>> {
+        Ok(match self.replay {
+            true => session.with_reading_mode(ReadingMode::ReplayOnly),
+            false => session.with_reading_budget(self.max_reads.map(|limit| limit as usize)),
+        })
+    }
+
+    /// The session with these limits. Says how many readings the question needs and how long they take, and leaves out
+    /// tasks if there are too many.
+    ///
+    /// # Errors
+    /// Those of [`readings::estimate_readings`]; a limit that allows no task.
+    pub fn prepare<'a>(
+        &self,
+        session: Session<'a>,
+        arms: &[usize],
+        question: &CompileQuestion,
+    ) -> anyhow::Result<Session<'a>> {
+        if readings::asked_arms(&session, arms).is_empty() {
+            return Ok(session);
+        }
+        if self.replay {
+            return Ok(session.with_reading_mode(ReadingMode::ReplayOnly));
+        }
+        let plain = readings::estimate_readings(&session, arms, &CompileQuestion::Plain)?;
+        let all = match question {
+            CompileQuestion::Plain => plain.clone(),
+            question => readings::estimate_readings(&session, arms, question)?,
+        };
+        if all.unrecorded > 0 {
+            complain!("note: {}", estimate_text(&plain, &all));
+        }
+        let session = session.with_reading_budget(self.max_reads.map(|limit| limit as usize));
+        let Some(limit) = self.max_reads.filter(|&limit| all.unrecorded > limit as usize) else {
+            return Ok(session);
+        };
+        let kept = all.tasks_within(session.scenario(), limit as usize);
+        let total = session.scenario().tasks.tasks.len();
+        if kept.is_empty() {
+            let message = format!("--max-reads {limit}: no task can be read with so few readings");
+            return Err(WrongUse::new(message).into());
+        }
+        complain!(
+            "note: {} of the {total} tasks are run, drawn at random, so that at most {limit} readings are asked for \
+             (--max-reads)",
+            kept.len()
+        );
+        session.restrict_tasks(&kept)
+    }
+}
+
+/// How many readings there are, for what, how long they take and what they cost.
+fn estimate_text(plain: &ReadingEstimate, all: &ReadingEstimate) -> String {
+    let mut text = format!("{} readings are not recorded yet and will be asked for", all.unrecorded);
+    let further = all.unrecorded.saturating_sub(plain.unrecorded);
+    if further > 0 {
+        text += &format!(
+            ": {} of the runs as they are, {further} of runs with an error forced or repaired, from which causes are \
+             computed",
+            plain.unrecorded
+        );
+    }
+    text += match all.seconds {
+        Some(seconds) => format!("; about {}", duration_text(seconds)),
+        None => "; how long that takes is not known before the first answers".to_owned(),
+    }
+    .as_str();
+    if let Some(cost) = &all.cost {
+        text += &format!(", about {} {:.2}", cost.currency, cost.amount);
+    }
+    if all.recorded > 0 {
+        text += &format!(" ({} are recorded)", all.recorded);
+    }
+    text + ". Wrong answers may lead to further ones. They are recorded as they arrive, so a run that is interrupted goes on where it stopped"
+}
+
+fn duration_text(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} seconds"),
+        s if s < 5400.0 => format!("{:.0} minutes", s / 60.0),
+        s => format!("{:.1} hours", s / 3600.0),
+    }
+}

@@ -1,0 +1,114 @@
+//! `knockon validate`: holds simulated runs against runs that a language model really read.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::progress::ProgressBars;
+use super::readings::ReadingArgs;
+use super::terminal::{self, complain};
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
+    load_scenario, report_folder, set_thread_count,
+};
+use crate::output::OutputManifest;
+use crate::report::table::columns_table;
+use crate::session::{Session, index_of};
+use crate::validate::{self, ValidationSettings};
+
+/// Hold simulated runs against runs that a language model really read
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon validate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --replay
+  knockon validate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --fit-arm minilm
+
+Fits the simulated reader to the model's answers in one arm and half of the sampling units, predicts all other arms in \
+the other half, and the same with the halves exchanged. Compares the predicted failure rates and outcomes with the real \
+ones, and with what nDCG@10, recall and others say about the same arms. Answers that are not recorded are asked for, as \
+by `record`; --replay asks for none. Writes validation.csv, validation_orders.csv and validation.columns.csv.")]
+pub struct ValidateArgs {
+    /// Scenario file (YAML)
+    file: PathBuf,
+    /// Arm whose answers the reader is fitted to [default: the baseline]
+    #[arg(long, value_name = "ARM")]
+    fit_arm: Option<String>,
+    /// Only these arms, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    arms: Vec<String>,
+    #[command(flatten)]
+    readings: ReadingArgs,
+    /// Folder for the tables [default: reports/SCENARIO, with the scenario's name]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    force: OverwriteArgs,
+    /// Threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
+    threads: Option<u16>,
+}
+
+const FILES: [&str; 2] = ["validation.csv", "validation_orders.csv"];
+/// A name of its own, since the columns of a run are in the same folder.
+const COLUMNS: &str = "validation.columns.csv";
+/// A name of its own, since the manifest of a run is in the same folder.
+const MANIFEST: &str = "validation.manifest.json";
+
+pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
+    let scenario = match load_scenario(&args.file) {
+        Ok(scenario) => scenario,
+        Err(code) => return Ok(code),
+    };
+    let reader = match args.readings.reader_index(&scenario) {
+        Ok(reader) => reader,
+        Err(error) => {
+            complain!("error: {}: {error}", args.file.display());
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let ids = scenario.arms.iter().map(|arm| arm.id.as_str());
+    let fit_arm = args.fit_arm.as_deref().map(|id| index_of("arm", id, ids)).transpose();
+    let fit_arm = match fit_arm {
+        Ok(arm) => arm.unwrap_or(scenario.baseline),
+        Err(name) => return Ok(super::report_unknown_name("--fit-arm", &name)),
+    };
+    let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
+    let output = args.force.output().with_inputs(input_files(&scenario));
+    output.check_folder(&out, &[FILES[0], FILES[1], COLUMNS], Some(MANIFEST))?;
+    let bars = ProgressBars::new();
+    let session = Session::owning(scenario).with_progress(&bars);
+    let arms = match session.arms(&args.arms) {
+        Ok(arms) => arms,
+        Err(name) => return Ok(super::report_unknown_name("--arms", &name)),
+    };
+    let all: Vec<usize> =
+        std::iter::once(fit_arm).chain(arms.iter().copied().filter(|arm| *arm != fit_arm)).collect();
+    if let Err(code) = super::preflight(&session, &all) {
+        return Ok(code);
+    }
+    let settings = ValidationSettings { reader, fit_arm, arms };
+    let validated = args
+        .readings
+        .limited(session)
+        .and_then(|session| validate::validate(&session, &settings));
+    bars.clear();
+    let record = match validated {
+        Ok(record) => record,
+        Err(error) => {
+            complain!("error: {}: {error:#}", args.file.display());
+            return Ok(ExitCode::from(EXIT_FINDING));
+        }
+    };
+    let tables =
+        [validate::validation_table(Some(&record)), validate::indicator_table(Some(&record))];
+    let columns = columns_table(COLUMNS, &tables, None);
+    let files = [
+        (FILES[0], tables[0].csv()?),
+        (FILES[1], tables[1].csv()?),
+        (COLUMNS, columns.csv()?),
+    ];
+    output.write_listed(&out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
+    let mut stdout = terminal::text_output();
+    writeln!(stdout, "{}\nReport: {}", validate::text(&record), out.join(FILES[0]).display())?;
+    Ok(ExitCode::from(EXIT_SUCCESS))
+}

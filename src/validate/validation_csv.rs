@@ -1,0 +1,171 @@
+//! Defines `validation.csv` and `validation_orders.csv`.
+
+use super::{ArmValidation, IndicatorOrder, RateValidation, ValidationRecord};
+use crate::report::table::{
+    ColumnUnit, TableDefinition, TypedTable, number_column, text_column, yes_no_column,
+};
+
+struct RateRow<'a> {
+    record: &'a ValidationRecord,
+    arm: &'a ArmValidation,
+    outcome: &'static str,
+    rate: RateValidation,
+    /// Whether it is the row of all failures, which has the indicators as well.
+    is_failure: bool,
+}
+
+struct OrderRow<'a> {
+    record: &'a ValidationRecord,
+    order: &'a IndicatorOrder,
+}
+
+/// The table `validation.csv` of a record; without one, its columns.
+pub fn validation_table(record: Option<&ValidationRecord>) -> TypedTable {
+    let mut rows = Vec::new();
+    for record in record {
+        for arm in &record.arms {
+            rows.push(RateRow {
+                record,
+                arm,
+                outcome: "failure",
+                rate: arm.failure,
+                is_failure: true,
+            });
+            rows.extend(arm.outcomes.iter().map(|(outcome, rate)| RateRow {
+                record,
+                arm,
+                outcome: outcome.name(),
+                rate: *rate,
+                is_failure: false,
+            }));
+        }
+    }
+    rates().table(&rows)
+}
+
+/// The table `validation_orders.csv` of a record; without one, its columns.
+pub fn indicator_table(record: Option<&ValidationRecord>) -> TypedTable {
+    let mut rows = Vec::new();
+    for record in record {
+        rows.extend(record.orders.iter().map(|order| OrderRow { record, order }));
+    }
+    orders().table(&rows)
+}
+
+fn rates<'a>() -> TableDefinition<RateRow<'a>> {
+    TableDefinition {
+        file: "validation.csv",
+        doc: "one row per arm and outcome (`knockon validate`)",
+        columns: vec![
+            text_column("scenario", ColumnUnit::Text, "the scenario", |row| {
+                row.record.scenario.clone()
+            }),
+            text_column("reader", ColumnUnit::Text, "the reader that was really asked", |row| {
+                row.record.reader.clone()
+            }),
+            text_column("arm", ColumnUnit::Text, "the arm", |row| row.arm.arm.clone()),
+            text_column(
+                "outcome",
+                ColumnUnit::Text,
+                "`failure` for all outcomes except a correct one, or one of these outcomes",
+                |row| row.outcome.to_owned(),
+            ),
+            number_column(
+                "real",
+                ColumnUnit::Probability,
+                "the rate of this outcome when the language model read",
+                |row| Some(row.rate.real),
+            ),
+            number_column(
+                "predicted",
+                ColumnUnit::Probability,
+                "the rate that was simulated, with a reader fitted to the answers of another arm \
+                 on the other half of the units",
+                |row| Some(row.rate.predicted.estimate),
+            ),
+            number_column(
+                "predicted_low",
+                ColumnUnit::Probability,
+                "the lower end of its 95% prediction interval",
+                |row| Some(row.rate.predicted.low),
+            ),
+            number_column(
+                "predicted_high",
+                ColumnUnit::Probability,
+                "the upper end of its 95% prediction interval",
+                |row| Some(row.rate.predicted.high),
+            ),
+            number_column("error", ColumnUnit::Probability, "predicted minus real", |row| {
+                Some(row.rate.error())
+            }),
+            yes_no_column("held", "whether the real rate is in the interval", |row| {
+                Some(row.rate.is_held())
+            }),
+            number_column(
+                "uncalibrated",
+                ColumnUnit::Probability,
+                "for failures: the rate simulated with the scenario's own reader, before \
+                 calibration",
+                |row| row.is_failure.then_some(row.arm.indicators.uncalibrated),
+            ),
+            number_column(
+                "independent_steps",
+                ColumnUnit::Probability,
+                "for failures: one minus the product of the rates at which each step alone reads \
+                 right",
+                |row| row.is_failure.then_some(row.arm.indicators.independent_steps),
+            ),
+            number_column(
+                "ndcg_at_10",
+                ColumnUnit::Number,
+                "for failures: mean nDCG@10 over tasks and steps",
+                |row| row.is_failure.then_some(row.arm.indicators.ndcg_at_10),
+            ),
+            number_column(
+                "recall_at_k",
+                ColumnUnit::Number,
+                "for failures: mean share of the gold passages that are passed on",
+                |row| row.is_failure.then_some(row.arm.indicators.recall_at_k),
+            ),
+            number_column(
+                "udcg",
+                ColumnUnit::Number,
+                "for failures: utility and distraction-aware cumulative gain, with the fitted \
+                 reader in place of a language model",
+                |row| row.is_failure.then_some(row.arm.indicators.udcg),
+            ),
+            number_column(
+                "erag",
+                ColumnUnit::Number,
+                "for failures: mean probability that a passage alone is read right, with the \
+                 fitted reader in place of a language model",
+                |row| row.is_failure.then_some(row.arm.indicators.erag),
+            ),
+        ],
+    }
+}
+
+fn orders<'a>() -> TableDefinition<OrderRow<'a>> {
+    TableDefinition {
+        file: "validation_orders.csv",
+        doc: "one row per indicator (`knockon validate`)",
+        columns: vec![
+            text_column("scenario", ColumnUnit::Text, "the scenario", |row| {
+                row.record.scenario.clone()
+            }),
+            text_column("reader", ColumnUnit::Text, "the reader that was really asked", |row| {
+                row.record.reader.clone()
+            }),
+            text_column("indicator", ColumnUnit::Text, "what orders the arms", |row| {
+                row.order.indicator.to_owned()
+            }),
+            number_column(
+                "spearman",
+                ColumnUnit::Number,
+                "Spearman's rank correlation of its order with that of the real failure rates; \
+                 empty if it does not tell arms apart",
+                |row| row.order.spearman,
+            ),
+        ],
+    }
+}
