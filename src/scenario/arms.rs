@@ -1,6 +1,6 @@
 //! Resolves arms: the reader, and the retrieval and guard settings of every step, with defaults filled in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::diagnostics::Diagnostic;
 use super::file::{ArmEntry, ReaderEntry, ScenarioFile};
@@ -8,7 +8,7 @@ use super::parameters::{ReaderParameter, ReaderParameters};
 use super::resolve::{ScenarioData, ScenarioResolver};
 use super::spanned_de::Spanned;
 use super::steps::StepDraft;
-use super::readers::ReaderChoiceEntry;
+use super::readers::{self, ReaderChoiceEntry, ResolvedReader};
 use super::{ArmReader, EmbedderDeclaration, ReaderSettings, RetrievalSettings, ScenarioArm};
 use crate::expr::suggest;
 
@@ -17,21 +17,29 @@ pub const DEFAULT_PRESET: &str = "gpt-4o";
 /// The number of passages a retrieve step passes on by default.
 pub const DEFAULT_TOP_K: u32 = 5;
 
+/// The entries of the section `readers`.
+struct DeclaredReaders<'r> {
+    names: Vec<String>,
+    /// In the same order.
+    resolved: &'r [Option<ResolvedReader>],
+}
+
 impl ScenarioResolver<'_> {
     /// The reader that `choice` names or describes; parameters change a simulated `base`.
     fn arm_reader(
         &mut self,
         choice: Option<&Spanned<ReaderChoiceEntry>>,
         base: &ArmReader,
-        (readers, fields): (&[String], &[String]),
+        (readers, fields): (&DeclaredReaders, &[String]),
     ) -> ArmReader {
         match choice.map(|choice| &choice.value) {
             None => base.clone(),
             Some(ReaderChoiceEntry::Named(name)) => {
                 let span = choice.map(|choice| choice.span.clone()).unwrap_or_default();
                 let name = Spanned { value: name.clone(), span };
-                let known = self.resolve_name("reader", "unknown-reader", &name, readers);
-                known.map_or_else(|| base.clone(), ArmReader::Asked)
+                let known = self.resolve_name("reader", "unknown-reader", &name, &readers.names);
+                let reader = known.and_then(|at| readers::arm_reader(readers.resolved, at));
+                reader.unwrap_or_else(|| base.clone())
             }
             Some(ReaderChoiceEntry::Simulated(entry)) => {
                 let base = match base {
@@ -55,8 +63,7 @@ impl ScenarioResolver<'_> {
             None => base.clone(),
             Some(preset) => ReaderSettings {
                 preset: preset.value.name().to_owned(),
-                overrides: ReaderParameters::default(),
-                by_field: BTreeMap::new(),
+                ..ReaderSettings::default()
             },
         };
         let given = entry.parameters();
@@ -124,14 +131,14 @@ impl ScenarioResolver<'_> {
         &mut self,
         file: &ScenarioFile,
         world: &ScenarioData,
-        declared: &[Option<EmbedderDeclaration>],
+        (declared, readers): (&[Option<EmbedderDeclaration>], &[Option<ResolvedReader>]),
         steps: &[StepDraft],
     ) -> Vec<ScenarioArm> {
         let default = ArmReader::Simulated(ReaderSettings::default());
-        let readers = self.section_keys("readers");
+        let readers = DeclaredReaders { names: self.section_keys("readers"), resolved: readers };
         let read: BTreeSet<&str> = steps.iter().filter_map(StepDraft::field_read).collect();
         let fields: Vec<String> = read.into_iter().map(str::to_owned).collect();
-        let names = (readers.as_slice(), fields.as_slice());
+        let names = (&readers, fields.as_slice());
         let reader = self.arm_reader(file.reader.as_ref(), &default, names);
         let embedders = self.section_keys("embedders");
         if let Some(embedder) = &file.embedder {

@@ -48,6 +48,7 @@ mod yaml_extent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -86,7 +87,10 @@ pub use sensitivity::{
     VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
 pub use questions::ReadQuestion;
-pub use readers::{LanguageModelSource, ReaderDeclaration, ReaderPrompts};
+pub use readers::{
+    LanguageModelSource, MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader, ReaderDeclaration,
+    ReaderPrompts,
+};
 pub use source::ScenarioSource;
 pub use task_sample::sample_order;
 
@@ -323,6 +327,8 @@ pub struct ReaderSettings {
     pub preset: String,
     /// The parameters that replace the preset's.
     pub overrides: ReaderParameters<Option<f64>>,
+    /// Measured parameters, which replace the preset's and are replaced by `overrides`.
+    pub measured: Option<Arc<MeasuredReader>>,
     /// By field: the parameters that replace these when it is read.
     pub by_field: BTreeMap<String, ReaderParameters<Option<f64>>>,
 }
@@ -333,6 +339,7 @@ impl Default for ReaderSettings {
             preset: DEFAULT_PRESET.to_owned(),
             overrides: ReaderParameters::default(),
             by_field: BTreeMap::new(),
+            measured: None,
         }
     }
 }

@@ -15,11 +15,14 @@ pub enum ParameterProvenance {
     Assumed,
     /// Given in the scenario file.
     Scenario,
+    /// Fitted to recorded answers of the reader that it describes.
+    Measured,
 }
 
 impl ParameterProvenance {
     /// All of them, the best backed first.
-    pub const ALL: [ParameterProvenance; 4] = [
+    pub const ALL: [ParameterProvenance; 5] = [
+        ParameterProvenance::Measured,
         ParameterProvenance::Cited,
         ParameterProvenance::Indicative,
         ParameterProvenance::Assumed,
@@ -33,6 +36,7 @@ impl ParameterProvenance {
             ParameterProvenance::Indicative => "indicative",
             ParameterProvenance::Assumed => "assumed",
             ParameterProvenance::Scenario => "scenario",
+            ParameterProvenance::Measured => "measured",
         }
     }
 }
@@ -43,6 +47,8 @@ pub struct SourcedValue {
     pub value: f64,
     pub tag: ParameterProvenance,
     pub source: String,
+    /// For a measured value: the ends of its 95% interval.
+    pub range: Option<(f64, f64)>,
 }
 
 impl SourcedValue {
@@ -52,6 +58,7 @@ impl SourcedValue {
             value,
             tag: ParameterProvenance::Scenario,
             source: "scenario file".to_owned(),
+            range: None,
         }
     }
 
@@ -64,13 +71,13 @@ impl SourcedValue {
     ) -> SourcedValue {
         match given {
             Some(value) => SourcedValue::given(value),
-            None => SourcedValue { value: default, tag, source: source.to_owned() },
+            None => SourcedValue { value: default, tag, source: source.to_owned(), range: None },
         }
     }
 
     /// The same value under a name, for a list.
     pub fn named(&self, name: &'static str) -> SourcedParameter {
-        let SourcedValue { value, tag, source } = self.clone();
+        let SourcedValue { value, tag, source, range: _ } = self.clone();
         SourcedParameter { name, value, tag, source }
     }
 }

@@ -12,6 +12,7 @@ use super::expected;
 use super::extract::FieldExtraction;
 use super::file::{self, ScenarioFile};
 use super::node::{YamlNode, YamlValue};
+use super::readers::ResolvedReader;
 use super::spanned_de::{NamedEntries, Spanned};
 use super::{
     InferenceMethod, Scenario, ScenarioInputFile, ScenarioSource, SimulationSettings,
@@ -131,7 +132,7 @@ impl ScenarioResolver<'_> {
         let embedders = self.embedders(file, &world);
         let readers = self.readers(file);
         let steps = self.steps(file, &world);
-        let arms = self.arms(file, &world, &embedders, &steps);
+        let arms = self.arms(file, &world, (&embedders, &readers), &steps);
         let baseline = self.baseline(file);
         let simulation = self.simulation(&file.simulation);
         let impact = self.impact(file.impact.as_ref(), &world, &steps);
@@ -190,7 +191,14 @@ impl ScenarioResolver<'_> {
             expected,
             fields: world.fields?,
             embedders: embedders.into_iter().collect::<Option<_>>()?,
-            readers: readers.into_iter().collect::<Option<_>>()?,
+            readers: readers
+                .into_iter()
+                .flatten()
+                .filter_map(|reader| match reader {
+                    ResolvedReader::Asked(reader) => Some(*reader),
+                    ResolvedReader::Measured(_) => None,
+                })
+                .collect(),
             questions,
             steps: steps.into_iter().map(|draft| draft.resolved).collect::<Option<_>>()?,
             arms,

@@ -154,7 +154,11 @@ fn reader_candidates(
             }
         };
         let default = match parameter {
-            ReaderParameter::Follow if of.tag != ParameterProvenance::Scenario => follow_range(of),
+            ReaderParameter::Follow
+                if of.tag != ParameterProvenance::Scenario && of.range.is_none() =>
+            {
+                follow_range(of)
+            }
             _ => chance_range(of),
         };
         candidates.push(AssumptionCandidate {

@@ -9,7 +9,7 @@ use crate::scenario::{
 /// the weaker the source, the wider the range.
 pub fn range_factor(tag: ParameterProvenance) -> f64 {
     match tag {
-        ParameterProvenance::Cited => 1.25,
+        ParameterProvenance::Measured | ParameterProvenance::Cited => 1.25,
         ParameterProvenance::Indicative => 1.5,
         ParameterProvenance::Assumed | ParameterProvenance::Scenario => 2.0,
     }
@@ -45,9 +45,16 @@ pub(super) fn default_range(
     })
 }
 
-/// The default range of a chance. What is impossible or certain has none.
+/// The default range of a chance: of a measured one its interval, of others the odds divided and multiplied. What is
+/// impossible or certain has none.
 pub(super) fn chance_range(of: &SourcedValue) -> DefaultAssumptionRange {
     let by = backing_of(of);
+    if let Some((low, high)) = of.range {
+        let source = "the 95% interval of the fit".to_owned();
+        let backing = FigureSource { tag: ParameterProvenance::Measured, source };
+        let range = AssumptionRange { low, high, backing };
+        return (low < high).then_some((range, AssumptionSpread::Odds(0.0, 1.0)));
+    }
     let (low, high) = odds_range(of.value, 0.0, 1.0, range_factor(by.tag))?;
     Some((default_range(low, high, &by, "the odds")?, AssumptionSpread::Odds(0.0, 1.0)))
 }

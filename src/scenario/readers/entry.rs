@@ -11,15 +11,17 @@ use serde_json::{Value as Json, json};
 
 use super::chat::ChatReaderEntry;
 use super::local::LocalReaderEntry;
+use super::measured::MeasuredReaderEntry;
 use crate::scenario::file::ReaderEntry;
 use crate::scenario::kind_schema;
 use crate::scenario::node::YamlNode;
 
-/// An entry of the section `readers`: a language model. Its kind determines which settings it has.
+/// An entry of the section `readers`: a language model, or a simulated reader with measured rates. Its kind determines which settings it has.
 #[derive(Clone, Debug)]
 pub(in crate::scenario) enum LanguageReaderEntry {
     Chat(Box<ChatReaderEntry>),
     Local(Box<LocalReaderEntry>),
+    Measured(MeasuredReaderEntry),
 }
 
 impl<'de> Deserialize<'de> for LanguageReaderEntry {
@@ -31,6 +33,9 @@ impl<'de> Deserialize<'de> for LanguageReaderEntry {
                 .map_err(Error::custom),
             "local" => LocalReaderEntry::deserialize(&node)
                 .map(|entry| LanguageReaderEntry::Local(Box::new(entry)))
+                .map_err(Error::custom),
+            "measured" => MeasuredReaderEntry::deserialize(&node)
+                .map(LanguageReaderEntry::Measured)
                 .map_err(Error::custom),
             _ => Err(Error::custom("a reader has no known kind")),
         }
@@ -46,15 +51,16 @@ impl JsonSchema for LanguageReaderEntry {
         let kinds = [
             kind_schema::with_kind(ChatReaderEntry::json_schema(generator), &["chat"]),
             kind_schema::with_kind(LocalReaderEntry::json_schema(generator), &["local"]),
+            kind_schema::with_kind(MeasuredReaderEntry::json_schema(generator), &["measured"]),
         ];
         schemars::json_schema!({
-            "description": "A language model that reads the passages. A setting that the kind does not have is a mistake.",
+            "description": "A language model that reads the passages, or a simulated reader with measured rates. A setting that the kind does not have is a mistake.",
             "type": "object",
             "properties": {
                 "kind": {
                     "type": "string",
-                    "enum": ["chat", "local"],
-                    "description": "`chat` asks an endpoint with OpenAI's chat API; `local` runs a GGUF file in this process.",
+                    "enum": ["chat", "local", "measured"],
+                    "description": "`chat` asks an endpoint with OpenAI's chat API; `local` runs a GGUF file in this process; `measured` simulates a reader with rates that `knockon calibrate` fitted.",
                 }
             },
             "required": ["kind"],

@@ -1,21 +1,26 @@
-//! The section `readers`: language models that really read the passages, by name. Nothing is opened or sent here.
+//! The section `readers`: language models that really read the passages, and simulated readers with measured rates, by
+//! name. Nothing is opened or sent here.
 
 mod chat;
 mod entry;
 mod local;
+mod measured;
 mod prompts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::diagnostics::Diagnostic;
 use super::file::ScenarioFile;
 use super::resolve::ScenarioResolver;
 use super::spanned_de::Spanned;
+use super::{ArmReader, ReaderSettings};
 use crate::read::{ChatEndpointSpec, PromptTemplate, ReadField};
 use crate::value::ValueType;
 
 pub(super) use entry::{LanguageReaderEntry, ReaderChoiceEntry};
+pub use measured::{MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader};
 use prompts::{PromptEntry, PromptsEntry};
 
 /// A declared reader: a language model, its prompts and its recordings.
@@ -75,11 +80,29 @@ impl ReaderPrompts {
     }
 }
 
+/// An entry of the section, resolved.
+#[derive(Clone, Debug)]
+pub(super) enum ResolvedReader {
+    Asked(Box<ReaderDeclaration>),
+    Measured(Arc<MeasuredReader>),
+}
+
+/// The reader at an index of the section: a language model by its index among these.
+pub(super) fn arm_reader(readers: &[Option<ResolvedReader>], at: usize) -> Option<ArmReader> {
+    let is_asked = |reader: &&Option<ResolvedReader>| matches!(reader, Some(ResolvedReader::Asked(_)));
+    Some(match readers.get(at)?.as_ref()? {
+        ResolvedReader::Asked(_) => ArmReader::Asked(readers[..at].iter().filter(is_asked).count()),
+        ResolvedReader::Measured(measured) => {
+            ArmReader::Simulated(ReaderSettings::of_measured(measured))
+        }
+    })
+}
+
 impl ScenarioResolver<'_> {
     /// All readers in file order; `None` where an entry is wrong.
-    pub fn readers(&mut self, file: &ScenarioFile) -> Vec<Option<ReaderDeclaration>> {
+    pub fn readers(&mut self, file: &ScenarioFile) -> Vec<Option<ResolvedReader>> {
         let names = self.section_keys("readers");
-        let mut readers: Vec<Option<ReaderDeclaration>> = names.iter().map(|_| None).collect();
+        let mut readers: Vec<Option<ResolvedReader>> = names.iter().map(|_| None).collect();
         for (name, entry) in &file.readers.0 {
             let reader = self.declared_reader(name, entry);
             if let Some(at) = names.iter().position(|known| *known == name.value) {
@@ -93,7 +116,7 @@ impl ScenarioResolver<'_> {
         &mut self,
         name: &Spanned<String>,
         entry: &LanguageReaderEntry,
-    ) -> Option<ReaderDeclaration> {
+    ) -> Option<ResolvedReader> {
         if name.value.trim().is_empty() {
             let mistake = Diagnostic::new("bad-name", name.span.clone(), "a reader has no name");
             self.mistakes.push(mistake.label("reports identify the reader by this"));
@@ -101,6 +124,9 @@ impl ScenarioResolver<'_> {
         let (source, prompt, prompts, recordings) = match entry {
             LanguageReaderEntry::Chat(chat) => {
                 (self.chat_model(name, chat), &chat.prompt, &chat.prompts, &chat.recordings)
+            }
+            LanguageReaderEntry::Measured(measured) => {
+                return self.measured_reader(measured).map(ResolvedReader::Measured);
             }
             LanguageReaderEntry::Local(local) => {
                 (self.local_model(name, local), &local.prompt, &local.prompts, &local.recordings)
@@ -114,12 +140,12 @@ impl ScenarioResolver<'_> {
             None => format!("recordings/{}.jsonl", name.value),
         };
         let path = self.source.simplified(&self.dir.join(&recordings));
-        Some(ReaderDeclaration {
+        Some(ResolvedReader::Asked(Box::new(ReaderDeclaration {
             name: name.value.clone(),
             source: source?,
             prompts: prompts?,
             recordings: (recordings, path),
-        })
+        })))
     }
 
     fn reader_prompts(

@@ -15,13 +15,14 @@ mod presets;
 mod value_pool;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{StepBranch, StepEvent, StepOutput, StepRow};
 use crate::kernel::BranchFault;
 use crate::scenario::{
-    ArmReader, ParameterProvenance, READER_PRESETS, ReaderParameter, ReaderParameters,
+    ArmReader, MeasuredReader, ParameterProvenance, READER_PRESETS, ReaderParameter, ReaderParameters,
     ReaderSettings, ScenarioArm, SourcedParameter, SourcedValue,
 };
 
@@ -41,6 +42,16 @@ pub struct ReaderModel {
     /// By field: the parameters that replace these when it is read.
     #[serde(serialize_with = "as_lists", skip_serializing_if = "BTreeMap::is_empty")]
     pub by_field: FieldRates,
+    /// What the parameters were fitted to, if they are measured.
+    #[serde(serialize_with = "measured_source", skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Arc<MeasuredReader>>,
+}
+
+fn measured_source<S: serde::Serializer>(
+    measured: &Option<Arc<MeasuredReader>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    measured.as_deref().serialize(serializer)
 }
 
 /// By field: the parameters that replace the reader's.
@@ -115,8 +126,21 @@ impl ReaderModel {
     /// # Errors
     /// As [`ReaderModel::new`].
     pub fn of_settings(settings: &ReaderSettings) -> anyhow::Result<ReaderModel> {
-        let reader = ReaderModel::new(&settings.preset, &settings.overrides)?;
-        Ok(ReaderModel { by_field: settings.by_field.clone(), ..reader })
+        let mut overrides = settings.overrides;
+        let mut measured: Vec<(ReaderParameter, SourcedValue)> = Vec::new();
+        for &parameter in ReaderParameter::ALL {
+            let rate = settings.measured.as_ref().and_then(|m| m.rate(parameter, None));
+            if let (None, Some(rate)) = (overrides.get(parameter), rate) {
+                *overrides.get_mut(parameter) = Some(rate.value);
+                measured.push((parameter, rate));
+            }
+        }
+        let mut reader = ReaderModel::new(&settings.preset, &overrides)?;
+        for (parameter, rate) in measured {
+            *reader.parameters.get_mut(parameter) = rate;
+        }
+        let by_field = settings.by_field.clone();
+        Ok(ReaderModel { by_field, measured: settings.measured.clone(), ..reader })
     }
 
     /// A preset with some parameters overridden, the same for all fields.
@@ -150,7 +174,8 @@ impl ReaderModel {
             reduced.tag = ParameterProvenance::Scenario;
             reduced.source = "what the scenario file leaves of 1".to_owned();
         }
-        Ok(ReaderModel { preset: preset.to_owned(), parameters, by_field: FieldRates::new() })
+        let (preset, by_field) = (preset.to_owned(), FieldRates::new());
+        Ok(ReaderModel { preset, parameters, by_field, measured: None })
     }
 
     /// The rates at which a field is read: its own, and the reader's for all others.

@@ -101,7 +101,7 @@ pub(super) fn preset_parameters(preset: &str) -> Option<ReaderParameters<Sourced
 }
 
 fn sourced(value: f64, tag: ParameterProvenance, source: impl Into<String>) -> SourcedValue {
-    SourcedValue { value, tag, source: source.into() }
+    SourcedValue { value, tag, source: source.into(), range: None }
 }
 
 /// The preset of a model whose accuracy is published by the position of gold.

@@ -1,0 +1,248 @@
+//! The kind `measured`: a simulated reader whose rates `knockon calibrate` fitted to the answers of a language model, in
+//! a file of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::diagnostics::Diagnostic;
+use crate::scenario::parameters::{ParameterProvenance, ReaderParameter, SourcedValue};
+use crate::scenario::resolve::ScenarioResolver;
+use crate::scenario::spanned_de::Spanned;
+use crate::scenario::{READER_PRESETS, ReaderSettings};
+
+/// The version of the format.
+pub const MEASURED_READER_FORMAT: u32 = 1;
+/// A file of rates is at most this large; a larger one is something else.
+const LARGEST_FILE: usize = 1 << 20;
+
+/// Simulates a reader with rates that `knockon calibrate` fitted.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct MeasuredReaderEntry {
+    /// The file that `knockon calibrate` wrote, relative to this file.
+    file: Spanned<String>,
+}
+
+/// The rates of a reader as fitted, and to what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredReader {
+    /// The version of the format.
+    #[serde(rename = "knockon_reader")]
+    pub format: u32,
+    /// The language model whose answers were fitted.
+    pub model: String,
+    /// The day of the fit.
+    pub date: String,
+    /// The number of distinct readings.
+    pub reads: usize,
+    /// The scenario whose readings they are.
+    pub scenario: String,
+    /// The arms in which they were made.
+    pub arms: Vec<String>,
+    /// The preset of the rates about which the answers say nothing.
+    pub preset: String,
+    /// By parameter.
+    pub rates: BTreeMap<String, MeasuredRate>,
+    /// By field, then by parameter: rates that differ from those of other fields.
+    #[serde(default)]
+    pub by_field: BTreeMap<String, BTreeMap<String, MeasuredRate>>,
+    /// Whether the rates describe the answers: `fits` or `rejected`.
+    pub fit: String,
+    /// Why not, if they do not.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+}
+
+/// A rate with the central 95% of its posterior.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredRate {
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+    /// The readings that depend on it.
+    pub reads: usize,
+}
+
+impl MeasuredReader {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<MeasuredReader, String> {
+        let reader: MeasuredReader =
+            serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+        if reader.format != MEASURED_READER_FORMAT {
+            return Err(format!(
+                "`knockon_reader` is {}; {MEASURED_READER_FORMAT} is allowed",
+                reader.format
+            ));
+        }
+        if !READER_PRESETS.contains(&reader.preset.as_str()) {
+            return Err(format!("`preset` is {}; allowed: {}", reader.preset, READER_PRESETS.join(", ")));
+        }
+        for rates in std::iter::once(&reader.rates).chain(reader.by_field.values()) {
+            for (name, rate) in rates {
+                parameter(name).ok_or_else(|| format!("there is no rate `{name}`"))?;
+                let MeasuredRate { value, low, high, .. } = *rate;
+                let in_order = 0.0 <= low && low <= value && value <= high && high <= 1.0;
+                if !in_order {
+                    return Err(format!(
+                        "`{name}`: 0 <= low <= value <= high <= 1 is required, and it has {low}, {value}, {high}"
+                    ));
+                }
+            }
+        }
+        Ok(reader)
+    }
+
+    /// The text of a file, which [`MeasuredReader::parse`] reads again.
+    pub fn yaml(&self) -> String {
+        // JSON texts and numbers are YAML as well.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let list = |items: &[String]| {
+            let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
+            format!("[{}]", items.join(", "))
+        };
+        let mut text = format!(
+            "# Rates of a simulated reader, fitted to the answers of a language model by `knockon calibrate`.\n\
+             # A scenario names this file under `readers`: {{kind: measured, file: ...}}\n\
+             knockon_reader: {}\nmodel: {}\ndate: {}\nreads: {}\nscenario: {}\narms: {}\n\
+             # for rates about which the answers say nothing\npreset: {}\nfit: {}\nreasons: {}\n",
+            self.format,
+            quoted(&self.model),
+            quoted(&self.date),
+            self.reads,
+            quoted(&self.scenario),
+            list(&self.arms),
+            quoted(&self.preset),
+            quoted(&self.fit),
+            list(&self.reasons),
+        );
+        // In the order of reports.
+        let lines = |rates: &BTreeMap<String, MeasuredRate>, indent: &str| {
+            let known = ReaderParameter::ALL.iter().filter_map(|parameter| {
+                let MeasuredRate { value, low, high, reads } = rates.get(parameter.name())?;
+                let name = parameter.name();
+                Some(format!(
+                    "{indent}{name}: {{value: {value:.6}, low: {low:.6}, high: {high:.6}, reads: {reads}}}\n"
+                ))
+            });
+            known.collect::<String>()
+        };
+        match self.rates.is_empty() {
+            true => text += "rates: {}\n",
+            false => text += &format!("rates:\n{}", lines(&self.rates, "  ")),
+        }
+        if !self.by_field.is_empty() {
+            text += "by_field:\n";
+            for (field, rates) in &self.by_field {
+                text += &format!("  {}:\n{}", quoted(field), lines(rates, "    "));
+            }
+        }
+        text
+    }
+
+    /// A measured rate with its source and its range; `None` if the answers say nothing about it.
+    pub fn rate(&self, parameter: ReaderParameter, field: Option<&str>) -> Option<SourcedValue> {
+        let rates = match field {
+            Some(field) => self.by_field.get(field)?,
+            None => &self.rates,
+        };
+        let MeasuredRate { value, low, high, reads } = *rates.get(parameter.name())?;
+        let rejected = if self.fit == "fits" { "" } else { "; the fit was rejected" };
+        Some(SourcedValue {
+            value,
+            tag: ParameterProvenance::Measured,
+            source: format!(
+                "fitted on {} to {reads} readings by {} in {}{rejected}",
+                self.date, self.model, self.scenario
+            ),
+            range: Some((low, high)),
+        })
+    }
+}
+
+fn parameter(name: &str) -> Option<ReaderParameter> {
+    ReaderParameter::ALL.iter().copied().find(|parameter| parameter.name() == name)
+}
+
+impl ScenarioResolver<'_> {
+    /// The rates in the file of an entry.
+    pub(super) fn measured_reader(
+        &mut self,
+        entry: &MeasuredReaderEntry,
+    ) -> Option<Arc<MeasuredReader>> {
+        let path = self.data_file(&entry.file)?;
+        let text = match self.source.file(&path).read() {
+            Ok(bytes) if bytes.len() <= LARGEST_FILE => String::from_utf8(bytes).ok(),
+            _ => None,
+        };
+        let parsed = match text {
+            Some(text) => MeasuredReader::parse(&text),
+            None => Err("it is no text, or too large".to_owned()),
+        };
+        match parsed {
+            Ok(reader) => Some(Arc::new(reader)),
+            Err(why) => {
+                let message = format!("`{}` is no file of `knockon calibrate`: {why}", entry.file.value);
+                let mistake = Diagnostic::new("bad-reader", entry.file.span.clone(), message);
+                self.mistakes.push(mistake.label("a file that `knockon calibrate` wrote"));
+                None
+            }
+        }
+    }
+}
+
+impl ReaderSettings {
+    /// A simulated reader with measured rates.
+    pub fn of_measured(measured: &Arc<MeasuredReader>) -> ReaderSettings {
+        let mut settings = ReaderSettings {
+            preset: measured.preset.clone(),
+            measured: Some(measured.clone()),
+            ..ReaderSettings::default()
+        };
+        for (field, rates) in &measured.by_field {
+            let own = settings.by_field.entry(field.clone()).or_default();
+            for (name, rate) in rates {
+                if let Some(parameter) = parameter(name) {
+                    *own.get_mut(parameter) = Some(rate.value);
+                }
+            }
+        }
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let rate = MeasuredRate { value: 0.25, low: 0.125, high: 0.5, reads: 40 };
+        let rates = BTreeMap::from([("misread".to_owned(), rate)]);
+        let reader = MeasuredReader {
+            format: MEASURED_READER_FORMAT,
+            model: "a \"model\": of ours".to_owned(),
+            date: "2026-01-31".to_owned(),
+            reads: 120,
+            scenario: "desk".to_owned(),
+            arms: vec!["bm25".to_owned()],
+            preset: "gpt-4o".to_owned(),
+            by_field: BTreeMap::from([("notice period".to_owned(), rates.clone())]),
+            rates,
+            fit: "rejected".to_owned(),
+            reasons: vec!["errors gather: p = .01".to_owned()],
+        };
+        assert_eq!(MeasuredReader::parse(&reader.yaml()), Ok(reader.clone()));
+        let wrong = reader.yaml().replace("misread", "misred");
+        assert_eq!(MeasuredReader::parse(&wrong).unwrap_err(), "there is no rate `misred`");
+        let wrong = reader.yaml().replace("low: 0.125000", "low: 0.3");
+        assert!(MeasuredReader::parse(&wrong).unwrap_err().contains("low <= value"));
+    }
+}
