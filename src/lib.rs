@@ -41,6 +41,8 @@
 
 #[doc(hidden)]
 pub mod atomic_file;
+#[doc(hidden)]
+pub mod calibrate;
 pub mod cascade;
 mod chart_axis;
 #[doc(hidden)]
