@@ -41,6 +41,8 @@
 
 #[doc(hidden)]
 pub mod atomic_file;
+#[doc(hidden)]
+pub mod calibrate;
 pub mod cascade;
 mod chart_axis;
 #[doc(hidden)]
@@ -98,6 +100,8 @@ pub mod stats;
 pub mod step;
 #[doc(hidden)]
 pub mod train;
+#[doc(hidden)]
+pub mod validate;
 #[doc(hidden)]
 pub mod value;
 pub mod visible_text;

@@ -28,6 +28,8 @@ pub mod search_preview;
 #[doc(hidden)]
 pub mod sensitivity;
 #[doc(hidden)]
+pub mod observed_readings;
+#[doc(hidden)]
 pub mod readings;
 mod summary;
 mod tally;

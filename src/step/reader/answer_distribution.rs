@@ -248,6 +248,73 @@ impl AnswerDistribution {
     }
 }
 
+impl AnswerDistribution {
+    /// The same distribution over fewer answers, for callers to whom answers of one class are the same: among the
+    /// values that can replace one value, those of a class are merged. `classes` has one entry for each answer that
+    /// [`answer_distribution`] lists; returned are those of the answers that remain, in order.
+    pub fn merge_classes(&self, classes: &[u8]) -> (AnswerDistribution, Vec<u8>) {
+        let mut merger = ClassMerger { left: classes, kept: Vec::new() };
+        merger.keep(); // unparsable
+        let evidence = self.evidence.as_ref().map(|evidence| EvidenceAnswers {
+            hidden: evidence.hidden.clone(),
+            read: merger.keep_and_merge(&evidence.read),
+            followed: evidence
+                .followed
+                .iter()
+                .map(|(above, others)| (*above, merger.keep_and_merge(others)))
+                .collect(),
+        });
+        if self.unaided.can_be_lucky {
+            merger.keep();
+        }
+        let followed = self.unaided.followed.as_ref();
+        let unaided = UnaidedAnswers {
+            can_be_lucky: self.unaided.can_be_lucky,
+            followed: followed.map(|others| merger.keep_and_merge(others)),
+            fabricated: merger.merge(&self.unaided.fabricated),
+        };
+        merger.keep(); // abstained
+        (AnswerDistribution { evidence, unaided }, merger.kept)
+    }
+}
+
+/// Consumes the classes of answers in their order.
+struct ClassMerger<'c> {
+    left: &'c [u8],
+    kept: Vec<u8>,
+}
+
+impl ClassMerger<'_> {
+    /// An answer that remains.
+    fn keep(&mut self) {
+        let (first, rest) = self.left.split_at(1);
+        self.kept.extend(first);
+        self.left = rest;
+    }
+
+    fn keep_and_merge(&mut self, others: &ReplacementShares) -> ReplacementShares {
+        self.keep();
+        self.merge(others)
+    }
+
+    fn merge(&mut self, shares: &ReplacementShares) -> ReplacementShares {
+        let (classes, rest) = self.left.split_at(shares.len());
+        self.left = rest;
+        let start = self.kept.len();
+        let mut merged = ReplacementShares::new();
+        for (class, share) in classes.iter().zip(shares) {
+            match self.kept[start..].iter().position(|known| known == class) {
+                Some(at) => merged[at] += share,
+                None => {
+                    self.kept.push(*class);
+                    merged.push(*share);
+                }
+            }
+        }
+        merged
+    }
+}
+
 /// Adds a value that is read with probability `read`, and its misreadings.
 fn push_read_value(p: &mut Vec<f64>, read: f64, others: &ReplacementShares, misread: f64) {
     p.push(if others.is_empty() { read } else { read * (1.0 - misread) });

@@ -1,0 +1,246 @@
+//! The posterior density of a reader's rates given recorded answers, its maximum and its curvature there.
+
+use anyhow::{Context, ensure};
+use nalgebra::{DMatrix, DVector};
+
+use super::table::{ObservationTable, SlotCounts};
+use super::working_rates::{RATES, WorkingRates, from_working, logistic, prior_exponents};
+use crate::scenario::ReaderParameter;
+use crate::step::reader::ReaderRates;
+
+/// A number that is fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Coordinate {
+    /// A rate in [`WorkingRates`]; of all fields, apart from offsets.
+    Rate(ReaderParameter),
+    /// What is added to a rate when this field is read. Normal around zero with this standard deviation.
+    Offset { rate: ReaderParameter, field: usize, spread: f64 },
+}
+
+/// The posterior density of some coordinates.
+pub(super) struct PosteriorModel<'t> {
+    pub table: &'t ObservationTable,
+    pub counts: SlotCounts,
+    pub coordinates: Vec<Coordinate>,
+    /// The rates that are not coordinates stay as here.
+    pub fixed: WorkingRates,
+}
+
+/// The maximum of a posterior density.
+pub(super) struct PosteriorMode {
+    pub point: Vec<f64>,
+    /// The inverse of the information there: of Fisher's expected information and of the prior's.
+    pub covariance: DMatrix<f64>,
+}
+
+/// The step of numerical derivatives, on the logit scale.
+const DERIVATIVE_STEP: f64 = 1e-4;
+
+impl<'t> PosteriorModel<'t> {
+    /// All rates as coordinates, without offsets.
+    pub fn pooled(
+        table: &'t ObservationTable,
+        counts: SlotCounts,
+        fixed: WorkingRates,
+    ) -> PosteriorModel<'t> {
+        let coordinates = ReaderParameter::ALL.iter().map(|&rate| Coordinate::Rate(rate)).collect();
+        PosteriorModel { table, counts, coordinates, fixed }
+    }
+
+    /// A point with the fixed rates as values and no offsets.
+    pub fn start(&self) -> Vec<f64> {
+        let start = |coordinate: &Coordinate| match *coordinate {
+            Coordinate::Rate(rate) => self.fixed[rate as usize],
+            Coordinate::Offset { .. } => 0.0,
+        };
+        self.coordinates.iter().map(start).collect()
+    }
+
+    /// By field: its working rates at a point.
+    pub fn working_by_field(&self, point: &[f64]) -> Vec<WorkingRates> {
+        let mut pooled = self.fixed;
+        for (coordinate, value) in self.coordinates.iter().zip(point) {
+            if let Coordinate::Rate(rate) = *coordinate {
+                pooled[rate as usize] = *value;
+            }
+        }
+        let mut by_field = vec![pooled; self.table.fields.len()];
+        for (coordinate, value) in self.coordinates.iter().zip(point) {
+            if let Coordinate::Offset { rate, field, .. } = *coordinate {
+                by_field[field][rate as usize] += value;
+            }
+        }
+        by_field
+    }
+
+    /// By field: its rates at a point.
+    pub fn rates_by_field(&self, point: &[f64]) -> Vec<ReaderRates> {
+        self.working_by_field(point).iter().map(from_working).collect()
+    }
+
+    /// The logarithm of the posterior density, up to a constant. `p` is scratch space.
+    pub fn log_density(&self, point: &[f64], p: &mut Vec<f64>) -> f64 {
+        self.table.write_probabilities(&self.rates_by_field(point), p);
+        let coordinates = self.coordinates.iter().zip(point);
+        let prior: f64 = coordinates.map(|(coordinate, x)| coordinate.log_prior(*x)).sum();
+        prior + self.counts.log_likelihood(p)
+    }
+
+    /// The gradient of the log density, and the information: Fisher's, expected at this point, and the prior's.
+    pub fn derivatives(&self, point: &[f64]) -> (DVector<f64>, DMatrix<f64>) {
+        let size = point.len();
+        let (mut gradient, mut information) = (DVector::zeros(size), DMatrix::zeros(size, size));
+        let working = self.working_by_field(point);
+        let mut scratch = Vec::new();
+        for (field, working) in working.iter().enumerate() {
+            let targets = self.coordinates_by_rate(field);
+            // Rates that no coordinate moves need no derivative.
+            let moved: Vec<usize> = (0..RATES).filter(|&rate| !targets[rate].is_empty()).collect();
+            let rates = from_working(working);
+            let shifted: Vec<[ReaderRates; 2]> = moved
+                .iter()
+                .map(|&rate| {
+                    [1.0, -1.0].map(|sign| {
+                        let mut shifted = *working;
+                        shifted[rate] += sign * DERIVATIVE_STEP;
+                        from_working(&shifted)
+                    })
+                })
+                .collect();
+            for (at, structure) in self.table.structures.iter().enumerate() {
+                let reads = self.counts.reads[at];
+                if structure.field != field || reads == 0.0 {
+                    continue;
+                }
+                let slots = structure.classes.len();
+                let (mut p, mut up, mut down) =
+                    (vec![0.0; slots], vec![0.0; slots], vec![0.0; slots]);
+                structure.write_probabilities(&rates, &mut scratch, &mut p);
+                let counts = &self.counts.by_slot[structure.slots()];
+                // The derivatives of the probabilities, for the rates on which they depend.
+                let mut slopes: Vec<(usize, Vec<f64>)> = Vec::new();
+                for (&rate, [above, below]) in moved.iter().zip(&shifted) {
+                    structure.write_probabilities(above, &mut scratch, &mut up);
+                    structure.write_probabilities(below, &mut scratch, &mut down);
+                    if up != down {
+                        let slope = up.iter().zip(&down);
+                        let slope = slope.map(|(up, down)| (up - down) / (2.0 * DERIVATIVE_STEP));
+                        slopes.push((rate, slope.collect()));
+                    }
+                }
+                for (place, (rate, slope)) in slopes.iter().enumerate() {
+                    let observed = counts.iter().zip(&p).filter(|(count, _)| **count > 0.0);
+                    let score: f64 =
+                        observed.zip(slope).map(|((count, p), slope)| count * slope / p).sum();
+                    for &target in &targets[*rate] {
+                        gradient[target] += score;
+                    }
+                    for (other, other_slope) in &slopes[..=place] {
+                        let products = slope.iter().zip(other_slope).zip(&p);
+                        let products = products.filter(|(_, p)| **p > 0.0);
+                        let sum: f64 = products.map(|((one, other), p)| one * other / p).sum();
+                        for &row in &targets[*rate] {
+                            for &column in &targets[*other] {
+                                information[(row, column)] += reads * sum;
+                                if rate != other {
+                                    information[(column, row)] += reads * sum;
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        for (at, (coordinate, x)) in self.coordinates.iter().zip(point).enumerate() {
+            let (slope, curvature) = coordinate.prior_derivatives(*x);
+            gradient[at] += slope;
+            information[(at, at)] += curvature;
+        }
+        (gradient, information)
+    }
+
+    /// By rate: the positions of the coordinates that move it for this field.
+    fn coordinates_by_rate(&self, field: usize) -> Vec<Vec<usize>> {
+        let mut targets = vec![Vec::new(); RATES];
+        for (at, coordinate) in self.coordinates.iter().enumerate() {
+            match *coordinate {
+                Coordinate::Rate(rate) => targets[rate as usize].push(at),
+                Coordinate::Offset { rate, field: of, .. } if of == field => {
+                    targets[rate as usize].push(at);
+                }
+                Coordinate::Offset { .. } => {}
+            }
+        }
+        targets
+    }
+
+    /// The maximum of the density, by Fisher scoring with step halving.
+    ///
+    /// # Errors
+    /// If an observed answer is impossible where the search starts, or the search does not end.
+    pub fn maximise(&self) -> anyhow::Result<PosteriorMode> {
+        let (mut point, mut scratch) = (DVector::from_vec(self.start()), Vec::new());
+        let mut height = self.log_density(point.as_slice(), &mut scratch);
+        ensure!(height.is_finite(), "an observed answer is impossible at the reference rates");
+        for _ in 0..200 {
+            let (gradient, information) = self.derivatives(point.as_slice());
+            let factor = information.cholesky().context("the information is not positive")?;
+            let mut step = factor.solve(&gradient);
+            // Far from the maximum the quadratic approximation may reach too far.
+            step *= (3.0 / step.amax()).min(1.0);
+            let gain = gradient.dot(&step);
+            if gain < 1e-7 {
+                return Ok(PosteriorMode {
+                    point: point.as_slice().to_vec(),
+                    covariance: factor.inverse(),
+                });
+            }
+            let mut share = 1.0;
+            loop {
+                let next = &point + share * &step;
+                let reached = self.log_density(next.as_slice(), &mut scratch);
+                if reached >= height {
+                    (point, height) = (next, reached);
+                    break;
+                }
+                share /= 2.0;
+                if share < 1e-6 {
+                    // No step improves any more: rounding errors exceed what is left to gain.
+                    ensure!(gain < 1e-3, "the search for the most probable rates is stuck");
+                    return Ok(PosteriorMode {
+                        point: point.as_slice().to_vec(),
+                        covariance: factor.inverse(),
+                    });
+                }
+            }
+        }
+        anyhow::bail!("the search for the most probable rates did not end")
+    }
+}
+
+impl Coordinate {
+    /// The log density of the prior on the working scale, up to a constant.
+    fn log_prior(self, x: f64) -> f64 {
+        match self {
+            // The derivative of the logistic function, p (1-p), raises both exponents of the density by one.
+            Coordinate::Rate(rate) => {
+                let (a, b) = prior_exponents(rate);
+                // ln p and ln (1-p) without loss of precision at either end.
+                let (low, high) = (-(-x).exp().ln_1p(), -x.exp().ln_1p());
+                a * low + b * high
+            }
+            Coordinate::Offset { spread, .. } => -0.5 * (x / spread).powi(2),
+        }
+    }
+
+    /// The slope of the log prior, and its negative curvature.
+    fn prior_derivatives(self, x: f64) -> (f64, f64) {
+        match self {
+            Coordinate::Rate(rate) => {
+                let ((a, b), p) = (prior_exponents(rate), logistic(x));
+                (a - (a + b) * p, (a + b) * p * (1.0 - p))
+            }
+            Coordinate::Offset { spread, .. } => (-x / spread.powi(2), spread.powi(-2)),
+        }
+    }
+}
