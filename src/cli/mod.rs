@@ -20,6 +20,7 @@ use crate::scenario::{self, Diagnostics, Scenario};
 use crate::session::{Session, UnknownName};
 use crate::wrong_use::WrongUse;
 
+mod calibrate;
 pub mod check;
 pub mod columns;
 mod embed;
@@ -87,6 +88,7 @@ enum CliCommand {
     Search(search::SearchArgs),
     Queries(queries::QueriesArgs),
     Record(record::RecordArgs),
+    Calibrate(calibrate::CalibrateArgs),
     Validate(validate::ValidateArgs),
     Check(check::CheckArgs),
     /// Print the JSON Schema of scenario files, for editors
@@ -159,6 +161,7 @@ pub fn main() -> ExitCode {
         CliCommand::Search(args) => search::run(&args),
         CliCommand::Queries(args) => queries::run(&args),
         CliCommand::Record(args) => record::run(args),
+        CliCommand::Calibrate(args) => calibrate::run(args),
         CliCommand::Validate(args) => validate::run(args),
         CliCommand::Check(args) => check::run(&args),
         CliCommand::Schema => schema::run(),

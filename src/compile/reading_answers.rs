@@ -156,7 +156,11 @@ pub(super) fn question(scenario: &Scenario, step: usize, task: &Task) -> String 
 }
 
 /// The distinct parsed answers with their shares.
-fn replies(scenario: &Scenario, key: &ReadingKey, raw: &[RawModelAnswer]) -> Arc<[ReaderReply]> {
+pub fn replies(
+    scenario: &Scenario,
+    key: &ReadingKey,
+    raw: &[RawModelAnswer],
+) -> Arc<[ReaderReply]> {
     let total: u32 = raw.iter().map(|answer| answer.count).sum();
     let mut replies: Vec<ReaderReply> = Vec::new();
     for answer in raw {

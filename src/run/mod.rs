@@ -8,6 +8,8 @@ use crate::scenario::Scenario;
 use crate::session::Session;
 
 #[doc(hidden)]
+pub mod calibration;
+#[doc(hidden)]
 pub mod compare;
 #[doc(hidden)]
 pub mod effort;

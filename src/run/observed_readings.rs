@@ -7,7 +7,8 @@ use crate::compile::reading_answers::{KnownReading, ReadingKey};
 use crate::read::ParsedAnswer;
 use crate::scenario::{PipelineStepKind, Scenario};
 use crate::solve::SolvedTask;
-use crate::step::reader::{FieldReading, ValuePool};
+use crate::session::Session;
+use crate::step::reader::{FieldReading, ReaderReply, ValuePool};
 
 /// A reading with everything that an observation refers to.
 #[derive(Clone, Debug)]
@@ -16,6 +17,7 @@ struct ReadingRecord {
     key: ReadingKey,
     field: String,
     gold: BTreeSet<u32>,
+    /// Empty while nothing was answered.
     answers: Vec<(ObservedAnswer, f64)>,
 }
 
@@ -46,40 +48,71 @@ impl ObservedReadings {
                     continue;
                 };
                 let gold = solved.compiled.oracle.gold[*from].clone();
-                let Some(KnownReading::Answered(replies)) = answers.get(key) else { continue };
+                let replies: &[ReaderReply] = match answers.get(key) {
+                    Some(KnownReading::Answered(replies)) => replies,
+                    Some(KnownReading::AssumedRight) => &[],
+                    None => continue,
+                };
                 if !self.known.insert((key.clone(), gold.clone())) {
                     continue;
                 }
                 self.pools
                     .entry((key.corpus, field.clone()))
                     .or_insert_with(|| ValuePool::for_field(&scenario.corpora[key.corpus], field));
-                let answers = replies.iter().map(|reply| {
-                    let answer = match &reply.answer {
-                        ParsedAnswer::Value(value) => ObservedAnswer::Value(value.clone()),
-                        ParsedAnswer::NotStated => ObservedAnswer::NotStated,
-                        ParsedAnswer::Unparsable(_) => ObservedAnswer::Unparsable,
-                    };
-                    (answer, reply.share)
-                });
                 self.records.push(ReadingRecord {
                     unit,
                     key: key.clone(),
                     field: field.clone(),
                     gold,
-                    answers: answers.collect(),
+                    answers: observed_answers(replies),
                 });
             }
         }
     }
 
-    /// The number of distinct readings.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// All readings, without answers.
+    pub fn candidates<'o>(&'o self, scenario: &'o Scenario) -> Vec<FieldReading<'o>> {
+        self.records.iter().filter_map(|record| self.field_reading(record, scenario)).collect()
+    }
+
+    /// Keeps the readings at these positions and asks for their answers.
+    ///
+    /// # Errors
+    /// Those of [`Session::answer_readings`].
+    pub fn keep_and_ask(
+        &mut self,
+        session: &Session,
+        reader: usize,
+        chosen: &[usize],
+    ) -> anyhow::Result<()> {
+        let mut kept: Vec<ReadingRecord> =
+            chosen.iter().map(|&at| self.records[at].clone()).collect();
+        let keys: Vec<ReadingKey> = kept.iter().map(|record| record.key.clone()).collect();
+        let answers = session.answer_readings(reader, &keys)?;
+        for (record, replies) in kept.iter_mut().zip(answers) {
+            record.answers = observed_answers(&replies);
+        }
+        self.records = kept;
+        Ok(())
+    }
+
+    fn field_reading<'o>(
+        &'o self,
+        record: &'o ReadingRecord,
+        scenario: &'o Scenario,
+    ) -> Option<FieldReading<'o>> {
+        Some(FieldReading {
+            corpus: &scenario.corpora[record.key.corpus],
+            gold: &record.gold,
+            field: &record.field,
+            pool: self.pools.get(&(record.key.corpus, record.field.clone()))?,
+            context: &record.key.context,
+        })
     }
 
     /// The readings of the units for which `keep` is true.
@@ -88,16 +121,10 @@ impl ObservedReadings {
         scenario: &'o Scenario,
         keep: impl Fn(usize) -> bool,
     ) -> Vec<ObservedReading<'o>> {
-        let kept = self.records.iter().filter(|record| keep(record.unit));
+        let answered = self.records.iter().filter(|record| !record.answers.is_empty());
+        let kept = answered.filter(|record| keep(record.unit));
         let observation = |record: &'o ReadingRecord| {
-            let pool = self.pools.get(&(record.key.corpus, record.field.clone()))?;
-            let reading = FieldReading {
-                corpus: &scenario.corpora[record.key.corpus],
-                gold: &record.gold,
-                field: &record.field,
-                pool,
-                context: &record.key.context,
-            };
+            let reading = self.field_reading(record, scenario)?;
             let answers = record.answers.iter().map(|(answer, share)| {
                 (as_stated(&reading, answer), *share)
             });
@@ -106,6 +133,18 @@ impl ObservedReadings {
         };
         kept.filter_map(observation).collect()
     }
+}
+
+fn observed_answers(replies: &[ReaderReply]) -> Vec<(ObservedAnswer, f64)> {
+    let observed = replies.iter().map(|reply| {
+        let answer = match &reply.answer {
+            ParsedAnswer::Value(value) => ObservedAnswer::Value(value.clone()),
+            ParsedAnswer::NotStated => ObservedAnswer::NotStated,
+            ParsedAnswer::Unparsable(_) => ObservedAnswer::Unparsable,
+        };
+        (answer, reply.share)
+    });
+    observed.collect()
 }
 
 /// The answer with its value in the spelling of the passages.

@@ -8,14 +8,17 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use crate::compile::reading_answers::{self, ReaderSource, ReadingKey, UnansweredReading};
 use crate::compile::search_cache::{RetrieverSource, SearchCache};
 use crate::embed::Embedder;
 use crate::environment::Environment;
 use crate::expr::CorpusIndex;
 use crate::input_file::InMemoryFiles;
 use crate::progress::{NoProgress, ProgressListener};
+use crate::read::ChatPrompt;
 use crate::retrieve::{RetrievalError, Retriever};
 use crate::scenario::{self, Diagnostics, EmbedderDeclaration, Scenario};
+use crate::step::reader::ReaderReply;
 use crate::value::MoneyAmount;
 use crate::world::Corpus;
 
@@ -179,6 +182,24 @@ impl<'a> Session<'a> {
     pub fn with_reading_mode(mut self, mode: ReadingMode) -> Session<'a> {
         self.readers = self.readers.with_mode(mode);
         self
+    }
+
+    /// The answers of a language model to these readings; those that are not recorded are asked for.
+    ///
+    /// # Errors
+    /// A model that cannot be opened or asked, a prompt that is not recorded where only recordings may be used.
+    pub(crate) fn answer_readings(
+        &self,
+        reader: usize,
+        keys: &[ReadingKey],
+    ) -> anyhow::Result<Vec<Arc<[ReaderReply]>>> {
+        let prompts = keys.iter().map(|key| reading_answers::prompt(&self.scenario, key));
+        let prompts = prompts.collect::<anyhow::Result<Vec<ChatPrompt>>>()?;
+        let answers = self.readers.answers(reader, &prompts, UnansweredReading::Ask)?;
+        let parsed = keys.iter().zip(answers).map(|(key, raw)| {
+            reading_answers::replies(&self.scenario, key, &raw.unwrap_or_default())
+        });
+        Ok(parsed.collect())
     }
 
     /// Allows at most this many prompts to be sent to language models.

@@ -22,7 +22,7 @@ struct OrderRow<'a> {
 /// The table `validation.csv` of a record; without one, its columns.
 pub fn validation_table(record: Option<&ValidationRecord>) -> TypedTable {
     let mut rows = Vec::new();
-    for record in record {
+    if let Some(record) = record {
         for arm in &record.arms {
             rows.push(RateRow {
                 record,
@@ -46,7 +46,7 @@ pub fn validation_table(record: Option<&ValidationRecord>) -> TypedTable {
 /// The table `validation_orders.csv` of a record; without one, its columns.
 pub fn indicator_table(record: Option<&ValidationRecord>) -> TypedTable {
     let mut rows = Vec::new();
-    for record in record {
+    if let Some(record) = record {
         rows.extend(record.orders.iter().map(|order| OrderRow { record, order }));
     }
     orders().table(&rows)

@@ -1,0 +1,165 @@
+//! `knockon calibrate`: fits the simulated reader to the answers of a language model.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::progress::ProgressBars;
+use super::readings::ReadingArgs;
+use super::terminal::{self, complain};
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
+    load_scenario, set_thread_count,
+};
+use crate::calibrate::FitVerdict;
+use crate::output::OwnershipProof;
+use crate::run::calibration::{CalibrationRecord, CalibrationSettings, calibrate};
+use crate::scenario::ReaderParameter;
+use crate::session::Session;
+
+/// Fit the simulated reader to the answers of a language model
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon calibrate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --replay
+  knockon calibrate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --arms bm25 --reads 100
+
+Fits misread, follow, fabricate and the other rates, with 95% intervals; by field where fields differ. Writes them to a \
+file that a scenario names as a reader of kind `measured`; their intervals are then the ranges of `sensitivity`. With \
+--reads, only the readings that tell most about the rates are asked for. If the rates do not describe the answers, the \
+reasons are printed, nothing is written and the exit code is 1, unless --accept is given.")]
+pub struct CalibrateArgs {
+    /// Scenario file (YAML)
+    file: PathBuf,
+    /// Only readings of these arms, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    arms: Vec<String>,
+    /// Use at most N readings: those that tell most about the rates
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    reads: Option<u32>,
+    /// Write the rates even if they do not describe the answers
+    #[arg(long)]
+    accept: bool,
+    #[command(flatten)]
+    readings: ReadingArgs,
+    /// File for the rates [default: readers/READER.yaml beside the scenario]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    force: OverwriteArgs,
+    /// Threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
+    threads: Option<u16>,
+}
+
+/// The text by which a file of rates is recognised.
+const FILE_MARK: &str = "knockon_reader:";
+
+pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
+    set_thread_count(args.threads)?;
+    let scenario = match load_scenario(&args.file) {
+        Ok(scenario) => scenario,
+        Err(code) => return Ok(code),
+    };
+    let reader = match args.readings.reader_index(&scenario) {
+        Ok(reader) => reader,
+        Err(error) => {
+            complain!("error: {}: {error}", args.file.display());
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let out = args.out.clone().unwrap_or_else(|| {
+        let folder = args.file.parent().map(PathBuf::from).unwrap_or_default();
+        folder.join("readers").join(format!("{}.yaml", scenario.readers[reader].name))
+    });
+    let output = args.force.output().with_inputs(input_files(&scenario));
+    let bars = ProgressBars::new();
+    let session = Session::owning(scenario).with_progress(&bars);
+    let arms = match session.arms(&args.arms) {
+        Ok(arms) => arms,
+        Err(name) => return Ok(super::report_unknown_name("--arms", &name)),
+    };
+    if let Err(code) = super::preflight(&session, &arms) {
+        return Ok(code);
+    }
+    let settings = CalibrationSettings {
+        reader,
+        arms,
+        reads: args.reads.map(|reads| reads as usize),
+        date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
+    };
+    let calibrated =
+        args.readings.limited(session).and_then(|session| calibrate(&session, &settings));
+    bars.clear();
+    let record = match calibrated {
+        Ok(record) => record,
+        Err(error) => {
+            complain!("error: {}: {error:#}", args.file.display());
+            return Ok(ExitCode::from(EXIT_FINDING));
+        }
+    };
+    let mut stdout = terminal::text_output();
+    writeln!(stdout, "{}", text(&record))?;
+    if let FitVerdict::Rejected { reasons } = &record.checks.verdict {
+        writeln!(stdout, "This reader is not described by these rates:")?;
+        for reason in reasons {
+            writeln!(stdout, "  {reason}")?;
+        }
+        if !args.accept {
+            complain!("error: nothing was written; --accept writes the rates nevertheless");
+            return Ok(ExitCode::from(EXIT_FINDING));
+        }
+    } else {
+        writeln!(stdout, "No check speaks against these rates.")?;
+    }
+    output.write_file(&out, record.reader.yaml().as_bytes(), OwnershipProof::Marked(FILE_MARK))?;
+    writeln!(stdout, "Reader: {}", out.display())?;
+    Ok(ExitCode::from(EXIT_SUCCESS))
+}
+
+/// The rates as a table, and how much errors at one unit depend on each other.
+fn text(record: &CalibrationRecord) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    table.set_header(["rate", "field", "value", "95% interval", "readings"]);
+    for &parameter in ReaderParameter::ALL {
+        let estimate = record.fit.rates.get(parameter);
+        let interval = match estimate.interval {
+            Some((low, high)) => format!("{low:.3} to {high:.3}"),
+            None => "not informed, the preset's".to_owned(),
+        };
+        table.add_row([
+            parameter.name().to_owned(),
+            "all".to_owned(),
+            format!("{:.3}", estimate.value),
+            interval,
+            estimate.reads.to_string(),
+        ]);
+        for of in record.fit.by_field.iter().filter(|of| of.rate == parameter) {
+            table.add_row([
+                String::new(),
+                of.field.clone(),
+                format!("{:.3}", of.value),
+                format!("{:.3} to {:.3}", of.interval.0, of.interval.1),
+                of.reads.to_string(),
+            ]);
+        }
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let cause = &record.dependence;
+    format!(
+        "{} readings by {} in {}\n\n{table}\n\nErrors at one unit have a common cause with correlation {:.2} (95% \
+         interval {:.2} to {:.2}).",
+        record.reader.reads,
+        record.reader.model,
+        record.reader.scenario,
+        cause.correlation,
+        cause.interval.0,
+        cause.interval.1,
+    )
+}
