@@ -1,7 +1,7 @@
 //! `knockon validate`: holds simulated runs against runs that a language model really read.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::progress::ProgressBars;
@@ -11,10 +11,13 @@ use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
     load_scenario, report_folder, set_thread_count,
 };
-use crate::output::OutputManifest;
+use anyhow::Context;
+
+use crate::output::{OutputManifest, OutputWriter, OwnershipProof};
 use crate::report::table::columns_table;
+use crate::scenario::{MeasuredReader, MeasuredValidation};
 use crate::session::{Session, index_of};
-use crate::validate::{self, ValidationSettings};
+use crate::validate::{self, ValidationRecord, ValidationSettings};
 
 /// Hold simulated runs against runs that a language model really read
 #[derive(clap::Args)]
@@ -35,6 +38,9 @@ pub struct ValidateArgs {
     /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
+    /// Also note the result in this file of `calibrate`, so that reports of its reader tell it
+    #[arg(long, value_name = "FILE")]
+    note_in: Option<PathBuf>,
     #[command(flatten)]
     readings: ReadingArgs,
     /// Folder for the tables [default: reports/SCENARIO, with the scenario's name]
@@ -108,7 +114,33 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
         (COLUMNS, columns.csv()?),
     ];
     output.write_listed(&out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
+    if let Some(path) = &args.note_in {
+        note_in(path, &record, &output)?;
+    }
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{}\nReport: {}", validate::text(&record), out.join(FILES[0]).display())?;
     Ok(ExitCode::from(EXIT_SUCCESS))
+}
+
+/// Adds the result to a file of `calibrate`, in place of an earlier one on the same scenario.
+fn note_in(path: &Path, record: &ValidationRecord, output: &OutputWriter) -> anyhow::Result<()> {
+    let bytes = crate::input_file::InputSource::Disk.file(path).read();
+    let text = String::from_utf8(bytes.with_context(|| format!("cannot read {}", path.display()))?)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let reader = MeasuredReader::parse(&text);
+    let mut reader = reader.map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?;
+    let (Some(median_error), Some(greatest_error)) =
+        (record.median_error(), record.greatest_error())
+    else {
+        return Ok(());
+    };
+    reader.validations.retain(|validation| validation.scenario != record.scenario);
+    reader.validations.push(MeasuredValidation {
+        scenario: record.scenario.clone(),
+        arms: record.arms.len(),
+        held: record.held(),
+        median_error,
+        greatest_error,
+    });
+    output.write_file(path, reader.yaml().as_bytes(), OwnershipProof::Marked("knockon_reader:"))
 }

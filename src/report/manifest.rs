@@ -5,6 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::csv::method_name;
+use crate::report::reader_sentences::reader_sentences;
 use crate::cascade::{cut_sets, failure_paths};
 use crate::compile::intervention_runs;
 use crate::impact::YearlyVolume;
@@ -71,6 +72,7 @@ pub fn manifest(
         "trials": simulation.trials,
         "max_states": simulation.max_states,
         "embedders": embedders,
+        "readers": reader_sentences(record),
         "notes": notes,
         "baseline": record.baseline.map(|b| &record.arms[b].id),
         "sampling_unit": record.unit,

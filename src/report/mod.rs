@@ -10,6 +10,7 @@ pub mod otlp;
 pub mod page;
 pub mod parquet;
 mod prose;
+mod reader_sentences;
 pub mod run_report;
 pub mod search_preview;
 pub mod story;

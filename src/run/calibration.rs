@@ -111,6 +111,7 @@ pub fn calibrate(
         by_field: field_rates(&fitted),
         fit: verdict.to_owned(),
         reasons,
+        validations: Vec::new(),
     };
     Ok(CalibrationRecord { fit: fitted, checks, dependence, usage, reader })
 }

@@ -88,8 +88,8 @@ pub use sensitivity::{
 };
 pub use questions::ReadQuestion;
 pub use readers::{
-    LanguageModelSource, MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader, ReaderDeclaration,
-    ReaderPrompts,
+    LanguageModelSource, MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader, MeasuredValidation,
+    ReaderDeclaration, ReaderPrompts,
 };
 pub use source::ScenarioSource;
 pub use task_sample::sample_order;

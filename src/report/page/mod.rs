@@ -28,6 +28,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use crate::report::reader_sentences::reader_sentences;
 use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
 use crate::visible_text::visible;
@@ -110,6 +111,7 @@ pub fn page(record: &RunRecord, manifest: &Json) -> String {
                     p.eyebrow { "knockon " span { (record.scenario) } }
                     h1 { (answer.headline) }
                     @for sentence in &answer.more { p.lede { (sentence) } }
+                    @for sentence in reader_sentences(record) { p.about { (sentence) } }
                     @if !record.description.is_empty() { p.about { (record.description) } }
                     nav aria-label="On this page" {
                         @for section in sections.iter().chain(&by_arm).chain(&last) { a href={ "#" (section.id) } { (section.short) } }

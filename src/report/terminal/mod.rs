@@ -8,6 +8,7 @@ pub mod sensitivity;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
+use crate::report::reader_sentences::reader_sentences;
 use crate::report::uncertainty;
 use crate::run::RunRecord;
 use crate::run::record::ArmRecord;
@@ -146,7 +147,8 @@ pub fn legend(record: &RunRecord) -> String {
          (commission). stopped: for lack of an input, or by a guard. They add up to the failure rate, up to rounding.\n\
          silent: share of failures that nothing flagged. independent: the failure rate if steps failed\n\
          independently. main cause: the error with the largest (Shapley) share of the failures.\n\
-         {marks}",
-        first.summary.tasks
+         {marks}\n{}",
+        first.summary.tasks,
+        reader_sentences(record).join("\n")
     )
 }

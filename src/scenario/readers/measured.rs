@@ -55,6 +55,23 @@ pub struct MeasuredReader {
     /// Why not, if they do not.
     #[serde(default)]
     pub reasons: Vec<String>,
+    /// How far predictions with these rates were from real runs, by scenario.
+    #[serde(default)]
+    pub validations: Vec<MeasuredValidation>,
+}
+
+/// The result of `knockon validate` on one scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredValidation {
+    pub scenario: String,
+    /// The number of arms that were predicted.
+    pub arms: usize,
+    /// How many 95% intervals held the real failure rate.
+    pub held: usize,
+    /// Absolute errors of failure rates, from 0 to 1.
+    pub median_error: f64,
+    pub greatest_error: f64,
 }
 
 /// A rate with the central 95% of its posterior.
@@ -137,6 +154,19 @@ impl MeasuredReader {
         match self.rates.is_empty() {
             true => text += "rates: {}\n",
             false => text += &format!("rates:\n{}", lines(&self.rates, "  ")),
+        }
+        if !self.validations.is_empty() {
+            text += "validations:\n";
+            for of in &self.validations {
+                text += &format!(
+                    "  - {{scenario: {}, arms: {}, held: {}, median_error: {:.4}, greatest_error: {:.4}}}\n",
+                    quoted(&of.scenario),
+                    of.arms,
+                    of.held,
+                    of.median_error,
+                    of.greatest_error
+                );
+            }
         }
         if !self.by_field.is_empty() {
             text += "by_field:\n";
@@ -238,6 +268,13 @@ mod tests {
             rates,
             fit: "rejected".to_owned(),
             reasons: vec!["errors gather: p = .01".to_owned()],
+            validations: vec![MeasuredValidation {
+                scenario: "desk".to_owned(),
+                arms: 4,
+                held: 3,
+                median_error: 0.03,
+                greatest_error: 0.0525,
+            }],
         };
         assert_eq!(MeasuredReader::parse(&reader.yaml()), Ok(reader.clone()));
         let wrong = reader.yaml().replace("misread", "misred");

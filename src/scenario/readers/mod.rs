@@ -20,7 +20,7 @@ use crate::read::{ChatEndpointSpec, PromptTemplate, ReadField};
 use crate::value::ValueType;
 
 pub(super) use entry::{LanguageReaderEntry, ReaderChoiceEntry};
-pub use measured::{MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader};
+pub use measured::{MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader, MeasuredValidation};
 use prompts::{PromptEntry, PromptsEntry};
 
 /// A declared reader: a language model, its prompts and its recordings.
