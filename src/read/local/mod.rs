@@ -1,17 +1,28 @@
 //! A language model from a GGUF file that runs in this process, without a server. An answer must not depend on the
 //! number of threads.
 //!
-//! The file is memory-mapped and weights are converted when they are used ([`linear`]), so memory use is little more
+//! The file is memory-mapped and weights are unpacked when they are used ([`linear`]), so memory use is little more
 //! than the size of the file. Decoding is greedy: the token with the highest score is chosen.
+//!
+//! Keys and values of the previous prompt are kept: of a prompt that begins with the same tokens, only the others are computed.
+//! An answer is the same with and without them.
 
+mod attention;
 mod chat_template;
 mod gguf;
+mod integer_kernel;
 mod linear;
+mod math;
 pub mod number_format;
+mod processor;
+mod rounded_activations;
+mod shape;
 mod tokenizer;
 mod transformer;
+mod unpacked_row;
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
@@ -24,10 +35,10 @@ use crate::input_file;
 use chat_template::GgufChatTemplate;
 use gguf::GgufHeader;
 use tokenizer::GgufTokenizer;
-use transformer::GgufTransformer;
+use transformer::{GgufTransformer, KeyValueCache};
 
 /// The version of the arithmetic: another version may choose another token if two scores are almost equal.
-const ENGINE: u32 = 1;
+const ENGINE: u32 = 2;
 
 /// A model in a file.
 pub struct LocalLanguageModel {
@@ -37,6 +48,8 @@ pub struct LocalLanguageModel {
     template: GgufChatTemplate,
     max_tokens: usize,
     identity: ReaderModelIdentity,
+    /// The keys and values of the previous prompt and its answer.
+    previous: Mutex<Option<KeyValueCache>>,
 }
 
 /// A generated text with its token counts and times.
@@ -78,7 +91,8 @@ impl LocalLanguageModel {
         settings.insert("max_tokens".into(), json!(max_tokens));
         let identity =
             ReaderModelIdentity { model: format!("{name} (blake3 {})", &hash[..16]), settings };
-        Ok(LocalLanguageModel { file, network, tokens, template, max_tokens, identity })
+        let previous = Mutex::new(None);
+        Ok(LocalLanguageModel { file, network, tokens, template, max_tokens, identity, previous })
     }
 
     /// Answers one prompt.
@@ -86,9 +100,7 @@ impl LocalLanguageModel {
     /// # Errors
     /// A prompt that is too long for the model, or that its template rejects.
     pub fn generate(&self, prompt: &ChatPrompt) -> anyhow::Result<GeneratedText> {
-        let text = self.template.render(&prompt.messages, &self.tokens)?;
-        let mut input = self.tokens.encode(&text)?;
-        ensure!(!input.is_empty(), "the prompt is empty");
+        let input = self.encode(prompt)?;
         let (tokens_in, room) = (input.len(), self.network.shape.context);
         ensure!(
             tokens_in + self.max_tokens <= room,
@@ -96,8 +108,9 @@ impl LocalLanguageModel {
             self.max_tokens
         );
         let start = Instant::now();
-        let mut memory = self.network.new_cache();
-        let mut scores = self.network.forward(&self.file, &input, &mut memory);
+        let mut memory = self.previous().take().unwrap_or_else(|| self.network.new_cache());
+        let common = self.network.keep_common(&input, &mut memory);
+        let mut scores = self.network.forward(&self.file, &input[common..], &mut memory);
         let prompt_seconds = start.elapsed().as_secs_f64();
         let mut tokens = Vec::new();
         let finish = loop {
@@ -111,10 +124,9 @@ impl LocalLanguageModel {
                 break FinishReason::Length;
             }
             // Only the new token is passed: earlier ones are in the cache.
-            input.clear();
-            input.push(next);
-            scores = self.network.forward(&self.file, &input, &mut memory);
+            scores = self.network.forward(&self.file, &[next], &mut memory);
         };
+        *self.previous() = Some(memory);
         Ok(GeneratedText {
             text: self.tokens.decode(&tokens)?,
             finish,
@@ -123,6 +135,40 @@ impl LocalLanguageModel {
             prompt_seconds,
             answer_seconds: start.elapsed().as_secs_f64() - prompt_seconds,
         })
+    }
+
+    /// The tokens of a prompt.
+    ///
+    /// # Errors
+    /// A prompt that the model's template rejects.
+    pub fn encode(&self, prompt: &ChatPrompt) -> anyhow::Result<Vec<u32>> {
+        let text = self.template.render(&prompt.messages, &self.tokens)?;
+        let tokens = self.tokens.encode(&text)?;
+        ensure!(!tokens.is_empty(), "the prompt is empty");
+        Ok(tokens)
+    }
+
+    /// The score of each token of the vocabulary after these tokens, for comparisons with other programs.
+    ///
+    /// # Errors
+    /// No tokens, or one that the model does not have.
+    pub fn next_scores(&self, tokens: &[u32]) -> anyhow::Result<Vec<f32>> {
+        ensure!(
+            !tokens.is_empty() && tokens.iter().all(|id| (*id as usize) < self.tokens.vocabulary),
+            "tokens from 0 to {} are allowed, at least one",
+            self.tokens.vocabulary.saturating_sub(1)
+        );
+        Ok(self.network.forward(&self.file, tokens, &mut self.network.new_cache()))
+    }
+
+    /// Forgets the previous prompt.
+    pub fn forget(&self) {
+        *self.previous() = None;
+    }
+
+    fn previous(&self) -> std::sync::MutexGuard<'_, Option<KeyValueCache>> {
+        // A cache is put back only when it is complete, so it is right even if another thread panicked.
+        self.previous.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -22,9 +22,9 @@ pub enum GgufNumberFormat {
 }
 
 /// Numbers in a block of the `K` formats.
-const LARGE_BLOCK: usize = 256;
+pub(super) const LARGE_BLOCK: usize = 256;
 /// Numbers in a block of the other formats.
-const SMALL_BLOCK: usize = 32;
+pub(super) const SMALL_BLOCK: usize = 32;
 
 impl GgufNumberFormat {
     pub const ALL: [GgufNumberFormat; 11] = [
@@ -201,7 +201,7 @@ fn q8_0(block: &[u8; 34], out: &mut [f32; SMALL_BLOCK]) {
 
 /// The scale and the minimum of part `j` of a block, 6 bits each.
 #[inline(always)]
-fn scale_and_minimum(j: usize, packed: &[u8]) -> (f32, f32) {
+pub(super) fn scale_and_minimum(j: usize, packed: &[u8]) -> (f32, f32) {
     // Parts 4 to 7 keep their low 4 bits in the last bytes and their high 2 bits on top of parts 0 to 3.
     let (scale, least) = match j {
         0..4 => (packed[j] & 63, packed[j + 4] & 63),

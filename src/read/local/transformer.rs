@@ -3,108 +3,21 @@
 //! One forward pass serves all families: RMS norms, rotary positions, grouped attention over a cache of keys and
 //! values, and a gated feed-forward layer. Differences between families are in [`TransformerShape`] or follow from the tensors
 //! that are present.
+//!
+//! All arithmetic of a token is independent of which other tokens pass through the layers with it. So tokens whose keys and values
+//! are still in the cache need not pass again, without any change of the answer.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use rayon::prelude::*;
 
+use super::attention::LayerCache;
 use super::gguf::{GgufHeader, GgufTensorInfo};
-use super::linear::{GgufMatrix, add_scaled, dot};
+use super::linear::GgufMatrix;
+use super::math::{add, dot, gelu_gate, silu_gate};
+use super::shape::{RotaryPairing, TransformerShape};
 
 /// The maximum number of tokens that pass through the layers together.
 const MAX_CHUNK_TOKENS: usize = 512;
-
-/// Which two numbers of a head are rotated together.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum RotaryPairing {
-    /// Adjacent numbers.
-    Adjacent,
-    /// One number of each half.
-    Halves,
-}
-
-/// The hyperparameters in the metadata.
-#[derive(Debug)]
-pub struct TransformerShape {
-    layers: usize,
-    width: usize,
-    heads: usize,
-    key_value_heads: usize,
-    head_size: usize,
-    /// The maximum number of tokens.
-    pub context: usize,
-    norm_epsilon: f32,
-    rotary_size: usize,
-    rope_base: f64,
-    pairs: RotaryPairing,
-    /// Sliding-window attention: the window in tokens and the base of the rotation. Every sixth layer has no window.
-    window: Option<(usize, f64)>,
-    /// Whether the model is a Gemma: embeddings are scaled, and the gate is a GELU.
-    gemma: bool,
-}
-
-/// The supported families, by their names in the file.
-const SUPPORTED_FAMILIES: [&str; 5] = ["llama", "qwen2", "qwen3", "gemma", "gemma3"];
-
-impl TransformerShape {
-    /// Reads the hyperparameters.
-    ///
-    /// # Errors
-    /// A family that is not supported, or metadata that is missing or inconsistent.
-    pub fn of(header: &GgufHeader) -> anyhow::Result<TransformerShape> {
-        let family =
-            header.text("general.architecture").context("general.architecture is missing")?;
-        ensure!(
-            SUPPORTED_FAMILIES.contains(&family),
-            "models of the family {family:?} are not read here; allowed: {}. An endpoint (url) can serve them",
-            SUPPORTED_FAMILIES.join(", ")
-        );
-        let gemma = family.starts_with("gemma");
-        let key = |name: &str| format!("{family}.{name}");
-        let count = |name: &str| {
-            let found = header.count(&key(name)).filter(|n| (1..1 << 24).contains(n));
-            found
-                .with_context(|| format!("the metadata {:?} is missing or out of range", key(name)))
-        };
-        let (width, heads) = (count("embedding_length")?, count("attention.head_count")?);
-        let groups = match header.count(&key("attention.head_count_kv")) {
-            None => heads,
-            Some(_) => count("attention.head_count_kv")?,
-        };
-        let head = header.count(&key("attention.key_length")).unwrap_or(width / heads);
-        let rotated = header.count(&key("rope.dimension_count")).unwrap_or(head);
-        ensure!(
-            heads.is_multiple_of(groups)
-                && head > 0
-                && rotated <= head
-                && rotated.is_multiple_of(2),
-            "{heads} heads in {groups} groups of {head} numbers, {rotated} of them rotated, cannot be combined"
-        );
-        // Rejected rather than ignored: the answers would be wrong without a visible error.
-        if let Some(scaling) = header.text(&key("rope.scaling.type")).filter(|kind| *kind != "none")
-        {
-            bail!("the positions are scaled ({scaling}), which is not supported");
-        }
-        if header.count(&key("expert_count")).is_some_and(|n| n > 0) {
-            bail!("it is a mixture of experts, which is not supported");
-        }
-        let window = header.count(&key("attention.sliding_window")).filter(|_| family == "gemma3");
-        let real = |name: &str, otherwise: f64| header.float(&key(name)).unwrap_or(otherwise);
-        Ok(TransformerShape {
-            layers: count("block_count")?,
-            width,
-            heads,
-            key_value_heads: groups,
-            head_size: head,
-            context: count("context_length")?,
-            norm_epsilon: real("attention.layer_norm_rms_epsilon", 1e-6) as f32,
-            rotary_size: rotated,
-            rope_base: real("rope.freq_base", 10_000.0),
-            pairs: if family == "llama" { RotaryPairing::Adjacent } else { RotaryPairing::Halves },
-            window: window.map(|window| (window, real("rope.local.freq_base", 10_000.0))),
-            gemma,
-        })
-    }
-}
 
 /// The weights of a layer.
 struct TransformerLayer {
@@ -147,11 +60,10 @@ pub struct GgufTransformer {
     rotary_factors: Option<Vec<f32>>,
 }
 
-/// The cache of keys and values of previous tokens, by layer.
+/// Tokens, and their keys and values by layer.
 pub struct KeyValueCache {
-    keys: Vec<Vec<f32>>,
-    values: Vec<Vec<f32>>,
-    tokens: usize,
+    layers: Vec<LayerCache>,
+    tokens: Vec<u32>,
 }
 
 fn matrix<'f>(file: &'f [u8], at: &GgufTensorInfo) -> GgufMatrix<'f> {
@@ -234,8 +146,20 @@ impl GgufTransformer {
     }
 
     pub fn new_cache(&self) -> KeyValueCache {
-        let none = vec![Vec::new(); self.shape.layers];
-        KeyValueCache { keys: none.clone(), values: none, tokens: 0 }
+        let layer = LayerCache::new(&self.shape);
+        KeyValueCache { layers: vec![layer; self.shape.layers], tokens: Vec::new() }
+    }
+
+    /// Reduces `memory` to the tokens at its beginning that are also at the beginning of `tokens`, and returns their number. The
+    /// last of `tokens` is not counted: it must pass through the layers to be continued.
+    pub fn keep_common(&self, tokens: &[u32], memory: &mut KeyValueCache) -> usize {
+        let others = &tokens[..tokens.len().saturating_sub(1)];
+        let common = memory.tokens.iter().zip(others).take_while(|(a, b)| a == b).count();
+        memory.tokens.truncate(common);
+        for layer in &mut memory.layers {
+            layer.truncate(&self.shape, common);
+        }
+        common
     }
 
     /// The score of each token of the vocabulary after these tokens, which are added to `memory`.
@@ -262,6 +186,10 @@ impl GgufTransformer {
                 x.iter_mut().for_each(|x| *x *= scale);
             }
         }
+        let start = memory.tokens.len();
+        let turns = self.turns(start, tokens.len(), self.shape.rope_base);
+        let local_turns = self.shape.window.map(|(_, base)| self.turns(start, tokens.len(), base));
+        let local_turns = local_turns.unwrap_or_default();
         for (n, layer) in self.layers.iter().enumerate() {
             let mut h = x.clone();
             self.normalize(&mut h, &layer.attention_norm);
@@ -276,38 +204,33 @@ impl GgufTransformer {
             // Every sixth layer sees all tokens.
             let window = self.shape.window.filter(|_| (n + 1) % 6 != 0);
             let base = window.map_or(self.shape.rope_base, |(_, base)| base);
-            self.rotate(&mut queries, self.shape.heads, memory.tokens, base);
-            self.rotate(&mut keys, self.shape.key_value_heads, memory.tokens, base);
-            memory.keys[n].extend_from_slice(&keys);
-            memory.values[n].extend_from_slice(&values);
-            let seen = self.attend(
-                &queries,
-                &memory.keys[n],
-                &memory.values[n],
-                memory.tokens,
-                window.map_or(usize::MAX, |(window, _)| window),
-            );
+            let turns = if base == self.shape.rope_base { &turns } else { &local_turns };
+            self.rotate(&mut queries, self.shape.heads, turns);
+            self.rotate(&mut keys, self.shape.key_value_heads, turns);
+            let cache = &mut memory.layers[n];
+            cache.append(&self.shape, &keys, &values);
+            let window = window.map_or(usize::MAX, |(window, _)| window);
+            let seen = cache.attend(&self.shape, &queries, window);
             let mut out = layer.output.forward(file, &seen);
             if let Some(norm) = &layer.post_attention_norm {
                 self.normalize(&mut out, norm);
             }
-            add_scaled(&mut x, &out, 1.0);
+            add(&mut x, &out);
             let mut h = x.clone();
             self.normalize(&mut h, &layer.feed_norm);
             let mut gate = layer.gate.forward(file, &h);
             let up = layer.up.forward(file, &h);
             gate.par_chunks_mut(1 << 12).zip(up.par_chunks(1 << 12)).for_each(|(gate, up)| {
-                for (gate, up) in gate.iter_mut().zip(up) {
-                    *gate = up * if gemma { gelu(*gate) } else { *gate / (1.0 + (-*gate).exp()) };
-                }
+                let gate_with = if gemma { gelu_gate } else { silu_gate };
+                gate_with(gate, up);
             });
             let mut out = layer.down.forward(file, &gate);
             if let Some(norm) = &layer.post_feed_norm {
                 self.normalize(&mut out, norm);
             }
-            add_scaled(&mut x, &out, 1.0);
+            add(&mut x, &out);
         }
-        memory.tokens += tokens.len();
+        memory.tokens.extend_from_slice(tokens);
         x
     }
 
@@ -320,25 +243,33 @@ impl GgufTransformer {
         }
     }
 
-    fn rotate(&self, x: &mut [f32], heads: usize, start: usize, base: f64) {
-        let TransformerShape { head_size: head, rotary_size: rotated, pairs, .. } = self.shape;
-        let half = rotated / 2;
+    /// The sines and cosines of `count` positions from `start` on: (position, half of the rotated numbers).
+    fn turns(&self, start: usize, count: usize, base: f64) -> Vec<(f32, f32)> {
+        let rotated = self.shape.rotary_size;
         // Angles are computed in f64: at high positions, f32 would lose the fractional turn.
-        let frequencies: Vec<f64> = (0..half)
+        let frequencies: Vec<f64> = (0..rotated / 2)
             .map(|i| {
                 let factor =
                     self.rotary_factors.as_ref().map_or(1.0, |factors| f64::from(factors[i]));
                 base.powf(-2.0 * i as f64 / rotated as f64) / factor
             })
             .collect();
-        for (token, x) in x.chunks_exact_mut(heads * head).enumerate() {
-            let turns: Vec<(f32, f32)> = frequencies
-                .iter()
-                .map(|frequency| {
-                    let (sine, cosine) = ((start + token) as f64 * frequency).sin_cos();
-                    (sine as f32, cosine as f32)
-                })
-                .collect();
+        let turn = |position: usize, frequency: &f64| {
+            let (sine, cosine) = (position as f64 * frequency).sin_cos();
+            (sine as f32, cosine as f32)
+        };
+        let positions = start..start + count;
+        positions.flat_map(|at| frequencies.iter().map(move |f| turn(at, f))).collect()
+    }
+
+    /// Rotates `heads` heads of each token.
+    fn rotate(&self, x: &mut [f32], heads: usize, turns: &[(f32, f32)]) {
+        let TransformerShape { head_size: head, rotary_size: rotated, pairs, .. } = self.shape;
+        let half = rotated / 2;
+        if half == 0 {
+            return;
+        }
+        for (x, turns) in x.chunks_exact_mut(heads * head).zip(turns.chunks_exact(half)) {
             for x in x.chunks_exact_mut(head) {
                 for (i, (sine, cosine)) in turns.iter().enumerate() {
                     let (a, b) = match pairs {
@@ -350,46 +281,4 @@ impl GgufTransformer {
             }
         }
     }
-
-    /// Attention: for each head of each token, over the tokens up to itself, at most `window` of them.
-    fn attend(
-        &self,
-        queries: &[f32],
-        keys: &[f32],
-        values: &[f32],
-        start: usize,
-        window: usize,
-    ) -> Vec<f32> {
-        let TransformerShape { heads, key_value_heads: groups, head_size: head, .. } = self.shape;
-        let scale = 1.0 / (head as f32).sqrt();
-        let stride = groups * head;
-        let mut out = vec![0.0; queries.len()];
-        let each = out.par_chunks_mut(head).zip(queries.par_chunks(head)).enumerate();
-        each.for_each_init(Vec::new, |scores: &mut Vec<f32>, (place, (out, query))| {
-            let (token, head_number) = (place / heads, place % heads);
-            let at = head_number / (heads / groups) * head;
-            let end = start + token + 1;
-            let first = end.saturating_sub(window);
-            scores.clear();
-            scores
-                .extend((first..end).map(|n| scale * dot(query, &keys[n * stride + at..][..head])));
-            // The maximum is subtracted so that `exp` cannot overflow.
-            let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let mut sum = 0.0;
-            for score in scores.iter_mut() {
-                *score = (*score - highest).exp();
-                sum += *score;
-            }
-            for (n, score) in (first..end).zip(scores.iter()) {
-                add_scaled(out, &values[n * stride + at..][..head], score / sum);
-            }
-        });
-        out
-    }
-}
-
-/// The tanh approximation, as used by Gemma.
-fn gelu(x: f32) -> f32 {
-    let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
-    0.5 * x * (1.0 + inner.tanh())
 }
