@@ -75,3 +75,7 @@ deny:
 # How easy the code is to read and to extend, in numbers beside their goals (needs python3)
 house *args:
     @python3 scripts/house.py {{args}}
+
+# What two builds write for every shipped scenario, compared byte by byte
+compare old new *scenarios:
+    @scripts/compare_csv.sh {{old}} {{new}} {{scenarios}}
