@@ -58,11 +58,32 @@ pub fn solve(
     solve_arm(scenario, &scenario.arms[arm], indices, searches, question, progress)
 }
 
-/// As [`solve`], for an arm that need not be one of the scenario's.
+/// Solves the plain runs of an arm, which need not be one of the scenario's: only their outcomes, without
+/// interventions.
 ///
 /// # Errors
 /// As [`solve`].
-pub fn solve_arm(
+pub fn solve_plain(
+    scenario: &Scenario,
+    arm: &ScenarioArm,
+    indices: &[CorpusIndex],
+    searches: &mut SearchCache,
+    progress: &dyn ProgressListener,
+) -> anyhow::Result<Vec<SolvedTask>> {
+    let compiled = {
+        let work = compile_progress(scenario, arm, progress);
+        let question = CompileQuestion::Plain;
+        compile(scenario, arm, indices, searches, &question, &|| work.advance(1))?
+    };
+    // A task beyond the state limit must be sampled, for which plain compilation gives no rows.
+    if compiled.iter().any(|task| task.states.is_none()) {
+        let question = CompileQuestion::Run;
+        return solve_arm(scenario, arm, indices, searches, &question, progress);
+    }
+    Ok(solve_compiled(scenario, arm, compiled, progress))
+}
+
+fn solve_arm(
     scenario: &Scenario,
     arm: &ScenarioArm,
     indices: &[CorpusIndex],

@@ -9,14 +9,13 @@ use crate::calibrate::{
     CheckNames, CommonCause, FitChecks, FitSettings, FitVerdict, ObservationTable, RateEstimate,
     ReaderFit, check, choose_reads, common_cause, fit,
 };
-use crate::compile::CompileQuestion;
 use crate::compile::reading_answers::UnansweredReading;
 use crate::scenario::{
     ArmReader, MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader, ReaderParameter,
     ReaderSettings, ScenarioArm,
 };
 use crate::session::{ReaderUsage, Session};
-use crate::solve::{search_depth, solve_arm};
+use crate::solve::{search_depth, solve_plain};
 use crate::step::reader::ReaderModel;
 
 /// What is fitted.
@@ -67,8 +66,7 @@ pub fn calibrate(
             reader: ArmReader::Asked(settings.reader),
             ..scenario.arms[arm].clone()
         };
-        let question = CompileQuestion::Plain;
-        let solved = solve_arm(scenario, &arm, indices, &mut searches, &question, progress)?;
+        let solved = solve_plain(scenario, &arm, indices, &mut searches, progress)?;
         let readings = searches.readings();
         let by_task = readings.take_by_task();
         observed.add_arm(scenario, &solved, (&by_task, &readings.all()), &units);

@@ -12,14 +12,13 @@ mod validation_csv;
 use std::collections::BTreeSet;
 
 use crate::calibrate::{FitSettings, ObservationTable, RatesDraw, ReaderFit, fit};
-use crate::compile::CompileQuestion;
 use crate::compile::search_cache::SearchCache;
 use crate::kernel::{OUTCOMES, rng};
 use crate::progress::ProgressListener;
 use crate::run::observed_readings::ObservedReadings;
 use crate::scenario::{ArmReader, ReaderSettings, Scenario, ScenarioArm};
 use crate::session::{ReaderUsage, Session};
-use crate::solve::{SolvedTask, search_depth, solve_arm};
+use crate::solve::{SolvedTask, search_depth, solve_plain};
 use crate::step::reader::{ReaderModel, ReaderRates};
 use crate::step::RunOutcome;
 
@@ -215,8 +214,7 @@ impl ValidationRun<'_, '_> {
 
     fn solve(&mut self, arm: &ScenarioArm) -> anyhow::Result<Vec<SolvedTask>> {
         let (scenario, indices) = (self.scenario, self.session.indices());
-        let question = CompileQuestion::Plain;
-        solve_arm(scenario, arm, indices, &mut self.searches, &question, self.progress)
+        solve_plain(scenario, arm, indices, &mut self.searches, self.progress)
     }
 
     /// By task: the probabilities of the outcomes of an arm that is read by a simulated reader.
