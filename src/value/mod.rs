@@ -13,10 +13,10 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::calendar_period::CalendarPeriod;
-use self::exact_number::number_with_digits;
-pub use self::exact_number::{DIGITS_MARK, TOO_MANY_DIGITS, exact_number, looks_like_code};
-pub use self::money_amount::MoneyAmount;
+pub use calendar_period::CalendarPeriod;
+use exact_number::number_with_digits;
+pub use exact_number::{DIGITS_MARK, TOO_MANY_DIGITS, exact_number, looks_like_code};
+pub use money_amount::MoneyAmount;
 
 /// The type of a [`TypedValue`], as written in scenario files.
 #[derive(
