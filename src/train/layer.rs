@@ -14,7 +14,7 @@ use crate::embed::bert::attention::TextAttention;
 use crate::embed::bert::config::BertActivation;
 use crate::embed::bert::layers;
 use crate::embed::bert::math::{add, gelu, relu};
-use crate::embed::weights::WeightMatrix;
+use crate::embed::weight_matrix::WeightMatrix;
 
 /// The number of rows of a weight whose gradient one thread sums.
 const BLOCK: usize = 128;

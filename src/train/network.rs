@@ -12,7 +12,7 @@ use crate::embed::bert::layers::{BertEncoder, LayerNormWeights};
 use crate::embed::bert::math::norm_rows;
 use crate::embed::bert::packed::GROUP_TOKENS;
 use crate::embed::bert::relative_bias::RelativeBias;
-use crate::embed::weights::WeightMatrix;
+use crate::embed::weight_matrix::WeightMatrix;
 
 /// A network in f32. The embeddings and everything before the first layer are not tuned.
 pub struct TunableNetwork {

@@ -6,7 +6,7 @@ use candle_core::{D, Device, Module, Result, Tensor};
 use super::config::{BertActivation, BertConfig};
 use super::layers::{BertEncoder, DenseWeights, LayerNormWeights};
 use super::relative_bias::bucket;
-use crate::embed::weights::WeightMatrix;
+use crate::embed::weight_matrix::WeightMatrix;
 
 /// The encoder's weights as tensors. The fields are public so that training can replace them by variables.
 pub struct ReferenceEncoder {
