@@ -11,8 +11,8 @@ mod operators;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators as cel_operators};
 
-use self::inferred_type::InferredType;
-use self::operators::operator_symbol;
+use inferred_type::InferredType;
+use operators::operator_symbol;
 use super::parse::{ExpressionFault, ParsedExpression};
 use super::scope::ExpressionScope;
 use crate::value::{ValueType, exact_number};
