@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::layer::TrainingLayerPart;
+use super::layer_parameters::TrainingLayerPart;
 use super::matmul::{self, GemmOperand, GemmOutput};
 use super::network::{GradientRequest, NetworkGradient, TunableNetwork};
 use super::recipe::{TuningMethod, TuningRecipe};

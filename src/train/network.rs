@@ -3,7 +3,8 @@
 use anyhow::bail;
 use rayon::prelude::*;
 
-use super::layer::{self, LayerGradients, LayerTape, TrainingLayer, TrainingLayerLayout};
+use super::layer::{self, LayerGradients, LayerTape, TrainingLayer};
+use super::layer_parameters::{TrainingLayerLayout, flatten};
 use super::matmul::{self, GemmOperand, GemmOutput};
 use crate::embed::TokenPooling;
 use crate::embed::bert::attention::TextAttention;
@@ -107,7 +108,7 @@ impl TunableNetwork {
                 shift: encoder.norm.shift.clone(),
             },
             bias,
-            layers: encoder.layers.iter().map(layer::flatten).collect(),
+            layers: encoder.layers.iter().map(flatten).collect(),
             head: None,
             config: config.clone(),
         })

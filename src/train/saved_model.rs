@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::adamw::AdamWSchedule;
 use super::checkpoint::{self, MAX_FILE_BYTES, TrainingState};
-use super::layer::unflatten;
+use super::layer_parameters::unflatten;
 use super::method::{LoraParameters, TunedParameters};
 use super::network::TunableNetwork;
 use super::settings::TrainingSettings;
