@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{ValueMention, changed_value};
+use super::changed_value;
+use super::mention::ValueMention;
 use crate::value::TypedValue;
 
 /// Text between two values that form a choice, a span or a sum, so that neither is a value by itself.

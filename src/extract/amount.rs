@@ -13,7 +13,8 @@ use regex::Regex;
 use super::count::{NumberMention, find_numbers};
 use super::currency::{AdjacentCurrency, CurrencyDenomination};
 use super::number::DecimalSeparator;
-use super::{ValueMention, alternatives, currency, date};
+use super::mention::ValueMention;
+use super::{alternatives, currency, date};
 use crate::value::{MoneyAmount, TypedValue};
 
 static PERCENT: LazyLock<Regex> = LazyLock::new(|| {

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use super::alternatives;
 use super::count::{NumberMention, find_numbers};
 use crate::value::{CalendarPeriod, TypedValue};

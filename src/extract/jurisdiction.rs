@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use crate::value::TypedValue;
 
 /// The US states and the federal capital.

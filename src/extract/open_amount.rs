@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use super::phrase::CuePhrase;
 use crate::value::ValueType;
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use super::phrase::CuePhrase;
 
 /// A period of payment.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use super::negation::{self, PhraseStance};
 use super::plain_text::PlainText;
 use crate::value::TypedValue;

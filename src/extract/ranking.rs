@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::asked_topics::AskedTopics;
 use super::topic::{self, RivalTopics};
-use super::{CUE_REACH, ValueExtractor, ValueMention, cue_support, renewal_length, sentence};
+use super::mention::ValueMention;
+use super::{CUE_REACH, ValueExtractor, cue_support, renewal_length, sentence};
 use crate::value::{TypedValue, ValueType};
 
 /// How close a mention is to its cue; lower is better.
