@@ -10,7 +10,7 @@ use crate::kernel::monte_carlo::replay;
 use crate::kernel::{Intervention, STOP, rng};
 use crate::scenario::{PipelineStepKind, RetrieveStep, Scenario};
 use crate::step::guard::GuardResolution;
-use crate::step::{OutputState, RunOutcome, StepEvent, StepOutput};
+use crate::step::{OutputState, RunOutcome, StepEvent};
 use crate::world::Task;
 
 /// The keys of a task's random draws, by step.

@@ -16,11 +16,15 @@ use crate::world::{Corpus, Task};
 /// do.
 #[derive(Clone, Copy)]
 pub struct TraceCase<'a> {
+    /// The scenario of the run.
     pub scenario: &'a Scenario,
     /// `indices[c]` belongs to `scenario.corpora[c]`.
     pub indices: &'a [CorpusIndex],
+    /// One of its arms.
     pub arm: &'a ScenarioArm,
+    /// One of its tasks.
     pub task: &'a Task,
+    /// The task compiled under the arm.
     pub compiled: &'a CompiledTask,
     /// P(failure) of the task under the arm.
     pub p_failure: f64,
