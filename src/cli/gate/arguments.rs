@@ -1,6 +1,6 @@
 //! The arguments of `knockon gate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{OverwriteArgs, THREAD_RANGE};
 use crate::gate::{AllowedIncrease, GateCriterion, GateSettings};
@@ -129,4 +129,11 @@ impl GateArgs {
             stop_weight: self.stop_weight,
         }
     }
+}
+
+/// The files of an earlier run, given by its folder or by its manifest.
+pub fn baseline_files(baseline: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = ["manifest.json", "tasks.csv"]
+        .map(|name| [baseline.join(name), baseline.with_file_name(name)]);
+    files.into_iter().flatten().chain([baseline.to_owned()])
 }

@@ -5,7 +5,6 @@ mod comparison;
 mod report_files;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::terminal::{self, complain};
@@ -15,6 +14,7 @@ use super::{
 use crate::gate;
 use crate::output::{OutputDestination, OutputWriter};
 pub use arguments::GateArgs;
+use arguments::baseline_files;
 use comparison::{GateComparison, GateNotCompared, compare};
 use report_files::GateReportPaths;
 pub use report_files::report_wrong_use;
@@ -88,11 +88,4 @@ pub fn run(args: GateArgs) -> anyhow::Result<ExitCode> {
     messages.flush()?;
     super::print_notes(&notes);
     Ok(ExitCode::from(if failed == 0 { EXIT_SUCCESS } else { EXIT_FINDING }))
-}
-
-/// The files of an earlier run, given by its folder or by its manifest.
-fn baseline_files(baseline: &Path) -> impl Iterator<Item = PathBuf> {
-    let files = ["manifest.json", "tasks.csv"]
-        .map(|name| [baseline.join(name), baseline.with_file_name(name)]);
-    files.into_iter().flatten().chain([baseline.to_owned()])
 }

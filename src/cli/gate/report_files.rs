@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::baseline_files;
+use super::arguments::baseline_files;
 use crate::gate;
 use crate::output::{OutputWriter, OwnershipProof, WriteRefused, is_same_destination};
 
