@@ -1,6 +1,6 @@
 //! The similarity maps of the items, computed once, and their split into training and held-out items.
 
-use super::{VerifierExample, VerifierRecipe};
+use super::recipe::{VerifierExample, VerifierRecipe};
 use crate::embed::bert::SimilarityMapper;
 use crate::embed::similarity_map::TokenSimilarityMap;
 use crate::progress::ProgressListener;

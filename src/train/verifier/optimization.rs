@@ -4,8 +4,8 @@ use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::VerifierRecipe;
 use super::item_maps::VerifierItemMaps;
+use super::recipe::VerifierRecipe;
 use crate::embed::similarity_map::{MapNetwork, MapNetworkShape, probability};
 use crate::progress::ProgressListener;
 use crate::train::adamw::{AdamMoments, AdamWSchedule};
