@@ -12,7 +12,6 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators as cel_operators};
 
 use inferred_type::InferredType;
-use operators::operator_symbol;
 use super::parse::{ExpressionFault, ParsedExpression};
 use super::scope::ExpressionScope;
 use crate::value::{ValueType, exact_number};
@@ -233,4 +232,25 @@ impl TypeChecker<'_> {
         }
         self.function(node, call)
     }
+}
+
+/// The symbol of a binary operator, given its name in the tree.
+fn operator_symbol(name: &str) -> Option<&'static str> {
+    Some(match name {
+        cel_operators::LOGICAL_AND => "&&",
+        cel_operators::LOGICAL_OR => "||",
+        cel_operators::ADD => "+",
+        cel_operators::SUBSTRACT => "-",
+        cel_operators::MULTIPLY => "*",
+        cel_operators::DIVIDE => "/",
+        cel_operators::MODULO => "%",
+        cel_operators::EQUALS => "==",
+        cel_operators::NOT_EQUALS => "!=",
+        cel_operators::LESS => "<",
+        cel_operators::LESS_EQUALS => "<=",
+        cel_operators::GREATER => ">",
+        cel_operators::GREATER_EQUALS => ">=",
+        cel_operators::IN => "in",
+        _ => return None,
+    })
 }

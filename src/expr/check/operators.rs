@@ -1,7 +1,7 @@
 //! Checks of operators: arithmetic, comparisons, logic and `c ? a : b`, and the uses of money in them.
 
 use cel::IdedExpr;
-use cel::common::ast::{Expr as Node, LiteralValue, operators};
+use cel::common::ast::{Expr as Node, LiteralValue};
 
 use super::TypeChecker;
 use super::inferred_type::InferredType;
@@ -219,25 +219,4 @@ fn quoted_literal_help(
         }
         _ => None,
     }
-}
-
-/// The symbol of a binary operator, given its name in the tree.
-pub(super) fn operator_symbol(name: &str) -> Option<&'static str> {
-    Some(match name {
-        operators::LOGICAL_AND => "&&",
-        operators::LOGICAL_OR => "||",
-        operators::ADD => "+",
-        operators::SUBSTRACT => "-",
-        operators::MULTIPLY => "*",
-        operators::DIVIDE => "/",
-        operators::MODULO => "%",
-        operators::EQUALS => "==",
-        operators::NOT_EQUALS => "!=",
-        operators::LESS => "<",
-        operators::LESS_EQUALS => "<=",
-        operators::GREATER => ">",
-        operators::GREATER_EQUALS => ">=",
-        operators::IN => "in",
-        _ => return None,
-    })
 }
