@@ -24,12 +24,13 @@ use crate::output::OutputWriter;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::ValueType;
 use crate::visible_text::name_problem;
-use crate::world::csv_table::{self, CsvLayout, CsvTable};
+use crate::world::csv_table::{CsvLayout, CsvTable};
 use crate::world::delimiter::DelimiterSetting;
 use crate::world::task::MAX_ID_CHARS;
 use crate::world::{Delimiter, FileMistakes, Passage};
 use crate::wrong_use::WrongUse;
 use column::{CsvValueFormats, RawColumn, TypedColumn};
+use header::column_index;
 use template::PassageTextTemplate;
 
 /// How to read a table.
@@ -274,14 +275,6 @@ impl CsvImport {
         write_with_manifest(output, out, &files)?;
         Ok(told)
     }
-}
-
-/// The index of a column that a command-line option names.
-fn column_index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
-    if let Some(at) = header.iter().position(|column| column == name) {
-        return Ok(at);
-    }
-    Err(format!("{option}: {}", csv_table::missing_column_message(name, header)))
 }
 
 /// The fact name of each attribute. Two attributes with the same fact name are a mistake.
