@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::layout::{TatqaContext, TatqaTable};
-use super::{FigureLocation, figure};
+use super::figure::{self, FigureLocation};
 use crate::value::TypedValue;
 use crate::world::Passage;
 
