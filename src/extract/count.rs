@@ -182,11 +182,8 @@ fn digits(
     };
     let needs_currency = scale.needs_currency || part("spaced").is_some();
     let written = WrittenNumber::new(&written).filter(agrees_with_words);
-    let number = written.map(|written| NumberForm::Digits {
-        written,
-        scale: scale.factor,
-        needs_currency,
-    });
+    let number =
+        written.map(|written| NumberForm::Digits { written, scale: scale.factor, needs_currency });
     NumberMention { range: start..range.end, number, bracketed }
 }
 

@@ -20,9 +20,7 @@ use rust_stemmers::Stemmer;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::characters::{
-    ascii_replacement, fold_case, is_ignorable, is_unspaced, unless_replaced,
-};
+use super::characters::{ascii_replacement, fold_case, is_ignorable, is_unspaced, unless_replaced};
 use super::stemmer_language::StemmerLanguage;
 use super::stop_words::StopWordList;
 

@@ -160,12 +160,12 @@ impl TunedParameters {
     }
 
     /// The gradient with respect to `theta`, from that of the network's parameters.
-    pub fn gradient(&self, theta: &[f32], of: NetworkGradient) -> Vec<f32> {
+    pub fn gradient(&self, theta: &[f32], gradient: NetworkGradient) -> Vec<f32> {
         match &self.target {
-            TuningTarget::Layers(_) => of.layers.concat(),
+            TuningTarget::Layers(_) => gradient.layers.concat(),
             TuningTarget::Lora(lora) => {
                 let mut out = vec![0.0; theta.len()];
-                for (layer, pairs) in of.layers.iter().zip(&lora.pairs) {
+                for (layer, pairs) in gradient.layers.iter().zip(&lora.pairs) {
                     for thin in pairs {
                         let d = GemmOperand::new(&layer[thin.weight.clone()], thin.inputs);
                         let a = GemmOperand::new(&theta[thin.a.clone()], thin.inputs);
@@ -178,7 +178,7 @@ impl TunedParameters {
                 }
                 out
             }
-            TuningTarget::Head => of.head,
+            TuningTarget::Head => gradient.head,
         }
     }
 }

@@ -195,8 +195,8 @@ impl TunableNetwork {
         let mut pooled = Vec::with_capacity(texts.len() * h);
         let mut rest = x.as_slice();
         for &n in &lengths {
-            let (text, behind) = rest.split_at(n * h);
-            rest = behind;
+            let (text, after) = rest.split_at(n * h);
+            rest = after;
             let start = pooled.len();
             match self.pooling {
                 TunablePooling::Last => pooled.extend(&text[(n - 1) * h..]),
@@ -256,8 +256,8 @@ impl TunableNetwork {
         let mut rest = d.as_slice();
         let mut groups: Vec<(TrainingTextGroup, Vec<f32>)> = Vec::with_capacity(pass.groups.len());
         for group in pass.groups {
-            let (d, behind) = rest.split_at(group.lengths.len() * h);
-            rest = behind;
+            let (d, after) = rest.split_at(group.lengths.len() * h);
+            rest = after;
             let d = self.unpool(d, &group.lengths);
             groups.push((group, d));
         }

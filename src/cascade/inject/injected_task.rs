@@ -65,7 +65,8 @@ impl<'a> InjectedTask<'a> {
         };
         // The reader's own errors come first; a counterfactual row forces the error only if it makes none.
         for intervention in interventions {
-            let by_step = intervention_runs::repaired_except(self.keys.len(), source.step, intervention);
+            let by_step =
+                intervention_runs::repaired_except(self.keys.len(), source.step, intervention);
             let Some((effects, sampled)) = self.follow_runs(source, &by_step) else {
                 return self.nothing(InjectionObstacle::NotSolved);
             };

@@ -93,7 +93,8 @@ impl TransformerEmbedder {
         }
         let fingerprint = files.fingerprint(&settings);
         let hidden = architecture.hidden();
-        let token_modules = match files.late_interaction.as_ref().is_some_and(|late| late.stanford) {
+        let token_modules = match files.late_interaction.as_ref().is_some_and(|late| late.stanford)
+        {
             true => ModuleChain::projection(&weights, "linear.weight", hidden)?,
             false => ModuleChain::load(&files.token_modules, hidden)?,
         };

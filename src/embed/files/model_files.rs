@@ -90,7 +90,8 @@ impl ModelFiles {
         let stanford = late.as_ref().is_some_and(|late| late.stanford);
         // At unit length the dot product is the cosine, but truncated vectors no longer have unit length.
         let has_unit_length = pipeline.ends_normalized() && sentence.truncate_dim.is_none();
-        let similarity = if has_unit_length { VectorSimilarity::Cosine } else { sentence.similarity };
+        let similarity =
+            if has_unit_length { VectorSimilarity::Cosine } else { sentence.similarity };
         let pooling = pipeline.pooling.filter(|_| !stanford);
         let mut on_text = pipeline.text_modules;
         // Vectors compared by their cosine are normalised in any case, so a Normalize module changes nothing.

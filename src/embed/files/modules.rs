@@ -86,7 +86,9 @@ impl ModulePipeline {
         source: &mut ModelDirectory,
         faults: &mut DirectoryFaults,
     ) -> anyhow::Result<ModulePipeline> {
-        let Some(modules) = source.json("modules.json")? else { return Ok(ModulePipeline::default()) };
+        let Some(modules) = source.json("modules.json")? else {
+            return Ok(ModulePipeline::default());
+        };
         let classes: Vec<&str> = modules
             .as_array()
             .into_iter()
@@ -95,7 +97,8 @@ impl ModulePipeline {
             .collect();
         match classes.as_slice() {
             [class]
-                if class.starts_with("sentence_transformers.") && class.ends_with(".Transformer") =>
+                if class.starts_with("sentence_transformers.")
+                    && class.ends_with(".Transformer") =>
             {
                 settings::check("modules.json", &modules[0], &[known_settings::MODULE], faults);
                 if modules[0]["path"] != "" {

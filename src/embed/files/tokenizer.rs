@@ -84,7 +84,8 @@ impl TokenizerFiles {
             && let Some(found) = byte_level_prefix(&tokenizer["pre_tokenizer"])
             && wanted != found
         {
-            reader.fault(format!("`add_prefix_space` is {wanted}, and tokenizer.json says {found}"));
+            reader
+                .fault(format!("`add_prefix_space` is {wanted}, and tokenizer.json says {found}"));
         }
         if let Some(added) = config.as_ref().and_then(|c| c.get("added_tokens_decoder")) {
             for (id, token) in added.as_object().into_iter().flatten() {

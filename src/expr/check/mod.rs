@@ -11,10 +11,10 @@ mod operators;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators as cel_operators};
 
-use inferred_type::InferredType;
 use super::parse::{ExpressionFault, ParsedExpression};
 use super::scope::ExpressionScope;
 use crate::value::{ValueType, exact_number};
+use inferred_type::InferredType;
 
 /// The result of checking an expression without faults.
 pub(super) struct CheckedExpression {

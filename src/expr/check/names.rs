@@ -74,7 +74,12 @@ impl TypeChecker<'_> {
     }
 
     /// The type of a field. An unknown field is reported with the known ones.
-    pub(super) fn select(&mut self, node: &IdedExpr, operand: &IdedExpr, field: &str) -> Option<InferredType> {
+    pub(super) fn select(
+        &mut self,
+        node: &IdedExpr,
+        operand: &IdedExpr,
+        field: &str,
+    ) -> Option<InferredType> {
         let (owner, known): (&str, Vec<&str>) = match &operand.expr {
             Node::Ident(name) if name == "task" => {
                 let fields = self.scope.task?;

@@ -15,13 +15,7 @@ const _: () = assert!(TILE_ROWS.is_multiple_of(PASS_ROWS));
 /// The processor has AVX2; `a` holds [`TILE_ROWS`] rows of `stride` numbers, and `weights` `panels` panels of `stride`
 /// numbers for each lane, pair by pair.
 #[target_feature(enable = "avx2")]
-pub unsafe fn tile(
-    a: &[i16],
-    weights: &[i16],
-    stride: usize,
-    panels: usize,
-    sums: &mut TileSums,
-) {
+pub unsafe fn tile(a: &[i16], weights: &[i16], stride: usize, panels: usize, sums: &mut TileSums) {
     assert!(stride.is_multiple_of(2) && a.len() >= TILE_ROWS * stride);
     assert!(weights.len() >= panels * stride * LANES);
     for row in (0..TILE_ROWS).step_by(PASS_ROWS) {

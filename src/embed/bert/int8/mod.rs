@@ -13,12 +13,12 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
+use super::math::wide;
 use packed_weights::{Int8Kernel, Int8Weights};
 #[cfg(target_arch = "x86_64")]
 use rounding::widen;
 use rounding::{RowRounding, multiply, round_rows};
 use tile::{LANES, QUAD, TILE_PANELS, TILE_ROWS, TileSums, tile};
-use super::math::wide;
 
 /// A linear layer with int8 weights.
 pub struct Int8Linear {

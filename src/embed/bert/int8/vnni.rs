@@ -37,8 +37,7 @@ unsafe fn run<const N: usize>(a: &[u8], weights: &[i8], quads: usize, sums: &mut
         }
         for (r, acc) in acc.iter_mut().enumerate() {
             // SAFETY: within `a`, by the caller's check; the read need not be aligned.
-            let four =
-                unsafe { a.add((r * quads + quad) * QUAD).cast::<i32>().read_unaligned() };
+            let four = unsafe { a.add((r * quads + quad) * QUAD).cast::<i32>().read_unaligned() };
             let four = _mm512_set1_epi32(four);
             for (acc, p) in acc.iter_mut().zip(&panel) {
                 *acc = _mm512_dpbusd_epi32(*acc, four, *p);

@@ -109,7 +109,8 @@ impl TatqaImport {
             jsonl.push(b'\n');
         }
         let mut files = vec![("passages.jsonl", jsonl)];
-        let mut descriptions = vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
+        let mut descriptions =
+            vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
         let tasks = self.tasks().count();
         if tasks > 0 {
             files.push(("tasks.csv", questions::csv(self.tasks())?));

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::layout::{TatqaContext, TatqaTable};
 use super::figure::{self, FigureLocation};
+use super::layout::{TatqaContext, TatqaTable};
 use crate::value::TypedValue;
 use crate::world::Passage;
 

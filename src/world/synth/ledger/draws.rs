@@ -39,7 +39,11 @@ impl From<LedgerDrawSite> for u64 {
 
 /// Whether a record has a near-miss whose share of records is `low` at difficulty 0 and `high` at 1. Draws exactly one
 /// number, so that a harder ledger contains all near-misses of an easier one.
-pub(super) fn draw_near_miss(rng: &mut ChaCha8Rng, (low, high): (f64, f64), difficulty: f64) -> bool {
+pub(super) fn draw_near_miss(
+    rng: &mut ChaCha8Rng,
+    (low, high): (f64, f64),
+    difficulty: f64,
+) -> bool {
     rng.random::<f64>() < low + (high - low) * difficulty
 }
 
