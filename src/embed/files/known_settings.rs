@@ -390,7 +390,7 @@ pub const TOKENIZER: KnownSettings = &[
 ];
 
 /// The parts of tokenizer.json. Their contents are compared with the tokenizer loaded from them, see
-/// [`crate::embed::tokens`].
+/// [`crate::embed::model_tokenizer`].
 pub const TOKENIZER_PARTS: KnownSettings = &[(
     &[
         "added_tokens",
