@@ -74,6 +74,7 @@ impl TracedRun<'_> {
         let corpus = |retrieve: &RetrieveStep| self.corpus(retrieve);
         let done = self.branches[at].zip(self.event(at)).map(|((_, branch), event)| {
             let output = self.output_or_held(at);
+            // A false alarm is the event itself: guards caught no error and recovered none.
             let false_alarm = (event == StepEvent::FalseAlarm).then_some(event);
             StepResultTrace {
                 alarm: StepEvent::from_guards(branch.guarded).or(false_alarm).map(StepEvent::name),

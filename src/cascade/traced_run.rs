@@ -74,6 +74,7 @@ impl<'a> TracedRun<'a> {
             ));
         };
         let step = &scenario.steps[at];
+        // A read step that searches again does so like the step that it reads from.
         let from = match step.kind {
             PipelineStepKind::Read { from, .. } => from,
             _ => at,

@@ -44,6 +44,7 @@ fn with_resolved_adapter<'a>(
     spec: &'a ModelSpec,
     environment: &Environment,
 ) -> anyhow::Result<Cow<'a, ModelSpec>> {
+    // An adapter given in the settings is applied to whatever `model` names.
     let named =
         model_paths::adapter_dir(&spec.model, environment).filter(|_| spec.adapter.is_none());
     Ok(match named {

@@ -59,6 +59,7 @@ impl Expression {
     /// # Errors
     /// An operation on null, a date outside the calendar, a number that is not finite, or a text that is too long.
     pub fn eval(&self, env: &EvalEnvironment) -> Result<Option<TypedValue>, EvalError> {
+        // A value that is only named keeps its type; the interpreter would turn money into a number.
         match &self.plain_reference {
             Some(PlainReference::Step(step)) => {
                 return Ok(env.steps.get(*step).copied().flatten().cloned());
@@ -89,6 +90,7 @@ impl Expression {
         let value = if let Some(b) = result.downcast_ref::<CelBool>() {
             TypedValue::YesNo(*b.inner())
         } else if let Some(n) = result.downcast_ref::<CelDouble>() {
+            // Division by zero is no error of the interpreter: it gives an infinite number.
             if !n.inner().is_finite() {
                 return Err(self.error("the result is not a finite number".to_owned()));
             }

@@ -41,6 +41,7 @@ pub fn scale(rest: &str) -> NumberScale {
         "tn" | "trn" => 1e12,
         word => number_words::scale_factor(word).map_or(1.0, |factor| factor as f64),
     };
+    // `2,5 Mio. Franken`: the point belongs to the abbreviation and ends no sentence.
     let dot = usize::from(captures.name("short").is_some() && rest[length..].starts_with('.'));
     NumberScale { factor, length: length + dot, needs_currency }
 }

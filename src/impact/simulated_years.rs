@@ -17,6 +17,7 @@ pub struct SimulatedYears {
 impl SimulatedYears {
     /// The sample from the loss and the group of each year.
     pub fn new(mut sampled: Vec<(f64, u32)>) -> SimulatedYears {
+        // Equal losses are ordered by group, so that the order in which years were sampled has no effect.
         sampled.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let (losses, groups) = sampled.into_iter().unzip();
         SimulatedYears { losses, groups }
@@ -73,6 +74,7 @@ impl SimulatedYears {
     /// at the boundary counts in part (Rockafellar and Uryasev, 2002).
     pub fn cvar(&self, q: f64) -> f64 {
         let n = self.losses.len() as f64;
+        // For q = 1 there is no worst share; the smallest positive number keeps the division defined.
         let worst = ((1.0 - q) * n).max(f64::MIN_POSITIVE);
         let (mut left, mut sum) = (worst, 0.0);
         for loss in self.losses.iter().rev() {

@@ -43,6 +43,7 @@ impl RandomVariable {
             Beta(a, b) => a * b / ((a + b).powi(2) * (a + b + 1.0)),
             Lognormal(mu, sigma) => {
                 let s2 = sigma * sigma;
+                // `exp_m1` keeps its digits where the spread is small.
                 s2.exp_m1() * (2.0 * mu + s2).exp()
             }
             Normal(mean, sd) => RandomVariable::normal_above_zero(mean, sd).1,

@@ -50,6 +50,7 @@ impl<'a> YearLossSampler<'a> {
         let (weights, costly): (Vec<f64>, Vec<&[LossTerm]>) =
             ends.filter(|(p, parts)| *p > 0.0 && !parts.is_empty()).unzip();
         let p: f64 = weights.iter().sum();
+        // Rounding may bring a sum of probabilities slightly above one.
         ensure!(p.is_finite() && p < 1.0 + 1e-9, "the incidents have a probability of {p}");
         let choice = match costly.is_empty() {
             true => None,

@@ -156,6 +156,7 @@ impl TrainingLayer<'_> {
         let (narrow_scale, narrow_shift) =
             norm_backward(&tape.narrow, self.part(TrainingLayerPart::NarrowScale), &mut d);
         let d_narrow = d;
+        // Cheaper to compute again than to store for every token.
         let activated = self.activate(&tape.wide);
         let mut d_wide = self.linear_backward(&d_narrow, TrainingLayerPart::Narrow);
         match self.activation {

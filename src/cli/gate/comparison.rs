@@ -93,6 +93,7 @@ pub fn compare(
         .collect();
     let mut checks = gate::assess(&scenario, &record, &baseline, &arms, &args.question())
         .map_err(|error| refuse(&scenario.name, format!("{error:#}"), EXIT_FINDING))?;
+    // With --arm or --against, the other arms of the earlier run are ignored on purpose.
     if args.arms.is_empty() && args.against.is_none() {
         checks.extend(gate::missing_arms(&baseline, &known, &args.dropped));
     }

@@ -19,6 +19,7 @@ pub enum LoadPurpose {
 pub fn detect_purpose(dir: &Path) -> LoadPurpose {
     let scores = read_json(dir, "config_sentence_transformers.json")
         .is_some_and(|settings| settings["model_type"] == "CrossEncoder")
+        // Most cross-encoders have no such file, or one without a type; their class then decides.
         || read_json(dir, "config.json").is_some_and(|config| {
             let class = config["architectures"][0].as_str().unwrap_or_default();
             class.ends_with("ForSequenceClassification")

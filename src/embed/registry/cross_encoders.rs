@@ -1,6 +1,6 @@
 //! Models that score pairs.
 
-use super::{
+use super::registered_model::{
     FileOrigin, ModelPackage, ModelTask, OnnxSource, PackageForm, RegisteredFile, RegisteredModel,
 };
 

@@ -1,7 +1,8 @@
 //! Models that embed texts.
 
-use super::{
-    FileOrigin, HubRepository, ModelPackage, ModelTask, OnnxSource, PackageForm, RegisteredFile, RegisteredModel,
+use super::registered_model::{
+    FileOrigin, HubRepository, ModelPackage, ModelTask, OnnxSource, PackageForm, RegisteredFile,
+    RegisteredModel,
 };
 use crate::embed::ModelKind;
 

@@ -1,7 +1,8 @@
 //! Language models that read passages.
 
-use super::{
-    FileOrigin, HubRepository, ModelPackage, ModelTask, PackageForm, RegisteredFile, RegisteredModel, UNKNOWN_SIZE,
+use super::registered_model::{
+    FileOrigin, HubRepository, ModelPackage, ModelTask, PackageForm, RegisteredFile,
+    RegisteredModel, UNKNOWN_SIZE,
 };
 
 pub const SMOLLM2: RegisteredModel = RegisteredModel {

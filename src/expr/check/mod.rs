@@ -114,6 +114,7 @@ impl TypeChecker<'_> {
             },
             Node::Ident(name) => {
                 let ty = self.name(node, name)?;
+                // A number of an earlier step may have been computed from money, so it is recorded as well.
                 if matches!(ty, InferredType::Is(ValueType::Money | ValueType::Number)) {
                     self.amounts.result.push(name.clone());
                 }
@@ -162,9 +163,10 @@ impl TypeChecker<'_> {
         }
     }
 
-    /// A number literal must be exactly representable.
+    /// A number literal must be exactly representable. Not inlined, for the reason given at [`Self::record_equality`].
     #[inline(never)]
     fn check_number_literal(&mut self, node: &IdedExpr) {
+        // CEL marks unsigned integers by a `u`.
         let written = self.text(node).trim_end_matches(['u', 'U']).to_owned();
         if written.parse::<f64>().is_ok() && exact_number(&written).is_none() {
             let message = format!("`{written}` has more digits than a number holds");
@@ -173,7 +175,7 @@ impl TypeChecker<'_> {
         }
     }
 
-    /// Rejects `{{ }}` in a text literal, where it would not be filled in.
+    /// Rejects `{{ }}` in a text literal, where it would not be filled in. Not inlined, as above.
     #[inline(never)]
     fn reject_template(&mut self, node: &IdedExpr, text: &str) {
         if let Some((before, rest)) = text.split_once("{{")

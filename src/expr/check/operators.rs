@@ -83,6 +83,7 @@ impl TypeChecker<'_> {
                 (fine, "two values of one type", ValueType::YesNo)
             }
             "<" | "<=" | ">" | ">=" => {
+                // Durations have no order, because a month has no fixed number of days.
                 let fine = x == y && [number, text, date].contains(&x);
                 (fine, "two numbers, two dates or two texts", ValueType::YesNo)
             }
