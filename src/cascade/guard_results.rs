@@ -65,19 +65,19 @@ struct GuardedStepMasses<'a> {
 }
 
 impl GuardedStepMasses<'_> {
-    /// Counts by guard; rows with a detour of this mark are replaced by the detour.
-    fn counts(&self, mark: Option<u8>) -> Vec<GuardCounts> {
+    /// Counts by guard; rows that have a counterfactual row with this id are replaced by it.
+    fn counts(&self, id: Option<u8>) -> Vec<GuardCounts> {
         let kernel = &self.compiled.model.kernels[self.step];
         let mut counts = vec![GuardCounts::default(); self.scenario.steps[self.step].guards.len()];
         for (row, _) in kernel.inputs() {
             let span = kernel.span(row);
-            match mark.and_then(|mark| kernel.counterfactual(row, mark)) {
+            match id.and_then(|id| kernel.counterfactual(row, id)) {
                 None => span.for_each(|at| self.count(at, self.mass(at), &mut counts)),
-                Some(detour) => {
-                    // A detour weighs nothing in a plain run: its branches share the probability of the row that it
-                    // replaces.
+                Some(counterfactual) => {
+                    // A counterfactual row weighs nothing in a plain run: its branches share the probability of the
+                    // row that it replaces.
                     let visits: f64 = span.map(|at| self.mass(at)).sum();
-                    detour.for_each(|at| {
+                    counterfactual.for_each(|at| {
                         self.count(at, visits * kernel.branches()[at].p, &mut counts);
                     });
                 }

@@ -60,6 +60,7 @@ pub fn output_text<'c>(
         StepOutput::Value(value) => value.to_string(),
         StepOutput::Action(label) => label.clone(),
         StepOutput::Context(passages) => {
+            // Only retrieve steps output passages.
             let PipelineStepKind::Retrieve(retrieve) = &step.kind else {
                 return String::new();
             };

@@ -45,6 +45,7 @@ impl TracedRun<'_> {
             let p = p? as usize;
             let passage = &corpus.passages[p];
             let value = passage.facts.get(field)?;
+            // Several sentences may state the same value: the words of field and query choose among them.
             let hint = format!("{} {}", field.replace('_', " "), query);
             let sentence = match corpus.extracted_at(field, p) {
                 Some(range) => evidence_sentence::sentence_at(&passage.text, range.start),

@@ -42,6 +42,7 @@ impl TracedRun<'_> {
         }
         let chosen = phrasing.or(chosen).unwrap_or_default();
         let query = &queries[chosen];
+        // The whole ranking, because passages that were missed have their place further down.
         let ranking = found.get(query).map_or(&[][..], Vec::as_slice);
         let right = self.queries(at, &search, &self.oracle_outputs());
         let right = right.get(chosen).filter(|right| right.query != query.query);

@@ -84,6 +84,7 @@ pub(super) fn partial_path(path: &Path) -> PathBuf {
 pub(super) fn verify_and_rename(part: &Path, file: &FileToFetch) -> anyhow::Result<()> {
     let sum = sha256_of(part)?;
     if sum != file.sha256 {
+        // If it stayed, every further attempt would resume it and end with the same wrong file.
         std::fs::remove_file(part)?;
         bail!("{} has the sha256 {sum}, not {}; it was removed", file.hub_path, file.sha256);
     }

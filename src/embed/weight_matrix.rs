@@ -64,6 +64,7 @@ impl WeightMatrix {
         let (zero, equal) = match self {
             WeightMatrix::F32 { data, cols } => (is_zero(data), rows_are_equal(data, *cols)),
             WeightMatrix::Int8 { data, scale, cols, .. } => {
+                // Equal rows of int8 numbers differ if their scales do.
                 let equal_scales = scale.iter().skip(1).all(|s| *s == scale[0]);
                 (is_zero(data) || is_zero(scale), equal_scales && rows_are_equal(data, *cols))
             }
@@ -114,6 +115,7 @@ impl WeightMatrix {
     /// Multiplies the columns by `smooth`, unless it is empty, and rounds to int8; an int8 matrix is returned as it is.
     pub fn into_smooth_int8(self, smooth: &[f32]) -> WeightMatrix {
         match self {
+            // Rounded already: rounding again would add a second error.
             WeightMatrix::Int8 { .. } => self,
             WeightMatrix::F32 { mut data, cols } => {
                 if !smooth.is_empty() {

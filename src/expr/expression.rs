@@ -66,6 +66,7 @@ impl Expression {
             Node::Ident(name) => {
                 names.iter().find(|(_, n)| n == name).map(|(step, _)| PlainReference::Step(*step))
             }
+            // `has(task.x)` only tests the field, so it is no reference to its value.
             Node::Select(select) if !select.test => match &select.operand.expr {
                 Node::Ident(name) if name == "task" => {
                     Some(PlainReference::TaskField(select.field.clone()))
@@ -155,6 +156,7 @@ impl Expression {
 
 /// Whether the expression contains an addition.
 fn contains_addition(root: &IdedExpr) -> bool {
+    // An explicit stack, because expressions may nest deeply.
     let (mut pending, mut adds) = (vec![root], false);
     while let Some(node) = pending.pop() {
         adds |= matches!(&node.expr, Node::Call(call) if call.func_name == operators::ADD);

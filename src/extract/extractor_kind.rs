@@ -71,6 +71,7 @@ impl ExtractorKind {
                 alternatives::resolve(text, dates)
             }
             ExtractorKind::Duration => duration::mentions(text),
+            // An amount may be found by the currency before it and by the one after it, as in `5 USD$5`.
             ExtractorKind::Money { decimal, currency } => {
                 clear_overlapping(amount::money(text, *decimal, currency.as_deref()))
             }

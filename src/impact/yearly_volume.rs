@@ -34,6 +34,7 @@ impl YearlyVolume {
     /// spread of the underlying mean, stays the same share of the mean.
     pub fn with_mean(self, mean: f64) -> YearlyVolume {
         match self {
+            // A fixed number of cases is a whole number, whatever mean was drawn.
             YearlyVolume::Fixed(_) => YearlyVolume::Fixed(mean.round() as u64),
             YearlyVolume::Poisson(_) => YearlyVolume::Poisson(mean),
             YearlyVolume::NegativeBinomial(old, sd) => {

@@ -40,6 +40,7 @@ impl StopWordList {
             StopWordList::English => {
                 StopWordList::Lucene.contains(token) && !NEGATIONS.contains(&token)
             }
+            // The list is sorted; a test checks it.
             StopWordList::Lucene => ENGLISH_STOP_WORDS.binary_search(&token).is_ok(),
         }
     }

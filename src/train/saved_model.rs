@@ -178,9 +178,9 @@ fn write_adapter(
 ) -> anyhow::Result<()> {
     let mut tensors = Vec::new();
     for (at, pairs) in lora.pairs.iter().enumerate() {
-        for (name, thin) in base.encoder.linear_names(at).iter().zip(pairs) {
+        for (name, pair) in base.encoder.linear_names(at).iter().zip(pairs) {
             for (part, range, cols) in
-                [("A", &thin.a, thin.a.len() / lora.rank), ("B", &thin.b, lora.rank)]
+                [("A", &pair.a, pair.a.len() / lora.rank), ("B", &pair.b, lora.rank)]
             {
                 let name = format!("base_model.model.{name}.lora_{part}.weight");
                 let numbers = &theta[range.clone()];

@@ -35,6 +35,7 @@ impl FromStr for MoneyAmount {
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(());
         }
+        // An amount whose digits are rounded is another amount, so it is refused.
         let amount = exact_number(amount.trim()).ok_or(())?;
         Ok(MoneyAmount { currency: currency.to_owned(), amount })
     }

@@ -24,6 +24,7 @@ pub fn report_wrong_use(arguments: &[OsString], why: &str) {
             continue;
         };
         let value = value.or_else(|| {
+            // What begins with `--` is the next option: the path itself was forgotten.
             rest.clone().next().filter(|next| !next.to_string_lossy().starts_with("--"))?;
             rest.next().map(PathBuf::from)
         });

@@ -69,6 +69,7 @@ pub fn read_pooling(file: &str, json: &Value, faults: &mut DirectoryFaults) -> P
             )),
         }
     }
+    // The default of sentence-transformers; it also stands in for modes that were faulty.
     if modes.is_empty() {
         modes.push(TokenPooling::Mean);
     }

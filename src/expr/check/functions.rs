@@ -25,7 +25,6 @@ impl TypeChecker<'_> {
             let other = SIGNATURES.iter().find(|s| s.name == name);
             let names = SIGNATURES.iter().filter(|s| s.receiver.is_some() == target.is_some());
             let mut names: Vec<&str> = names.map(|s| s.name).collect();
-            // Overloads stand one after another in the list.
             names.dedup();
             let help = match other {
                 Some(s) => Some(format!("it is written {}", format_signature(s))),

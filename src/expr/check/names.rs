@@ -82,6 +82,7 @@ impl TypeChecker<'_> {
     ) -> Option<InferredType> {
         let (owner, known): (&str, Vec<&str>) = match &operand.expr {
             Node::Ident(name) if name == "task" => {
+                // A faulty declaration has been reported, and would make every field unknown.
                 let fields = self.scope.task?;
                 if let Some(ty) = fields.get(field) {
                     return Some(InferredType::Is(*ty));

@@ -63,6 +63,7 @@ fn held_out_score(
         scored.iter().filter(|(c, ..)| category.is_none_or(|wanted| wanted == *c)).collect();
     let right = chosen.iter().filter(|(_, same, differs)| match (same, differs) {
         (Some(same), Some(differs)) => same[0] > differs[0],
+        // A pair without a partner is right if the network alone takes the right side: its logit is 0 at one half.
         (Some(same), None) => same[0] > 0.0,
         (None, Some(differs)) => differs[0] < 0.0,
         (None, None) => false,

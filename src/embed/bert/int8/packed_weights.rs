@@ -35,7 +35,9 @@ fn packed<T: Copy + Default + From<i8>>(
     panels: usize,
     group: usize,
 ) -> Vec<T> {
+    // Both layouts have the stride of quads, because activations are arranged once, whatever the kernel.
     let stride = inputs.next_multiple_of(QUAD);
+    // The padding stays zero, which adds nothing to a sum.
     let mut packed = vec![T::default(); panels * stride * LANES];
     for (o, row) in rows.chunks_exact(inputs).enumerate() {
         for (k, &w) in row.iter().enumerate() {
