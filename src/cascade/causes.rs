@@ -23,10 +23,12 @@ pub fn but_for(model: &KernelModel, keys: &[u64], trial: u32) -> Vec<Vec<usize>>
     // earlier step is right, and no other set is tried.
     let mut found: Vec<Vec<usize>> = Vec::new();
     let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
-    let mut tried = 0;
+    let mut sets_tried = 0;
     for size in 0.. {
-        tried += sets.len();
-        if sets.is_empty() || tried > MAX_TRIED_SETS || !found.is_empty() && size > MAX_FURTHER_SIZE
+        sets_tried += sets.len();
+        if sets.is_empty()
+            || sets_tried > MAX_TRIED_SETS
+            || !found.is_empty() && size > MAX_FURTHER_SIZE
         {
             break;
         }

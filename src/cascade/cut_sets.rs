@@ -85,8 +85,8 @@ fn with_failure(model: &KernelModel, masses: &BranchMasses, errors: &[OwnError])
     // For a single error the masses of the plain run hold the answer; only pairs and triples need a sweep.
     if let [error] = errors {
         let branches = model.kernels[error.step].branches().iter().zip(&masses.steps[error.step]);
-        let of = branches.filter(|(branch, _)| makes(branch, error));
-        return of.map(|(_, outcomes)| failure_probability(outcomes)).sum();
+        let erring = branches.filter(|(branch, _)| makes(branch, error));
+        return erring.map(|(_, outcomes)| failure_probability(outcomes)).sum();
     }
     let joint = exact::joint(model, |step, branch| {
         let error = errors.iter().find(|error| error.step == step);

@@ -39,12 +39,12 @@ pub fn body(text: &str) -> &str {
 /// The sentence of `text` that states `value`. If none or several seem to, the one of these with the most words of
 /// `query`, the first among equals. A heading is not considered.
 pub fn sentence_stating<'t>(text: &'t str, value: &TypedValue, query: &str) -> &'t str {
-    let asked: BTreeSet<String> = words(query).into_iter().filter(|w| w.len() > 3).collect();
+    let query_words: BTreeSet<String> = words(query).into_iter().filter(|w| w.len() > 3).collect();
     let mut best = ("", (0, 0));
     let body = body(text);
     for sentence in sentences(body).into_iter().map(|range| &body[range]) {
         let words = words(sentence);
-        let shared = asked.iter().filter(|word| words.contains(word)).count();
+        let shared = query_words.iter().filter(|word| words.contains(word)).count();
         let score = (match_score(value, &words), shared);
         if best.0.is_empty() || score > best.1 {
             best = (sentence, score);
@@ -153,13 +153,13 @@ fn counts(words: &[String], number: &[String], unit: &str) -> bool {
 
 /// The ways to express a period as a whole number of one unit.
 fn units(period: CalendarPeriod) -> Vec<(u32, &'static str)> {
-    let ways = [
+    let expressions = [
         (whole_units(period.days, 1), "day"),
         (whole_units(period.days, 7), "week"),
         (whole_units(period.months, 1), "month"),
         (whole_units(period.months, 12), "year"),
     ];
-    ways.into_iter().filter_map(|(n, unit)| Some((n?, unit))).collect()
+    expressions.into_iter().filter_map(|(n, unit)| Some((n?, unit))).collect()
 }
 
 fn whole_units(n: u32, by: u32) -> Option<u32> {

@@ -33,8 +33,8 @@ impl FailureSignature {
 }
 
 /// Labels, joined by `+`.
-pub fn joined_labels(of: &[(usize, String)]) -> String {
-    let labels: Vec<&str> = of.iter().map(|(_, label)| label.as_str()).collect();
+pub fn joined_labels(actions: &[(usize, String)]) -> String {
+    let labels: Vec<&str> = actions.iter().map(|(_, label)| label.as_str()).collect();
     labels.join("+")
 }
 
@@ -142,7 +142,7 @@ impl<'a> FailurePathFinder<'a> {
     }
 
     fn path(&self, notes: &[(usize, StepDeviation)], outcome: u8, p: f64) -> FailurePath {
-        let mut way = FailureSignature {
+        let mut signature = FailureSignature {
             events: Vec::new(),
             own_errors: Vec::new(),
             actions: Vec::new(),
@@ -151,19 +151,19 @@ impl<'a> FailurePathFinder<'a> {
         for (step, note) in notes {
             if let Some((event, own)) = note.event {
                 if own {
-                    way.own_errors.push(way.events.len());
+                    signature.own_errors.push(signature.events.len());
                 }
-                way.events.push(OwnError { step: *step, event: StepEvent::from_code(event) });
+                signature.events.push(OwnError { step: *step, event: StepEvent::from_code(event) });
             }
             if note.caught {
-                way.events.push(OwnError { step: *step, event: StepEvent::Caught });
+                signature.events.push(OwnError { step: *step, event: StepEvent::Caught });
             }
             if let Some(token) = note.action
                 && let StepOutput::Action(label) = &self.compiled.outputs[*step][token as usize]
             {
-                way.actions.push((*step, label.clone()));
+                signature.actions.push((*step, label.clone()));
             }
         }
-        FailurePath { signature: way, p }
+        FailurePath { signature, p }
     }
 }

@@ -65,19 +65,19 @@ struct GuardedStepMasses<'a> {
 }
 
 impl GuardedStepMasses<'_> {
-    /// Counts by guard; rows with a detour of this mark are replaced by the detour.
-    fn counts(&self, mark: Option<u8>) -> Vec<GuardCounts> {
+    /// Counts by guard; rows that have a counterfactual row with this id are replaced by it.
+    fn counts(&self, id: Option<u8>) -> Vec<GuardCounts> {
         let kernel = &self.compiled.model.kernels[self.step];
         let mut counts = vec![GuardCounts::default(); self.scenario.steps[self.step].guards.len()];
         for (row, _) in kernel.inputs() {
             let span = kernel.span(row);
-            match mark.and_then(|mark| kernel.counterfactual(row, mark)) {
+            match id.and_then(|id| kernel.counterfactual(row, id)) {
                 None => span.for_each(|at| self.count(at, self.mass(at), &mut counts)),
-                Some(detour) => {
-                    // A detour weighs nothing in a plain run: its branches share the probability of the row that it
-                    // replaces.
+                Some(counterfactual) => {
+                    // A counterfactual row weighs nothing in a plain run: its branches share the probability of the
+                    // row that it replaces.
                     let visits: f64 = span.map(|at| self.mass(at)).sum();
-                    detour.for_each(|at| {
+                    counterfactual.for_each(|at| {
                         self.count(at, visits * kernel.branches()[at].p, &mut counts);
                     });
                 }
@@ -92,12 +92,12 @@ impl GuardedStepMasses<'_> {
 
     /// Adds what guards did on the way to the branch at index `at`, which runs take with probability `p`.
     fn count(&self, at: usize, p: f64, counts: &mut [GuardCounts]) {
-        let trails = &self.compiled.traces[self.step];
-        let Ok(found) = trails.binary_search_by_key(&at, |(place, _)| *place) else {
+        let traces = &self.compiled.traces[self.step];
+        let Ok(found) = traces.binary_search_by_key(&at, |(place, _)| *place) else {
             return;
         };
-        for (sum, of) in counts.iter_mut().zip(&trails[found].1.counts) {
-            sum.add(of, p);
+        for (sum, count) in counts.iter_mut().zip(&traces[found].1.counts) {
+            sum.add(count, p);
         }
     }
 }

@@ -112,9 +112,9 @@ impl<'a> LossPricer<'a> {
                 .steps
                 .iter()
                 .enumerate()
-                .map(|(step, of)| {
-                    can_err(of)
-                        .then(|| plain.outcomes_with(step, Intervention::Right).iter().sum::<f64>())
+                .map(|(at, step)| {
+                    can_err(step)
+                        .then(|| plain.outcomes_with(at, Intervention::Right).iter().sum::<f64>())
                 })
                 .collect(),
         }))
@@ -185,11 +185,11 @@ impl<'a> LossPricer<'a> {
                 worth
             });
         let mut if_right = Vec::with_capacity(self.scenario.steps.len());
-        for (step, of) in self.scenario.steps.iter().enumerate() {
-            if_right.push(can_err(of).then(|| {
+        for (at, step) in self.scenario.steps.iter().enumerate() {
+            if_right.push(can_err(step).then(|| {
                 let changes = (0..replays.intervention_trials).filter_map(|trial| {
                     let plain = replays.plain(trial)?;
-                    let right = replays.with_intervention(trial, step, Intervention::Right)?;
+                    let right = replays.with_intervention(trial, at, Intervention::Right)?;
                     Some(loss(&right) - loss(&plain))
                 });
                 let changes: Vec<f64> = changes.collect();

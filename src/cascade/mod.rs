@@ -39,6 +39,10 @@ pub mod step_effects;
 pub mod trace;
 #[doc(hidden)]
 pub mod trace_builder;
+mod trace_words;
+mod traced_reading;
+mod traced_retrieval;
+mod traced_run;
 #[doc(hidden)]
 pub mod typical_runs;
 

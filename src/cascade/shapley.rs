@@ -126,7 +126,7 @@ fn sampled_by_order(
                 let source = source(model, step, taken);
                 add(&mut shares, source, |o| was[o] - is[o]);
                 let change = total(&was) - total(&is);
-                match squares.iter_mut().find(|(of, _)| *of == source) {
+                match squares.iter_mut().find(|(known, _)| *known == source) {
                     Some((_, sum)) => *sum += change * change,
                     None => squares.push((source, change * change)),
                 }
@@ -143,7 +143,8 @@ fn sampled_by_order(
     // Only some trials were replayed under interventions; all plain trials give a better estimate of the total.
     let scale = expected / answered_for;
     for share in &mut shares {
-        let square = squares.iter().find(|(of, _)| *of == share.source).map_or(0.0, |(_, s)| *s);
+        let square =
+            squares.iter().find(|(known, _)| *known == share.source).map_or(0.0, |(_, s)| *s);
         let mean = total(&share.outcomes) / played;
         let variance = (square / played - mean * mean).max(0.0) / played;
         share.variance = variance * (scale * played).powi(2);

@@ -24,11 +24,11 @@ pub fn exact_effects(scenario: &Scenario, flow: &ForwardBackward) -> Vec<Option<
         .steps
         .iter()
         .enumerate()
-        .map(|(step, of)| {
-            can_err(of).then(|| StepEffect {
-                right: flow.outcomes_with(step, Intervention::Right),
-                without_own_errors: flow.outcomes_with(step, Intervention::Repair),
-                wrong: flow.outcomes_with(step, Intervention::Wrong),
+        .map(|(at, step)| {
+            can_err(step).then(|| StepEffect {
+                right: flow.outcomes_with(at, Intervention::Right),
+                without_own_errors: flow.outcomes_with(at, Intervention::Repair),
+                wrong: flow.outcomes_with(at, Intervention::Wrong),
             })
         })
         .collect()
@@ -47,11 +47,11 @@ pub fn sampled_effects(
         .steps
         .iter()
         .enumerate()
-        .map(|(step, of)| {
-            can_err(of).then(|| {
+        .map(|(at, step)| {
+            can_err(step).then(|| {
                 let [right, without_own_errors, wrong] =
                     [Intervention::Right, Intervention::Repair, Intervention::Wrong]
-                        .map(|what| outcomes_under(replays, &plain, outcomes, step, what));
+                        .map(|what| outcomes_under(replays, &plain, outcomes, at, what));
                 StepEffect { right, without_own_errors, wrong }
             })
         })

@@ -38,7 +38,7 @@ fn replays<'a>(scenario: &Scenario, task: usize, solved: &'a SolvedTask) -> Tria
 /// Costliest first: a failure that nothing flags costs more than a stop, and of two alike the likelier one costs more.
 /// The scenario's prices are not considered.
 fn by_cost(a: (&FailureSignature, f64), b: (&FailureSignature, f64)) -> std::cmp::Ordering {
-    let flagged = [a, b].map(|(way, _)| way.outcome == RunOutcome::Stopped);
+    let flagged = [a, b].map(|(signature, _)| signature.outcome == RunOutcome::Stopped);
     flagged[0].cmp(&flagged[1]).then(b.1.total_cmp(&a.1))
 }
 
@@ -52,18 +52,20 @@ pub fn typical_trial(scenario: &Scenario, task: usize, solved: &SolvedTask) -> O
         .or_else(|| first_trial(scenario, task, solved, None))
 }
 
-/// The first failing trial that takes this path, or any path if `way` is `None`.
+/// The first failing trial that takes this path, or any path if `signature` is `None`.
 fn first_trial(
     scenario: &Scenario,
     task: usize,
     solved: &SolvedTask,
-    way: Option<&FailureSignature>,
+    signature: Option<&FailureSignature>,
 ) -> Option<u32> {
     let replays = replays(scenario, task, solved);
     let paths = FailurePathFinder::new(&solved.compiled);
     (0..replays.plain_trials).find(|&trial| {
         let run = replays.plain(trial).filter(|run| run.outcome > 0);
-        run.is_some_and(|run| way.is_none_or(|way| paths.signature_of(&run) == *way))
+        run.is_some_and(|run| {
+            signature.is_none_or(|signature| paths.signature_of(&run) == *signature)
+        })
     })
 }
 
@@ -87,9 +89,9 @@ pub fn common_failures(
         solved.par_iter().enumerate().map(|(task, solved)| paths(scenario, task, solved)).collect();
     let mut sums: BTreeMap<FailureSignature, CommonFailureSum> = BTreeMap::new();
     for (at, (task, paths)) in tasks.iter().zip(all).enumerate() {
-        for FailurePath { signature: way, p } in paths {
+        for FailurePath { signature, p } in paths {
             let share = p * task.weight / total;
-            let sum = sums.entry(way).or_insert(CommonFailureSum {
+            let sum = sums.entry(signature).or_insert(CommonFailureSum {
                 p: 0.0,
                 tasks: 0,
                 likeliest_task: (at, 0.0),
@@ -104,9 +106,9 @@ pub fn common_failures(
     let mut sums: Vec<(FailureSignature, CommonFailureSum)> = sums.into_iter().collect();
     sums.sort_by(|(a, of_a), (b, of_b)| by_cost((a, of_a.p), (b, of_b.p)));
     sums.into_iter()
-        .filter_map(|(way, sum)| {
+        .filter_map(|(signature, sum)| {
             let task = sum.likeliest_task.0;
-            let trial = first_trial(scenario, task, &solved[task], Some(&way))?;
+            let trial = first_trial(scenario, task, &solved[task], Some(&signature))?;
             Some(CommonFailure { pick: SelectedRun { task, trial }, p: sum.p, tasks: sum.tasks })
         })
         .take(top)

@@ -16,7 +16,7 @@ use super::files::{
     DirectoryFaults, LORA, SettingReader, abbreviated, check, parse, read_settings, read_weights,
 };
 use super::registry;
-use super::weights::{TENSOR_PREFIXES, floats};
+use super::tensor::{TENSOR_PREFIXES, floats};
 
 pub(super) const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -207,9 +207,9 @@ fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, PeftMatrixPair>> {
         let &[rows, cols] = view.shape() else {
             bail!("{WEIGHTS}: `{full}` has the shape {:?}, not that of a matrix", view.shape());
         };
-        let thin = PeftMatrix { data: floats(full, &view)?, rows, cols };
+        let matrix = PeftMatrix { data: floats(full, &view)?, rows, cols };
         let pair = pairs.entry(format!("{module}.weight")).or_default();
-        *if is_a { &mut pair.a } else { &mut pair.b } = Some(thin);
+        *if is_a { &mut pair.a } else { &mut pair.b } = Some(matrix);
     }
     ensure!(!pairs.is_empty(), "{WEIGHTS} holds nothing");
     ensure!(
@@ -219,6 +219,6 @@ fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, PeftMatrixPair>> {
     Ok(pairs)
 }
 
-fn is_zero(thin: &Option<PeftMatrix>) -> bool {
-    thin.as_ref().is_some_and(|thin| thin.data.iter().all(|x| *x == 0.0))
+fn is_zero(matrix: &Option<PeftMatrix>) -> bool {
+    matrix.as_ref().is_some_and(|matrix| matrix.data.iter().all(|x| *x == 0.0))
 }

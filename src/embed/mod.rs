@@ -7,6 +7,7 @@ pub mod bundled;
 pub mod cache;
 mod constant_vectors;
 mod corpus_vectors;
+mod fetched_file;
 pub(crate) mod files;
 pub mod http;
 mod model_package;
@@ -14,6 +15,7 @@ pub mod model_paths;
 mod model_tokenizer;
 mod normalizer_growth;
 pub mod onnx;
+mod opening;
 mod pair_scorer;
 pub mod pull;
 pub mod quantize;
@@ -22,20 +24,20 @@ pub(crate) mod row_store;
 pub mod similarity_map;
 mod spec;
 pub mod static_table;
+mod tensor;
 pub mod truncate;
 mod vector_file;
+pub(crate) mod weight_matrix;
 pub(crate) mod weights;
 
 pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;
 pub use corpus_vectors::{CorpusRows, CorpusVectors};
 pub use http::{HttpEmbedder, HttpEmbedderSpec};
+pub use opening::{open, open_cached, open_cross_encoder, open_maps, open_max_sim};
 pub use pair_scorer::{CachedScorer, PairLimit, PairScorer, TextPair};
-pub use similarity_map::{Penalty, SimilarityMapSpec, is_similarity_map};
-pub use spec::{
-    CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, TokenPooling, open, open_cached,
-    open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
-};
+pub use similarity_map::{Penalty, SimilarityMapSpec, is_similarity_map, open_similarity_map};
+pub use spec::{CrossEncoderSpec, ModelKind, ModelPrecision, ModelSpec, TokenPooling};
 
 /// The side of a search that a text belongs to; models may expect a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
-use super::pull::{FileToFetch, partial_path, verify_and_rename};
+use super::fetched_file::{FileToFetch, partial_path, verify_and_rename};
 use super::registry::{ModelPackage, PackageForm, UNKNOWN_SIZE};
 
 /// The most bytes read of a file whose size is not registered.
@@ -155,18 +155,18 @@ fn npm(requirement: &str, to: &Path) -> anyhow::Result<()> {
 }
 
 /// Runs the first of `programs` that is installed, in the directory `to`.
-fn run_client(programs: &[&str], args: &[&str], to: &Path, asked: &str) -> anyhow::Result<()> {
+fn run_client(programs: &[&str], args: &[&str], to: &Path, wanted: &str) -> anyhow::Result<()> {
     for program in programs {
         match Command::new(program).args(args).current_dir(to).output() {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(e).with_context(|| format!("cannot run {program}")),
             Ok(output) if output.status.success() => return Ok(()),
             Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                let last = said.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("nothing");
-                bail!("{program} did not download {asked}: {last}");
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                let last = stderr.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("nothing");
+                bail!("{program} did not download {wanted}: {last}");
             }
         }
     }
-    bail!("there is no {} here to download {asked}", programs.join(" or "))
+    bail!("there is no {} here to download {wanted}", programs.join(" or "))
 }

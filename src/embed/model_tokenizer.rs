@@ -11,7 +11,7 @@ use tokenizers::{
     PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
 };
 
-use super::files::{TokenizerFiles, parse};
+use super::files::{TokenizerFiles, UnknownToken, parse};
 use super::normalizer_growth;
 
 /// A loaded `tokenizer.json`, with its padding and truncation replaced by those needed here.
@@ -100,6 +100,15 @@ impl ModelTokenizer {
         self.tokenizer.token_to_id(token)
     }
 
+    /// The id of the token for unknown words, if the files name one.
+    pub fn unknown_id(&self, files: &TokenizerFiles) -> Option<u32> {
+        match &files.unknown {
+            UnknownToken::None => None,
+            UnknownToken::Token(token) => self.id(token),
+            UnknownToken::Id(id) => Some(*id),
+        }
+    }
+
     /// All tokens, as text.
     pub fn token_texts(&self) -> impl Iterator<Item = String> {
         self.tokenizer.get_vocab(true).into_keys()
@@ -152,7 +161,7 @@ impl ModelTokenizer {
             .collect()
     }
 
-    /// For each pair of texts, whether it is truncated, like [`Tokens::are_cut`].
+    /// For each pair of texts, whether it is truncated, like [`Self::are_truncated`].
     pub fn pairs_are_truncated(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<bool>> {
         let added = self.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(true));
         pairs
@@ -264,14 +273,14 @@ fn find_lost_settings(at: &str, written: &Value, made: &Value, lost: &mut Vec<St
 }
 
 thread_local! {
-    /// Whether this thread is inside [`guarded`].
+    /// Whether this thread is inside [`catch_tokenizer_panic`].
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs code that panics on some damaged tokenizers. A panic becomes an error and prints nothing to the terminal.
 fn catch_tokenizer_panic<T>(run: impl FnOnce() -> T) -> anyhow::Result<T> {
     static HOOK: Once = Once::new();
-    // The panic hook is global, so install it once and silence it only on threads inside `guarded`.
+    // The panic hook is global, so install it once and silence it only on threads that are inside this function.
     HOOK.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -284,8 +293,8 @@ fn catch_tokenizer_panic<T>(run: impl FnOnce() -> T) -> anyhow::Result<T> {
     let result = catch_unwind(AssertUnwindSafe(run));
     GUARDED.set(before);
     result.map_err(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-        anyhow!("the tokenizer is damaged: {}", said.unwrap_or("it gave no reason"))
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
+        anyhow!("the tokenizer is damaged: {}", message.unwrap_or("it gave no reason"))
     })
 }

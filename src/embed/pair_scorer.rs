@@ -114,21 +114,24 @@ impl PairScorer for CachedScorer {
         // Group equal passages, which are longer than queries, so that a scorer can process each of them once.
         fresh.sort_by_key(|&i| (pairs[i].1, pairs[i].0));
         for chunk in fresh.chunks(PAIRS_PER_CHUNK) {
-            let asked: Vec<TextPair> = chunk.iter().map(|&i| pairs[i]).collect();
-            let given = self.inner.score(&asked, done)?;
+            let new_pairs: Vec<TextPair> = chunk.iter().map(|&i| pairs[i]).collect();
+            let new_scores = self.inner.score(&new_pairs, done)?;
             ensure!(
-                given.len() == asked.len(),
+                new_scores.len() == new_pairs.len(),
                 "the reranker returned {} scores for {} pairs",
-                given.len(),
-                asked.len()
+                new_scores.len(),
+                new_pairs.len()
             );
-            if let Some(at) = given.iter().position(|score| !score.is_finite()) {
-                let (query, passage) = asked[at];
-                anyhow::bail!("the reranker scores {query:?} and {passage:?} with {}", given[at]);
+            if let Some(at) = new_scores.iter().position(|score| !score.is_finite()) {
+                let (query, passage) = new_pairs[at];
+                anyhow::bail!(
+                    "the reranker scores {query:?} and {passage:?} with {}",
+                    new_scores[at]
+                );
             }
             let chunk_keys: Vec<RowKey> = chunk.iter().map(|&i| keys[i]).collect();
-            self.store.append(&chunk_keys, &given)?;
-            chunk.iter().zip(&given).for_each(|(&i, &score)| scores[i] = score);
+            self.store.append(&chunk_keys, &new_scores)?;
+            chunk.iter().zip(&new_scores).for_each(|(&i, &score)| scores[i] = score);
         }
         repeats.iter().for_each(|&(i, original)| scores[i] = scores[original]);
         Ok(scores)

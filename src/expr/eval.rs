@@ -1,49 +1,16 @@
 //! Evaluation of a type-checked expression.
 
-use std::fmt;
-
-use cel::IdedExpr;
-use cel::common::ast::Expr as Node;
 use cel::common::types::{CelBool, CelDouble, CelNull, CelString, CelTimestamp};
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 
-use super::check::{
-    AmountUses, CheckedExpression, ExpressionScope, PASSAGE_FIELDS, StepBinding, check,
-};
+use super::expression::{Expression, PlainReference};
 use super::functions::{CelPeriod, ENV, midnight};
-use super::lower::{CURRENCY_PREFIX, lower};
-use super::parse::{ExpressionFault, ParsedExpression, children};
-use super::text_lengths::{LONGEST_TEXT, NamedText, contains_addition};
-use crate::value::{MoneyAmount, TypedValue, ValueType};
+use super::lower::CURRENCY_PREFIX;
+use super::scope::PASSAGE_FIELDS;
+use super::text_lengths::{LONGEST_TEXT, NamedText};
+use crate::value::{MoneyAmount, TypedValue};
 use crate::world::{Passage, PassageVariant, Task};
-
-/// A CEL expression, parsed and type-checked once.
-#[derive(Clone)]
-pub struct Expression {
-    source: String,
-    tree: IdedExpr,
-    /// Set if the expression only names a value; the interpreter is then bypassed.
-    plain_reference: Option<PlainReference>,
-    /// The steps that it names with their indices, sorted by index.
-    names: Vec<(usize, String)>,
-    ty: Option<ValueType>,
-    /// Whether it contains an addition and so can make a text longer than its inputs.
-    contains_addition: bool,
-    amounts: AmountUses,
-}
-
-impl fmt::Debug for Expression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Expr").field(&self.source).finish()
-    }
-}
-
-#[derive(Clone)]
-enum PlainReference {
-    Step(usize),
-    TaskField(String),
-}
 
 /// The values that an expression is evaluated on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,123 +53,13 @@ impl EvalError {
     }
 }
 
-impl ParsedExpression {
-    /// Checks names and types. Returns all faults at once, in source order.
-    pub fn check(self, scope: &ExpressionScope) -> Result<Expression, Vec<ExpressionFault>> {
-        let checked = check(&self, scope)?;
-        let mut names = Vec::new();
-        for name in self.names() {
-            if let Some(StepBinding::Output { step, .. }) = scope.steps.get(name) {
-                names.push((*step, name.to_owned()));
-            }
-        }
-        names.sort();
-        Ok(Expression::new(self.source, self.tree, names, checked))
-    }
-}
-
 impl Expression {
-    fn new(
-        source: String,
-        mut tree: IdedExpr,
-        names: Vec<(usize, String)>,
-        checked: CheckedExpression,
-    ) -> Expression {
-        let CheckedExpression { ty, mut amounts, same_money } = checked;
-        let plain_reference = match &tree.expr {
-            Node::Ident(name) => {
-                names.iter().find(|(_, n)| n == name).map(|(step, _)| PlainReference::Step(*step))
-            }
-            Node::Select(select) if !select.test => match &select.operand.expr {
-                Node::Ident(name) if name == "task" => {
-                    Some(PlainReference::TaskField(select.field.clone()))
-                }
-                _ => None,
-            },
-            _ => None,
-        };
-        // A result computed from money or percent is a plain number; only a bare name keeps its type.
-        let ty = match ty {
-            Some(ValueType::Money | ValueType::Percent) if plain_reference.is_none() => {
-                Some(ValueType::Number)
-            }
-            ty => ty,
-        };
-        if plain_reference.is_some() {
-            amounts.result.clear();
-        }
-        lower(&mut tree, &same_money);
-        let contains_addition = contains_addition(&tree);
-        Expression { source, tree, plain_reference, names, ty, contains_addition, amounts }
-    }
-
-    /// The subexpression `tree` of this expression, which has already been lowered.
-    pub(super) fn subexpression(&self, tree: &IdedExpr) -> Expression {
-        Expression { tree: tree.clone(), plain_reference: None, ..self.clone() }
-    }
-
-    pub(super) fn tree(&self) -> &IdedExpr {
-        &self.tree
-    }
-
-    /// The source text.
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// The type of its values; `None` if it names a step without a known type.
-    pub fn ty(&self) -> Option<ValueType> {
-        self.ty
-    }
-
-    /// Whether it contains an addition. Without one, no text becomes longer than the inputs.
-    pub fn contains_addition(&self) -> bool {
-        self.contains_addition
-    }
-
-    /// The index of a step that it names.
-    pub(super) fn step_index(&self, name: &str) -> Option<usize> {
-        self.names.iter().find(|(_, known)| known == name).map(|(step, _)| *step)
-    }
-
-    /// The name, if the expression is only a name: `task.fee`, or a step.
-    pub fn plain_name(&self) -> Option<&str> {
-        self.plain_reference.as_ref().map(|_| self.source.trim())
-    }
-
-    /// For each comparison, the names of the money combined in it, and of the numeric steps, which may be computed from
-    /// money. Two amounts that are tested for equality are not included, because their currencies are compared as well.
-    pub fn compared_amounts(&self) -> &[Vec<String>] {
-        &self.amounts.compared
-    }
-
-    /// The names of the money, and of numeric steps, that its value is computed from; empty if it is only a name.
-    pub fn amounts_in_result(&self) -> &[String] {
-        &self.amounts.result
-    }
-
-    /// The indices of the steps that it names, ascending.
-    pub fn step_indices(&self) -> impl Iterator<Item = usize> {
-        self.names.iter().map(|(step, _)| *step)
-    }
-
-    /// Whether its value does not depend on any input.
-    pub fn is_constant(&self) -> bool {
-        let mut pending = vec![&self.tree];
-        while let Some(node) = pending.pop() {
-            if matches!(node.expr, Node::Ident(_)) {
-                return false;
-            }
-            children(node, &mut |child| pending.push(child));
-        }
-        true
-    }
-
     /// Evaluates the expression; `None` is null.
     ///
     /// # Errors
     /// An operation on null, a date outside the calendar, a number that is not finite, or a text that is too long.
     pub fn eval(&self, env: &EvalEnvironment) -> Result<Option<TypedValue>, EvalError> {
+        // A value that is only named keeps its type; the interpreter would turn money into a number.
         match &self.plain_reference {
             Some(PlainReference::Step(step)) => {
                 return Ok(env.steps.get(*step).copied().flatten().cloned());
@@ -212,7 +69,8 @@ impl Expression {
             }
             None => {}
         }
-        if self.contains_addition {
+        // The interpreter has no limit of its own, so the length is bounded before a text is made.
+        if self.contains_addition() {
             let (_, longest) = self.text_lengths(&|named| env.text_length(named));
             if longest > LONGEST_TEXT {
                 let reason = format!(
@@ -224,7 +82,7 @@ impl Expression {
         let variables = VariableBindings { env, names: &self.names };
         let mut context = cel::Context::with_env(ENV.clone());
         context.set_variable_resolver(&variables);
-        let result = cel::Value::resolve_val(&self.tree, &context)
+        let result = cel::Value::resolve_val(self.tree(), &context)
             .map_err(|error| self.error(describe_error(&error)))?;
         if result.downcast_ref::<CelNull>().is_some() {
             return Ok(None);
@@ -232,6 +90,7 @@ impl Expression {
         let value = if let Some(b) = result.downcast_ref::<CelBool>() {
             TypedValue::YesNo(*b.inner())
         } else if let Some(n) = result.downcast_ref::<CelDouble>() {
+            // Division by zero is no error of the interpreter: it gives an infinite number.
             if !n.inner().is_finite() {
                 return Err(self.error("the result is not a finite number".to_owned()));
             }
@@ -250,7 +109,7 @@ impl Expression {
     }
 
     fn error(&self, reason: String) -> EvalError {
-        EvalError { expression: self.source.clone(), reason }
+        EvalError { expression: self.source().to_owned(), reason }
     }
 }
 

@@ -8,7 +8,8 @@ use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, operators};
 use rayon::prelude::*;
 
-use super::eval::{EvalEnvironment, EvalError, Expression, passage_field};
+use super::eval::{EvalEnvironment, EvalError, passage_field};
+use super::expression::Expression;
 use super::parse::children;
 use crate::value::TypedValue;
 use crate::world::{Corpus, Task};

@@ -17,22 +17,25 @@
 mod amount_product;
 mod check;
 mod eval;
+mod expression;
 mod foreign_syntax;
 mod functions;
 mod gold;
 mod lower;
 mod name_values;
 mod parse;
+mod scope;
 mod suggestions;
 mod template;
 mod text_lengths;
 
-pub use check::{ExpressionScope, PASSAGE_FIELDS, StepBinding};
 pub(crate) use eval::passage_field;
-pub use eval::{EvalEnvironment, EvalError, Expression};
+pub use eval::{EvalEnvironment, EvalError};
+pub use expression::Expression;
 pub use gold::{CorpusIndex, GoldRule};
 pub use name_values::{ImpossibleComparison, NameValues, NameValuesLookup, PossibleTexts};
 pub use parse::{ExpressionFault, ParsedExpression};
+pub use scope::{ExpressionScope, PASSAGE_FIELDS, StepBinding};
 pub(crate) use suggestions::{clip_span, floor_char_boundary, normalised_spelling, suggest};
 pub use template::{ParsedTemplate, QueryTemplate, unbraced_names};
 pub use text_lengths::{LONGEST_TEXT, NamedText};

@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::check::ExpressionScope;
-use super::eval::{EvalEnvironment, EvalError, Expression};
+use super::eval::{EvalEnvironment, EvalError};
+use super::expression::Expression;
 use super::parse::{ExpressionFault, ParsedExpression};
+use super::scope::ExpressionScope;
 use super::text_lengths::{LONGEST_TEXT, NamedText};
 
 /// A template whose placeholders are type-checked.

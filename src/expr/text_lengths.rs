@@ -1,10 +1,9 @@
 //! Bounds the length of the texts that expressions make. Only `+` lengthens a text, but a few steps that each double
 //! one would exhaust the memory.
 
-use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, LiteralValue, operators};
 
-use super::eval::Expression;
+use super::expression::Expression;
 use super::functions::SIGNATURES;
 use super::parse::children;
 use crate::value::ValueType;
@@ -46,8 +45,10 @@ impl Expression {
                     self.step_index(name).map_or(0, |step| length(NamedText::Step(step)))
                 }
                 Node::Select(select) => match &select.operand.expr {
-                    Node::Ident(of) if of == "task" => length(NamedText::TaskField(&select.field)),
-                    Node::Ident(of) if of == "passage" => {
+                    Node::Ident(owner) if owner == "task" => {
+                        length(NamedText::TaskField(&select.field))
+                    }
+                    Node::Ident(owner) if owner == "passage" => {
                         length(NamedText::PassageField(&select.field))
                     }
                     _ => 0,
@@ -73,16 +74,6 @@ fn call_length(function: &str, parts: Vec<usize>) -> usize {
         _ if gives_text() => parts.into_iter().max().unwrap_or(0),
         _ => 0,
     }
-}
-
-/// Whether the expression contains an addition.
-pub(super) fn contains_addition(root: &IdedExpr) -> bool {
-    let (mut pending, mut adds) = (vec![root], false);
-    while let Some(node) = pending.pop() {
-        adds |= matches!(&node.expr, Node::Call(call) if call.func_name == operators::ADD);
-        children(node, &mut |child| pending.push(child));
-    }
-    adds
 }
 
 #[cfg(test)]

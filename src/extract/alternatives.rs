@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{ValueMention, changed_value};
+use super::changed_value;
+use super::mention::ValueMention;
 use crate::value::TypedValue;
 
 /// Text between two values that form a choice, a span or a sum, so that neither is a value by itself.
@@ -86,15 +87,15 @@ static OPEN_END: LazyLock<Regex> = LazyLock::new(|| {
 pub fn resolve(text: &str, mut mentions: Vec<ValueMention>) -> Vec<ValueMention> {
     resolve_selections(text, &mut mentions);
     for mention in &mut mentions {
-        let behind = outside_brackets(text.get(mention.range.end..).unwrap_or(""));
-        if matches!(mention.value, Some(TypedValue::Money(_))) && OPEN_END.is_match(behind) {
+        let after = outside_brackets(text.get(mention.range.end..).unwrap_or(""));
+        if matches!(mention.value, Some(TypedValue::Money(_))) && OPEN_END.is_match(after) {
             mention.value = None;
         }
     }
-    let mut kept: Vec<ValueMention> = Vec::new();
+    let mut resolved: Vec<ValueMention> = Vec::new();
     for next in mentions {
-        let Some(last) = kept.last_mut() else {
-            kept.push(next);
+        let Some(last) = resolved.last_mut() else {
+            resolved.push(next);
             continue;
         };
         let between = text.get(last.range.end..next.range.start).unwrap_or("");
@@ -102,9 +103,9 @@ pub fn resolve(text: &str, mut mentions: Vec<ValueMention>) -> Vec<ValueMention>
         let again = between.trim() == "(" || between.trim() == "[";
         let date = |mention: &ValueMention| matches!(mention.value, Some(TypedValue::Date(_)));
         let dates = date(last) && date(&next);
-        let behind = text.get(next.range.end..).unwrap_or("");
+        let after = text.get(next.range.end..).unwrap_or("");
         let before = text.get(..last.range.start).unwrap_or("");
-        if !dates && next.value.is_some() && changed_value::is_replaced(before, between, behind) {
+        if !dates && next.value.is_some() && changed_value::is_replaced(before, between, after) {
             *last = next;
             continue;
         }
@@ -123,18 +124,18 @@ pub fn resolve(text: &str, mut mentions: Vec<ValueMention>) -> Vec<ValueMention>
             }
             last.range.end = next.range.end;
             if joined {
-                join_list(text, &mut kept);
+                join_list(text, &mut resolved);
             }
         } else {
-            kept.push(next);
+            resolved.push(next);
         }
     }
-    kept
+    resolved
 }
 
 /// The text after a value, whose range may end before a closing bracket: `five percent (5%) or six percent (6%)`.
-fn outside_brackets(behind: &str) -> &str {
-    behind.trim_start_matches([')', ']'])
+fn outside_brackets(after: &str) -> &str {
+    after.trim_start_matches([')', ']'])
 }
 
 /// Whether two consecutive amounts apply to different cases, so that both of them hold.
@@ -144,22 +145,22 @@ fn different_cases(text: &str, last: &ValueMention, next: &ValueMention) -> bool
     };
     let between = outside_brackets(text.get(last.range.end..next.range.start).unwrap_or(""));
     // The qualifiers are short, so a short window is enough and keeps the cost linear.
-    let behind = outside_brackets(text.get(next.range.end..).unwrap_or(""));
-    let behind: String = behind.chars().take(60).collect();
+    let after = outside_brackets(text.get(next.range.end..).unwrap_or(""));
+    let after: String = after.chars().take(60).collect();
     amount(last)
         && amount(next)
         && between.len() < 100
-        && SEPARATE_CASES.is_match(&format!("{between}\0{behind}"))
+        && SEPARATE_CASES.is_match(&format!("{between}\0{after}"))
 }
 
 /// In `3%, 4% or 5%` only the last pair looks like a choice; this merges the earlier items, separated by commas.
-fn join_list(text: &str, kept: &mut Vec<ValueMention>) {
-    while let [.., before, last] = kept.as_mut_slice()
+fn join_list(text: &str, resolved: &mut Vec<ValueMention>) {
+    while let [.., before, last] = resolved.as_mut_slice()
         && text.get(before.range.end..last.range.start).is_some_and(|gap| gap.trim() == ",")
     {
         before.range.end = last.range.end;
         before.value = None;
-        kept.pop();
+        resolved.pop();
     }
 }
 

@@ -12,8 +12,9 @@ use regex::Regex;
 
 use super::count::{NumberMention, find_numbers};
 use super::currency::{AdjacentCurrency, CurrencyDenomination};
+use super::mention::ValueMention;
 use super::number::DecimalSeparator;
-use super::{ValueMention, alternatives, currency, date};
+use super::{alternatives, currency, date};
 use crate::value::{MoneyAmount, TypedValue};
 
 static PERCENT: LazyLock<Regex> = LazyLock::new(|| {
@@ -207,9 +208,9 @@ fn merge_repeated<T: PartialEq + Clone>(
     seen: Vec<AmountSighting<T>>,
     value: impl Fn(f64, T) -> TypedValue,
 ) -> Vec<ValueMention> {
-    let mut kept: Vec<AmountSighting<T>> = Vec::new();
+    let mut merged: Vec<AmountSighting<T>> = Vec::new();
     for next in seen {
-        let again = kept.last_mut().filter(|last| {
+        let again = merged.last_mut().filter(|last| {
             let gap = text.get(last.range.end..next.range.start);
             gap.is_some_and(|gap| ["(", "only (", "["].contains(&gap.trim()))
         });
@@ -222,15 +223,15 @@ fn merge_repeated<T: PartialEq + Clone>(
             }
             None => {
                 let amount = next.amount.filter(|_| !next.enclosed);
-                kept.push(AmountSighting { amount, ..next });
+                merged.push(AmountSighting { amount, ..next });
             }
         }
     }
     let mention = |seen: AmountSighting<T>| ValueMention {
-        value: seen.amount.zip(seen.unit).map(|(amount, of)| value(amount, of)),
+        value: seen.amount.zip(seen.unit).map(|(amount, unit)| value(amount, unit)),
         range: seen.range,
     };
-    kept.into_iter().map(mention).collect()
+    merged.into_iter().map(mention).collect()
 }
 
 #[cfg(test)]

@@ -64,10 +64,10 @@ impl AskedTopics {
         // `payable in monthly instalments of $500` is the whole amount of a month.
         let part = topic::is_part_of_amount(before, &extractor.cues)
             && (self.period.is_none() || payment_period::of_amount(text, mention) != self.period);
-        let behind = &text[mention.end.min(sentence.end)..sentence.end];
+        let after = &text[mention.end.min(sentence.end)..sentence.end];
         part || topic::is_former(before)
             || self.term && topic::is_time_limit(before)
-            || self.notice && topic::begins_with_notice(&text[sentence.clone()], behind)
+            || self.notice && topic::begins_with_notice(&text[sentence.clone()], after)
     }
 
     /// The value of a mention, given the sentence around it.
@@ -78,8 +78,8 @@ impl AskedTopics {
         mention: &ValueMention,
     ) -> Option<TypedValue> {
         let before = &text[sentence.start..mention.range.start];
-        let behind = &text[mention.range.end.min(sentence.end)..sentence.end];
-        if self.payment && topic::counts_from_deadline(behind)
+        let after = &text[mention.range.end.min(sentence.end)..sentence.end];
+        if self.payment && topic::counts_from_deadline(after)
             || self.renewal && renewal_length::has_several(&text[sentence.clone()])
         {
             return None;

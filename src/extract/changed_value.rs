@@ -28,14 +28,14 @@ static LATER_CASE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// Whether the value after `before` is replaced by the one that follows it after `between`; `behind` is the text
+/// Whether the value after `before` is replaced by the one that follows it after `between`; `after` is the text
 /// after both.
-pub(super) fn is_replaced(before: &str, between: &str, behind: &str) -> bool {
+pub(super) fn is_replaced(before: &str, between: &str, after: &str) -> bool {
     if between.trim() != "to" {
         return false;
     }
     let clause = &before[before.rfind(['.', ';', '\n']).map_or(0, |at| at + 1)..];
-    let rest = &behind[..behind.find(['.', ';', '\n']).unwrap_or(behind.len())];
+    let rest = &after[..after.find(['.', ';', '\n']).unwrap_or(after.len())];
     REPLACED.is_match(clause) && !UNCERTAIN.is_match(clause) && !UNCERTAIN.is_match(rest)
 }
 

@@ -5,12 +5,13 @@
 //! a value, so that callers do not skip it and take the next number.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Captures;
 
 use super::currency;
 use super::number::{DecimalSeparator, WrittenNumber};
+use super::number_pattern::{GLUED_UNIT, NUMBER, SPAN};
+use super::number_scale::{NumberScale, scale, scaled};
 use crate::number_words;
 
 /// A number and its byte range, brackets included.
@@ -75,73 +76,6 @@ impl NumberMention {
     }
 }
 
-/// Multiplies and removes binary rounding noise: `2.3` million is 2,300,000, not 2,299,999.9999999995.
-fn scaled(n: f64, scale: f64) -> Option<f64> {
-    let product = n * scale;
-    let rounded = (product * 100.0).round() / 100.0;
-    let near = (product - rounded).abs() <= product.abs() * 1e-12;
-    Some(if scale > 1.0 && near { rounded } else { product }).filter(|n| n.is_finite())
-}
-
-/// Digits with separators, including the spaces and apostrophes that separate thousands.
-const DIGITS: &str = r"(?:\d{1,3}(?:[\u{a0}\u{202f}\u{2009}']\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)*|\.\d+)(?:[.,](?:--?|\u{2013}|\u{2014}))?";
-
-/// Digits with plain spaces, which may also separate two numbers.
-const SPACED_DIGITS: &str = r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?";
-
-/// Every word that [`number_words::parse_words`] accepts.
-const NUMBER_WORD: &str = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|\
-fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|\
-thousand|millions?|billions?|trillions?|lakhs?|crores?";
-
-/// Fractions in words. `quarter` needs a hyphen, because without one it may be a quarter of a year.
-const FRACTION: &str = r"(?:one|an?)[\s-]+half|one-(?:third|quarter|fourth)|half(?:\s+an?\b)?|two[\s-]+thirds|three-(?:quarters|fourths)";
-
-static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-    let words = format!(r"(?:{NUMBER_WORD})(?:(?:\s+and\s+|\s*-\s*|\s+)(?:{NUMBER_WORD})\b)*");
-    let brackets = |inner: String| format!(r#"\s*[(\[]\s*"?{inner}"?\s*[)\]]"#);
-    let gloss = brackets(format!("(?<gloss>{DIGITS})"));
-    let again = brackets(format!("(?<again>{DIGITS})"));
-    let spelled = brackets(format!(r"(?<spelled>{words})(?:\s+only)?"));
-    let forms = [
-        format!(r"\b(?<part>{FRACTION})(?:\s+of\s+(?:one|1))?\b"),
-        format!(
-            r"\b(?<mixed>{words})(?:\s+|\s*-\s*)and(?:\s+|\s*-\s*)(?<more>{FRACTION})\b(?:{gloss})?"
-        ),
-        format!(r"\b(?<words>{words})\b(?:\s+(?:and|&)\s+(?:00|no|xx)/100(?:ths)?)?(?:{again})?"),
-        r"(?:(?<whole>\d{1,3})(?:\s+and\s+|\s+|-))?\b(?<top>[1-9])/(?<below>[2-9]|1[026])\b"
-            .to_owned(),
-        format!(r"[(\[]\s*(?<bracketed>{DIGITS})\s*[)\]]"),
-        format!(r"(?<spaced>{SPACED_DIGITS})\b"),
-        format!("(?<digits>{DIGITS})(?:{spelled})?"),
-    ];
-    Regex::new(&format!("(?i)(?:{})", forms.join("|"))).expect("the pattern is valid")
-});
-
-static SCALE: LazyLock<Regex> = LazyLock::new(|| {
-    let words = "thousand|million|billion|trillion|lakh|lac|crore";
-    let short = r"mn|mln|bn|bln|tn|trn|mio|mrd|tsd|millionen|milliarden|milliards?|tausend";
-    let signs = r"(?:\u{20ac}|\$|\u{a3}|eur|usd|gbp|chf)";
-    let pattern = format!(
-        r"(?i)^(?:(?:\s*-\s*|\s+)(?<word>(?:{words})s?)\b|\s?(?<short>{short})\b\.?|(?<letter>k|mm|m|b)\b|\s(?<beside>k|mm|m|md)\s?{signs})"
-    );
-    Regex::new(&pattern).expect("the pattern is valid")
-});
-
-/// A unit of time without a space before it: `30days`.
-static GLUED_UNIT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^(?:day|week|month|year)s?\b").expect("the pattern is valid")
-});
-
-/// Text between two numbers that are the ends of a span, a choice of two, or a contradiction.
-static SPAN: LazyLock<Regex> = LazyLock::new(|| {
-    let bound = "(?:up to|(?:(?:no|not) )?(?:more|less|fewer|later) than|at (?:most|least))";
-    let pattern = format!(
-        r"(?i)^\s*(?:to|or|nor|and|but|and/or|-|\u{{2013}}|\u{{2014}})?\s*(?:{bound})?\s*$"
-    );
-    Regex::new(&pattern).expect("the pattern is valid")
-});
-
 /// All numbers in a text that are known, in order.
 pub fn known_numbers(text: &str) -> Vec<NumberMention> {
     let mut all = find_numbers(text);
@@ -199,6 +133,7 @@ pub fn find_numbers(text: &str) -> Vec<NumberMention> {
     joined
 }
 
+/// The number at a match of the pattern.
 fn number_mention(text: &str, captures: &Captures, whole: Range<usize>) -> NumberMention {
     let part = |name: &str| captures.name(name).map(|m| m.as_str());
     let scale = scale(&text[whole.end..]);
@@ -223,6 +158,7 @@ fn number_mention(text: &str, captures: &Captures, whole: Range<usize>) -> Numbe
     NumberMention { range, number: number.map(NumberForm::Words), bracketed }
 }
 
+/// The mention of a number that is written in digits.
 fn digits(
     text: &str,
     captures: &Captures,
@@ -237,20 +173,17 @@ fn digits(
         Some(minus) if !bracketed => (format!("-{written}"), range.start - minus.len_utf8()),
         _ => (written.to_owned(), range.start),
     };
-    let said_again = |written: &WrittenNumber| {
+    let agrees_with_words = |written: &WrittenNumber| {
         part("spelled").is_none_or(|words| {
             let n = in_words(words, None, None);
             let same = |sign| n.is_some() && written.value_with(sign) == n;
             same(DecimalSeparator::Point) || same(DecimalSeparator::Comma)
         })
     };
-    let of_money = scale.needs_currency || part("spaced").is_some();
-    let written = WrittenNumber::new(&written).filter(said_again);
-    let number = written.map(|written| NumberForm::Digits {
-        written,
-        scale: scale.factor,
-        needs_currency: of_money,
-    });
+    let needs_currency = scale.needs_currency || part("spaced").is_some();
+    let written = WrittenNumber::new(&written).filter(agrees_with_words);
+    let number =
+        written.map(|written| NumberForm::Digits { written, scale: scale.factor, needs_currency });
     NumberMention { range: start..range.end, number, bracketed }
 }
 
@@ -279,8 +212,8 @@ fn fraction(words: &str) -> Option<f64> {
         "three" => 3.0,
         _ => 1.0,
     };
-    let of = [("half", 2.0), ("third", 3.0), ("quarter", 4.0), ("fourth", 4.0)];
-    of.iter().find(|(name, _)| words.contains(name)).map(|(_, of)| times / of)
+    let parts = [("half", 2.0), ("third", 3.0), ("quarter", 4.0), ("fourth", 4.0)];
+    parts.iter().find(|(name, _)| words.contains(name)).map(|(_, divisor)| times / divisor)
 }
 
 /// The value of a mixed fraction such as `1 1/2`; `None` unless the fraction is below one.
@@ -288,34 +221,6 @@ fn mixed_fraction(whole: Option<&str>, top: &str, below: &str) -> Option<f64> {
     let whole: f64 = whole.map_or(Some(0.0), |whole| whole.parse().ok())?;
     let (top, below): (f64, f64) = (top.parse().ok()?, below.parse().ok()?);
     (top < below).then_some(whole + top / below)
-}
-
-struct NumberScale {
-    factor: f64,
-    /// Bytes of the word or the letter, including the space before it.
-    length: usize,
-    /// A single letter: `5M` is five million next to a currency, but may be five metres elsewhere.
-    needs_currency: bool,
-}
-
-/// The factor at the start of `rest`.
-fn scale(rest: &str) -> NumberScale {
-    let none = NumberScale { factor: 1.0, length: 0, needs_currency: false };
-    let Some(captures) = SCALE.captures(rest) else { return none };
-    let lower = |name: &str| captures.name(name).map(|m| (m.as_str().to_lowercase(), m.end()));
-    let letter = lower("letter").or(lower("beside"));
-    let of_money = letter.is_some();
-    let Some((word, length)) = letter.or(lower("word")).or(lower("short")) else { return none };
-    let factor = match word.as_str() {
-        "k" | "tsd" | "tausend" => 1e3,
-        "lac" | "lacs" => 1e5,
-        "m" | "mm" | "mn" | "mln" | "mio" | "millionen" => 1e6,
-        "b" | "bn" | "bln" | "md" | "mrd" | "milliarden" | "milliard" | "milliards" => 1e9,
-        "tn" | "trn" => 1e12,
-        word => number_words::scale_factor(word).map_or(1.0, |factor| factor as f64),
-    };
-    let dot = usize::from(captures.name("short").is_some() && rest[length..].starts_with('.'));
-    NumberScale { factor, length: length + dot, needs_currency: of_money }
 }
 
 /// Whether a number is part of something else: a date, a time, a section number, a word or a longer number.

@@ -32,8 +32,8 @@ impl CurrencyDenomination {
         match self {
             CurrencyDenomination::Code(code) => Some(code),
             CurrencyDenomination::OneOf { codes, usual } => {
-                let of = |code: &&str| codes.split(' ').any(|known| known == *code);
-                default.filter(of).or(usual)
+                let is_possible = |code: &&str| codes.split(' ').any(|known| known == *code);
+                default.filter(is_possible).or(usual)
             }
             CurrencyDenomination::Unknown => None,
         }

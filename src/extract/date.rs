@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use chrono::NaiveDate;
 use regex::{Captures, Regex};
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use crate::number_words;
 use crate::value::TypedValue;
 

@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
 use super::alternatives;
 use super::count::{NumberMention, find_numbers};
+use super::mention::ValueMention;
 use crate::value::{CalendarPeriod, TypedValue};
 
 /// Calendar units, largest first, each with its length in months or in days (see [`FIRST_DAY_UNIT`]).

@@ -13,11 +13,7 @@
 //! states nothing: the next readable value would belong to something else. Each module documents what it accepts as
 //! unambiguous.
 
-use std::ops::Range;
-
-use regex::Regex;
-
-use crate::value::{TypedValue, ValueType};
+use crate::value::ValueType;
 
 pub mod alternatives;
 pub mod amount;
@@ -28,11 +24,16 @@ mod cue_support;
 pub mod currency;
 pub mod date;
 pub mod duration;
+mod extractor_kind;
 pub mod field_cues;
 pub mod jurisdiction;
+mod jurisdiction_names;
+mod mention;
 mod negation;
 mod notice_window;
 pub mod number;
+mod number_pattern;
+mod number_scale;
 mod open_amount;
 pub mod party;
 mod payment_period;
@@ -45,133 +46,10 @@ mod renewal_length;
 pub mod sentence;
 mod topic;
 
-use date::DayMonthOrder;
-use number::DecimalSeparator;
-use phrase::{CuePhrase, PhraseMeaning};
+pub use extractor_kind::ExtractorKind;
+pub use mention::{ExtractedValue, ValueMention};
+use phrase::CuePhrase;
 use plain_text::PlainText;
-
-/// A value in a text, and the byte range that states it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ExtractedValue {
-    pub value: TypedValue,
-    pub range: Range<usize>,
-}
-
-/// An expression in a text that is meant as a value of the wanted type.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValueMention {
-    /// `None` if the intended value is ambiguous.
-    pub value: Option<TypedValue>,
-    pub range: Range<usize>,
-}
-
-/// Clears the values of adjacent mentions whose ranges overlap, as in `5 USD$5`. `mentions` must be sorted.
-fn clear_overlapping(mut mentions: Vec<ValueMention>) -> Vec<ValueMention> {
-    for next in 1..mentions.len() {
-        if mentions[next - 1].range.end > mentions[next].range.start {
-            mentions[next - 1].value = None;
-            mentions[next].value = None;
-        }
-    }
-    mentions
-}
-
-/// The kind of value to look for.
-#[derive(Clone, Debug)]
-pub enum ExtractorKind {
-    /// The day order decides dates such as `03/04/2024`.
-    Date(Option<DayMonthOrder>),
-    Duration,
-    Money {
-        /// Decides how to read `1.250`.
-        decimal: Option<DecimalSeparator>,
-        /// Decides which currency `$` means.
-        currency: Option<String>,
-    },
-    Percent(Option<DecimalSeparator>),
-    Number(Option<DecimalSeparator>),
-    /// A yes/no or a choice: phrases with the value that each stands for.
-    Phrases(Vec<PhraseMeaning>),
-    Party,
-    /// The governing law, as the name of its jurisdiction.
-    Jurisdiction,
-    /// The first capture group of a pattern, read as the inner kind. White space is collapsed if that is text.
-    Pattern(Regex, Box<ExtractorKind>),
-    /// The whole text, with white space collapsed.
-    Text,
-}
-
-impl ExtractorKind {
-    /// All values in `text` that are complete by themselves, in order; relative dates are left out.
-    pub fn candidates(&self, text: &str) -> Vec<ExtractedValue> {
-        let found = self.all_mentions(text).into_iter();
-        found
-            .filter_map(|mention| {
-                Some(ExtractedValue { value: mention.value?, range: mention.range })
-            })
-            .collect()
-    }
-
-    /// Like [`Kind::candidates`], but includes mentions without a value, that is, ambiguous ones.
-    pub fn all_mentions(&self, text: &str) -> Vec<ValueMention> {
-        let plain = PlainText::new(text);
-        let mentions = match self {
-            ExtractorKind::Date(order) => date::dates(plain.as_str(), *order),
-            _ => self.mentions(plain.as_str()),
-        };
-        let original = |mention: ValueMention| ValueMention {
-            value: mention.value,
-            range: plain.original_range(mention.range),
-        };
-        clear_overlapping(mentions).into_iter().map(original).collect()
-    }
-
-    /// All mentions in a normalised text, in order.
-    fn mentions(&self, text: &str) -> Vec<ValueMention> {
-        match self {
-            ExtractorKind::Date(order) => {
-                let dates = relative_date::add_relative_dates(text, date::dates(text, *order));
-                alternatives::resolve(text, dates)
-            }
-            ExtractorKind::Duration => duration::mentions(text),
-            ExtractorKind::Money { decimal, currency } => {
-                clear_overlapping(amount::money(text, *decimal, currency.as_deref()))
-            }
-            ExtractorKind::Percent(decimal) => amount::percents(text, *decimal),
-            ExtractorKind::Number(decimal) => amount::numbers(text, *decimal),
-            ExtractorKind::Phrases(meanings) => phrase::phrase_values(text, meanings),
-            ExtractorKind::Party => {
-                party::parties(text).into_iter().map(ValueMention::from).collect()
-            }
-            ExtractorKind::Jurisdiction => jurisdiction::laws(text),
-            ExtractorKind::Pattern(pattern, kind) => {
-                let groups = pattern.captures_iter(text).filter_map(|captures| captures.get(1));
-                groups.map(|group| kind.read_whole(group.as_str(), group.range())).collect()
-            }
-            ExtractorKind::Text => vec![self.read_whole(text, 0..text.len())],
-        }
-    }
-
-    /// Reads `text` as a single value, located at `range`. No value if it holds more or less than exactly one.
-    fn read_whole(&self, text: &str, range: Range<usize>) -> ValueMention {
-        if let ExtractorKind::Text = self {
-            let words: Vec<&str> = text.split_whitespace().collect();
-            let value = (!words.is_empty()).then(|| TypedValue::Text(words.join(" ")));
-            return ValueMention { value, range };
-        }
-        let value = match self.mentions(text).as_slice() {
-            [one] if text[one.range.clone()].trim() == text.trim() => one.value.clone(),
-            _ => None,
-        };
-        ValueMention { value, range }
-    }
-}
-
-impl From<ExtractedValue> for ValueMention {
-    fn from(found: ExtractedValue) -> ValueMention {
-        ValueMention { value: Some(found.value), range: found.range }
-    }
-}
 
 /// Maximum number of words between a value and a cue that supports it.
 pub const CUE_REACH: usize = 15;
@@ -203,7 +81,13 @@ impl ValueExtractor {
 
 #[cfg(test)]
 mod tests {
+    use regex::Regex;
+
     use super::*;
+    use crate::extract::date::DayMonthOrder;
+    use crate::extract::number::DecimalSeparator;
+    use crate::extract::phrase::PhraseMeaning;
+    use crate::value::TypedValue;
 
     fn read(kind: ExtractorKind, ty: ValueType, near: &[&str], text: &str) -> Option<String> {
         let near = near.iter().filter_map(|cue| CuePhrase::new(cue)).collect();

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use super::phrase::CuePhrase;
 use crate::value::ValueType;
 
@@ -116,13 +116,13 @@ fn are_steps(text: &str, first: &Range<usize>, second: &Range<usize>) -> bool {
     if between.contains([';', '\n']) || between.contains(". ") {
         return false;
     }
-    let behind = &text[second.end..];
-    let behind = &behind[..behind.find([';', '\n']).unwrap_or(behind.len())];
-    let behind = &behind[..behind.find(". ").unwrap_or(behind.len())];
-    let end = behind.char_indices().nth(STEP_REACH).map_or(behind.len(), |(at, _)| at);
-    let behind = &behind[..end];
-    LOWER_STEP.is_match(between) && UPPER_STEP.is_match(behind)
-        || UPPER_STEP.is_match(between) && LOWER_STEP.is_match(behind)
+    let after = &text[second.end..];
+    let after = &after[..after.find([';', '\n']).unwrap_or(after.len())];
+    let after = &after[..after.find(". ").unwrap_or(after.len())];
+    let end = after.char_indices().nth(STEP_REACH).map_or(after.len(), |(at, _)| at);
+    let after = &after[..end];
+    LOWER_STEP.is_match(between) && UPPER_STEP.is_match(after)
+        || UPPER_STEP.is_match(between) && LOWER_STEP.is_match(after)
 }
 
 fn sentence_before(before: &str) -> &str {

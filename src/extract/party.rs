@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ExtractedValue;
+use super::mention::ExtractedValue;
 use crate::value::TypedValue;
 
 /// Patterns of legal forms with their normalised spelling; longer ones first.

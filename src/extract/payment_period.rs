@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use super::phrase::CuePhrase;
 
 /// A period of payment.
@@ -97,9 +97,9 @@ pub(super) fn of_amount(text: &str, amount: &Range<usize>) -> Option<PaymentPeri
     near.then(|| named(word.as_str())).flatten()
 }
 
-/// Removes the amounts for another period than `asked` that are restated for that one, and clears the value of those
+/// Removes the amounts for another period than `wanted` that are restated for that one, and clears the value of those
 /// that are not.
-pub(super) fn keep_asked(text: &str, asked: PaymentPeriod, mentions: &mut Vec<ValueMention>) {
+pub(super) fn keep_asked(text: &str, wanted: PaymentPeriod, mentions: &mut Vec<ValueMention>) {
     let periods: Vec<Option<PaymentPeriod>> =
         mentions.iter().map(|mention| of_amount(text, &mention.range)).collect();
     let restates = |a: &ValueMention, b: &ValueMention| {
@@ -112,13 +112,13 @@ pub(super) fn keep_asked(text: &str, asked: PaymentPeriod, mentions: &mut Vec<Va
     let mut restated = vec![false; mentions.len()];
     for next in 1..mentions.len() {
         if restates(&mentions[next - 1], &mentions[next]) {
-            restated[next - 1] |= periods[next] == Some(asked);
-            restated[next] |= periods[next - 1] == Some(asked);
+            restated[next - 1] |= periods[next] == Some(wanted);
+            restated[next] |= periods[next - 1] == Some(wanted);
         }
     }
     let mut at = 0;
     mentions.retain_mut(|mention| {
-        let other = periods[at].is_some_and(|period| period != asked);
+        let other = periods[at].is_some_and(|period| period != wanted);
         let keep = !(other && restated[at]);
         if other {
             mention.value = None;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use super::negation::{self, PhraseStance};
 use super::plain_text::PlainText;
 use crate::value::TypedValue;
@@ -86,16 +86,16 @@ pub fn phrase_values(text: &str, meanings: &[PhraseMeaning]) -> Vec<ValueMention
         all.extend(found);
     }
     all.sort_by_key(|found| (std::cmp::Reverse(found.range.len()), found.range.start));
-    let mut kept: Vec<ValueMention> = Vec::new();
+    let mut longest: Vec<ValueMention> = Vec::new();
     for found in all {
         let overlaps = |other: &ValueMention| {
             other.range.start < found.range.end && found.range.start < other.range.end
         };
-        if !kept.iter().any(overlaps) {
-            kept.push(found);
+        if !longest.iter().any(overlaps) {
+            longest.push(found);
         }
     }
-    for found in &mut kept {
+    for found in &mut longest {
         if found.value == Some(TypedValue::YesNo(true)) {
             found.value = match negation::stance(text, &found.range) {
                 PhraseStance::Stated => Some(TypedValue::YesNo(true)),
@@ -108,8 +108,8 @@ pub fn phrase_values(text: &str, meanings: &[PhraseMeaning]) -> Vec<ValueMention
             found.value = None;
         }
     }
-    kept.sort_by_key(|found| found.range.start);
-    kept
+    longest.sort_by_key(|found| found.range.start);
+    longest
 }
 
 #[cfg(test)]

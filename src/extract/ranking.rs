@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::asked_topics::AskedTopics;
+use super::mention::ValueMention;
 use super::topic::{self, RivalTopics};
-use super::{CUE_REACH, ValueExtractor, ValueMention, cue_support, renewal_length, sentence};
+use super::{CUE_REACH, ValueExtractor, cue_support, renewal_length, sentence};
 use crate::value::{TypedValue, ValueType};
 
 /// How close a mention is to its cue; lower is better.
@@ -19,8 +20,8 @@ struct MentionRank {
 
 /// The mention that is asked for, with or without a value; `None` if there is none.
 pub(super) fn select_mention(extractor: &ValueExtractor, text: &str) -> Option<ValueMention> {
-    let asked = AskedTopics::of(extractor);
-    let mentions = asked.mentions(extractor, text);
+    let topics = AskedTopics::of(extractor);
+    let mentions = topics.mentions(extractor, text);
     if mentions.is_empty() {
         return None;
     }
@@ -40,19 +41,19 @@ pub(super) fn select_mention(extractor: &ValueExtractor, text: &str) -> Option<V
         let inside = |s: &Range<usize>| s.start <= at && at < s.end;
         let Some(number) = sentences.iter().position(inside) else { continue };
         let sentence = &sentences[number];
-        if asked.leave_out(extractor, text, sentence, &mention.range) {
+        if topics.leave_out(extractor, text, sentence, &mention.range) {
             continue;
         }
-        mention.value = asked.value(text, sentence, &mention);
+        mention.value = topics.value(text, sentence, &mention);
         let earlier = &text[sentence.start..at];
-        if asked.end && topic::overrides_other_dates(earlier) {
+        if topics.end && topic::overrides_other_dates(earlier) {
             latest = later_date(latest, mention);
             continue;
         }
         let by_place = MentionRank { words: 0, before_cue: false, weak_cue: true };
         let rank = match rank(extractor, &rivals, text, sentence, &mention.range) {
-            None if asked.end && dash => Some(by_place),
-            None if asked.renewal
+            None if topics.end && dash => Some(by_place),
+            None if topics.renewal
                 && renewal_length::continues_as(&text[mention.range.clone()], earlier) =>
             {
                 Some(MentionRank { words: CUE_REACH, ..by_place })
@@ -86,11 +87,11 @@ fn without_cues(ty: ValueType, mentions: Vec<ValueMention>) -> Option<ValueMenti
 }
 
 /// The later of two overriding dates; without a value if they cannot be compared.
-fn later_date(kept: Option<ValueMention>, next: ValueMention) -> Option<ValueMention> {
-    let Some(kept) = kept else { return Some(next) };
-    match (&kept.value, &next.value) {
+fn later_date(latest: Option<ValueMention>, next: ValueMention) -> Option<ValueMention> {
+    let Some(latest) = latest else { return Some(next) };
+    match (&latest.value, &next.value) {
         (Some(TypedValue::Date(a)), Some(TypedValue::Date(b))) => {
-            Some(if b > a { next } else { kept })
+            Some(if b > a { next } else { latest })
         }
         _ => Some(ValueMention { value: None, ..next }),
     }

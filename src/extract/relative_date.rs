@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{ValueMention, duration};
+use super::duration;
+use super::mention::ValueMention;
 use crate::number_words;
 use crate::value::{CalendarPeriod, TypedValue};
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::ValueMention;
+use super::mention::ValueMention;
 use super::phrase::CuePhrase;
 use crate::value::{CalendarPeriod, TypedValue, ValueType};
 

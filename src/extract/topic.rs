@@ -135,9 +135,9 @@ static ENDS_BY_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Whether a period merely starts with a notice, in a sentence that ends no contract: `the mediation takes place
-/// within sixty days after notice`. `behind` is the text after the period.
-pub(super) fn begins_with_notice(sentence: &str, behind: &str) -> bool {
-    AFTER_NOTICE.is_match(behind) && !ENDS_BY_NOTICE.is_match(sentence)
+/// within sixty days after notice`. `after` is the text after the period.
+pub(super) fn begins_with_notice(sentence: &str, after: &str) -> bool {
+    AFTER_NOTICE.is_match(after) && !ENDS_BY_NOTICE.is_match(sentence)
 }
 
 static PAYMENT_CUE: LazyLock<Regex> = LazyLock::new(|| {
@@ -159,10 +159,10 @@ static AFTER_DUE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// Whether a period only begins when a payment is due: `within 30 days of their due date`. `behind` is the text after
+/// Whether a period only begins when a payment is due: `within 30 days of their due date`. `after` is the text after
 /// the period.
-pub(super) fn counts_from_deadline(behind: &str) -> bool {
-    AFTER_DUE.is_match(behind)
+pub(super) fn counts_from_deadline(after: &str) -> bool {
+    AFTER_DUE.is_match(after)
 }
 
 static PART: LazyLock<Regex> = LazyLock::new(|| {

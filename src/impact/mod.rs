@@ -5,13 +5,18 @@
 //! An [`LossIncident`] is one way in which a case ends at a cost: known amounts times random variables. The mean cost of
 //! a case is exact; the distribution of the cost of a year is sampled ([`simulate_years`]).
 
+mod simulated_years;
 mod variable;
+mod variable_moments;
+mod variable_sampler;
 mod year;
+mod yearly_volume;
 
-pub use variable::{MAX_AMOUNT, RandomVariable, VariableSampler};
-pub use year::{
-    SimulatedYears, YearLossSampler, YearParameters, YearlyVolume, simulate_years, year_rng,
-};
+pub use simulated_years::SimulatedYears;
+pub use variable::{MAX_AMOUNT, RandomVariable};
+pub use variable_sampler::VariableSampler;
+pub use year::{YearLossSampler, YearParameters, simulate_years, year_rng};
+pub use yearly_volume::YearlyVolume;
 
 /// An amount times the variables with these indices.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,15 +1,6 @@
 //! Random amounts: the distributions in which users state uncertain figures. No distribution goes below zero, since
 //! the variables multiply losses and a negative loss would be a gain.
 
-use rand::Rng;
-use rand_distr::{
-    Beta, Distribution, Exp, Gamma, LogNormal, Normal, Pareto, Triangular, Uniform, Weibull,
-};
-
-/// Half the width of a 90% range in standard deviations: the 95% quantile of the normal distribution.
-const HALF_90: f64 = 1.644_853_626_951_472_2;
-/// The weight of the most likely value of a PERT distribution relative to its ends (Malcolm et al., 1959).
-const PERT_WEIGHT: f64 = 4.0;
 /// The largest mean, standard deviation and upper bound of a variable: sums and products of such amounts over all
 /// cases of many years stay far below the range of a double.
 pub const MAX_AMOUNT: f64 = 1e15;
@@ -91,6 +82,7 @@ impl RandomVariable {
         })
     }
 
+    /// What is wrong with the parameters, if anything.
     fn parameter_error(self) -> Option<&'static str> {
         let (fine, needs) = match self {
             Constant(value) => (value >= 0.0 && value.is_finite(), "a number of 0 or more"),
@@ -143,30 +135,6 @@ impl RandomVariable {
         }
     }
 
-    /// Mean and standard deviation of the logarithm for a 90% range.
-    fn range90(low: f64, high: f64) -> (f64, f64) {
-        ((low.ln() + high.ln()) / 2.0, (high.ln() - low.ln()) / (2.0 * HALF_90))
-    }
-
-    /// The two parameters of the beta distribution that a PERT distribution rescales.
-    fn pert(min: f64, mode: f64, max: f64) -> (f64, f64) {
-        let alpha = 1.0 + PERT_WEIGHT * (mode - min) / (max - min);
-        (alpha, 2.0 + PERT_WEIGHT - alpha)
-    }
-
-    /// Mean and variance of max(X, 0) for a normal X: the first moments of a distribution censored at zero (Greene,
-    /// "Econometric Analysis", theorem 19.3).
-    fn normal_above_zero(mean: f64, sd: f64) -> (f64, f64) {
-        use statrs::distribution::{Continuous, ContinuousCDF};
-        let normal = statrs::distribution::Normal::standard();
-        let z = mean / sd;
-        let (above, density) = (normal.cdf(z), normal.pdf(z));
-        let first = mean * above + sd * density;
-        let second = (mean * mean + sd * sd) * above + mean * sd * density;
-        // Rounding can make the variance negative if the deviation is small.
-        (first, (second - first * first).max(0.0))
-    }
-
     /// The affine map that gives the draws another mean: (offset, factor) with draw -> offset + factor * draw. A
     /// variable with two ends stays within them: its draws are moved towards one of them.
     pub fn shift_to_mean(self, mean: f64) -> (f64, f64) {
@@ -181,86 +149,6 @@ impl RandomVariable {
             }
             None => (0.0, mean / own),
         }
-    }
-
-    pub fn mean(self) -> f64 {
-        match self {
-            Constant(value) => value,
-            Range90(low, high) => {
-                let (mu, sigma) = RandomVariable::range90(low, high);
-                Lognormal(mu, sigma).mean()
-            }
-            Pert(min, mode, max) => (min + PERT_WEIGHT * mode + max) / (PERT_WEIGHT + 2.0),
-            Beta(a, b) => a / (a + b),
-            Lognormal(mu, sigma) => (mu + sigma * sigma / 2.0).exp(),
-            Normal(mean, sd) => RandomVariable::normal_above_zero(mean, sd).0,
-            Exponential(mean) => mean,
-            Uniform(min, max) => (min + max) / 2.0,
-            Triangular(min, mode, max) => (min + mode + max) / 3.0,
-            Gamma(shape, scale) => shape * scale,
-            Pareto(scale, shape) => shape * scale / (shape - 1.0),
-            Weibull(scale, shape) => scale * gamma(1.0 + 1.0 / shape),
-        }
-    }
-
-    pub fn variance(self) -> f64 {
-        match self {
-            Constant(_) => 0.0,
-            Range90(low, high) => {
-                let (mu, sigma) = RandomVariable::range90(low, high);
-                Lognormal(mu, sigma).variance()
-            }
-            Pert(min, mode, max) => {
-                let (a, b) = RandomVariable::pert(min, mode, max);
-                Beta(a, b).variance() * (max - min).powi(2)
-            }
-            Beta(a, b) => a * b / ((a + b).powi(2) * (a + b + 1.0)),
-            Lognormal(mu, sigma) => {
-                let s2 = sigma * sigma;
-                s2.exp_m1() * (2.0 * mu + s2).exp()
-            }
-            Normal(mean, sd) => RandomVariable::normal_above_zero(mean, sd).1,
-            Uniform(min, max) => (max - min).powi(2) / 12.0,
-            Triangular(a, c, b) => (a * a + b * b + c * c - a * b - a * c - b * c) / 18.0,
-            Exponential(mean) => mean * mean,
-            Gamma(shape, scale) => shape * scale * scale,
-            Pareto(scale, shape) => scale * scale * shape / ((shape - 1.0).powi(2) * (shape - 2.0)),
-            Weibull(scale, shape) => {
-                let first = gamma(1.0 + 1.0 / shape);
-                scale * scale * (gamma(1.0 + 2.0 / shape) - first * first)
-            }
-        }
-    }
-
-    /// The distribution as a sampler.
-    ///
-    /// # Errors
-    /// If the parameters are among those that [`Variable::named`] refuses.
-    pub fn sampler(self) -> anyhow::Result<VariableSampler> {
-        Ok(match self {
-            Constant(value) => VariableSampler::Constant(value),
-            Range90(low, high) => {
-                let (mu, sigma) = RandomVariable::range90(low, high);
-                VariableSampler::Lognormal(LogNormal::new(mu, sigma)?)
-            }
-            Pert(min, mode, max) => {
-                let (a, b) = RandomVariable::pert(min, mode, max);
-                VariableSampler::Beta(rand_distr::Beta::new(a, b)?, min, max - min)
-            }
-            Beta(a, b) => VariableSampler::Beta(rand_distr::Beta::new(a, b)?, 0.0, 1.0),
-            Lognormal(mu, sigma) => VariableSampler::Lognormal(LogNormal::new(mu, sigma)?),
-            Normal(mean, sd) => VariableSampler::Normal(rand_distr::Normal::new(mean, sd)?),
-            Uniform(min, max) => VariableSampler::Uniform(rand_distr::Uniform::new(min, max)?),
-            Triangular(min, mode, max) => {
-                VariableSampler::Triangular(rand_distr::Triangular::new(min, max, mode)?)
-            }
-            Exponential(mean) => VariableSampler::Exponential(Exp::new(1.0 / mean)?),
-            Gamma(shape, scale) => VariableSampler::Gamma(rand_distr::Gamma::new(shape, scale)?),
-            Pareto(scale, shape) => VariableSampler::Pareto(rand_distr::Pareto::new(scale, shape)?),
-            Weibull(scale, shape) => {
-                VariableSampler::Weibull(rand_distr::Weibull::new(scale, shape)?)
-            }
-        })
     }
 
     /// The distribution as written in a scenario file.
@@ -286,89 +174,9 @@ fn all_positive(values: &[f64]) -> bool {
     values.iter().all(|v| *v > 0.0 && v.is_finite())
 }
 
-fn gamma(x: f64) -> f64 {
-    statrs::function::gamma::gamma(x)
-}
-
-/// A distribution to sample from.
-#[derive(Clone, Debug)]
-pub enum VariableSampler {
-    Constant(f64),
-    /// A rescaled beta distribution: its lower end and its width.
-    Beta(Beta<f64>, f64, f64),
-    Lognormal(LogNormal<f64>),
-    Normal(Normal<f64>),
-    Uniform(Uniform<f64>),
-    Triangular(Triangular<f64>),
-    Exponential(Exp<f64>),
-    Gamma(Gamma<f64>),
-    Pareto(Pareto<f64>),
-    Weibull(Weibull<f64>),
-}
-
-impl VariableSampler {
-    pub fn sample(&self, rng: &mut impl Rng) -> f64 {
-        match self {
-            VariableSampler::Constant(value) => *value,
-            VariableSampler::Beta(beta, from, wide) => from + wide * beta.sample(rng),
-            VariableSampler::Lognormal(d) => d.sample(rng),
-            VariableSampler::Normal(d) => d.sample(rng).max(0.0),
-            VariableSampler::Uniform(d) => d.sample(rng),
-            VariableSampler::Triangular(d) => d.sample(rng),
-            VariableSampler::Exponential(d) => d.sample(rng),
-            VariableSampler::Gamma(d) => d.sample(rng),
-            VariableSampler::Pareto(d) => d.sample(rng),
-            VariableSampler::Weibull(d) => d.sample(rng),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
     use super::*;
-
-    #[test]
-    fn means_and_variances_are_those_of_the_draws() {
-        let all = [
-            Constant(3.0),
-            Range90(100.0, 2000.0),
-            Pert(1.0, 2.0, 9.0),
-            Beta(2.0, 5.0),
-            Lognormal(1.0, 0.5),
-            Normal(5.0, 1.6),
-            Uniform(1.0, 4.0),
-            Triangular(0.0, 1.0, 5.0),
-            Exponential(7.0),
-            Gamma(2.5, 3.0),
-            Pareto(2.0, 9.0),
-            Weibull(3.0, 1.7),
-        ];
-        for variable in all {
-            let (draw, mut rng) = (variable.sampler().unwrap(), ChaCha8Rng::seed_from_u64(7));
-            let n = 200_000_u32;
-            let draws: Vec<f64> = (0..n).map(|_| draw.sample(&mut rng)).collect();
-            let mean = draws.iter().sum::<f64>() / f64::from(n);
-            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
-            // Five standard errors of the mean; sample variances of skewed distributions converge slowly.
-            let error = 5.0 * (variable.variance() / f64::from(n)).sqrt() + 1e-12;
-            assert!((mean - variable.mean()).abs() < error, "{variable:?}: mean {mean}");
-            let off = (variance - variable.variance()).abs();
-            assert!(off <= 0.08 * variable.variance(), "{variable:?}: variance {variance}");
-        }
-    }
-
-    #[test]
-    fn a_range_holds_nine_in_ten() {
-        let (draw, mut rng) =
-            (Range90(10.0, 500.0).sampler().unwrap(), ChaCha8Rng::seed_from_u64(1));
-        let draws: Vec<f64> = (0..100_000).map(|_| draw.sample(&mut rng)).collect();
-        let share = |of: fn(f64) -> bool| draws.iter().filter(|x| of(**x)).count() as f64 / 1e5;
-        assert!((share(|x| x < 10.0) - 0.05).abs() < 0.003);
-        assert!((share(|x| x > 500.0) - 0.05).abs() < 0.003);
-    }
 
     #[test]
     fn impossible_parameters_are_rejected() {

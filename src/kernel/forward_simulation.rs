@@ -88,7 +88,7 @@ impl ForwardSimulation {
         let step = self.columns.len();
         let mut tokens = vec![STOP; self.runs.len()];
         let mut inputs = Vec::new();
-        for (lane, of) in self.runs.iter().enumerate() {
+        for (lane, run) in self.runs.iter().enumerate() {
             if self.stopped[lane] {
                 continue;
             }
@@ -97,8 +97,8 @@ impl ForwardSimulation {
             let Some(row) = kernel.row(&inputs) else {
                 unreachable!("the compiler pushes a row for every input of the walk")
             };
-            let what = of.interventions.get(step).copied().unwrap_or_default();
-            let taken = kernel.rows.choose(row, what, rng::draw(key, u64::from(of.trial)));
+            let what = run.interventions.get(step).copied().unwrap_or_default();
+            let taken = kernel.rows.choose(row, what, rng::draw(key, u64::from(run.trial)));
             tokens[lane] = kernel.rows.branches[taken].token;
             self.stopped[lane] = tokens[lane] == STOP;
         }

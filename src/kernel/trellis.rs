@@ -29,8 +29,8 @@ impl TrellisShape {
     /// `parents[i]` are steps before `i`, in ascending order.
     pub fn new(parents: Vec<Vec<usize>>) -> TrellisShape {
         let mut last_use: Vec<usize> = (0..parents.len()).collect();
-        for (step, of) in parents.iter().enumerate() {
-            for &parent in of {
+        for (step, step_parents) in parents.iter().enumerate() {
+            for &parent in step_parents {
                 last_use[parent] = step;
             }
         }
@@ -46,16 +46,16 @@ impl TrellisShape {
     /// step reads its output.
     pub fn read_last_by(&self, step: usize) -> impl Iterator<Item = usize> {
         let candidates = self.parents[step].iter().copied().chain([step]);
-        candidates.filter(move |&of| self.last_use[of] == step)
+        candidates.filter(move |&output| self.last_use[output] == step)
     }
 
     /// By step: the number of outputs that are live after it and that `counts` accepts.
     pub fn count_live(&self, counts: impl Fn(usize) -> bool) -> Vec<usize> {
         // Differences at the first and last step of each live range; their running sum is the count.
         let mut opened = vec![0isize; self.parents.len() + 1];
-        for of in (0..self.parents.len()).filter(|&of| counts(of)) {
-            opened[of] += 1;
-            opened[self.last_use[of]] -= 1;
+        for output in (0..self.parents.len()).filter(|&output| counts(output)) {
+            opened[output] += 1;
+            opened[self.last_use[output]] -= 1;
         }
         let mut open = 0;
         let after = opened[..self.parents.len()].iter().map(|change| {
@@ -194,27 +194,27 @@ impl TrellisFrontier {
     /// of live tokens than 128 bits can number, or more bytes than the memory limit.
     pub fn advance(&mut self, shape: &TrellisShape, kernel: &KernelBuilder, cap: usize) -> bool {
         let step = self.layers.len();
-        let places = self.input_positions(shape);
+        let positions = self.input_positions(shape);
         // Positions, in the state extended by this output, of the outputs that a later step still reads.
-        let kept: Vec<usize> = (0..self.live.len())
+        let still_live: Vec<usize> = (0..self.live.len())
             .filter(|&i| shape.last_use[self.live[i]] > step)
             .chain((shape.last_use[step] > step).then_some(self.live.len()))
             .collect();
-        let Some((strides, numbers)) = self.strides(kernel, &kept) else {
+        let Some((strides, numbers)) = self.strides(kernel, &still_live) else {
             return false;
         };
         // 64-bit keys where they suffice: they halve the size of the hash index, which dominates the lookups.
         let advanced = if numbers <= u128::from(u64::MAX) {
             let short: Vec<u64> = strides.iter().map(|&stride| stride as u64).collect();
-            self.transitions(kernel, &places, &kept, &short, cap)
+            self.transitions(kernel, &positions, &still_live, &short, cap)
         } else {
-            self.transitions(kernel, &places, &kept, &strides, cap)
+            self.transitions(kernel, &positions, &still_live, &strides, cap)
         };
         let Some((layer, states)) = advanced else {
             return false;
         };
         self.live.push(step);
-        self.live = kept.iter().map(|&k| self.live[k]).collect();
+        self.live = still_live.iter().map(|&k| self.live[k]).collect();
         self.layers.push(layer);
         self.states = states;
         true
@@ -225,20 +225,20 @@ impl TrellisFrontier {
     fn transitions<N>(
         &self,
         kernel: &KernelBuilder,
-        places: &[usize],
-        kept: &[usize],
+        positions: &[usize],
+        still_live: &[usize],
         strides: &[N],
         cap: usize,
     ) -> Option<(TrellisLayer, TrellisStates)>
     where
         N: Copy + Eq + Hash + From<u32> + Add<Output = N> + Mul<Output = N>,
     {
-        let mut inputs = Vec::with_capacity(places.len());
+        let mut inputs = Vec::with_capacity(positions.len());
         let rows: Vec<Option<u32>> = (0..self.states.len())
             .map(|state| {
                 let tokens = self.states.tokens(state);
                 inputs.clear();
-                inputs.extend(places.iter().map(|&p| tokens[p]));
+                inputs.extend(positions.iter().map(|&p| tokens[p]));
                 let row = (!self.states.stopped[state]).then(|| kernel.row(&inputs));
                 row.map(|row| {
                     row.expect("the compiler pushes a row for every input of the frontier")
@@ -247,66 +247,70 @@ impl TrellisFrontier {
             .collect();
         // The spans of a row and of the counterfactual rows that a run may still use, each with whether a run that
         // takes it has used one that is not a repair.
-        let spans = |row: u32, detoured: bool| {
-            let detours = kernel
+        let spans = |row: u32, used_counterfactual: bool| {
+            let counterfactuals = kernel
                 .rows
                 .counterfactuals(row)
-                .filter(move |(mark, _)| *mark == REPAIR || !detoured);
-            let detours = detours.map(move |(mark, span)| (span, detoured || mark != REPAIR));
-            std::iter::once((kernel.rows.span(row), detoured)).chain(detours)
+                .filter(move |(id, _)| *id == REPAIR || !used_counterfactual);
+            let counterfactuals =
+                counterfactuals.map(move |(id, span)| (span, used_counterfactual || id != REPAIR));
+            std::iter::once((kernel.rows.span(row), used_counterfactual)).chain(counterfactuals)
         };
         let transitions = rows
             .iter()
             .zip(&self.states.counterfactual)
-            .map(|(row, &detoured)| {
-                row.map_or(1, |row| spans(row, detoured).map(|(span, _)| span.len()).sum::<usize>())
+            .map(|(row, &used_counterfactual)| {
+                row.map_or(1, |row| {
+                    spans(row, used_counterfactual).map(|(span, _)| span.len()).sum::<usize>()
+                })
             })
             .sum::<usize>();
-        let room =
+        let bytes_left =
             MAX_TRELLIS_BYTES.checked_sub(self.bytes() + 12 * rows.len() + 4 * transitions)?;
         let mut next = Vec::with_capacity(transitions);
         let mut at = Vec::with_capacity(rows.len());
         let mut index: FxHashMap<N, u32> = FxHashMap::default();
-        let mut states = TrellisStates { width: kept.len(), ..TrellisStates::default() };
+        let mut states = TrellisStates { width: still_live.len(), ..TrellisStates::default() };
         let mut extended = Vec::with_capacity(self.live.len() + 1);
         let nothing = vec![0; self.live.len() + 1];
         for (state, row) in rows.iter().enumerate() {
             at.push(next.len() as u32);
-            let mut go = |extended: &[u32], outcome: u8, stopped: bool, detoured: bool| {
-                let end = N::from(2 * u32::from(outcome) + u32::from(stopped));
-                let tokens = kept.iter().map(|&k| N::from(extended[k]));
-                let number = tokens.zip(strides).fold(end, |sum, (token, &s)| sum + token * s);
-                let to = *index.entry(number).or_insert_with(|| {
-                    states.tokens.extend(kept.iter().map(|&k| extended[k]));
-                    states.outcomes.push(outcome);
-                    states.stopped.push(stopped);
-                    states.counterfactual.push(true);
-                    (states.outcomes.len() - 1) as u32
-                });
-                // A state that a run can also reach without such a row may still use one later.
-                states.counterfactual[to as usize] &= detoured;
-                next.push(to);
-            };
-            let detoured = self.states.counterfactual[state];
+            let mut go =
+                |extended: &[u32], outcome: u8, stopped: bool, used_counterfactual: bool| {
+                    let end = N::from(2 * u32::from(outcome) + u32::from(stopped));
+                    let tokens = still_live.iter().map(|&k| N::from(extended[k]));
+                    let number = tokens.zip(strides).fold(end, |sum, (token, &s)| sum + token * s);
+                    let to = *index.entry(number).or_insert_with(|| {
+                        states.tokens.extend(still_live.iter().map(|&k| extended[k]));
+                        states.outcomes.push(outcome);
+                        states.stopped.push(stopped);
+                        states.counterfactual.push(true);
+                        (states.outcomes.len() - 1) as u32
+                    });
+                    // A state that a run can also reach without such a row may still use one later.
+                    states.counterfactual[to as usize] &= used_counterfactual;
+                    next.push(to);
+                };
+            let used_counterfactual = self.states.counterfactual[state];
             let Some(row) = *row else {
-                go(&nothing, self.states.outcomes[state], true, detoured);
+                go(&nothing, self.states.outcomes[state], true, used_counterfactual);
                 continue;
             };
             extended.clear();
             extended.extend_from_slice(self.states.tokens(state));
             extended.push(0);
-            for (span, detoured) in spans(row, detoured) {
+            for (span, used_counterfactual) in spans(row, used_counterfactual) {
                 for branch in &kernel.rows.branches[span] {
                     let outcome = self.states.outcomes[state].max(branch.outcome);
                     if branch.token == STOP {
-                        go(&nothing, outcome, true, detoured);
+                        go(&nothing, outcome, true, used_counterfactual);
                     } else {
                         extended[self.live.len()] = branch.token;
-                        go(&extended, outcome, false, detoured);
+                        go(&extended, outcome, false, used_counterfactual);
                     }
                 }
             }
-            if states.len() > cap || states.bytes(size_of::<N>()) > room {
+            if states.len() > cap || states.bytes(size_of::<N>()) > bytes_left {
                 return None;
             }
         }
@@ -315,7 +319,7 @@ impl TrellisFrontier {
 
     /// Multipliers that map the live tokens, together with the outcome and whether the run has stopped, to distinct
     /// integers; and the number of such integers. `None` if that exceeds 128 bits.
-    fn strides(&self, kernel: &KernelBuilder, kept: &[usize]) -> Option<(Vec<u128>, u128)> {
+    fn strides(&self, kernel: &KernelBuilder, still_live: &[usize]) -> Option<(Vec<u128>, u128)> {
         let mut sizes = vec![1u32; self.live.len() + 1];
         for state in 0..self.states.len() {
             for (size, &token) in sizes.iter_mut().zip(self.states.tokens(state)) {
@@ -326,8 +330,8 @@ impl TrellisFrontier {
             kernel.rows.branches.iter().filter(|b| b.token != STOP).map(|b| b.token + 1).max();
         sizes[self.live.len()] = made.unwrap_or(1);
         let mut numbers = 2 * OUTCOMES as u128;
-        let mut strides = Vec::with_capacity(kept.len());
-        for &k in kept {
+        let mut strides = Vec::with_capacity(still_live.len());
+        for &k in still_live {
             strides.push(numbers);
             numbers = numbers.checked_mul(u128::from(sizes[k]))?;
         }

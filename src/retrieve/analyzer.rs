@@ -16,109 +16,13 @@
 //! `english`, "Porter2"). The difference: of Lucene's 33 stop words, `no` and `not` are kept, because they reverse the
 //! meaning of a clause and without them no search could distinguish the two.
 
-use rust_stemmers::{Algorithm, Stemmer};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use rust_stemmers::Stemmer;
 use unicode_normalization::UnicodeNormalization;
-use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// `EnglishAnalyzer.ENGLISH_STOP_WORDS_SET` of Lucene.
-const ENGLISH_STOP_WORDS: [&str; 33] = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it",
-    "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these",
-    "they", "this", "to", "was", "will", "with",
-];
-
-/// Lucene's stop words that [`StopWordList::English`] keeps.
-const NEGATIONS: [&str; 2] = ["no", "not"];
-
-/// Which words are removed because they are too frequent to distinguish passages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum StopWordList {
-    None,
-    English,
-    Lucene,
-}
-
-/// The language of the stemming algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum StemmerLanguage {
-    None,
-    Arabic,
-    Danish,
-    Dutch,
-    English,
-    Finnish,
-    French,
-    German,
-    Greek,
-    Hungarian,
-    Italian,
-    Norwegian,
-    Portuguese,
-    Romanian,
-    Russian,
-    Spanish,
-    Swedish,
-    Tamil,
-    Turkish,
-}
-
-impl StemmerLanguage {
-    /// The name in a scenario.
-    pub fn name(self) -> &'static str {
-        match self {
-            StemmerLanguage::None => "none",
-            StemmerLanguage::Arabic => "arabic",
-            StemmerLanguage::Danish => "danish",
-            StemmerLanguage::Dutch => "dutch",
-            StemmerLanguage::English => "english",
-            StemmerLanguage::Finnish => "finnish",
-            StemmerLanguage::French => "french",
-            StemmerLanguage::German => "german",
-            StemmerLanguage::Greek => "greek",
-            StemmerLanguage::Hungarian => "hungarian",
-            StemmerLanguage::Italian => "italian",
-            StemmerLanguage::Norwegian => "norwegian",
-            StemmerLanguage::Portuguese => "portuguese",
-            StemmerLanguage::Romanian => "romanian",
-            StemmerLanguage::Russian => "russian",
-            StemmerLanguage::Spanish => "spanish",
-            StemmerLanguage::Swedish => "swedish",
-            StemmerLanguage::Tamil => "tamil",
-            StemmerLanguage::Turkish => "turkish",
-        }
-    }
-
-    fn algorithm(self) -> Option<Algorithm> {
-        Some(match self {
-            StemmerLanguage::None => return None,
-            StemmerLanguage::Arabic => Algorithm::Arabic,
-            StemmerLanguage::Danish => Algorithm::Danish,
-            StemmerLanguage::Dutch => Algorithm::Dutch,
-            StemmerLanguage::English => Algorithm::English,
-            StemmerLanguage::Finnish => Algorithm::Finnish,
-            StemmerLanguage::French => Algorithm::French,
-            StemmerLanguage::German => Algorithm::German,
-            StemmerLanguage::Greek => Algorithm::Greek,
-            StemmerLanguage::Hungarian => Algorithm::Hungarian,
-            StemmerLanguage::Italian => Algorithm::Italian,
-            StemmerLanguage::Norwegian => Algorithm::Norwegian,
-            StemmerLanguage::Portuguese => Algorithm::Portuguese,
-            StemmerLanguage::Romanian => Algorithm::Romanian,
-            StemmerLanguage::Russian => Algorithm::Russian,
-            StemmerLanguage::Spanish => Algorithm::Spanish,
-            StemmerLanguage::Swedish => Algorithm::Swedish,
-            StemmerLanguage::Tamil => Algorithm::Tamil,
-            StemmerLanguage::Turkish => Algorithm::Turkish,
-        })
-    }
-}
+use super::characters::{ascii_replacement, fold_case, is_ignorable, is_unspaced, unless_replaced};
+use super::stemmer_language::StemmerLanguage;
+use super::stop_words::StopWordList;
 
 /// How a text is split into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,27 +41,6 @@ impl Default for Analyzer {
             stop_words: StopWordList::English,
             lowercase: true,
             fold: false,
-        }
-    }
-}
-
-impl StopWordList {
-    /// The name in a scenario.
-    pub fn name(self) -> &'static str {
-        match self {
-            StopWordList::None => "none",
-            StopWordList::English => "english",
-            StopWordList::Lucene => "lucene",
-        }
-    }
-
-    fn contains(self, token: &str) -> bool {
-        match self {
-            StopWordList::None => false,
-            StopWordList::English => {
-                StopWordList::Lucene.contains(token) && !NEGATIONS.contains(&token)
-            }
-            StopWordList::Lucene => ENGLISH_STOP_WORDS.binary_search(&token).is_ok(),
         }
     }
 }
@@ -185,27 +68,29 @@ impl Analyzer {
         TokenStemmer { stemmer, stop_words: self.stop_words }
     }
 
-    /// Calls `of` with each token of a text, before stop words are removed and the rest is stemmed.
-    pub(super) fn for_each_token(&self, text: &str, mut of: impl FnMut(&str)) {
+    /// Calls `visit` with each token of a text, before stop words are removed and the rest is stemmed.
+    pub(super) fn for_each_token(&self, text: &str, mut visit: impl FnMut(&str)) {
         let text = self.normalized(text);
         // The current run of adjacent characters of scripts without spaces, and the byte at which it ends.
         let (mut run, mut end): (Vec<&str>, usize) = (Vec::new(), 0);
         for (at, segment) in text.unicode_word_indices() {
             if !segment.starts_with(is_unspaced) {
-                emit_bigrams(&mut run, &mut of);
-                segment.split('_').filter(|word| !word.is_empty()).for_each(&mut of);
+                emit_bigrams(&mut run, &mut visit);
+                segment.split('_').filter(|word| !word.is_empty()).for_each(&mut visit);
                 continue;
             }
             if at != end {
-                emit_bigrams(&mut run, &mut of);
+                emit_bigrams(&mut run, &mut visit);
             }
             run.extend(segment.graphemes(true));
             end = at + segment.len();
         }
-        emit_bigrams(&mut run, &mut of);
+        emit_bigrams(&mut run, &mut visit);
     }
 
+    /// The text in its plain form (steps 1 to 3).
     fn normalized(&self, text: &str) -> String {
+        // A shortcut: of all steps, only the lower case changes ASCII.
         if text.is_ascii() {
             return if self.lowercase { text.to_ascii_lowercase() } else { text.to_owned() };
         }
@@ -229,12 +114,12 @@ impl Analyzer {
 }
 
 /// Emits the bigrams of a run of characters, or the character itself if there is only one, and clears the run.
-fn emit_bigrams(run: &mut Vec<&str>, of: &mut impl FnMut(&str)) {
+fn emit_bigrams(run: &mut Vec<&str>, visit: &mut impl FnMut(&str)) {
     if let [only] = run[..] {
-        of(only);
+        visit(only);
     }
     for pair in run.windows(2) {
-        of(&pair.concat());
+        visit(&pair.concat());
     }
     run.clear();
 }
@@ -254,85 +139,11 @@ impl TokenStemmer {
     }
 }
 
-/// The characters that replace this one in a case-folded text. Conversion to upper case comes first because it unifies
-/// letters that differ only in lower case: ß and SS, ς and σ, ı and i.
-fn fold_case(c: char) -> impl Iterator<Item = char> {
-    c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
-}
-
-/// Whether a character affects the appearance of a text but not its content.
-fn is_ignorable(c: char) -> bool {
-    matches!(c,
-        // Soft hyphen, combining grapheme joiner, directional marks, word joiner, byte order mark.
-        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
-        // Variation selectors.
-        | '\u{180B}'..='\u{180D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
-}
-
-/// The ASCII form of letters that do not decompose into a base letter and a mark; empty for all others.
-fn ascii_replacement(c: char) -> &'static str {
-    match c {
-        'ł' => "l",
-        'Ł' => "L",
-        'ø' => "o",
-        'Ø' => "O",
-        'đ' | 'ð' => "d",
-        'Đ' | 'Ð' => "D",
-        'ħ' => "h",
-        'Ħ' => "H",
-        'ŧ' => "t",
-        'Ŧ' => "T",
-        'ı' => "i",
-        'ß' => "ss",
-        'ẞ' => "SS",
-        'æ' => "ae",
-        'Æ' => "AE",
-        'œ' => "oe",
-        'Œ' => "OE",
-        'þ' => "th",
-        'Þ' => "TH",
-        _ => "",
-    }
-}
-
-/// The character itself if [`ascii_replacement`] has no replacement for it.
-fn unless_replaced(c: char) -> Option<char> {
-    ascii_replacement(c).is_empty().then_some(c)
-}
-
-/// Whether a character belongs to a script that is written without spaces between words, or whose words
-/// are so long that only parts of them match (Korean).
-fn is_unspaced(c: char) -> bool {
-    if c.is_ascii() {
-        return false;
-    }
-    // The mark that lengthens a vowel belongs to several scripts.
-    c == '\u{30FC}'
-        || matches!(
-            c.script(),
-            Script::Han
-                | Script::Hiragana
-                | Script::Katakana
-                | Script::Hangul
-                | Script::Bopomofo
-                | Script::Thai
-                | Script::Lao
-                | Script::Khmer
-                | Script::Myanmar
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const PLAIN: Analyzer = Analyzer::PLAIN;
-
-    #[test]
-    fn stop_words_are_sorted() {
-        assert!(ENGLISH_STOP_WORDS.is_sorted());
-    }
 
     #[test]
     fn words_follow_unicode_in_any_encoding() {

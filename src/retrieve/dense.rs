@@ -366,11 +366,12 @@ impl Retriever for DenseRetriever {
         self.index.check_queries(&queries)?;
 
         // Requests for all passages use the blocked search, each distinct query once.
-        let mut asked = vec![0; texts.len()];
+        let mut requests_for_all = vec![0; texts.len()];
         for (request, &query) in requests.iter().zip(&query_of) {
-            asked[query] += usize::from(request.candidates.is_none());
+            requests_for_all[query] += usize::from(request.candidates.is_none());
         }
-        let full: Vec<usize> = (0..texts.len()).filter(|&query| asked[query] > 0).collect();
+        let full: Vec<usize> =
+            (0..texts.len()).filter(|&query| requests_for_all[query] > 0).collect();
         let vectors = EmbeddingVectors {
             dim: queries.dim,
             data: full.iter().flat_map(|&query| queries.row(query)).copied().collect(),
@@ -381,7 +382,7 @@ impl Retriever for DenseRetriever {
             among_all[query] = ranking;
         }
         // The remaining requests repeat a query that was just answered.
-        done(asked.iter().sum::<usize>() - full.len());
+        done(requests_for_all.iter().sum::<usize>() - full.len());
 
         let narrow: Vec<(&[u32], &[f32])> = requests
             .iter()

@@ -6,6 +6,7 @@
 
 mod analyzer;
 mod bm25;
+mod characters;
 mod dense;
 mod fuse;
 mod http_search;
@@ -17,11 +18,13 @@ mod rerank;
 mod response_cache;
 mod retrieval_error;
 mod run_file;
+mod stemmer_language;
+mod stop_words;
 mod top_k;
 
 use anyhow::bail;
 
-pub use analyzer::{Analyzer, StemmerLanguage, StopWordList};
+pub use analyzer::Analyzer;
 pub use bm25::{Bm25Params, Bm25Retriever, UnmatchedQueries};
 pub use dense::{DenseIndex, DenseRetriever};
 pub use fuse::{FUSION_DEPTH, FusedRetriever, RRF_K, RankFusion, RankFusionPart};
@@ -31,6 +34,8 @@ pub use remote_corpus::{RemoteCorpus, ShortAnswerCount};
 pub use rerank::{RERANK_DEPTH, RerankedRetriever};
 pub use retrieval_error::RetrievalError;
 pub use run_file::{Entry, RunFileAnswers, RunFileQueries, RunFileRetriever, TrecRun};
+pub use stemmer_language::StemmerLanguage;
+pub use stop_words::StopWordList;
 
 /// A passage that was found: its index in the corpus and its score (higher is better).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -43,10 +43,10 @@ impl Retriever for MemoizedRetriever {
             .filter(|&at| found.get(&keys[at]).is_none_or(|known| known.depth < depth))
             .collect();
         done(requests.len() - new.len());
-        let asked: Vec<SearchRequest> = new.iter().map(|&at| requests[at]).collect();
-        let rankings = match asked.as_slice() {
+        let new_requests: Vec<SearchRequest> = new.iter().map(|&at| requests[at]).collect();
+        let rankings = match new_requests.as_slice() {
             [] => Vec::new(),
-            asked => self.inner.search(asked, depth, done)?,
+            new_requests => self.inner.search(new_requests, depth, done)?,
         };
         for (&at, ranking) in new.iter().zip(rankings) {
             found.insert(keys[at], MemoizedRanking { depth, ranking });

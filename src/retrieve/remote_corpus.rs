@@ -119,11 +119,11 @@ impl ShortAnswerCount {
 
     /// A note for the user; `None` if no answer was short.
     pub fn note(&self, name: &str) -> Option<String> {
-        let (asked, short) =
+        let (answers, short) =
             (self.answers.load(Ordering::Relaxed), self.short.load(Ordering::Relaxed));
         (short > 0).then(|| {
             format!(
-                "{name}: {short} of {asked} responses contain fewer passages than were requested and \
+                "{name}: {short} of {answers} responses contain fewer passages than were requested and \
                  exist; passages that are not in a response count as not found"
             )
         })

@@ -49,12 +49,12 @@ impl Retriever for RerankedRetriever {
                 ranking.iter().map(|hit| (request.query, self.texts[hit.passage as usize].as_str()))
             })
             .collect();
-        let told = RerankProgress {
+        let progress = RerankProgress {
             pairs: pairs.len(),
             requests: requests.len(),
             scored: Default::default(),
         };
-        let scores = self.scorer.score(&pairs, &|n| done(told.newly_finished(n)))?;
+        let scores = self.scorer.score(&pairs, &|n| done(progress.newly_finished(n)))?;
         ensure!(scores.len() == pairs.len(), "{} scores of {} pairs", scores.len(), pairs.len());
         // Without pairs the scorer reports no progress.
         if pairs.is_empty() {

@@ -13,23 +13,23 @@ pub type RankingParser<'a> =
 /// Accepts the answer to the request with this index.
 pub type AnswerSink<'a> = dyn Fn(usize, &[u8]) -> Result<(), String> + Sync + 'a;
 
-/// Answers each request with its best `depth` passages: from the cache folder `kept`, otherwise through `ask`, which is
+/// Answers each request with its best `depth` passages: from the cache folder `cache`, otherwise through `ask`, which is
 /// given the indices of the requests whose answers are missing or damaged and hands over each answer as it arrives. An
-/// answer is checked before it is stored. `asked` holds one string for each request that identifies it uniquely.
+/// answer is checked before it is stored. `keys` holds one string for each request that identifies it uniquely.
 ///
 /// # Errors
 /// The errors of `ask`; answers that arrived before the error stay in the cache. A link in the cache, before anything
-/// is asked.
+/// is sent.
 pub fn search_with_cache(
     requests: &[SearchRequest],
     depth: usize,
-    (kept, asked): (&Path, &[String]),
+    (cache, keys): (&Path, &[String]),
     read: &RankingParser,
     ask: impl FnOnce(&[usize], &AnswerSink) -> anyhow::Result<()>,
     done: &(dyn Fn(usize) + Sync),
 ) -> anyhow::Result<Vec<PassageRanking>> {
     let files: Vec<PathBuf> =
-        asked.iter().map(|asked| cache_file(kept, asked)).collect::<anyhow::Result<_>>()?;
+        keys.iter().map(|key| cache_file(cache, key)).collect::<anyhow::Result<_>>()?;
     let mut missing = Vec::new();
     let mut found: Vec<Option<PassageRanking>> = Vec::with_capacity(requests.len());
     for (at, request) in requests.iter().enumerate() {
@@ -61,6 +61,6 @@ pub fn search_with_cache(
     Ok(rankings)
 }
 
-fn cache_file(kept: &Path, asked: &str) -> anyhow::Result<PathBuf> {
-    output::cache_file(kept, format!("{}.json", blake3::hash(asked.as_bytes()).to_hex()))
+fn cache_file(cache: &Path, key: &str) -> anyhow::Result<PathBuf> {
+    output::cache_file(cache, format!("{}.json", blake3::hash(key.as_bytes()).to_hex()))
 }

@@ -95,12 +95,12 @@ impl TrecRun {
         // By line, since mistakes were found query by query.
         mistakes.sort();
         let more = mistakes.len().saturating_sub(MAX_REPORTED_MISTAKES);
-        let told = mistakes
+        let listed = mistakes
             .into_iter()
             .take(MAX_REPORTED_MISTAKES)
             .map(|(line, m)| format!("line {line}: {m}"));
         let rest = (more > 0).then(|| format!("and {more} more mistakes"));
-        Err(told.chain(rest).collect())
+        Err(listed.chain(rest).collect())
     }
 
     /// The passages that `known` rejects, each with the first line on which it appears.
@@ -191,11 +191,11 @@ impl Retriever for RunFileRetriever {
             .collect();
         let missing: Vec<usize> = (0..requests.len()).filter(|&i| found[i].is_none()).collect();
         // The lock is not held while the fallback searches, which may take long.
-        let mut asked = self.queries.lock().unwrap_or_else(|e| e.into_inner());
+        let mut queries = self.queries.lock().unwrap_or_else(|e| e.into_inner());
         for (request, found) in requests.iter().zip(&found) {
-            asked.insert(request.query.to_owned(), found.is_some());
+            queries.insert(request.query.to_owned(), found.is_some());
         }
-        drop(asked);
+        drop(queries);
         done(requests.len() - missing.len());
         if let Some(fallback) = self.fallback.as_ref().filter(|_| !missing.is_empty()) {
             let left: Vec<SearchRequest> = missing.iter().map(|&i| requests[i]).collect();

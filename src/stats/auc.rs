@@ -57,10 +57,10 @@ impl AreaUnderRoc {
         // Numbered in ascending order, so that areas over the same clusters get the same numbers.
         let known: BTreeSet<usize> = cases.iter().chain(controls).map(|(_, c)| *c).collect();
         let numbers: BTreeMap<usize, usize> = known.into_iter().zip(0..).collect();
-        let [of_cases, of_controls] =
-            [cases, controls].map(|of| of.iter().map(|(_, c)| numbers[c]).collect::<Vec<usize>>());
-        let [cases, controls] =
-            [cases, controls].map(|of| of.iter().map(|(score, _)| *score).collect::<Vec<f64>>());
+        let [of_cases, of_controls] = [cases, controls]
+            .map(|scored| scored.iter().map(|(_, c)| numbers[c]).collect::<Vec<usize>>());
+        let [cases, controls] = [cases, controls]
+            .map(|scored| scored.iter().map(|(score, _)| *score).collect::<Vec<f64>>());
         let clusters = Some((of_cases, of_controls));
         Ok(AreaUnderRoc { clusters, ..AreaUnderRoc::new(&cases, &controls)? })
     }
@@ -164,13 +164,13 @@ fn share_below(list: &[f64], score: f64) -> f64 {
 
 /// The contribution of each cluster to an area: the deviations of its cases and controls from the average.
 fn cluster_contributions(
-    of: &AreaUnderRoc,
+    area: &AreaUnderRoc,
     (cases, controls): &(Vec<usize>, Vec<usize>),
 ) -> Vec<f64> {
-    let mut parts = vec![0.0; of.clusters()];
-    for (values, clusters) in [(&of.cases, cases), (&of.controls, controls)] {
+    let mut parts = vec![0.0; area.clusters()];
+    for (values, clusters) in [(&area.cases, cases), (&area.controls, controls)] {
         for (value, &cluster) in values.iter().zip(clusters) {
-            parts[cluster] += (value - of.area) / values.len() as f64;
+            parts[cluster] += (value - area.area) / values.len() as f64;
         }
     }
     parts

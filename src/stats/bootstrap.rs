@@ -56,8 +56,8 @@ fn is_tied(mean: f64, least: f64) -> bool {
 fn resampled_means(sums: &[(f64, Vec<f64>)], arms: usize, rng: &mut impl Rng) -> Vec<f64> {
     let (mut weight, mut means) = (0.0, vec![0.0; arms]);
     for _ in 0..sums.len() {
-        let (of, parts) = &sums[rng.random_range(0..sums.len())];
-        weight += of;
+        let (cluster_weight, parts) = &sums[rng.random_range(0..sums.len())];
+        weight += cluster_weight;
         means.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
     }
     means.iter_mut().for_each(|sum| *sum /= weight);

@@ -112,15 +112,15 @@ pub fn mean(
 /// This applies in full if the sampled clusters are all alike. If they vary, extreme ones may already be in the
 /// sample: the observed spread equals that of a certain number of clusters at the ends of the range, and the
 /// probability that none of these would have been sampled is exp(-number) (Poisson). The share u is multiplied by it.
-fn unsampled_bounds(of: &ClusterMoments, level: f64, range: (f64, f64)) -> (f64, f64) {
-    let (below, above) = ((of.mean - range.0).max(0.0), (range.1 - of.mean).max(0.0));
-    let clusters = of.clusters as f64;
+fn unsampled_bounds(moments: &ClusterMoments, level: f64, range: (f64, f64)) -> (f64, f64) {
+    let (below, above) = ((moments.mean - range.0).max(0.0), (range.1 - moments.mean).max(0.0));
+    let clusters = moments.clusters as f64;
     let extreme = match below * above > 0.0 {
-        true => clusters.powi(2) * of.variance / (below * above),
+        true => clusters.powi(2) * moments.variance / (below * above),
         false => 0.0,
     };
     let unlike = (1.0 - (1.0 - level).powf(1.0 / clusters)) * (-extreme).exp();
-    (of.mean - unlike * below, of.mean + unlike * above)
+    (moments.mean - unlike * below, moments.mean + unlike * above)
 }
 
 impl ConfidenceInterval {
@@ -170,11 +170,11 @@ impl ClusterMoments {
         let (sum, weight) = sum_totals(totals);
         let mean = sum / weight;
         let (mut squares, mut cubes, mut size) = (0.0, 0.0, 0.0f64);
-        for (sum, of) in totals {
-            let deviation = (sum - mean * of) / weight;
+        for (sum, cluster_weight) in totals {
+            let deviation = (sum - mean * cluster_weight) / weight;
             squares += deviation.powi(2);
             cubes += deviation.powi(3);
-            size = size.max(sum.abs() / of);
+            size = size.max(sum.abs() / cluster_weight);
         }
         let clusters = totals.len();
         let variance = clusters as f64 / (clusters.max(2) - 1) as f64 * squares;

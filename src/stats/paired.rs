@@ -284,9 +284,9 @@ impl PairedTest {
         let mut words = vec![0; self.clusters.div_ceil(64)];
         for _ in 0..count {
             words.iter_mut().for_each(|word| *word = rng.next_u64());
-            let (part, of) = tables.sums(&words);
-            self.add_subset(part, of);
-            self.add_subset(sum - part, weight - of);
+            let (part, part_weight) = tables.sums(&words);
+            self.add_subset(part, part_weight);
+            self.add_subset(sum - part, weight - part_weight);
         }
         self.draws = Some(rng);
         self.means.sort_unstable_by(f64::total_cmp);

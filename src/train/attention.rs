@@ -15,24 +15,25 @@ pub struct AttentionGradBuffers {
 
 /// `qkv` is (n, 3 hidden), `d` the gradient with respect to the output, (n, hidden); writes the gradient of `qkv`.
 pub fn backward(
-    of: &TextAttention,
+    attention: &TextAttention,
     qkv: &[f32],
     d: &[f32],
     d_qkv: &mut [f32],
     s: &mut AttentionGradBuffers,
 ) {
-    let (hidden, size, stride) = (of.hidden, of.hidden / of.heads, 3 * of.hidden);
+    let (hidden, size, stride) =
+        (attention.hidden, attention.hidden / attention.heads, 3 * attention.hidden);
     let n = d.len() / hidden;
     let scale = 1.0 / (size as f32).sqrt();
     s.weights.resize(n * n, 0.0);
     s.slopes.resize(n * n, 0.0);
-    for head in 0..of.heads {
+    for head in 0..attention.heads {
         let [q, k, v] = [0, 1, 2].map(|part| part * hidden + head * size);
         let [query, key, value] =
             [q, k, v].map(|at| GemmOperand::part(&qkv[at..], n, size, stride));
         let d = GemmOperand::part(&d[head * size..], n, size, hidden);
         matmul::set(GemmOutput::new(&mut s.weights, n), query, key.transposed(), scale);
-        if let Some(bias) = of.bias {
+        if let Some(bias) = attention.bias {
             for (place, row) in s.weights.chunks_exact_mut(n).enumerate() {
                 crate::embed::bert::math::add(row, bias.row(head, place, 0..n));
             }

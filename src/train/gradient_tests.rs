@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor, Var};
 
-use super::layer::TrainingLayerPart;
+use super::layer_parameters::TrainingLayerPart;
 use super::loss::{self, RankingBatch};
 use super::method::TunedParameters;
 use super::network::{GradientRequest, TunableNetwork};

@@ -3,170 +3,18 @@
 //! The tokens of a group of texts are concatenated, as in `embed::bert::packed`. The forward pass stores the
 //! inputs and outputs of the linear layers; what is cheap (softmax, activation, scales) is recomputed.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::attention;
+use super::layer_parameters::{TrainingLayerLayout, TrainingLayerPart};
 use super::math;
 use super::matmul::{self, GemmOperand, GemmOutput};
 use crate::embed::bert::attention::TextAttention;
 use crate::embed::bert::config::BertActivation;
-use crate::embed::bert::layers;
 use crate::embed::bert::math::{add, gelu, relu};
-use crate::embed::weights::WeightMatrix;
 
 /// The number of rows of a weight whose gradient one thread sums.
 const BLOCK: usize = 128;
-
-/// The parameters of a layer, in the order in which they are stored. Weights are (outputs, inputs).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrainingLayerPart {
-    /// Query, key and value, stacked by rows.
-    Qkv,
-    QkvBias,
-    Attended,
-    AttendedBias,
-    AttendedScale,
-    AttendedShift,
-    Wide,
-    WideBias,
-    Narrow,
-    NarrowBias,
-    NarrowScale,
-    NarrowShift,
-}
-
-impl TrainingLayerPart {
-    pub const ALL: [TrainingLayerPart; 12] = [
-        TrainingLayerPart::Qkv,
-        TrainingLayerPart::QkvBias,
-        TrainingLayerPart::Attended,
-        TrainingLayerPart::AttendedBias,
-        TrainingLayerPart::AttendedScale,
-        TrainingLayerPart::AttendedShift,
-        TrainingLayerPart::Wide,
-        TrainingLayerPart::WideBias,
-        TrainingLayerPart::Narrow,
-        TrainingLayerPart::NarrowBias,
-        TrainingLayerPart::NarrowScale,
-        TrainingLayerPart::NarrowShift,
-    ];
-
-    /// Whether this is the matrix of a linear layer.
-    pub fn is_weight(self) -> bool {
-        matches!(
-            self,
-            TrainingLayerPart::Qkv
-                | TrainingLayerPart::Attended
-                | TrainingLayerPart::Wide
-                | TrainingLayerPart::Narrow
-        )
-    }
-}
-
-/// The dimensions of a layer, and the layout of the flat slice that holds its parameters.
-#[derive(Clone, Copy, Debug)]
-pub struct TrainingLayerLayout {
-    pub hidden: usize,
-    pub wide: usize,
-}
-
-impl TrainingLayerLayout {
-    /// The number of inputs of the linear layer with this weight.
-    pub fn inputs(self, weight: TrainingLayerPart) -> usize {
-        if weight == TrainingLayerPart::Narrow { self.wide } else { self.hidden }
-    }
-
-    fn size(self, part: TrainingLayerPart) -> usize {
-        let (h, w) = (self.hidden, self.wide);
-        match part {
-            TrainingLayerPart::Qkv => 3 * h * h,
-            TrainingLayerPart::QkvBias => 3 * h,
-            TrainingLayerPart::Attended => h * h,
-            TrainingLayerPart::Wide | TrainingLayerPart::Narrow => h * w,
-            TrainingLayerPart::WideBias => w,
-            TrainingLayerPart::AttendedBias
-            | TrainingLayerPart::AttendedScale
-            | TrainingLayerPart::AttendedShift
-            | TrainingLayerPart::NarrowBias
-            | TrainingLayerPart::NarrowScale
-            | TrainingLayerPart::NarrowShift => h,
-        }
-    }
-
-    pub fn range(self, part: TrainingLayerPart) -> Range<usize> {
-        let start = TrainingLayerPart::ALL
-            .into_iter()
-            .take_while(|p| *p != part)
-            .map(|p| self.size(p))
-            .sum();
-        start..start + self.size(part)
-    }
-
-    /// The number of parameters of a layer.
-    pub fn len(self) -> usize {
-        TrainingLayerPart::ALL.into_iter().map(|part| self.size(part)).sum()
-    }
-}
-
-/// Flattens a layer into the order of [`Part::ALL`].
-pub fn flatten(layer: &layers::BertLayer) -> Vec<f32> {
-    let attention = [&layer.query, &layer.key, &layer.value];
-    let mut numbers = Vec::new();
-    for dense in attention {
-        numbers.extend(dense.weight.clone().into_f32());
-    }
-    for dense in attention {
-        numbers.extend(&dense.bias);
-    }
-    // Must match the order of `Part::ALL`.
-    let blocks = [
-        (vec![&layer.attention_out], &layer.attention_out_norm),
-        (vec![&layer.ffn_in, &layer.ffn_out], &layer.ffn_out_norm),
-    ];
-    for (linear, norm) in blocks {
-        for dense in linear {
-            numbers.extend(dense.weight.clone().into_f32());
-            numbers.extend(&dense.bias);
-        }
-        numbers.extend(norm.scale.iter().chain(&norm.shift));
-    }
-    numbers
-}
-
-/// Rebuilds a layer from its flat parameters.
-pub fn unflatten(layout: TrainingLayerLayout, numbers: &[f32]) -> layers::BertLayer {
-    let part = |part: TrainingLayerPart| &numbers[layout.range(part)];
-    let dense = |weight: TrainingLayerPart, bias: TrainingLayerPart, third: usize, of: usize| {
-        let (data, bias) = (part(weight), part(bias));
-        let [data, bias] = [data, bias].map(|all| {
-            let size = all.len() / of;
-            all[third * size..(third + 1) * size].to_vec()
-        });
-        layers::DenseWeights {
-            weight: WeightMatrix::F32 { data, cols: layout.inputs(weight) },
-            bias,
-        }
-    };
-    let norm = |scale: TrainingLayerPart, shift: TrainingLayerPart| layers::LayerNormWeights {
-        scale: part(scale).to_vec(),
-        shift: part(shift).to_vec(),
-    };
-    layers::BertLayer {
-        query: dense(TrainingLayerPart::Qkv, TrainingLayerPart::QkvBias, 0, 3),
-        key: dense(TrainingLayerPart::Qkv, TrainingLayerPart::QkvBias, 1, 3),
-        value: dense(TrainingLayerPart::Qkv, TrainingLayerPart::QkvBias, 2, 3),
-        attention_out: dense(TrainingLayerPart::Attended, TrainingLayerPart::AttendedBias, 0, 1),
-        attention_out_norm: norm(
-            TrainingLayerPart::AttendedScale,
-            TrainingLayerPart::AttendedShift,
-        ),
-        ffn_in: dense(TrainingLayerPart::Wide, TrainingLayerPart::WideBias, 0, 1),
-        ffn_out: dense(TrainingLayerPart::Narrow, TrainingLayerPart::NarrowBias, 0, 1),
-        ffn_out_norm: norm(TrainingLayerPart::NarrowScale, TrainingLayerPart::NarrowShift),
-    }
-}
 
 /// A layer with its parameters, ready to compute.
 #[derive(Clone, Copy)]
@@ -308,6 +156,7 @@ impl TrainingLayer<'_> {
         let (narrow_scale, narrow_shift) =
             norm_backward(&tape.narrow, self.part(TrainingLayerPart::NarrowScale), &mut d);
         let d_narrow = d;
+        // Cheaper to compute again than to store for every token.
         let activated = self.activate(&tape.wide);
         let mut d_wide = self.linear_backward(&d_narrow, TrainingLayerPart::Narrow);
         match self.activation {
@@ -367,8 +216,8 @@ pub fn gradient(layout: TrainingLayerLayout, groups: &[LayerGradients]) -> Vec<f
     let mut rest = out.as_mut_slice();
     let mut jobs: Vec<(TrainingLayerPart, usize, &mut [f32])> = Vec::new();
     for part in TrainingLayerPart::ALL {
-        let (numbers, behind) = rest.split_at_mut(layout.size(part));
-        rest = behind;
+        let (numbers, after) = rest.split_at_mut(layout.size(part));
+        rest = after;
         if part.is_weight() {
             let block = BLOCK * layout.inputs(part);
             let blocks = numbers.chunks_mut(block).enumerate();

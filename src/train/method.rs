@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::layer::TrainingLayerPart;
+use super::layer_parameters::TrainingLayerPart;
 use super::matmul::{self, GemmOperand, GemmOutput};
 use super::network::{GradientRequest, NetworkGradient, TunableNetwork};
 use super::recipe::{TuningMethod, TuningRecipe};
@@ -147,11 +147,11 @@ impl TunedParameters {
                 {
                     // From the original weights each time: adding to the current ones would accumulate rounding errors.
                     layer.copy_from_slice(base);
-                    for thin in pairs {
-                        let a = GemmOperand::new(&theta[thin.a.clone()], thin.inputs);
-                        let b = GemmOperand::new(&theta[thin.b.clone()], lora.rank);
-                        let weight = &mut layer[thin.weight.clone()];
-                        matmul::add(GemmOutput::new(weight, thin.inputs), b, a, lora.scale);
+                    for pair in pairs {
+                        let a = GemmOperand::new(&theta[pair.a.clone()], pair.inputs);
+                        let b = GemmOperand::new(&theta[pair.b.clone()], lora.rank);
+                        let weight = &mut layer[pair.weight.clone()];
+                        matmul::add(GemmOutput::new(weight, pair.inputs), b, a, lora.scale);
                     }
                 }
             }
@@ -160,25 +160,25 @@ impl TunedParameters {
     }
 
     /// The gradient with respect to `theta`, from that of the network's parameters.
-    pub fn gradient(&self, theta: &[f32], of: NetworkGradient) -> Vec<f32> {
+    pub fn gradient(&self, theta: &[f32], gradient: NetworkGradient) -> Vec<f32> {
         match &self.target {
-            TuningTarget::Layers(_) => of.layers.concat(),
+            TuningTarget::Layers(_) => gradient.layers.concat(),
             TuningTarget::Lora(lora) => {
                 let mut out = vec![0.0; theta.len()];
-                for (layer, pairs) in of.layers.iter().zip(&lora.pairs) {
-                    for thin in pairs {
-                        let d = GemmOperand::new(&layer[thin.weight.clone()], thin.inputs);
-                        let a = GemmOperand::new(&theta[thin.a.clone()], thin.inputs);
-                        let b = GemmOperand::new(&theta[thin.b.clone()], lora.rank);
-                        let by_a = GemmOutput::new(&mut out[thin.a.clone()], thin.inputs);
+                for (layer, pairs) in gradient.layers.iter().zip(&lora.pairs) {
+                    for pair in pairs {
+                        let d = GemmOperand::new(&layer[pair.weight.clone()], pair.inputs);
+                        let a = GemmOperand::new(&theta[pair.a.clone()], pair.inputs);
+                        let b = GemmOperand::new(&theta[pair.b.clone()], lora.rank);
+                        let by_a = GemmOutput::new(&mut out[pair.a.clone()], pair.inputs);
                         matmul::set(by_a, b.transposed(), d, lora.scale);
-                        let by_b = GemmOutput::new(&mut out[thin.b.clone()], lora.rank);
+                        let by_b = GemmOutput::new(&mut out[pair.b.clone()], lora.rank);
                         matmul::set(by_b, d, a.transposed(), lora.scale);
                     }
                 }
                 out
             }
-            TuningTarget::Head => of.head,
+            TuningTarget::Head => gradient.head,
         }
     }
 }

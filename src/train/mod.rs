@@ -15,6 +15,7 @@ mod data;
 #[cfg(test)]
 mod gradient_tests;
 mod layer;
+mod layer_parameters;
 mod loss;
 mod math;
 mod matmul;

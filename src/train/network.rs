@@ -3,7 +3,8 @@
 use anyhow::bail;
 use rayon::prelude::*;
 
-use super::layer::{self, LayerGradients, LayerTape, TrainingLayer, TrainingLayerLayout};
+use super::layer::{self, LayerGradients, LayerTape, TrainingLayer};
+use super::layer_parameters::{TrainingLayerLayout, flatten};
 use super::matmul::{self, GemmOperand, GemmOutput};
 use crate::embed::TokenPooling;
 use crate::embed::bert::attention::TextAttention;
@@ -12,7 +13,7 @@ use crate::embed::bert::layers::{BertEncoder, LayerNormWeights};
 use crate::embed::bert::math::norm_rows;
 use crate::embed::bert::packed::GROUP_TOKENS;
 use crate::embed::bert::relative_bias::RelativeBias;
-use crate::embed::weights::WeightMatrix;
+use crate::embed::weight_matrix::WeightMatrix;
 
 /// A network in f32. The embeddings and everything before the first layer are not tuned.
 pub struct TunableNetwork {
@@ -107,7 +108,7 @@ impl TunableNetwork {
                 shift: encoder.norm.shift.clone(),
             },
             bias,
-            layers: encoder.layers.iter().map(layer::flatten).collect(),
+            layers: encoder.layers.iter().map(flatten).collect(),
             head: None,
             config: config.clone(),
         })
@@ -194,8 +195,8 @@ impl TunableNetwork {
         let mut pooled = Vec::with_capacity(texts.len() * h);
         let mut rest = x.as_slice();
         for &n in &lengths {
-            let (text, behind) = rest.split_at(n * h);
-            rest = behind;
+            let (text, after) = rest.split_at(n * h);
+            rest = after;
             let start = pooled.len();
             match self.pooling {
                 TunablePooling::Last => pooled.extend(&text[(n - 1) * h..]),
@@ -255,8 +256,8 @@ impl TunableNetwork {
         let mut rest = d.as_slice();
         let mut groups: Vec<(TrainingTextGroup, Vec<f32>)> = Vec::with_capacity(pass.groups.len());
         for group in pass.groups {
-            let (d, behind) = rest.split_at(group.lengths.len() * h);
-            rest = behind;
+            let (d, after) = rest.split_at(group.lengths.len() * h);
+            rest = after;
             let d = self.unpool(d, &group.lengths);
             groups.push((group, d));
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::adamw::AdamWSchedule;
 use super::checkpoint::{self, MAX_FILE_BYTES, TrainingState};
-use super::layer::unflatten;
+use super::layer_parameters::unflatten;
 use super::method::{LoraParameters, TunedParameters};
 use super::network::TunableNetwork;
 use super::settings::TrainingSettings;
@@ -178,9 +178,9 @@ fn write_adapter(
 ) -> anyhow::Result<()> {
     let mut tensors = Vec::new();
     for (at, pairs) in lora.pairs.iter().enumerate() {
-        for (name, thin) in base.encoder.linear_names(at).iter().zip(pairs) {
+        for (name, pair) in base.encoder.linear_names(at).iter().zip(pairs) {
             for (part, range, cols) in
-                [("A", &thin.a, thin.a.len() / lora.rank), ("B", &thin.b, lora.rank)]
+                [("A", &pair.a, pair.a.len() / lora.rank), ("B", &pair.b, lora.rank)]
             {
                 let name = format!("base_model.model.{name}.lora_{part}.weight");
                 let numbers = &theta[range.clone()];

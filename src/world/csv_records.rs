@@ -124,20 +124,20 @@ pub(super) fn separator_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
     if let [b'"', quoted @ .., b'"'] = line {
         line = quoted;
     }
-    let (head, said) = line.split_at_checked(SEPARATOR_PREFIX.len())?;
+    let (head, delimiter) = line.split_at_checked(SEPARATOR_PREFIX.len())?;
     if !head.eq_ignore_ascii_case(SEPARATOR_PREFIX) {
         return None;
     }
     // A table whose first cell happens to start with `sep=` has further cells, so its line is longer.
-    let said = match said {
+    let delimiter = match delimiter {
         [byte, rest @ ..] if rest.iter().all(|b| matches!(b, b' ' | b'\t' | b',' | b';')) => {
             std::slice::from_ref(byte)
         }
-        said if said.len() > 8 => return None,
-        said => said,
+        delimiter if delimiter.len() > 8 => return None,
+        delimiter => delimiter,
     };
     let ended = if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
-    Some((said, (end + ended).min(bytes.len())))
+    Some((delimiter, (end + ended).min(bytes.len())))
 }
 
 #[cfg(test)]

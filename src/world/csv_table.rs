@@ -246,16 +246,16 @@ pub(super) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>)
 /// The names separated by commas, shortened if there are many or if they are long.
 fn join_names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let all: Vec<&str> = names.collect();
-    let shown = all.iter().take(MAX_LISTED_NAMES).map(|name| {
+    let listed = all.iter().take(MAX_LISTED_NAMES).map(|name| {
         match name.char_indices().nth(MAX_NAME_CHARS) {
             Some((at, _)) => format!("{}…", &name[..at]),
             None => (*name).to_owned(),
         }
     });
-    let shown = shown.collect::<Vec<_>>().join(", ");
+    let listed = listed.collect::<Vec<_>>().join(", ");
     match all.len().checked_sub(MAX_LISTED_NAMES) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
+        Some(more) if more > 0 => format!("{listed} and {more} more"),
+        _ => listed,
     }
 }
 

@@ -50,15 +50,15 @@ pub(super) fn invalid_object_message(
         );
     }
     // Each line is parsed on its own, so the error's line number would always be 1.
-    let said = error.to_string();
-    let said = said.split(" at line ").next().unwrap_or(&said);
-    let said = match error.is_data() {
-        true => said.to_owned(),
-        false => format!("invalid JSON: {said}"),
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let message = match error.is_data() {
+        true => message.to_owned(),
+        false => format!("invalid JSON: {message}"),
     };
     // serde_json counts bytes, users count characters.
     let before = text.get(..error.column()).map_or(error.column(), |before| before.chars().count());
-    format!("{said}, at character {before}")
+    format!("{message}, at character {before}")
 }
 
 /// Adds the mistakes of a line that could not be read as a passage because of `error`. `text` is the line as written,
@@ -172,7 +172,7 @@ fn fact_mistake(fact: &Json) -> Option<String> {
             did_you_mean(name, types.into_iter())
         ));
     };
-    let shown = quoted_excerpt(&value.to_string());
+    let excerpt = quoted_excerpt(&value.to_string());
     let quoted = match (ty, value) {
         (ValueType::Number | ValueType::Percent, Json::Number(_))
         | (ValueType::YesNo, Json::Bool(_)) => None,
@@ -194,10 +194,10 @@ fn fact_mistake(fact: &Json) -> Option<String> {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             return match TypedValue::parse(ty, &text) {
                 Err(error) => Some(error.to_string()),
-                Ok(_) if !value.is_string() => Some(format!("{shown} must be quoted")),
+                Ok(_) if !value.is_string() => Some(format!("{excerpt} must be quoted")),
                 Ok(_) => None,
             };
         }
     };
-    quoted.map(|allowed| format!("{shown} is not a {ty}; allowed: {allowed}"))
+    quoted.map(|allowed| format!("{excerpt} is not a {ty}; allowed: {allowed}"))
 }

@@ -16,7 +16,7 @@ const SAFE_DIGITS: usize = 15;
 /// Puts the numbers in `text` that a reader may round in quotes, with the mark before their digits.
 pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
-    let mut kept = String::new();
+    let mut marked = String::new();
     let mut copied = 0;
     let mut at = 0;
     while at < bytes.len() {
@@ -29,10 +29,10 @@ pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
                 let length = number.count();
                 let written = &text[at..at + length];
                 if is_rounded(written) {
-                    kept.push_str(&text[copied..at]);
-                    kept.push_str("\"\\u0001");
-                    kept.push_str(written);
-                    kept.push('"');
+                    marked.push_str(&text[copied..at]);
+                    marked.push_str("\"\\u0001");
+                    marked.push_str(written);
+                    marked.push('"');
                     copied = at + length;
                 }
                 at += length;
@@ -43,8 +43,8 @@ pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
     if copied == 0 {
         return Cow::Borrowed(text);
     }
-    kept.push_str(&text[copied..]);
-    Cow::Owned(kept)
+    marked.push_str(&text[copied..]);
+    Cow::Owned(marked)
 }
 
 /// Whether a reader may change the number: it has many digits or an exponent.

@@ -111,7 +111,7 @@ impl FileMistakes {
 
     /// The entries of the report, sorted by line.
     fn report_entries(&self) -> Vec<MistakeReportEntry<'_>> {
-        let mut shown: Vec<MistakeReportEntry> = Vec::new();
+        let mut entries: Vec<MistakeReportEntry> = Vec::new();
         for mistake in &self.groups {
             let column = mistake.column.as_deref();
             if mistake.reported_count() == mistake.first_messages.len() {
@@ -124,9 +124,9 @@ impl FileMistakes {
                         unlisted: 0,
                         messages_differ: false,
                     });
-                shown.extend(each);
+                entries.extend(each);
             } else {
-                shown.push(MistakeReportEntry {
+                entries.push(MistakeReportEntry {
                     order: (
                         mistake.first_line,
                         mistake.first_messages.first().map_or(0, |(_, place, _)| *place),
@@ -139,8 +139,8 @@ impl FileMistakes {
                 });
             }
         }
-        shown.sort_by_key(|shown| shown.order);
-        shown
+        entries.sort_by_key(|entry| entry.order);
+        entries
     }
 }
 
@@ -211,19 +211,19 @@ impl MistakeGroup {
 /// The message without quoted values, which differ from line to line.
 fn without_values(what: &str) -> String {
     let mut parts = what.split('\'');
-    let mut kept = parts.next().unwrap_or_default().to_owned();
+    let mut pattern = parts.next().unwrap_or_default().to_owned();
     // Only a quote at the start or after a space opens a value; the one in `task's` does not.
-    let mut inside = kept.is_empty() || kept.ends_with(' ');
+    let mut inside = pattern.is_empty() || pattern.ends_with(' ');
     for part in parts {
-        kept.push('\'');
+        pattern.push('\'');
         if inside {
             inside = false;
         } else {
-            kept.push_str(part);
+            pattern.push_str(part);
             inside = part.ends_with(' ');
         }
     }
-    kept
+    pattern
 }
 
 impl fmt::Display for FileMistakes {
@@ -234,27 +234,27 @@ impl fmt::Display for FileMistakes {
             write!(f, "{slips} mistakes in {}{}", self.file.display(), self.outcome)?;
         }
         let all = self.report_entries();
-        for shown in all.iter().take(MAX_REPORTED) {
+        for entry in all.iter().take(MAX_REPORTED) {
             if many {
                 f.write_str("\n  ")?;
             } else {
                 write!(f, "{}: ", self.file.display())?;
             }
-            let lines: Vec<String> = shown.lines.iter().flatten().map(usize::to_string).collect();
+            let lines: Vec<String> = entry.lines.iter().flatten().map(usize::to_string).collect();
             if let Some((first, rest)) = lines.split_first() {
                 let s = if rest.is_empty() { "" } else { "s" };
                 write!(f, "line{s} {first}")?;
                 rest.iter().try_for_each(|line| write!(f, ", {line}"))?;
-                if shown.unlisted > 0 {
-                    write!(f, " and {} more", shown.unlisted)?;
+                if entry.unlisted > 0 {
+                    write!(f, " and {} more", entry.unlisted)?;
                 }
-                f.write_str(if shown.column.is_some() { ", " } else { ": " })?;
+                f.write_str(if entry.column.is_some() { ", " } else { ": " })?;
             }
-            if let Some(column) = shown.column {
+            if let Some(column) = entry.column {
                 write!(f, "{} '{column}': ", self.position_word)?;
             }
-            f.write_str(shown.message)?;
-            if shown.messages_differ {
+            f.write_str(entry.message)?;
+            if entry.messages_differ {
                 f.write_str(" (this is the first of them)")?;
             }
         }

@@ -2,6 +2,7 @@
 //! search or draw random numbers, except that the generators in `synth` draw from a seed and write files.
 
 pub mod beir;
+mod corpus;
 mod csv_records;
 mod csv_table;
 mod data_lines;
@@ -22,8 +23,9 @@ pub mod triplet;
 pub mod import;
 pub mod synth;
 
+pub use corpus::Corpus;
 pub use delimiter::Delimiter;
 pub use lookup_table::LookupTable;
 pub use mistakes::FileMistakes;
-pub use passage::{Corpus, Passage, PassageVariant, VARIANTS};
+pub use passage::{Passage, PassageVariant, VARIANTS};
 pub use task::{GOLD_PREFIX, Task, TaskSet};

@@ -1,11 +1,11 @@
 //! Reads passages from a table with one row per passage. A table cannot hold facts, because they need types: tables of
 //! facts are converted with `knockon import csv`, or extractors read facts in the texts.
 
-use super::Passage;
 use super::csv_table::{CsvLayout, CsvTable, did_you_mean};
 use super::delimiter::Delimiter;
 use super::json_line::parse_variant;
 use super::mistakes::FileMistakes;
+use super::passage::Passage;
 use crate::input_file::InputFile;
 use crate::progress::ProgressListener;
 
@@ -38,7 +38,7 @@ pub(super) fn read(
             let place = places.iter().find(|(name, _)| *name == column)?.1;
             Some(&row.cells[place]).filter(|text| !text.is_empty()).map(str::to_owned)
         };
-        let of_variant = cell("variant").and_then(|text| match parse_variant(&text) {
+        let variant = cell("variant").and_then(|text| match parse_variant(&text) {
             Ok(variant) => Some(variant),
             Err(what) => {
                 mistakes.add(Some(row.line), Some("variant"), what);
@@ -52,7 +52,7 @@ pub(super) fn read(
             attribute: cell("attribute"),
             facts: Default::default(),
             of: cell("of"),
-            variant: of_variant,
+            variant,
         };
         passages.push((row.line, passage));
     }

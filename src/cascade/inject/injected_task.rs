@@ -2,7 +2,8 @@
 
 use super::error_effects::ErrorEffects;
 use super::error_tracker::{ErrorPathState, ErrorTracker, TrackedTask};
-use super::{InjectionObstacle, OwnError};
+use super::obstacle::InjectionObstacle;
+use crate::cascade::OwnError;
 use crate::compile::{CompiledTask, intervention_runs, miss_intervention_id};
 use crate::kernel::exact::ForwardBackward;
 use crate::kernel::{BREAK, Intervention, monte_carlo, propagate_path_state, rng};
@@ -49,7 +50,7 @@ impl<'a> InjectedTask<'a> {
         if let Some(why) = self.obstacle(source.step) {
             return self.nothing(why);
         }
-        let (why, ways) = match source.event.miss() {
+        let (why, interventions) = match source.event.miss() {
             Some(kind) => (
                 InjectionObstacle::NoPassage,
                 vec![Intervention::CounterfactualOrRepair(miss_intervention_id(kind))],
@@ -62,14 +63,15 @@ impl<'a> InjectedTask<'a> {
                 ],
             ),
         };
-        // The reader's own errors come first; a detour forces the error only if it makes none.
-        for way in ways {
-            let what = intervention_runs::repaired_except(self.keys.len(), source.step, way);
-            let Some((fallout, sampled)) = self.follow_runs(source, &what) else {
+        // The reader's own errors come first; a counterfactual row forces the error only if it makes none.
+        for intervention in interventions {
+            let by_step =
+                intervention_runs::repaired_except(self.keys.len(), source.step, intervention);
+            let Some((effects, sampled)) = self.follow_runs(source, &by_step) else {
                 return self.nothing(InjectionObstacle::NotSolved);
             };
-            if fallout.p > 0.0 {
-                return InjectionAttempt { effects: fallout, obstacle: why, sampled };
+            if effects.p > 0.0 {
+                return InjectionAttempt { effects, obstacle: why, sampled };
             }
         }
         self.nothing(why)
@@ -103,35 +105,39 @@ impl<'a> InjectedTask<'a> {
 
     /// The consequences of an error in the runs under these interventions, and whether they were sampled. `None` if no
     /// trial can be replayed.
-    fn follow_runs(&self, source: OwnError, what: &[Intervention]) -> Option<(ErrorEffects, bool)> {
+    fn follow_runs(
+        &self,
+        source: OwnError,
+        by_step: &[Intervention],
+    ) -> Option<(ErrorEffects, bool)> {
         let model = &self.compiled.model;
-        let mut watcher = ErrorTracker::new(&self.tracked, source);
+        let mut tracker = ErrorTracker::new(&self.tracked, source);
         let start = ErrorPathState::new(self.keys.len());
         let exactly = self.scenario.simulation.method != InferenceMethod::MonteCarlo;
-        if let Some(flow) = exactly.then(|| ForwardBackward::under(model, what)).flatten() {
+        if let Some(flow) = exactly.then(|| ForwardBackward::under(model, by_step)).flatten() {
             for (memory, outcome, p) in
                 propagate_path_state(&flow, start, |at, memory, taken, p| {
-                    watcher.take_branch(at, memory, taken, p)
+                    tracker.take_branch(at, memory, taken, p)
                 })
             {
-                watcher.end_run(&memory, outcome, p);
+                tracker.end_run(&memory, outcome, p);
             }
-            return Some((watcher.effects, false));
+            return Some((tracker.effects, false));
         }
         let trials = self.scenario.simulation.trials.min(intervention_runs::INJECTED_TRIALS);
         let runs: Vec<monte_carlo::ReplayedRun> = (0..trials)
-            .filter_map(|trial| monte_carlo::replay(model, &self.keys, trial, what))
+            .filter_map(|trial| monte_carlo::replay(model, &self.keys, trial, by_step))
             .collect();
         let p = 1.0 / runs.len().max(1) as f64;
         for run in &runs {
             let mut taken = run.taken.iter().enumerate().map_while(|(at, t)| Some((at, (*t)?)));
             let end = taken.try_fold(start.clone(), |memory, (at, branch)| {
-                watcher.take_branch(at, &memory, branch, p)
+                tracker.take_branch(at, &memory, branch, p)
             });
             if let Some(memory) = end {
-                watcher.end_run(&memory, run.outcome, p);
+                tracker.end_run(&memory, run.outcome, p);
             }
         }
-        (!runs.is_empty()).then_some((watcher.effects, true))
+        (!runs.is_empty()).then_some((tracker.effects, true))
     }
 }

@@ -13,18 +13,19 @@
 mod error_effects;
 mod error_tracker;
 mod injected_task;
+mod obstacle;
 mod record;
 mod request;
 mod summary;
 
 use rayon::prelude::*;
-use serde::Serialize;
 
 use super::OwnError;
 use crate::compile::{CompileQuestion, compile};
 use crate::session::Session;
 use crate::solve::{compile_progress, search_depth};
 
+pub use obstacle::InjectionObstacle;
 pub use record::{
     CountDistribution, InjectedErrorRecord, InjectionEdgeRecord, InjectionEffect,
     InjectionObstacleRecord, InjectionReport, InjectionStepRecord, LikeliestItem,
@@ -37,56 +38,10 @@ pub use summary::is_flag;
 
 use injected_task::{InjectedTask, InjectionAttempt};
 
-/// Reason why an error could not be injected into a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InjectionObstacle {
-    /// The oracle stops before the step.
-    NotReached,
-    /// The oracle skips the step.
-    Skipped,
-    /// The step has no gold passage, so there is nothing to miss.
-    NoGold,
-    /// The right query cannot be rendered.
-    NoQuery,
-    /// No passage among those that may be searched and that the search returns makes a miss of this kind.
-    NoPassage,
-    /// The reader cannot make this error on its input.
-    ReaderCannot,
-    /// The task is past the cap, and no trial could be replayed.
-    NotSolved,
-}
-
-impl InjectionObstacle {
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [InjectionObstacle; 7] = [
-        InjectionObstacle::NotReached,
-        InjectionObstacle::Skipped,
-        InjectionObstacle::NoGold,
-        InjectionObstacle::NoQuery,
-        InjectionObstacle::NoPassage,
-        InjectionObstacle::ReaderCannot,
-        InjectionObstacle::NotSolved,
-    ];
-
-    /// The name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            InjectionObstacle::NotReached => "not_reached",
-            InjectionObstacle::Skipped => "skipped",
-            InjectionObstacle::NoGold => "no_gold",
-            InjectionObstacle::NoQuery => "no_query",
-            InjectionObstacle::NoPassage => "no_passage",
-            InjectionObstacle::ReaderCannot => "reader_cannot",
-            InjectionObstacle::NotSolved => "not_solved",
-        }
-    }
-}
-
 /// Injects each of `sources` into every task under one arm.
 ///
 /// Exact for tasks within the cap; past it, and with `method: monte_carlo`, from replays of the first
-/// [`crate::compile::lanes::INJECTED_TRIALS`] trials of a task.
+/// [`crate::compile::intervention_runs::INJECTED_TRIALS`] trials of a task.
 ///
 /// # Errors
 /// As [`crate::solve::solve`].
@@ -121,14 +76,14 @@ pub fn inject(
     let work = progress.start(&label, sources.len() * tasks.len());
     let mut injections = Vec::new();
     for &source in sources {
-        let tried: Vec<InjectionAttempt> = tasks
+        let attempts: Vec<InjectionAttempt> = tasks
             .par_iter()
             .map(|task| {
                 work.advance(1);
                 task.inject(source)
             })
             .collect();
-        injections.push(summary::summary(scenario, source, &tasks, &tried));
+        injections.push(summary::summary(scenario, source, &tasks, &attempts));
     }
     Ok(InjectionReport {
         scenario: scenario.name.clone(),

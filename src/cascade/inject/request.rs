@@ -66,9 +66,9 @@ pub fn requested_errors(
     let all: Vec<(usize, &PipelineStep)> = scenario.steps.iter().enumerate().collect();
     let all: Vec<OwnError> = all
         .iter()
-        .filter(|(_, of)| steps.is_empty() || steps.contains(&of.id))
-        .flat_map(|(step, of)| {
-            possible_errors(of).into_iter().map(|event| OwnError { step: *step, event })
+        .filter(|(_, step)| steps.is_empty() || steps.contains(&step.id))
+        .flat_map(|(at, step)| {
+            possible_errors(step).into_iter().map(|event| OwnError { step: *at, event })
         })
         .collect();
     let mut known: Vec<&str> = Vec::new();

@@ -21,23 +21,23 @@ pub(super) fn summary(
     scenario: &Scenario,
     source: OwnError,
     tasks: &[InjectedTask],
-    tried: &[InjectionAttempt],
+    attempts: &[InjectionAttempt],
 ) -> InjectedErrorRecord {
     let total: f64 = tasks.iter().map(|t| t.weight).sum();
     let mut sum = ErrorEffects::new(scenario);
     let mut not =
         InjectionObstacle::ALL.map(|why| InjectionObstacleRecord { why, tasks: 0, share: 0.0 });
     let (mut affected, mut sampled) = (0, 0);
-    for (task, tried) in tasks.iter().zip(tried) {
+    for (task, attempt) in tasks.iter().zip(attempts) {
         let weight = task.weight / total;
-        sum.add(&tried.effects, weight);
-        let not = &mut not[tried.obstacle as usize];
+        sum.add(&attempt.effects, weight);
+        let not = &mut not[attempt.obstacle as usize];
         // A reading error may be possible on some contexts of the reader and not on others.
-        let rest = 1.0 - tried.effects.p;
+        let rest = 1.0 - attempt.effects.p;
         not.share += if rest > ROUNDING { weight * rest } else { 0.0 };
-        if tried.effects.p > 0.0 {
+        if attempt.effects.p > 0.0 {
             affected += 1;
-            sampled += usize::from(tried.sampled);
+            sampled += usize::from(attempt.sampled);
         } else {
             not.tasks += 1;
         }
@@ -72,31 +72,31 @@ fn reported_name(event: StepEvent) -> Option<&'static str> {
 fn effect(
     scenario: &Scenario,
     source: OwnError,
-    fallout: &ErrorEffects,
+    effects: &ErrorEffects,
 ) -> Option<InjectionEffect> {
-    let whole = fallout.p;
+    let whole = effects.p;
     if whole <= 0.0 {
         return None;
     }
     let downstream = downstream(scenario, source.step);
     let steps: Vec<InjectionStepRecord> = (0..scenario.steps.len())
         .filter(|&at| downstream[at])
-        .map(|at| step(&scenario.steps[at].id, &fallout.steps[at], whole))
+        .map(|at| step(&scenario.steps[at].id, &effects.steps[at], whole))
         .collect();
-    let outcomes = fallout.outcomes.map(|p| p / whole);
+    let outcomes = effects.outcomes.map(|p| p / whole);
     let failures = RunOutcome::ALL.iter().zip(outcomes).skip(1);
     Some(InjectionEffect {
         outcomes,
         failure: failure_probability(&outcomes),
         absorbed: outcomes[RunOutcome::Correct as usize],
         likeliest_failure: likeliest(failures.map(|(outcome, p)| (outcome.name(), p))),
-        right_there: fallout.right_at_source / whole,
-        actions: actions(scenario, fallout),
-        depth: distribution(&fallout.depths, whole),
-        breadth: distribution(&fallout.breadths, whole),
+        right_there: effects.right_at_source / whole,
+        actions: actions(scenario, effects),
+        depth: distribution(&effects.depths, whole),
+        breadth: distribution(&effects.breadths, whole),
         flags_most: likeliest(steps.iter().map(|s| (s.step.as_str(), s.flags))),
         absorbs_most: likeliest(steps.iter().map(|s| (s.step.as_str(), s.absorbs))),
-        edges: edges(scenario, source.step, &downstream, fallout),
+        edges: edges(scenario, source.step, &downstream, effects),
         steps,
     })
 }
@@ -110,10 +110,11 @@ fn downstream(scenario: &Scenario, root: usize) -> Vec<bool> {
     reached
 }
 
-fn step(id: &str, of: &StepErrorEffects, whole: f64) -> InjectionStepRecord {
+fn step(id: &str, effects: &StepErrorEffects, whole: f64) -> InjectionStepRecord {
     let mut events = BTreeMap::new();
     let mut flagged = 0.0;
-    for (event, &p) in StepEvent::all().into_iter().zip(&of.events).filter(|(_, p)| **p > 0.0) {
+    for (event, &p) in StepEvent::all().into_iter().zip(&effects.events).filter(|(_, p)| **p > 0.0)
+    {
         if is_flag(event) {
             flagged += p / whole;
         }
@@ -123,12 +124,12 @@ fn step(id: &str, of: &StepErrorEffects, whole: f64) -> InjectionStepRecord {
     }
     InjectionStepRecord {
         step: id.to_owned(),
-        wrong: of.wrong / whole,
-        missing: of.missing / whole,
+        wrong: effects.wrong / whole,
+        missing: effects.missing / whole,
         // The difference of long sums may fall below zero by a bit.
-        right: ((of.reached - of.wrong - of.missing) / whole).max(0.0),
-        not_reached: (1.0 - of.reached / whole).max(0.0),
-        absorbs: of.absorbs / whole,
+        right: ((effects.reached - effects.wrong - effects.missing) / whole).max(0.0),
+        not_reached: (1.0 - effects.reached / whole).max(0.0),
+        absorbs: effects.absorbs / whole,
         flags: flagged,
         events,
     }
@@ -138,31 +139,31 @@ fn edges(
     scenario: &Scenario,
     root: usize,
     downstream: &[bool],
-    fallout: &ErrorEffects,
+    effects: &ErrorEffects,
 ) -> Vec<InjectionEdgeRecord> {
-    let edges = fallout.edges.iter().filter(|e| e.parent == root || downstream[e.parent]);
+    let edges = effects.edges.iter().filter(|e| e.parent == root || downstream[e.parent]);
     edges
         .map(|edge| InjectionEdgeRecord {
             parent: scenario.steps[edge.parent].id.clone(),
             child: scenario.steps[edge.child].id.clone(),
-            alone: edge.alone / fallout.p,
+            alone: edge.alone / effects.p,
             propagation: (edge.alone > 0.0).then(|| edge.passed_on / edge.alone),
         })
         .collect()
 }
 
-fn actions(scenario: &Scenario, fallout: &ErrorEffects) -> Vec<WrongActionRecord> {
-    let mut actions: Vec<WrongActionRecord> = fallout
+fn actions(scenario: &Scenario, effects: &ErrorEffects) -> Vec<WrongActionRecord> {
+    let mut actions: Vec<WrongActionRecord> = effects
         .wrong_labels
         .iter()
         .map(|((step, right, instead), p)| {
             let due =
-                fallout.expected_labels.get(&(*step, right.clone())).copied().unwrap_or(fallout.p);
+                effects.expected_labels.get(&(*step, right.clone())).copied().unwrap_or(effects.p);
             WrongActionRecord {
                 step: scenario.steps[*step].id.clone(),
                 right: right.clone(),
                 instead: instead.clone(),
-                p: p / fallout.p,
+                p: p / effects.p,
                 p_given_right: p / due,
             }
         })

@@ -5,11 +5,13 @@ use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
 use serde_json::Value;
 
+use super::architecture::{ModelArchitecture, PackedForward};
 use super::config::text_or;
+use super::embedder::token_groups;
 use super::layers::LayerNormWeights;
+use super::math;
 use super::packed::{ForwardScratch, TokenizedGroup};
 use super::pooling::pool;
-use super::{ModelArchitecture, PackedForward, math};
 use crate::embed::files::{LoadPurpose, ModelFiles};
 use crate::embed::model_tokenizer::ModelTokenizer;
 use crate::embed::pair_scorer::{PairLimit, PairScorer, TextPair};
@@ -285,7 +287,7 @@ impl PairScorer for CrossEncoder {
     fn score(&self, pairs: &[TextPair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
         let (ids, firsts) = self.encode(pairs)?;
         let mut firsts = firsts.as_slice();
-        let groups = super::token_groups(&ids).into_iter().map(|group| {
+        let groups = token_groups(&ids).into_iter().map(|group| {
             let (here, rest) = firsts.split_at(group.len());
             firsts = rest;
             (group, here)

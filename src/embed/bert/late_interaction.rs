@@ -89,7 +89,7 @@ impl LateInteractionTokenizer {
             window.unwrap_or(0)
         );
         // PyLate maps a word that is not a token to the unknown token.
-        let unknown = files.tokenizer.unknown_id(tokens);
+        let unknown = tokens.unknown_id(&files.tokenizer);
         let skipped = late.skipped.iter().filter_map(|word| tokens.id(word).or(unknown)).collect();
         Ok(LateInteractionTokenizer {
             expands_queries: late.expands,

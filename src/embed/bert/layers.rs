@@ -3,7 +3,8 @@
 use anyhow::{Context, ensure};
 
 use super::config::{BertConfig, BertFamily};
-use crate::embed::weights::{ModelWeights, WeightMatrix};
+use crate::embed::weight_matrix::WeightMatrix;
+use crate::embed::weights::ModelWeights;
 
 /// The scale and shift of a layer norm.
 pub struct LayerNormWeights {

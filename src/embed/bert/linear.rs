@@ -3,7 +3,7 @@
 use super::int8::{Int8Linear, RoundedActivations};
 use super::layers::DenseWeights;
 use crate::embed::ModelPrecision;
-use crate::embed::weights::WeightMatrix;
+use crate::embed::weight_matrix::WeightMatrix;
 
 /// `y = x W + b`, with the weights in the layout of the fast kernels.
 pub enum PackedLinear {

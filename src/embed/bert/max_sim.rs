@@ -8,7 +8,7 @@
 
 use rayon::prelude::*;
 
-use super::TransformerEmbedder;
+use super::embedder::TransformerEmbedder;
 use super::late_interaction::LateInteractionTokenizer;
 use super::math::max_dots;
 use super::token_vectors::{distinct, either_is_cut};
@@ -30,7 +30,7 @@ pub struct MaxSimScorer {
 
 impl MaxSimScorer {
     /// # Errors
-    /// As [`Bert::load`].
+    /// As [`TransformerEmbedder::load`].
     pub fn load(
         files: &ModelFiles,
         spec: &ModelSpec,
@@ -108,16 +108,16 @@ impl PairScorer for MaxSimScorer {
             let passages = self.vectors(TextRole::Passage, texts)?;
             let first = block * PASSAGES_PER_BLOCK;
             let here = first..first + texts.len();
-            let asked: Vec<usize> =
+            let pairs_here: Vec<usize> =
                 (0..pairs.len()).filter(|&pair| here.contains(&passage_of[pair])).collect();
-            let found: Vec<f32> = asked
+            let found: Vec<f32> = pairs_here
                 .par_iter()
                 .map(|&pair| {
                     self.max_sim(&queries[query_of[pair]], &passages[passage_of[pair] - first])
                 })
                 .collect();
-            asked.iter().zip(found).for_each(|(&pair, score)| scores[pair] = score);
-            done(asked.len());
+            pairs_here.iter().zip(found).for_each(|(&pair, score)| scores[pair] = score);
+            done(pairs_here.len());
         }
         Ok(scores)
     }

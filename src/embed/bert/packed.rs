@@ -9,7 +9,7 @@ use super::linear::{MIN_GEMM_ROWS, PackedLinear};
 use super::math;
 use super::relative_bias::RelativeBias;
 use crate::embed::ModelPrecision;
-use crate::embed::weights::WeightMatrix;
+use crate::embed::weight_matrix::WeightMatrix;
 
 /// Maximum tokens per group: enough to keep the matrix kernels busy, few enough for the L2 cache.
 pub const GROUP_TOKENS: usize = 256;

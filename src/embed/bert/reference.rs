@@ -6,7 +6,7 @@ use candle_core::{D, Device, Module, Result, Tensor};
 use super::config::{BertActivation, BertConfig};
 use super::layers::{BertEncoder, DenseWeights, LayerNormWeights};
 use super::relative_bias::bucket;
-use crate::embed::weights::WeightMatrix;
+use crate::embed::weight_matrix::WeightMatrix;
 
 /// The encoder's weights as tensors. The fields are public so that training can replace them by variables.
 pub struct ReferenceEncoder {
@@ -147,12 +147,12 @@ fn dense(weights: DenseWeights, device: &Device) -> Result<TensorDense> {
 fn bias(learnt: &Tensor, tokens: usize) -> Result<Tensor> {
     let (buckets, heads) = learnt.dims2()?;
     let places = 0..tokens as isize;
-    let of: Vec<u32> = places
+    let bucket_of: Vec<u32> = places
         .clone()
         .flat_map(|query| places.clone().map(move |key| bucket(key - query, buckets) as u32))
         .collect();
-    let of = Tensor::from_vec(of, tokens * tokens, learnt.device())?;
-    learnt.index_select(&of, 0)?.reshape((1, tokens, tokens, heads))?.permute((0, 3, 1, 2))
+    let bucket_of = Tensor::from_vec(bucket_of, tokens * tokens, learnt.device())?;
+    learnt.index_select(&bucket_of, 0)?.reshape((1, tokens, tokens, heads))?.permute((0, 3, 1, 2))
 }
 
 /// Scales each row to unit length.

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use rayon::prelude::*;
 
-use super::TransformerEmbedder;
+use super::embedder::TransformerEmbedder;
 use super::math::all_dots;
 use super::token_vectors::{TokenVectors, distinct, either_is_cut};
 use crate::embed::files::ModelFiles;
@@ -24,7 +24,7 @@ pub struct SimilarityMapper {
 
 impl SimilarityMapper {
     /// # Errors
-    /// As [`Bert::load`].
+    /// As [`TransformerEmbedder::load`].
     pub fn load(
         files: &ModelFiles,
         spec: &ModelSpec,

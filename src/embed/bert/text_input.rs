@@ -33,7 +33,7 @@ impl TransformerTextInput {
         let tokens = ModelTokenizer::load(&files.tokenizer, max_tokens, true, vocabulary)?;
         let tokens = tokens.with_lower_case(files.lower_case);
         let pooling = match (spec.pooling, &files.pooling) {
-            (Some(asked), Some(_)) => vec![asked],
+            (Some(pooling), Some(_)) => vec![pooling],
             (None, Some(pooling)) => pooling.modes.clone(),
             (_, None) => Vec::new(),
         };

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::embedder::{TransformerEmbedder, token_groups};
 use super::late_interaction::LateInteractionTokenizer;
 use super::math::normalize;
 use super::packed::{ForwardScratch, TokenizedGroup};
-use super::{TransformerEmbedder, token_groups};
 use crate::embed::{TextPair, TextRole};
 
 /// The token vectors of one text, without those of special tokens and of the prefix, which the model does read.

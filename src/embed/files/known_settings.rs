@@ -4,7 +4,7 @@
 //! ModernBERT in transformers 4 and 5; the modules' `config_keys` in sentence-transformers 2 to 6; `LoraConfig` of
 //! PEFT 0.21; model2vec 0.10; PyLate 1.6; `ColBERTConfig` of Stanford's ColBERT 0.2.
 
-use super::LoadPurpose;
+use super::purpose::LoadPurpose;
 use super::settings::KnownSettings;
 use super::settings::SettingHandling::{Applied, MustBeUnset, OneOf, Typed, WithoutEffect};
 use super::settings::SettingType::{Count, Flag, Index, Object, Text, TextList, UpTo, Within};
@@ -390,7 +390,7 @@ pub const TOKENIZER: KnownSettings = &[
 ];
 
 /// The parts of tokenizer.json. Their contents are compared with the tokenizer loaded from them, see
-/// [`crate::embed::tokens`].
+/// [`crate::embed::model_tokenizer`].
 pub const TOKENIZER_PARTS: KnownSettings = &[(
     &[
         "added_tokens",

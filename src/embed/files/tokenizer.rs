@@ -80,11 +80,12 @@ impl TokenizerFiles {
             Some(other) => reader.fault(format!("`truncation_side` is {other}, not left or right")),
         }
         let changed = apply_normalizer_settings(&mut tokenizer, config.as_ref(), &mut reader);
-        if let Some(asked) = reader.flag("add_prefix_space")
+        if let Some(wanted) = reader.flag("add_prefix_space")
             && let Some(found) = byte_level_prefix(&tokenizer["pre_tokenizer"])
-            && asked != found
+            && wanted != found
         {
-            reader.fault(format!("`add_prefix_space` is {asked}, and tokenizer.json says {found}"));
+            reader
+                .fault(format!("`add_prefix_space` is {wanted}, and tokenizer.json says {found}"));
         }
         if let Some(added) = config.as_ref().and_then(|c| c.get("added_tokens_decoder")) {
             for (id, token) in added.as_object().into_iter().flatten() {
@@ -128,19 +129,19 @@ fn apply_normalizer_settings(
     let normalizer = &mut tokenizer["normalizer"];
     if normalizer["type"] == "BertNormalizer" {
         for (key, field) in SETTINGS {
-            if let Some(asked) = reader.flag(key)
-                && normalizer[field] != json!(asked)
+            if let Some(wanted) = reader.flag(key)
+                && normalizer[field] != json!(wanted)
             {
-                normalizer[field] = json!(asked);
+                normalizer[field] = json!(wanted);
                 changed = true;
             }
         }
-    } else if let Some(asked) = reader.flag("do_lower_case") {
+    } else if let Some(wanted) = reader.flag("do_lower_case") {
         let lowers = normalizer.to_string().contains("\"Lowercase\"")
             || normalizer.to_string().contains("\"lowercase\":true");
-        if asked != lowers {
+        if wanted != lowers {
             reader.fault(format!(
-                "`do_lower_case` is {asked}, and the normalizer of tokenizer.json {} texts",
+                "`do_lower_case` is {wanted}, and the normalizer of tokenizer.json {} texts",
                 if lowers { "lowers" } else { "does not lower" }
             ));
         }
@@ -164,19 +165,5 @@ fn unknown_token(tokenizer: &Value) -> UnknownToken {
     match model["unk_token"].as_str() {
         Some(token) => UnknownToken::Token(token.to_owned()),
         None => UnknownToken::None,
-    }
-}
-
-impl TokenizerFiles {
-    /// The id of the unknown token, if there is one.
-    pub fn unknown_id(
-        &self,
-        tokens: &crate::embed::model_tokenizer::ModelTokenizer,
-    ) -> Option<u32> {
-        match &self.unknown {
-            UnknownToken::None => None,
-            UnknownToken::Token(token) => tokens.id(token),
-            UnknownToken::Id(id) => Some(*id),
-        }
     }
 }

@@ -228,9 +228,9 @@ impl Embedder for HttpEmbedder {
             })
             .collect();
         // Batches that contain only blank texts need no request.
-        let (asked, blank): (Vec<&EmbeddingBatch>, Vec<&EmbeddingBatch>) =
+        let (to_send, blank): (Vec<&EmbeddingBatch>, Vec<&EmbeddingBatch>) =
             batches.iter().partition(|batch| !batch.non_blank.is_empty());
-        let bodies = asked.iter().map(|batch| {
+        let bodies = to_send.iter().map(|batch| {
             let filled = batch.non_blank.iter();
             let input: Vec<String> =
                 filled.map(|&i| format!("{prefix}{}", texts[batch.first + i])).collect();
@@ -266,8 +266,8 @@ impl Embedder for HttpEmbedder {
             take(batch, Vec::new())?;
         }
         let sent = line.post_all(bodies, |at, reply| {
-            let rows = wire::parse_vectors(reply, asked[at].non_blank.len(), dim)?;
-            take(asked[at], rows).map_err(|error| {
+            let rows = wire::parse_vectors(reply, to_send[at].non_blank.len(), dim)?;
+            take(to_send[at], rows).map_err(|error| {
                 let what = error.to_string();
                 broken.get_or_insert(error);
                 what
@@ -279,7 +279,7 @@ impl Embedder for HttpEmbedder {
         // No two vectors differed, but there were too few texts to reject the endpoint.
         held_back.iter().try_for_each(|(first, vectors)| keep(*first, vectors))?;
         if let Err(JsonRequestError { index: at, reason: what }) = sent {
-            let EmbeddingBatch { first, len: count, .. } = *asked[at];
+            let EmbeddingBatch { first, len: count, .. } = *to_send[at];
             let (number, from, to) = (first / batch_size + 1, first + 1, first + count);
             bail!(
                 "{}, batch {number} (texts {from} to {to} of {}): {what}\nThe vectors of other batches are \

@@ -72,9 +72,9 @@ fn parse_items(reply: &[u8]) -> Result<Vec<EmbeddingItem>, String> {
         EmbeddingReply { data: Some(data), .. } => Ok(data),
         EmbeddingReply { embeddings: Some(rows), .. } => Ok(numbered(rows)),
         EmbeddingReply { error: Some(error), .. } => {
-            let said = error.get("message").unwrap_or(&error);
-            let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
-            Err(format!("the body is an error: {}", excerpt(said.as_bytes(), 300)))
+            let message = error.get("message").unwrap_or(&error);
+            let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+            Err(format!("the body is an error: {}", excerpt(message.as_bytes(), 300)))
         }
         _ => Err(not_a_list(reply, "it has neither `data` nor `embeddings`")),
     }

@@ -45,8 +45,8 @@ impl TokenSimilarityMap {
                 let further = (col as f32 + 0.5) / self.cols as f32;
                 let further = further - (row as f32 + 0.5) / self.rows as f32;
                 let same = f32::from(u8::from(self.same[cell]));
-                let behind = [cosine - best_of_row, cosine - best_of_col];
-                let numbers = [cosine, behind[0], behind[1], same, further, further.abs()];
+                let gaps = [cosine - best_of_row, cosine - best_of_col];
+                let numbers = [cosine, gaps[0], gaps[1], same, further, further.abs()];
                 let at = (row + 1) * stride + col + 1;
                 for (channel, number) in numbers.into_iter().enumerate() {
                     out[channel * plane + at] = number;

@@ -21,7 +21,7 @@ pub use network::{MapForwardPass, MapNetwork, MapNetworkShape};
 use super::files::{self, LoadPurpose};
 use super::pair_scorer::{PairLimit, PairScorer, TextPair};
 use super::weights::ModelWeights;
-use super::{ModelKind, ModelPrecision, ModelSpec, bert, spec};
+use super::{ModelKind, ModelPrecision, ModelSpec, bert, opening};
 use crate::environment::Environment;
 use crate::output::OutputWriter;
 
@@ -166,6 +166,20 @@ pub fn save(
     output.write_folder(dir, &files)
 }
 
+/// Loads a network over similarity maps from its directory, and the model that makes the maps.
+///
+/// # Errors
+/// A directory that is damaged or of another kind; a model that is missing, or that is not the one for which the
+/// network was trained.
+pub fn open_similarity_map(
+    spec: &SimilarityMapSpec,
+    environment: &Environment,
+) -> anyhow::Result<Box<dyn PairScorer>> {
+    let opened = SimilarityMapScorer::open(spec, environment)
+        .with_context(|| format!("cannot load the similarity map {}", spec.dir))?;
+    Ok(Box::new(opened))
+}
+
 /// A pair scorer: a network and the model that makes its maps.
 pub struct SimilarityMapScorer {
     maps: bert::SimilarityMapper,
@@ -175,11 +189,11 @@ pub struct SimilarityMapScorer {
 }
 
 impl SimilarityMapScorer {
-    pub(super) fn open(
-        asked: &SimilarityMapSpec,
+    fn open(
+        spec: &SimilarityMapSpec,
         environment: &Environment,
     ) -> anyhow::Result<SimilarityMapScorer> {
-        let dir = Path::new(&asked.dir);
+        let dir = Path::new(&spec.dir);
         let config_bytes = files::read_settings(&dir.join(CONFIG))?;
         let bytes = files::read_weights(&dir.join(WEIGHTS))?;
         let config = SimilarityMapConfig::parse(&config_bytes)?;
@@ -187,7 +201,7 @@ impl SimilarityMapScorer {
         let base = &config.base;
         let model = ModelSpec::new(ModelKind::Transformer, base.model.as_str())
             .with_precision(base.precision);
-        let maps = spec::open_maps(&model, config.tokens, environment)?;
+        let maps = opening::open_maps(&model, config.tokens, environment)?;
         if maps.fingerprint() != base.fingerprint {
             bail!(
                 "it was trained on other weights or settings of {} than those here: train it again with \
@@ -196,7 +210,7 @@ impl SimilarityMapScorer {
             );
         }
         let mut hash = blake3::Hasher::new();
-        let penalty = asked.penalty;
+        let penalty = spec.penalty;
         // The Debug form of `Penalty` enters the hash, so renaming the type or its fields changes fingerprints.
         let settings = format!("similarity_map 1 {penalty:?} {}", maps.fingerprint());
         for part in [settings.as_bytes(), &config_bytes, &bytes] {

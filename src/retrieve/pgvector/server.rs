@@ -47,7 +47,7 @@ pub struct PgVectorCorpus<'a, F> {
 }
 
 impl PgRetriever {
-    /// `address` is a libpq connection string; `kept` is the cache folder for answers.
+    /// `address` is a libpq connection string; `cache` is the cache folder for answers.
     ///
     /// # Errors
     /// A server that cannot be reached or has no pgvector, or a table that does not exist.
@@ -56,7 +56,7 @@ impl PgRetriever {
         index: PgSearchSettings,
         embedder: Arc<dyn Embedder>,
         corpus: PgVectorCorpus<impl FnOnce() -> anyhow::Result<CorpusVectors>>,
-        kept: PathBuf,
+        cache: PathBuf,
         count: Arc<ShortAnswerCount>,
     ) -> anyhow::Result<PgRetriever> {
         let PgVectorCorpus { catalogue, texts, vectors } = corpus;
@@ -64,7 +64,7 @@ impl PgRetriever {
             anyhow::anyhow!("not an address as in postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
         })?;
         config.connect_timeout(index.timeout).application_name("knockon");
-        let shown = display_address(&config);
+        let display_address = display_address(&config);
         let table = match &index.table {
             PgVectorTable::Own(search) => {
                 let made_of =
@@ -73,9 +73,9 @@ impl PgRetriever {
             }
             PgVectorTable::Theirs { table, .. } => quote_identifier(table),
         };
-        let folder = blake3::hash(format!("{shown} {table}").as_bytes()).to_hex();
-        let kept = output::cache_file(&kept, folder.as_str())?;
-        let server = PgServer { config, display_address: shown, table };
+        let folder = blake3::hash(format!("{display_address} {table}").as_bytes()).to_hex();
+        let cache = output::cache_file(&cache, folder.as_str())?;
+        let server = PgServer { config, display_address, table };
         if let PgVectorTable::Own(search) = index.table {
             let there = || -> anyhow::Result<()> {
                 let mut client = server.connect()?;
@@ -98,7 +98,7 @@ impl PgRetriever {
             index,
             embedder,
             catalogue,
-            cache_dir: kept,
+            cache_dir: cache,
             short_answers: count,
         })
     }
@@ -125,16 +125,16 @@ impl PgRetriever {
         };
         let distance = format!("({vector} {operator} $1::text::vector)");
         // The cosine of a zero vector is undefined; it counts as 0, as in our own search.
-        let told = match self.index.distance {
+        let compared = match self.index.distance {
             PgDistance::Cosine => format!("coalesce(nullif({distance}, 'NaN'), 1)"),
             _ => distance.clone(),
         };
         // No index is ordered by a sum, so the addition forces a scan of all rows.
-        let nearest = if exact { format!("{told} + 0, {tie}") } else { distance };
+        let nearest = if exact { format!("{compared} + 0, {tie}") } else { distance };
         let only = if narrowed { format!("WHERE {id} = ANY($2)") } else { String::new() };
         let (table, depth) = (&self.server.table, self.index.depth);
         format!(
-            "SELECT id, d::float8 FROM (SELECT {id} AS id, {tie} AS tie, {told} AS d FROM {table} {only} \
+            "SELECT id, d::float8 FROM (SELECT {id} AS id, {tie} AS tie, {compared} AS d FROM {table} {only} \
              ORDER BY {nearest} LIMIT {depth}) AS nearest ORDER BY d, tie"
         )
     }
@@ -216,9 +216,9 @@ impl Retriever for PgRetriever {
         let vectors = self.embedder.embed(TextRole::Query, &queries, &|_| {})?;
         let vectors: Vec<String> =
             (0..queries.len()).map(|i| vector_literal(vectors.row(i))).collect();
-        let asked =
+        let keys =
             requests.iter().zip(&vectors).map(|(request, vector)| self.cache_key(vector, request));
-        let asked: Vec<String> = asked.collect();
+        let keys: Vec<String> = keys.collect();
         let ask = |missing: &[usize], take: &AnswerSink| {
             // After an error, no further request is sent.
             let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -256,7 +256,7 @@ impl Retriever for PgRetriever {
         response_cache::search_with_cache(
             requests,
             depth,
-            (&self.cache_dir, &asked),
+            (&self.cache_dir, &keys),
             &|request: &SearchRequest, answer: &[u8]| self.ranking(request, answer),
             ask,
             done,

@@ -11,7 +11,8 @@ use super::config::bounded_number;
 use super::layers::{
     DenseWeights, LayerNormWeights, NamedWeights, smooth_and_round, smoothing_factors,
 };
-use crate::embed::weights::{ModelWeights, WeightMatrix};
+use crate::embed::weight_matrix::WeightMatrix;
+use crate::embed::weights::ModelWeights;
 
 /// How a layer attends.
 #[derive(Clone, Copy, Debug, PartialEq)]

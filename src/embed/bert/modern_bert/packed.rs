@@ -7,7 +7,7 @@ use super::super::packed::{ForwardScratch, TokenizedGroup};
 use super::{ModernBertConfig, ModernBertEncoder, ModernBertLayer};
 use crate::embed::ModelPrecision;
 use crate::embed::bert::layers::LayerNormWeights;
-use crate::embed::weights::WeightMatrix;
+use crate::embed::weight_matrix::WeightMatrix;
 
 /// The weights of ModernBERT in the layout of the CPU forward pass.
 pub struct PackedModernBert {

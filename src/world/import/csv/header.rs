@@ -1,4 +1,5 @@
-//! Checks whether the first line is a header: a table without one would lose its first row.
+//! The header: columns by their names, and whether the first line is one at all. A table without one would lose its
+//! first row.
 //!
 //! A column name can look like a value (years and quantiles are common names), so resemblance is no proof. It is
 //! a mistake only if the name of a date or money column is itself a date or an amount; other names that look like
@@ -6,7 +7,7 @@
 
 use super::cell;
 use crate::value::ValueType;
-use crate::world::FileMistakes;
+use crate::world::{FileMistakes, csv_table};
 
 /// Types that a name is compared with. Yes and no are left out because they are common names.
 const TYPES: [ValueType; 5] =
@@ -66,4 +67,12 @@ pub fn check(
             names.join(", ")
         )],
     }
+}
+
+/// The index of a column that a command-line option names.
+pub fn column_index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
+    if let Some(at) = header.iter().position(|column| column == name) {
+        return Ok(at);
+    }
+    Err(format!("{option}: {}", csv_table::missing_column_message(name, header)))
 }

@@ -24,12 +24,13 @@ use crate::output::OutputWriter;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::ValueType;
 use crate::visible_text::name_problem;
-use crate::world::csv_table::{self, CsvLayout, CsvTable};
+use crate::world::csv_table::{CsvLayout, CsvTable};
 use crate::world::delimiter::DelimiterSetting;
 use crate::world::task::MAX_ID_CHARS;
 use crate::world::{Delimiter, FileMistakes, Passage};
 use crate::wrong_use::WrongUse;
 use column::{CsvValueFormats, RawColumn, TypedColumn};
+use header::column_index;
 use template::PassageTextTemplate;
 
 /// How to read a table.
@@ -112,17 +113,17 @@ pub fn read_with_progress(
     {
         mistakes.add(Some(1), None, value.missing_header_hint());
     }
-    let of = |option: &str, names: &[String]| -> Result<Vec<usize>, WrongUse> {
+    let indices = |option: &str, names: &[String]| -> Result<Vec<usize>, WrongUse> {
         let found = names.iter().map(|name| column_index(option, name, header));
         found.collect::<Result<_, _>>().map_err(|what| {
             let hint = values.first().map(|value| format!("; {}", value.missing_header_hint()));
             WrongUse::new(format!("{}: {what}{}", file.display(), hint.unwrap_or_default()))
         })
     };
-    let key = of("--key", &options.key)?;
-    let named = of("--attributes", &options.attributes)?;
+    let key = indices("--key", &options.key)?;
+    let named = indices("--attributes", &options.attributes)?;
     let declared =
-        of("--types", &options.types.iter().map(|(c, _)| c.clone()).collect::<Vec<_>>())?;
+        indices("--types", &options.types.iter().map(|(c, _)| c.clone()).collect::<Vec<_>>())?;
     WrongUse::unless(!key.is_empty(), || "--key names no column".to_owned())?;
     let attributes: Vec<usize> = match named.is_empty() {
         true => (0..header.len()).filter(|i| !key.contains(i)).collect(),
@@ -176,7 +177,7 @@ pub fn read_with_progress(
         let facts = values.filter_map(|(f, c)| Some((f.clone(), c.values[at].clone()?)));
         // `;` separates ids in the gold columns of tasks.
         let id = entity.replace(';', ",");
-        let shown = |columns: &[usize]| {
+        let labelled_cells = |columns: &[usize]| {
             let filled = columns.iter().filter(|i| !options.is_empty_cell(&row.cells[**i]));
             let parts = filled.map(|i| format!("{}: {}", header[*i], &row.cells[*i]));
             parts.collect::<Vec<_>>().join("\n")
@@ -184,7 +185,9 @@ pub fn read_with_progress(
         if !options.per_cell {
             let mut columns = key.clone();
             columns.extend(attributes.iter().filter(|i| !key.contains(i)));
-            let text = template.as_ref().map_or_else(|| shown(&columns), |t| t.render(&row.cells));
+            let text = template
+                .as_ref()
+                .map_or_else(|| labelled_cells(&columns), |t| t.render(&row.cells));
             passages.push(Passage { facts: facts.collect(), ..passage_about(entity, id, text) });
             continue;
         }
@@ -194,9 +197,13 @@ pub fn read_with_progress(
             columns.push(attributes[f]);
             let text = match &template {
                 Some(template) => {
-                    format!("{}\n{}", template.render(&row.cells), shown(&columns[key.len()..]))
+                    format!(
+                        "{}\n{}",
+                        template.render(&row.cells),
+                        labelled_cells(&columns[key.len()..])
+                    )
                 }
-                None => shown(&columns),
+                None => labelled_cells(&columns),
             };
             passages.push(Passage {
                 attribute: Some(header[attributes[f]].clone()),
@@ -254,14 +261,16 @@ impl CsvImport {
             jsonl.push(b'\n');
         }
         let mut files = vec![("passages.jsonl", jsonl)];
-        let mut told = vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
+        let mut descriptions =
+            vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
         if let Some((column, per_cell)) = ask {
             let questions = tasks::TableQuestions::new(self, column, per_cell)?;
             files.push(("tasks.csv", questions.tasks_csv()?));
             let name = questions.scenario_name(out);
             files.push(("scenario.yaml", questions.scenario_yaml(&name)?.into_bytes()));
-            told.push(("tasks.csv", format!("{} tasks, one a row", questions.task_count())));
-            told.push(match questions.sample_size() {
+            descriptions
+                .push(("tasks.csv", format!("{} tasks, one a row", questions.task_count())));
+            descriptions.push(match questions.sample_size() {
                 None => ("scenario.yaml", "replays all tasks".to_owned()),
                 Some(size) => (
                     "scenario.yaml",
@@ -272,16 +281,8 @@ impl CsvImport {
             });
         }
         write_with_manifest(output, out, &files)?;
-        Ok(told)
+        Ok(descriptions)
     }
-}
-
-/// The index of a column that a command-line option names.
-fn column_index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
-    if let Some(at) = header.iter().position(|column| column == name) {
-        return Ok(at);
-    }
-    Err(format!("{option}: {}", csv_table::missing_column_message(name, header)))
 }
 
 /// The fact name of each attribute. Two attributes with the same fact name are a mistake.

@@ -1,5 +1,7 @@
 //! Templates for passage texts, in which `{column}` is replaced by the row's cell in that column.
 
+use super::header::column_index;
+
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PassageTextTemplate(Vec<PassageTextPart>);
@@ -34,7 +36,7 @@ impl PassageTextTemplate {
                 ));
             };
             parts.push(PassageTextPart::Text(std::mem::take(&mut text)));
-            parts.push(PassageTextPart::Cell(super::column_index("--text", name.trim(), header)?));
+            parts.push(PassageTextPart::Cell(column_index("--text", name.trim(), header)?));
             rest = after;
         }
         text.push_str(rest);

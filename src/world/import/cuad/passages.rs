@@ -6,7 +6,8 @@ use anyhow::Context;
 
 use super::answer::CuadAnswer;
 use super::clause_type::RENEWS;
-use super::{CuadContract, CuadImport, parties};
+use super::imported::{CuadContract, CuadImport};
+use super::parties;
 use crate::value::TypedValue;
 use crate::world::Passage;
 

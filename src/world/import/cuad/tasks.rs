@@ -7,7 +7,8 @@
 use chrono::{Days, NaiveDate};
 
 use super::answer::CuadAnswer;
-use super::{CuadClause, CuadContract, CuadImport, parties, passages};
+use super::imported::{CuadClause, CuadContract, CuadImport};
+use super::{parties, passages};
 use crate::value::{CalendarPeriod, TypedValue};
 
 /// A CSV file of tasks.

@@ -1,8 +1,17 @@
-//! Reads figures in the table cells and paragraphs of English reports.
+//! Figures: where they are, and how they are read in the table cells and paragraphs of English reports.
 
 use std::ops::Range;
 
 use crate::extract::number::{DecimalSeparator, WrittenNumber};
+
+/// The location of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FigureLocation {
+    /// Row and column of the table, from 0.
+    Cell { row: usize, column: usize },
+    /// A half-open range of characters in the paragraph with this order.
+    Text { paragraph: usize, start: usize, end: usize },
+}
 
 /// The figure in a cell: `$(8,280)` is -8280, `(66)%` is -66, `12.3%` is 12.3 (percentage points).
 ///

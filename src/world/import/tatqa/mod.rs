@@ -17,6 +17,8 @@ use anyhow::bail;
 
 pub mod derivation;
 pub mod figure;
+mod finding;
+mod imported;
 pub mod layout;
 pub mod passages;
 pub mod questions;
@@ -25,33 +27,10 @@ pub mod report;
 use super::write_with_manifest;
 use crate::output::OutputWriter;
 use crate::visible_text::name_problem;
-use crate::world::Passage;
 use crate::world::task::MAX_ID_CHARS;
-use questions::ArithmeticQuestion;
-use report::{TatqaFinding, TatqaFindingKind};
-
-/// The location of a figure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FigureLocation {
-    /// Row and column of the table, from 0.
-    Cell { row: usize, column: usize },
-    /// A half-open range of characters in the paragraph with this order.
-    Text { paragraph: usize, start: usize, end: usize },
-}
-
-/// An imported file.
-#[derive(Clone, Debug, Default)]
-pub struct TatqaImport {
-    pub contexts: usize,
-    pub passages: Vec<Passage>,
-    /// The number of questions in the file by answer type.
-    pub questions: BTreeMap<String, usize>,
-    /// Number of arithmetic questions with mappings.
-    pub mapped_questions: usize,
-    /// The questions whose answers follow from the figures in their gold passages.
-    pub arithmetic: Vec<ArithmeticQuestion>,
-    pub findings: Vec<TatqaFinding>,
-}
+pub use figure::FigureLocation;
+use finding::{TatqaFinding, TatqaFindingKind};
+pub use imported::TatqaImport;
 
 /// Reads `file`.
 ///
@@ -115,11 +94,6 @@ fn check_uid(what: &str, uid: &str, file: &Path) -> anyhow::Result<()> {
 }
 
 impl TatqaImport {
-    /// The questions that the scenario can ask.
-    pub fn tasks(&self) -> impl Iterator<Item = &ArithmeticQuestion> {
-        self.arithmetic.iter().filter(|a| a.reason_not_a_task().is_none())
-    }
-
     /// Writes `passages.jsonl`, `tasks.csv`, `import_report.csv` and `import_findings.csv` to `out`. Either all files
     /// are written or none.
     ///
@@ -135,18 +109,19 @@ impl TatqaImport {
             jsonl.push(b'\n');
         }
         let mut files = vec![("passages.jsonl", jsonl)];
-        let mut said = vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
+        let mut descriptions =
+            vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
         let tasks = self.tasks().count();
         if tasks > 0 {
             files.push(("tasks.csv", questions::csv(self.tasks())?));
-            said.push(("tasks.csv", format!("{tasks} tasks")));
+            descriptions.push(("tasks.csv", format!("{tasks} tasks")));
         }
         let rows = report::rows(self);
         files.push(("import_report.csv", report::csv(&rows)?));
-        said.push(("import_report.csv", format!("{} rows", rows.len())));
+        descriptions.push(("import_report.csv", format!("{} rows", rows.len())));
         files.push(("import_findings.csv", report::findings_csv(&self.findings)?));
-        said.push(("import_findings.csv", format!("{} findings", self.findings.len())));
+        descriptions.push(("import_findings.csv", format!("{} findings", self.findings.len())));
         write_with_manifest(output, out, &files)?;
-        Ok(said)
+        Ok(descriptions)
     }
 }

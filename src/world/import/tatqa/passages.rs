@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use super::figure::{self, FigureLocation};
 use super::layout::{TatqaContext, TatqaTable};
-use super::{FigureLocation, figure};
 use crate::value::TypedValue;
 use crate::world::Passage;
 

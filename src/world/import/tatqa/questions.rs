@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use super::FigureLocation;
 use super::derivation::TatqaDerivation;
+use super::figure::FigureLocation;
+use super::finding::TatqaFindingKind;
 use super::layout::TatqaQuestion;
 use super::passages::{FIGURE, TatqaCellLabel, TatqaContextPassages};
-use super::report::TatqaFindingKind;
 
 /// A figure that a question uses.
 #[derive(Clone, Debug, PartialEq)]

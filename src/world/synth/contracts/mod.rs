@@ -129,11 +129,11 @@ fn contract_passages(
         } else {
             format!("{} {body}", twin.introduction)
         };
-        let of = format!("{}-{}", contract.id, twin.clause.attribute().replace('_', "-"));
+        let original = format!("{}-{}", contract.id, twin.clause.attribute().replace('_', "-"));
         let draw = twin_headers[twin.clause as usize];
         let framed = !twin.introduction.is_empty();
         let passage = Passage {
-            id: format!("{of}-{}", twin.name),
+            id: format!("{original}-{}", twin.name),
             text: format!(
                 "{}{}{body}",
                 header(&twin.terms, twin.clause, draw),
@@ -142,7 +142,7 @@ fn contract_passages(
             entity: Some(contract.id.clone()),
             attribute: Some(twin.clause.attribute().to_owned()),
             facts: clauses::facts(twin.clause, &twin.terms),
-            of: Some(of),
+            of: Some(original),
             variant: Some(twin.variant),
         };
         passages.push(((twin.part, twin.clause, true), passage));

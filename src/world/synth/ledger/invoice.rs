@@ -3,7 +3,7 @@
 use rand::RngExt;
 use serde::Serialize;
 
-use super::LedgerDrawSite;
+use super::draws::LedgerDrawSite;
 use super::ledger_row::money;
 use super::order::{InvoiceCase, PurchaseOrder};
 use super::vendor::LedgerVendor;

@@ -34,9 +34,9 @@ impl LedgerRow {
 
     /// Marks the row as a near-miss of the current row of the same record and table; `name` is appended to its id.
     pub fn near_miss(mut self, variant: PassageVariant, name: &str) -> LedgerRow {
-        let of = self.passage.id;
-        self.passage.id = format!("{of}-{name}");
-        self.passage.of = Some(of);
+        let original = self.passage.id;
+        self.passage.id = format!("{original}-{name}");
+        self.passage.of = Some(original);
         self.passage.variant = Some(variant);
         self
     }

@@ -4,9 +4,9 @@ use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
 
 use super::articles::LedgerArticle;
+use super::draws::{LedgerDrawSite, day_of_2026, draw_near_miss};
 use super::ledger_row::LedgerRow;
 use super::vendor::LedgerVendor;
-use super::{LedgerDrawSite, day_of_2026, draw_near_miss};
 use crate::world::synth::company_names::FAMILY_SIZE;
 use crate::world::synth::random_streams::{pick, stream};
 use crate::world::{Passage, PassageVariant};

@@ -5,8 +5,8 @@ use rand_distr::{Distribution, LogNormal};
 
 use super::articles::{ArticleCatalogue, LedgerArticle};
 use super::customer::TIERS;
+use super::draws::{LedgerDrawSite, day_of_2026, draw_near_miss};
 use super::ledger_row::{LedgerRow, money};
-use super::{LedgerDrawSite, day_of_2026, draw_near_miss};
 use crate::world::synth::company_names::FAMILY_SIZE;
 use crate::world::synth::random_streams::{pick, stream};
 use crate::world::{Passage, PassageVariant};

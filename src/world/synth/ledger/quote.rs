@@ -6,9 +6,9 @@ use rand::seq::IndexedRandom;
 use serde::Serialize;
 
 use super::customer::LedgerCustomer;
+use super::draws::{LedgerDrawSite, day_of_2026};
 use super::ledger_row::money;
 use super::price::LedgerProduct;
-use super::{LedgerDrawSite, day_of_2026};
 use crate::value::MoneyAmount;
 use crate::world::synth::random_streams::stream;
 

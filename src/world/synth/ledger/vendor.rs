@@ -4,8 +4,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::company::{CompanyGenerator, LedgerCompany};
+use super::draws::{LedgerDrawSite, day_of_2026, draw_near_miss};
 use super::ledger_row::{CURRENCY, LedgerRow};
-use super::{LedgerDrawSite, day_of_2026, draw_near_miss};
 use crate::world::synth::random_streams::{pick, stream};
 use crate::world::{Passage, PassageVariant};
 
