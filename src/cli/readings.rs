@@ -41,8 +41,7 @@ impl ReadingArgs {
     /// # Errors
     /// An unknown reader; none or several in the scenario, and none given.
     pub fn reader_index(&self, scenario: &Scenario) -> anyhow::Result<usize> {
-        let names: Vec<&str> =
-            scenario.readers.iter().map(|reader| reader.name.as_str()).collect();
+        let names: Vec<&str> = scenario.readers.iter().map(|reader| reader.name.as_str()).collect();
         match (&self.reader, names.as_slice()) {
             (Some(name), _) => Ok(index_of("reader", name, names.iter().copied())?),
             (None, [_]) => Ok(0),
@@ -108,7 +107,8 @@ impl ReadingArgs {
 
 /// How many readings there are, for what, how long they take and what they cost.
 fn estimate_text(plain: &ReadingEstimate, all: &ReadingEstimate) -> String {
-    let mut text = format!("{} readings are not recorded yet and will be asked for", all.unrecorded);
+    let mut text =
+        format!("{} readings are not recorded yet and will be asked for", all.unrecorded);
     let further = all.unrecorded.saturating_sub(plain.unrecorded);
     if further > 0 {
         text += &format!(

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
-use super::{EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, load_scenario, set_thread_count};
+use super::{
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, load_scenario, set_thread_count,
+};
 use crate::compile::CompileQuestion;
 use crate::run::readings::{asked_arms, record_readings};
 use crate::session::Session;
@@ -62,12 +64,11 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     if let Err(code) = super::preflight(&session, &arms) {
         return Ok(code);
     }
-    let recorded = args.readings.prepare(session, &arms, &CompileQuestion::Plain).and_then(
-        |session| {
+    let recorded =
+        args.readings.prepare(session, &arms, &CompileQuestion::Plain).and_then(|session| {
             let totals = record_readings(&session, &arms)?;
             Ok((session, totals))
-        },
-    );
+        });
     bars.clear();
     let (session, totals) = match recorded {
         Ok(recorded) => recorded,

@@ -87,16 +87,15 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
         Ok(arms) => arms,
         Err(name) => return Ok(super::report_unknown_name("--arms", &name)),
     };
-    let all: Vec<usize> =
-        std::iter::once(fit_arm).chain(arms.iter().copied().filter(|arm| *arm != fit_arm)).collect();
+    let all: Vec<usize> = std::iter::once(fit_arm)
+        .chain(arms.iter().copied().filter(|arm| *arm != fit_arm))
+        .collect();
     if let Err(code) = super::preflight(&session, &all) {
         return Ok(code);
     }
     let settings = ValidationSettings { reader, fit_arm, arms };
-    let validated = args
-        .readings
-        .limited(session)
-        .and_then(|session| validate::validate(&session, &settings));
+    let validated =
+        args.readings.limited(session).and_then(|session| validate::validate(&session, &settings));
     bars.clear();
     let record = match validated {
         Ok(record) => record,
@@ -108,11 +107,8 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
     let tables =
         [validate::validation_table(Some(&record)), validate::indicator_table(Some(&record))];
     let columns = columns_table(COLUMNS, &tables, None);
-    let files = [
-        (FILES[0], tables[0].csv()?),
-        (FILES[1], tables[1].csv()?),
-        (COLUMNS, columns.csv()?),
-    ];
+    let files =
+        [(FILES[0], tables[0].csv()?), (FILES[1], tables[1].csv()?), (COLUMNS, columns.csv()?)];
     output.write_listed(&out, &files, (MANIFEST, &OutputManifest::bytes(&files)?))?;
     if let Some(path) = &args.note_in {
         note_in(path, &record, &output)?;

@@ -5,11 +5,11 @@
 use serde_json::{Value as Json, json};
 
 use super::csv::method_name;
-use crate::report::reader_sentences::reader_sentences;
 use crate::cascade::{cut_sets, failure_paths};
 use crate::compile::intervention_runs;
 use crate::impact::YearlyVolume;
 use crate::output::with_own_checksum;
+use crate::report::reader_sentences::reader_sentences;
 use crate::run::RunRecord;
 use crate::run::oracle_check::listed;
 use crate::run::record::{AssumptionRecord, OracleRecord, SensitivityRecord};

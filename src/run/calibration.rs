@@ -58,14 +58,11 @@ pub fn calibrate(
         Some(_) => UnansweredReading::AssumeRight,
         None => UnansweredReading::Ask,
     };
-    let mut searches = session
-        .searches(search_depth(&scenario.steps, &scenario.arms))
-        .with_unanswered(unanswered);
+    let mut searches =
+        session.searches(search_depth(&scenario.steps, &scenario.arms)).with_unanswered(unanswered);
     for &arm in &settings.arms {
-        let arm = ScenarioArm {
-            reader: ArmReader::Asked(settings.reader),
-            ..scenario.arms[arm].clone()
-        };
+        let arm =
+            ScenarioArm { reader: ArmReader::Asked(settings.reader), ..scenario.arms[arm].clone() };
         let solved = solve_plain(scenario, &arm, indices, &mut searches, progress)?;
         let readings = searches.readings();
         let by_task = readings.take_by_task();

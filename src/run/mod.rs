@@ -17,11 +17,15 @@ mod explanation;
 #[doc(hidden)]
 pub mod money;
 #[doc(hidden)]
+pub mod observed_readings;
+#[doc(hidden)]
 pub mod oracle_check;
 #[doc(hidden)]
 pub mod preflight;
 #[doc(hidden)]
 pub mod reader_record;
+#[doc(hidden)]
+pub mod readings;
 #[doc(hidden)]
 pub mod recall_transfer;
 pub mod record;
@@ -29,10 +33,6 @@ pub mod record;
 pub mod search_preview;
 #[doc(hidden)]
 pub mod sensitivity;
-#[doc(hidden)]
-pub mod observed_readings;
-#[doc(hidden)]
-pub mod readings;
 mod summary;
 mod tally;
 mod worst_tasks;

@@ -6,8 +6,8 @@ use crate::calibrate::{ObservedAnswer, ObservedReading};
 use crate::compile::reading_answers::{KnownReading, ReadingKey};
 use crate::read::ParsedAnswer;
 use crate::scenario::{PipelineStepKind, Scenario};
-use crate::solve::SolvedTask;
 use crate::session::Session;
+use crate::solve::SolvedTask;
 use crate::step::reader::{FieldReading, ReaderReply, ValuePool};
 
 /// A reading with everything that an observation refers to.
@@ -125,9 +125,8 @@ impl ObservedReadings {
         let kept = answered.filter(|record| keep(record.unit));
         let observation = |record: &'o ReadingRecord| {
             let reading = self.field_reading(record, scenario)?;
-            let answers = record.answers.iter().map(|(answer, share)| {
-                (as_stated(&reading, answer), *share)
-            });
+            let answers =
+                record.answers.iter().map(|(answer, share)| (as_stated(&reading, answer), *share));
             let answers = answers.collect();
             Some(ObservedReading { reading, unit: record.unit, step: record.key.step, answers })
         };

@@ -7,10 +7,10 @@ use crate::compile::reading_answers::{
     KnownReading, ReadingAnswers, ReadingKey, UnansweredReading,
 };
 use crate::compile::{CompileQuestion, compile};
+use crate::read::ParsedAnswer;
 use crate::scenario::{ArmReader, Scenario, sample_order};
 use crate::session::Session;
 use crate::solve::{compile_progress, search_depth};
-use crate::read::ParsedAnswer;
 use crate::value::MoneyAmount;
 
 /// How many distinct readings there are, as far as this can be known before they are made: those that are not recorded
@@ -91,7 +91,8 @@ pub fn estimate_readings(
                 };
                 *estimate.seconds.get_or_insert(0.0) += seconds;
                 if let Some(cost) = cost {
-                    let sum = estimate.cost.get_or_insert(MoneyAmount { amount: 0.0, ..cost.clone() });
+                    let sum =
+                        estimate.cost.get_or_insert(MoneyAmount { amount: 0.0, ..cost.clone() });
                     sum.amount += cost.amount;
                 }
             }
@@ -133,9 +134,8 @@ fn compile_arms(
     unanswered: UnansweredReading,
 ) -> anyhow::Result<Arc<ReadingAnswers>> {
     let (scenario, indices, progress) = (session.scenario(), session.indices(), session.progress());
-    let mut searches = session
-        .searches(search_depth(&scenario.steps, &scenario.arms))
-        .with_unanswered(unanswered);
+    let mut searches =
+        session.searches(search_depth(&scenario.steps, &scenario.arms)).with_unanswered(unanswered);
     for arm in asked_arms(session, arms) {
         let arm = &scenario.arms[arm];
         let work = compile_progress(scenario, arm, progress);

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::diagnostics::Diagnostic;
 use super::file::{ArmEntry, ReaderEntry, ScenarioFile};
 use super::parameters::{ReaderParameter, ReaderParameters};
+use super::readers::{self, ReaderChoiceEntry, ResolvedReader};
 use super::resolve::{ScenarioData, ScenarioResolver};
 use super::spanned_de::Spanned;
 use super::steps::StepDraft;
-use super::readers::{self, ReaderChoiceEntry, ResolvedReader};
 use super::{ArmReader, EmbedderDeclaration, ReaderSettings, RetrievalSettings, ScenarioArm};
 use crate::expr::suggest;
 

@@ -82,14 +82,14 @@ pub use parameters::{
     ParameterProvenance, ReaderParameter, ReaderParameters, SourcedParameter, SourcedValue,
 };
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
-pub use sensitivity::{
-    AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
-    VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
-};
 pub use questions::ReadQuestion;
 pub use readers::{
     LanguageModelSource, MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader, MeasuredValidation,
     ReaderDeclaration, ReaderPrompts,
+};
+pub use sensitivity::{
+    AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
+    VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
 pub use source::ScenarioSource;
 pub use task_sample::sample_order;

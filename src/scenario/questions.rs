@@ -1,12 +1,12 @@
 //! What a language model is asked at each read step.
 
-use super::resolve::ScenarioResolver;
 use super::currencies::ExchangeRates;
 use super::diagnostics::Diagnostic;
 use super::file::DurationUnitEntry;
 use super::resolve::ScenarioData;
-use super::steps::StepDraft;
+use super::resolve::ScenarioResolver;
 use super::step_inputs::phrasings;
+use super::steps::StepDraft;
 use crate::expr::{EvalEnvironment, ExpressionScope, ParsedTemplate, QueryTemplate};
 use crate::extract::ExtractorKind;
 use crate::read::{DurationUnit, ParsedAnswer, RawModelAnswer, ReadField};
@@ -111,8 +111,7 @@ impl ScenarioResolver<'_> {
                 DurationUnitEntry::Years => DurationUnit::Years,
             });
             if ty != ValueType::Duration {
-                let message =
-                    format!("`{}` is a {ty} and has no unit of time", entry.field.value);
+                let message = format!("`{}` is a {ty} and has no unit of time", entry.field.value);
                 let mistake = Diagnostic::new("setting-unused", unit.span.clone(), message);
                 self.mistakes.push(mistake.label("leave it out"));
             }

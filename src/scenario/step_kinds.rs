@@ -455,7 +455,11 @@ impl ScenarioResolver<'_> {
     }
 
     /// Parses and checks a template.
-    pub(super) fn template(&mut self, at: &Spanned<String>, scope: &ExpressionScope) -> Option<QueryTemplate> {
+    pub(super) fn template(
+        &mut self,
+        at: &Spanned<String>,
+        scope: &ExpressionScope,
+    ) -> Option<QueryTemplate> {
         let checked = ParsedTemplate::new(&at.value).and_then(|parsed| {
             let unfilled = parsed.unbraced_names(&|name| in_scope(scope, name));
             for (span, write) in unfilled {

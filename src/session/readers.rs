@@ -117,8 +117,11 @@ impl<'a> SessionReaders<'a> {
         let Some(OpenedReader { identity, recording, used, .. }) = &opened[reader] else {
             return ReaderUsage::default();
         };
-        let mut usage =
-            ReaderUsage { identity: Some(identity.clone()), reads: used.len(), ..ReaderUsage::default() };
+        let mut usage = ReaderUsage {
+            identity: Some(identity.clone()),
+            reads: used.len(),
+            ..ReaderUsage::default()
+        };
         for entry in used.iter().filter_map(|key| recording.get(key)) {
             let dates = usage.dates.get_or_insert((entry.date.clone(), entry.date.clone()));
             dates.0 = dates.0.clone().min(entry.date.clone());
@@ -166,8 +169,13 @@ impl<'a> SessionReaders<'a> {
             false => Recording::default(),
         };
         let (identity, model) = self.identity(declared, &recording)?;
-        self.opened.borrow_mut()[reader] =
-            Some(OpenedReader { identity, model, recording, appends: false, used: BTreeSet::new() });
+        self.opened.borrow_mut()[reader] = Some(OpenedReader {
+            identity,
+            model,
+            recording,
+            appends: false,
+            used: BTreeSet::new(),
+        });
         Ok(())
     }
 

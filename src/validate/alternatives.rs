@@ -73,7 +73,9 @@ impl ArmIndicators {
         let mut right_of_all_steps = 1.0;
         for step in &scenario.steps {
             let PipelineStepKind::Read { from, field } = &step.kind else { continue };
-            let PipelineStepKind::Retrieve(retrieve) = &scenario.steps[*from].kind else { continue };
+            let PipelineStepKind::Retrieve(retrieve) = &scenario.steps[*from].kind else {
+                continue;
+            };
             let Some(settings) = scenario.arms[arm].retrieval[*from] else { continue };
             let corpus = &scenario.corpora[scenario.arms[arm].corpora[retrieve.corpus]];
             let pool = ValuePool::for_field(corpus, field);
@@ -83,9 +85,14 @@ impl ArmIndicators {
                 let gold = &solved.compiled.oracle.gold[*from];
                 for phrasing in &solved.compiled.quality[*from] {
                     let weight = task.weight * phrasing.weight;
-                    let context: Vec<u32> =
-                        phrasing.ranking.iter().take(settings.top_k).map(|hit| hit.passage).collect();
-                    let reading = |context| FieldReading { corpus, gold, field, pool: &pool, context };
+                    let context: Vec<u32> = phrasing
+                        .ranking
+                        .iter()
+                        .take(settings.top_k)
+                        .map(|hit| hit.passage)
+                        .collect();
+                    let reading =
+                        |context| FieldReading { corpus, gold, field, pool: &pool, context };
                     let judged = RelevanceJudgements::binary(gold.iter().copied());
                     let alone = PassagesAlone::new(&context, gold, &rates, reading);
                     sums.weight += weight;

@@ -19,8 +19,8 @@ use crate::run::observed_readings::ObservedReadings;
 use crate::scenario::{ArmReader, ReaderSettings, Scenario, ScenarioArm};
 use crate::session::{ReaderUsage, Session};
 use crate::solve::{SolvedTask, search_depth, solve_plain};
-use crate::step::reader::{ReaderModel, ReaderRates};
 use crate::step::RunOutcome;
+use crate::step::reader::{ReaderModel, ReaderRates};
 
 pub use alternatives::{ArmIndicators, IndicatorOrder};
 pub use interval::PredictedRate;
@@ -93,8 +93,7 @@ impl RateValidation {
 impl ValidationRecord {
     /// The median of the absolute errors of the failure rates; `None` without an arm.
     pub fn median_error(&self) -> Option<f64> {
-        let mut errors: Vec<f64> =
-            self.arms.iter().map(|arm| arm.failure.error().abs()).collect();
+        let mut errors: Vec<f64> = self.arms.iter().map(|arm| arm.failure.error().abs()).collect();
         errors.sort_by(f64::total_cmp);
         let middle = errors.len() / 2;
         match errors.len() {
@@ -182,7 +181,10 @@ fn halves(scenario: &Scenario, units: &[usize]) -> Vec<bool> {
 
 impl ValidationRun<'_, '_> {
     /// The reader fitted to the answers in each half, and the number of readings fitted.
-    fn fits(&mut self, settings: &ValidationSettings) -> anyhow::Result<([ReaderFit; 2], [usize; 2])> {
+    fn fits(
+        &mut self,
+        settings: &ValidationSettings,
+    ) -> anyhow::Result<([ReaderFit; 2], [usize; 2])> {
         let mut observed = ObservedReadings::default();
         let (solved, arm) = self.real_run(settings.fit_arm, settings.reader)?;
         let readings = self.searches.readings();
@@ -205,7 +207,11 @@ impl ValidationRun<'_, '_> {
     }
 
     /// An arm, read by the language model.
-    fn real_run(&mut self, arm: usize, reader: usize) -> anyhow::Result<(Vec<SolvedTask>, ScenarioArm)> {
+    fn real_run(
+        &mut self,
+        arm: usize,
+        reader: usize,
+    ) -> anyhow::Result<(Vec<SolvedTask>, ScenarioArm)> {
         let arm =
             ScenarioArm { reader: ArmReader::Asked(reader), ..self.scenario.arms[arm].clone() };
         let solved = self.solve(&arm)?;
@@ -218,7 +224,11 @@ impl ValidationRun<'_, '_> {
     }
 
     /// By task: the probabilities of the outcomes of an arm that is read by a simulated reader.
-    fn simulated(&mut self, arm: usize, reader: ReaderSettings) -> anyhow::Result<Vec<[f64; OUTCOMES]>> {
+    fn simulated(
+        &mut self,
+        arm: usize,
+        reader: ReaderSettings,
+    ) -> anyhow::Result<Vec<[f64; OUTCOMES]>> {
         let arm =
             ScenarioArm { reader: ArmReader::Simulated(reader), ..self.scenario.arms[arm].clone() };
         Ok(self.solve(&arm)?.iter().map(|task| task.masses.outcomes).collect())
@@ -237,12 +247,13 @@ impl ValidationRun<'_, '_> {
             let of_first = self.simulated(arm, settings_of(&fits[0].draws[draw]))?;
             let of_second = self.simulated(arm, settings_of(&fits[1].draws[draw]))?;
             let by_task = of_first.into_iter().zip(of_second).zip(&self.second_half);
-            draws.push(by_task.map(|((first, second), is_second)| {
-                if *is_second { first } else { second }
-            }).collect::<Vec<[f64; OUTCOMES]>>());
+            draws.push(
+                by_task
+                    .map(|((first, second), is_second)| if *is_second { first } else { second })
+                    .collect::<Vec<[f64; OUTCOMES]>>(),
+            );
         }
-        let weights: Vec<f64> =
-            self.scenario.tasks.tasks.iter().map(|task| task.weight).collect();
+        let weights: Vec<f64> = self.scenario.tasks.tasks.iter().map(|task| task.weight).collect();
         let simulated = interval::SimulatedOutcomes {
             draws: &draws,
             weights: &weights,
@@ -273,7 +284,10 @@ impl ValidationRun<'_, '_> {
         Ok(ArmValidation {
             arm: self.scenario.arms[arm].id.clone(),
             failure,
-            outcomes: RunOutcome::ALL[1..].iter().map(|&outcome| (outcome, rate(outcome))).collect(),
+            outcomes: RunOutcome::ALL[1..]
+                .iter()
+                .map(|&outcome| (outcome, rate(outcome)))
+                .collect(),
             indicators,
         })
     }

@@ -38,8 +38,16 @@ pub fn text(record: &ValidationRecord) -> String {
 fn arms(record: &ValidationRecord) -> Table {
     let mut table = new_table();
     table.set_header([
-        "arm", "really failed", "predicted", "95% interval", "error", "held", "uncalibrated",
-        "independent steps", "really stopped", "predicted",
+        "arm",
+        "really failed",
+        "predicted",
+        "95% interval",
+        "error",
+        "held",
+        "uncalibrated",
+        "independent steps",
+        "really stopped",
+        "predicted",
     ]);
     for arm in &record.arms {
         let stopped = arm.outcomes.iter().find(|(outcome, _)| outcome.name() == "stopped");

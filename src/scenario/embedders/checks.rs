@@ -80,7 +80,11 @@ impl ScenarioResolver<'_> {
     }
 
     /// The number of retries as written, or the default.
-    pub(in crate::scenario) fn request_retries(&mut self, retries: &Option<Spanned<u32>>, default: u32) -> u32 {
+    pub(in crate::scenario) fn request_retries(
+        &mut self,
+        retries: &Option<Spanned<u32>>,
+        default: u32,
+    ) -> u32 {
         let Some(retries) = retries else { return default };
         let number = Spanned { value: f64::from(retries.value), span: retries.span.clone() };
         self.check_range("retries", &number, 0.0, f64::from(MAX_RETRIES));

@@ -100,7 +100,11 @@ impl MeasuredReader {
             ));
         }
         if !READER_PRESETS.contains(&reader.preset.as_str()) {
-            return Err(format!("`preset` is {}; allowed: {}", reader.preset, READER_PRESETS.join(", ")));
+            return Err(format!(
+                "`preset` is {}; allowed: {}",
+                reader.preset,
+                READER_PRESETS.join(", ")
+            ));
         }
         for rates in std::iter::once(&reader.rates).chain(reader.by_field.values()) {
             for (name, rate) in rates {
@@ -219,7 +223,8 @@ impl ScenarioResolver<'_> {
         match parsed {
             Ok(reader) => Some(Arc::new(reader)),
             Err(why) => {
-                let message = format!("`{}` is no file of `knockon calibrate`: {why}", entry.file.value);
+                let message =
+                    format!("`{}` is no file of `knockon calibrate`: {why}", entry.file.value);
                 let mistake = Diagnostic::new("bad-reader", entry.file.span.clone(), message);
                 self.mistakes.push(mistake.label("a file that `knockon calibrate` wrote"));
                 None

@@ -89,7 +89,8 @@ pub(super) enum ResolvedReader {
 
 /// The reader at an index of the section: a language model by its index among these.
 pub(super) fn arm_reader(readers: &[Option<ResolvedReader>], at: usize) -> Option<ArmReader> {
-    let is_asked = |reader: &&Option<ResolvedReader>| matches!(reader, Some(ResolvedReader::Asked(_)));
+    let is_asked =
+        |reader: &&Option<ResolvedReader>| matches!(reader, Some(ResolvedReader::Asked(_)));
     Some(match readers.get(at)?.as_ref()? {
         ResolvedReader::Asked(_) => ArmReader::Asked(readers[..at].iter().filter(is_asked).count()),
         ResolvedReader::Measured(measured) => {

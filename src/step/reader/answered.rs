@@ -62,10 +62,7 @@ fn branch(reading: &FieldReading, reply: &ReaderReply) -> StepBranch {
             },
         },
     };
-    StepBranch {
-        source,
-        ..StepBranch::new(Some(StepOutput::Value(value)), event, reply.share)
-    }
+    StepBranch { source, ..StepBranch::new(Some(StepOutput::Value(value)), event, reply.share) }
 }
 
 /// The value in the spelling in which the passages state it, if it differs only in case, white space or the words
@@ -100,9 +97,9 @@ pub fn as_stated(reading: &FieldReading, value: &TypedValue) -> TypedValue {
 
 /// In lower case, with single spaces in place of white space, and without punctuation around words.
 fn plain(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| {
-        word.trim_matches(|c: char| c.is_ascii_punctuation()).to_lowercase()
-    });
+    let words = text
+        .split_whitespace()
+        .map(|word| word.trim_matches(|c: char| c.is_ascii_punctuation()).to_lowercase());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

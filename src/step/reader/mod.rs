@@ -22,15 +22,15 @@ use serde::Serialize;
 use super::{StepBranch, StepEvent, StepOutput, StepRow};
 use crate::kernel::BranchFault;
 use crate::scenario::{
-    ArmReader, MeasuredReader, ParameterProvenance, READER_PRESETS, ReaderParameter, ReaderParameters,
-    ReaderSettings, ScenarioArm, SourcedParameter, SourcedValue,
+    ArmReader, MeasuredReader, ParameterProvenance, READER_PRESETS, ReaderParameter,
+    ReaderParameters, ReaderSettings, ScenarioArm, SourcedParameter, SourcedValue,
 };
 
 pub use answer_distribution::{
     AnswerDistribution, FieldReading, ReaderAnswer, ReaderRates, answer_distribution,
 };
-use presets::preset_parameters;
 pub use answered::{ReaderReply, answered_row, as_stated, errorless_row};
+use presets::preset_parameters;
 pub use value_pool::{MAX_POOL, MIN_POOL, ValuePool};
 
 /// A reader's parameters. All values are probabilities.
