@@ -15,11 +15,13 @@ use crate::calibrate::{FitSettings, ObservationTable, RatesDraw, ReaderFit, fit}
 use crate::compile::search_cache::SearchCache;
 use crate::kernel::{OUTCOMES, rng};
 use crate::progress::ProgressListener;
+use crate::cascade::loss_pricing::TaskLosses;
+use crate::run::money;
 use crate::run::observed_readings::ObservedReadings;
 use crate::scenario::{ArmReader, ReaderSettings, Scenario, ScenarioArm};
 use crate::session::{ReaderUsage, Session};
 use crate::solve::{SolvedTask, search_depth, solve_plain};
-use crate::step::RunOutcome;
+use crate::step::{RunOutcome, StepEvent};
 use crate::step::reader::{ReaderModel, ReaderRates};
 
 pub use alternatives::{ArmIndicators, IndicatorOrder};
@@ -66,7 +68,18 @@ pub struct ArmValidation {
     pub failure: RateValidation,
     /// By outcome, in the order of [`RunOutcome::ALL`]; without `correct`.
     pub outcomes: Vec<(RunOutcome, RateValidation)>,
+    /// The expected number of misses a run that an upstream error caused.
+    pub induced_misses: MeanValidation,
+    /// The expected loss of a case, if the scenario prices failures.
+    pub loss: Option<MeanValidation>,
     pub indicators: ArmIndicators,
+}
+
+/// A mean over the tasks, predicted and real.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MeanValidation {
+    pub real: f64,
+    pub predicted: f64,
 }
 
 /// A rate, predicted and real.
@@ -112,6 +125,16 @@ impl ValidationRecord {
     pub fn held(&self) -> usize {
         self.arms.iter().filter(|arm| arm.failure.is_held()).count()
     }
+}
+
+/// One task, solved.
+#[derive(Clone, Copy, Debug)]
+struct TaskResult {
+    /// Probabilities.
+    outcomes: [f64; OUTCOMES],
+    induced_misses: f64,
+    /// Expected; 0 if the scenario does not price failures.
+    loss: f64,
 }
 
 /// The arms with their real and their simulated runs.
@@ -186,12 +209,11 @@ impl ValidationRun<'_, '_> {
         settings: &ValidationSettings,
     ) -> anyhow::Result<([ReaderFit; 2], [usize; 2])> {
         let mut observed = ObservedReadings::default();
-        let (solved, arm) = self.real_run(settings.fit_arm, settings.reader)?;
+        let solved = self.real_run(settings.fit_arm, settings.reader)?;
         let readings = self.searches.readings();
         let by_task = readings.take_by_task();
         observed.add_arm(self.scenario, &solved, (&by_task, &readings.all()), &self.units);
         let reference = reference_rates(&self.scenario.arms[settings.fit_arm])?;
-        drop(arm);
         let fit_half = |second: bool| {
             let in_half = |unit: usize| {
                 let task = self.units.iter().position(|known| *known == unit);
@@ -207,15 +229,10 @@ impl ValidationRun<'_, '_> {
     }
 
     /// An arm, read by the language model.
-    fn real_run(
-        &mut self,
-        arm: usize,
-        reader: usize,
-    ) -> anyhow::Result<(Vec<SolvedTask>, ScenarioArm)> {
+    fn real_run(&mut self, arm: usize, reader: usize) -> anyhow::Result<Vec<SolvedTask>> {
         let arm =
             ScenarioArm { reader: ArmReader::Asked(reader), ..self.scenario.arms[arm].clone() };
-        let solved = self.solve(&arm)?;
-        Ok((solved, arm))
+        self.solve(&arm)
     }
 
     fn solve(&mut self, arm: &ScenarioArm) -> anyhow::Result<Vec<SolvedTask>> {
@@ -223,15 +240,28 @@ impl ValidationRun<'_, '_> {
         solve_plain(scenario, arm, indices, &mut self.searches, self.progress)
     }
 
-    /// By task: the probabilities of the outcomes of an arm that is read by a simulated reader.
-    fn simulated(
-        &mut self,
-        arm: usize,
-        reader: ReaderSettings,
-    ) -> anyhow::Result<Vec<[f64; OUTCOMES]>> {
+    /// By task: the results of an arm that is read by a simulated reader.
+    fn simulated(&mut self, arm: usize, reader: ReaderSettings) -> anyhow::Result<Vec<TaskResult>> {
         let arm =
             ScenarioArm { reader: ArmReader::Simulated(reader), ..self.scenario.arms[arm].clone() };
-        Ok(self.solve(&arm)?.iter().map(|task| task.masses.outcomes).collect())
+        let solved = self.solve(&arm)?;
+        self.results(&solved)
+    }
+
+    fn results(&self, solved: &[SolvedTask]) -> anyhow::Result<Vec<TaskResult>> {
+        let losses = match &self.scenario.impact {
+            Some(impact) => money::losses(self.scenario, impact, solved, &|_| {})?
+                .iter()
+                .map(TaskLosses::expected)
+                .collect(),
+            None => vec![0.0; solved.len()],
+        };
+        let results = solved.iter().zip(losses).map(|(task, loss)| TaskResult {
+            outcomes: task.masses.outcomes,
+            induced_misses: induced_misses(task),
+            loss,
+        });
+        Ok(results.collect())
     }
 
     fn validate_arm(
@@ -240,7 +270,8 @@ impl ValidationRun<'_, '_> {
         reader: usize,
         fits: &[ReaderFit; 2],
     ) -> anyhow::Result<ArmValidation> {
-        let (real, _) = self.real_run(arm, reader)?;
+        let real = self.real_run(arm, reader)?;
+        let real_results = self.results(&real)?;
         // By draw, then by task: each task by the fit of the other half.
         let mut draws = Vec::with_capacity(DRAWS);
         for draw in 0..DRAWS {
@@ -250,19 +281,20 @@ impl ValidationRun<'_, '_> {
             draws.push(
                 by_task
                     .map(|((first, second), is_second)| if *is_second { first } else { second })
-                    .collect::<Vec<[f64; OUTCOMES]>>(),
+                    .collect::<Vec<TaskResult>>(),
             );
         }
         let weights: Vec<f64> = self.scenario.tasks.tasks.iter().map(|task| task.weight).collect();
+        let outcome_draws: Vec<Vec<[f64; OUTCOMES]>> =
+            draws.iter().map(|draw| outcomes_of(draw)).collect();
         let simulated = interval::SimulatedOutcomes {
-            draws: &draws,
+            draws: &outcome_draws,
             weights: &weights,
             units: &self.units,
             seed: self.scenario.simulation.seed,
         };
         let predicted = simulated.rates();
-        let outcomes: Vec<[f64; OUTCOMES]> = real.iter().map(|task| task.masses.outcomes).collect();
-        let real_rates = interval::rates(&outcomes, &weights);
+        let real_rates = interval::rates(&outcomes_of(&real_results), &weights);
         let rate = |outcome: RunOutcome| RateValidation {
             real: real_rates[outcome as usize],
             predicted: predicted[outcome as usize],
@@ -278,7 +310,13 @@ impl ValidationRun<'_, '_> {
             },
         };
         let preset = self.simulated(arm, preset_of(&self.scenario.arms[arm]))?;
-        let preset = 1.0 - interval::rates(&preset, &weights)[RunOutcome::Correct as usize];
+        let preset = interval::rates(&outcomes_of(&preset), &weights);
+        let preset = 1.0 - preset[RunOutcome::Correct as usize];
+        let mean = |value: fn(&TaskResult) -> f64| MeanValidation {
+            real: weighted_mean(&real_results, &weights, value),
+            predicted: draws.iter().map(|draw| weighted_mean(draw, &weights, value)).sum::<f64>()
+                / draws.len() as f64,
+        };
         let indicators =
             ArmIndicators::new(self.scenario, arm, &real, [&fits[0].mean, &fits[1].mean], preset);
         Ok(ArmValidation {
@@ -288,9 +326,37 @@ impl ValidationRun<'_, '_> {
                 .iter()
                 .map(|&outcome| (outcome, rate(outcome)))
                 .collect(),
+            induced_misses: mean(|task| task.induced_misses),
+            loss: self.scenario.impact.is_some().then(|| mean(|task| task.loss)),
             indicators,
         })
     }
+}
+
+fn outcomes_of(results: &[TaskResult]) -> Vec<[f64; OUTCOMES]> {
+    results.iter().map(|task| task.outcomes).collect()
+}
+
+/// The expected number of misses of a run that an upstream error caused.
+fn induced_misses(task: &SolvedTask) -> f64 {
+    let kernels = task.compiled.model.kernels.iter().zip(&task.masses.steps);
+    let of_step = kernels.map(|(kernel, masses)| {
+        let branches = kernel.branches().iter().zip(masses);
+        let induced = branches.filter(|(branch, _)| {
+            matches!(StepEvent::from_code(branch.event), StepEvent::InducedMiss(_))
+        });
+        induced.map(|(_, mass)| mass.iter().sum::<f64>()).sum::<f64>()
+    });
+    of_step.sum()
+}
+
+fn weighted_mean(
+    results: &[TaskResult],
+    weights: &[f64],
+    value: impl Fn(&TaskResult) -> f64,
+) -> f64 {
+    let sum: f64 = results.iter().zip(weights).map(|(task, weight)| value(task) * weight).sum();
+    sum / weights.iter().sum::<f64>()
 }
 
 /// A simulated reader with these rates.

@@ -1,6 +1,6 @@
 //! Defines `validation.csv` and `validation_orders.csv`.
 
-use super::{ArmValidation, IndicatorOrder, RateValidation, ValidationRecord};
+use super::{ArmValidation, IndicatorOrder, MeanValidation, RateValidation, ValidationRecord};
 use crate::report::table::{
     ColumnUnit, TableDefinition, TypedTable, number_column, text_column, yes_no_column,
 };
@@ -8,8 +8,10 @@ use crate::report::table::{
 struct RateRow<'a> {
     record: &'a ValidationRecord,
     arm: &'a ArmValidation,
-    outcome: &'static str,
-    rate: RateValidation,
+    measure: &'static str,
+    /// `None` for measures without an interval.
+    rate: Option<RateValidation>,
+    mean: MeanValidation,
     /// Whether it is the row of all failures, which has the indicators as well.
     is_failure: bool,
 }
@@ -24,19 +26,16 @@ pub fn validation_table(record: Option<&ValidationRecord>) -> TypedTable {
     let mut rows = Vec::new();
     if let Some(record) = record {
         for arm in &record.arms {
-            rows.push(RateRow {
-                record,
-                arm,
-                outcome: "failure",
-                rate: arm.failure,
-                is_failure: true,
-            });
-            rows.extend(arm.outcomes.iter().map(|(outcome, rate)| RateRow {
-                record,
-                arm,
-                outcome: outcome.name(),
-                rate: *rate,
-                is_failure: false,
+            let row = |measure, rate: &RateValidation, is_failure| {
+                let mean = MeanValidation { real: rate.real, predicted: rate.predicted.estimate };
+                RateRow { record, arm, measure, rate: Some(*rate), mean, is_failure }
+            };
+            rows.push(row("failure", &arm.failure, true));
+            rows.extend(arm.outcomes.iter().map(|(outcome, rate)| row(outcome.name(), rate, false)));
+            let means =
+                [("induced_misses", Some(arm.induced_misses)), ("loss_per_case", arm.loss)];
+            rows.extend(means.into_iter().filter_map(|(measure, mean)| {
+                Some(RateRow { record, arm, measure, rate: None, mean: mean?, is_failure: false })
             }));
         }
     }
@@ -55,7 +54,7 @@ pub fn indicator_table(record: Option<&ValidationRecord>) -> TypedTable {
 fn rates<'a>() -> TableDefinition<RateRow<'a>> {
     TableDefinition {
         file: "validation.csv",
-        doc: "one row per arm and outcome (`knockon validate`)",
+        doc: "one row per arm and measure (`knockon validate`)",
         columns: vec![
             text_column("scenario", ColumnUnit::Text, "the scenario", |row| {
                 row.record.scenario.clone()
@@ -65,41 +64,43 @@ fn rates<'a>() -> TableDefinition<RateRow<'a>> {
             }),
             text_column("arm", ColumnUnit::Text, "the arm", |row| row.arm.arm.clone()),
             text_column(
-                "outcome",
-                ColumnUnit::Text,
-                "`failure` for all outcomes except a correct one, or one of these outcomes",
-                |row| row.outcome.to_owned(),
+                "measure",
+                ColumnUnit::Name,
+                "`failure` for all outcomes except a correct one, or one of these outcomes, as \
+                 probabilities; `induced_misses`, the number of misses a run that an upstream \
+                 error caused; `loss_per_case`, in the scenario's currency",
+                |row| row.measure.to_owned(),
             ),
             number_column(
                 "real",
-                ColumnUnit::Probability,
-                "the rate of this outcome when the language model read",
-                |row| Some(row.rate.real),
+                ColumnUnit::OfTheRow,
+                "its value when the language model read",
+                |row| Some(row.mean.real),
             ),
             number_column(
                 "predicted",
-                ColumnUnit::Probability,
-                "the rate that was simulated, with a reader fitted to the answers of another arm \
+                ColumnUnit::OfTheRow,
+                "the value that was simulated, with a reader fitted to the answers of another arm \
                  on the other half of the units",
-                |row| Some(row.rate.predicted.estimate),
+                |row| Some(row.mean.predicted),
             ),
             number_column(
                 "predicted_low",
                 ColumnUnit::Probability,
                 "the lower end of its 95% prediction interval",
-                |row| Some(row.rate.predicted.low),
+                |row| row.rate.map(|rate| rate.predicted.low),
             ),
             number_column(
                 "predicted_high",
                 ColumnUnit::Probability,
                 "the upper end of its 95% prediction interval",
-                |row| Some(row.rate.predicted.high),
+                |row| row.rate.map(|rate| rate.predicted.high),
             ),
-            number_column("error", ColumnUnit::Probability, "predicted minus real", |row| {
-                Some(row.rate.error())
+            number_column("error", ColumnUnit::OfTheRow, "predicted minus real", |row| {
+                Some(row.mean.predicted - row.mean.real)
             }),
             yes_no_column("held", "whether the real rate is in the interval", |row| {
-                Some(row.rate.is_held())
+                row.rate.map(|rate| rate.is_held())
             }),
             number_column(
                 "uncalibrated",
