@@ -1,4 +1,4 @@
-//! `knockon calibrate`: fits the simulated reader to the answers of a language model.
+//! `knockon calibrate`: fits the rates of the simulated reader to the answers of a language model.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,31 +19,32 @@ use crate::run::calibration::{CalibrationRecord, CalibrationSettings, calibrate}
 use crate::scenario::ReaderParameter;
 use crate::session::Session;
 
-/// Fit the simulated reader to the answers of a language model
+/// Fit the rates of the simulated reader to the recorded answers of a language model
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon calibrate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --replay
   knockon calibrate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --arms bm25 --reads 100
 
-Fits misread, follow, fabricate and the other rates, with 95% intervals; by field where fields differ. Writes them to a \
-file that a scenario names as a reader of kind `measured`; their intervals are then the ranges of `sensitivity`. With \
---reads, only the readings that tell most about the rates are asked for. If the rates do not describe the answers, the \
-reasons are printed, nothing is written and the exit code is 1, unless --accept is given.")]
+Fits misread, follow, fabricate and the other rates, with 95% intervals, by field where fields differ. Writes them to a \
+file that a scenario names as a reader of kind `measured`; `sensitivity` then varies them within these intervals. Answers \
+that are not recorded are asked for, as by `record`; --replay asks for none. With --reads, only the readings that say \
+most about the rates are asked for. If a simulated reader with these rates would answer differently, the reasons are \
+printed, nothing is written and the exit code is 1, unless --accept is given.")]
 pub struct CalibrateArgs {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// Only readings of these arms, separated by commas
+    /// Only readings of these arms, separated by commas [default: all arms]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
-    /// Use at most N readings: those that tell most about the rates
+    /// Use at most N readings: those that say most about the rates
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     reads: Option<u32>,
-    /// Write the rates even if they do not describe the answers
+    /// Write the rates even if the checks reject them
     #[arg(long)]
     accept: bool,
     #[command(flatten)]
     readings: ReadingArgs,
-    /// File for the rates [default: readers/READER.yaml beside the scenario]
+    /// File for the rates [default: readers/READER.yaml in the folder of the scenario]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What commands say and ask about the readings of language models before they start.
+//! The options for readings by language models, and the estimate of their number that commands print before they start.
 
 use super::terminal::complain;
 use crate::compile::CompileQuestion;
@@ -10,13 +10,14 @@ use crate::wrong_use::WrongUse;
 /// How language models are asked.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ReadingArgs {
-    /// A reader of the section `readers`, in place of the reader of every arm
+    /// A language model of the section `readers`, in place of the reader of every arm
     #[arg(long, value_name = "NAME")]
     reader: Option<String>,
-    /// Use only recorded answers of language models; a missing one is an error
+    /// Ask for nothing: use only recorded answers, and fail if one is missing
     #[arg(long, conflicts_with = "max_reads")]
     replay: bool,
-    /// Ask language models for at most N readings; if more are needed, a random sample of the tasks is run
+    /// Ask for at most N readings. If more are missing, `record` and `run` use a random sample of the tasks that needs
+    /// no more, and `calibrate` and `validate` fail
     #[arg(long, value_name = "N")]
     max_reads: Option<u32>,
 }

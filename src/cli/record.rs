@@ -1,4 +1,4 @@
-//! `knockon record`: asks language models for the readings of a scenario and records their answers.
+//! `knockon record`: asks language models for the readings of plain runs of a scenario and records their answers.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,10 +21,12 @@ use crate::session::Session;
   knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --arms bm25,minilm --max-reads 200
   knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --replay
 
-Asks the readers of the section `readers`, of the kinds chat and local, for every reading of the arms that name them. \
-Answers are recorded in the file that the reader names (recordings), one JSON object a line, as they arrive: an \
-interrupted command goes on where it stopped, and no prompt is asked twice. `run`, `calibrate` and `validate` replay \
-them.")]
+Asks a language model of the section `readers` (kind chat or local) for every reading of the arms that it reads: those \
+that name it, or all of them with --reader. Sends the question of a step and the texts of the passages, nothing else. \
+Each answer is written to the reader's recording when it arrives (recordings/READER.jsonl unless the reader names \
+another file), and a recorded prompt is never sent again, so an interrupted command continues where it stopped. \
+`calibrate` and `validate` need no other readings; `run` also asks for those from which causes are computed. Begin with \
+--max-reads 20: later estimates then include time and cost.")]
 pub struct RecordArgs {
     /// Scenario file (YAML)
     file: PathBuf,

@@ -1,4 +1,4 @@
-//! `knockon validate`: holds simulated runs against runs that a language model really read.
+//! `knockon validate`: compares simulated runs with runs that a language model really read.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,26 +19,27 @@ use crate::scenario::{MeasuredReader, MeasuredValidation};
 use crate::session::{Session, index_of};
 use crate::validate::{self, ValidationRecord, ValidationSettings};
 
-/// Hold simulated runs against runs that a language model really read
+/// Compare simulated runs with runs that a language model really read
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon validate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --replay
   knockon validate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --fit-arm minilm
 
-Fits the simulated reader to the model's answers in one arm and half of the sampling units, predicts all other arms in \
-the other half, and the same with the halves exchanged. Compares the predicted failure rates and outcomes with the real \
-ones, and with what nDCG@10, recall and others say about the same arms. Answers that are not recorded are asked for, as \
-by `record`; --replay asks for none. Writes validation.csv, validation_orders.csv and validation.columns.csv.")]
+Fits the simulated reader to the model's answers in one arm and one half of the sampling units, predicts all other arms \
+in the other half, and does the same with the halves exchanged. Compares the predicted failure rates and outcomes with \
+the real ones, and the order of the arms with their order by nDCG@10, recall and other indicators. Answers that are not \
+recorded are asked for, as by `record`; --replay asks for none. Writes validation.csv, validation_orders.csv and \
+validation.columns.csv.")]
 pub struct ValidateArgs {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// Arm whose answers the reader is fitted to [default: the baseline]
+    /// Arm to whose answers the simulated reader is fitted [default: the baseline]
     #[arg(long, value_name = "ARM")]
     fit_arm: Option<String>,
-    /// Only these arms, separated by commas
+    /// Predict only these arms, separated by commas [default: all but the fitting arm]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
-    /// Also note the result in this file of `calibrate`, so that reports of its reader tell it
+    /// Add the result to this file of `calibrate`, so that reports with its reader state it
     #[arg(long, value_name = "FILE")]
     note_in: Option<PathBuf>,
     #[command(flatten)]

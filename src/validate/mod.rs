@@ -1,4 +1,4 @@
-//! Holds simulated runs against real ones: the same arms, read by a language model and by a reader that is simulated with
+//! Compares simulated runs with real ones: the same arms, read by a language model and by a reader that is simulated with
 //! rates fitted to that model's answers. No arm is predicted from its own answers, and no unit from its own.
 //!
 //! The units are split into two halves. The reader is fitted to the answers of the fitting arm in one half, and predicts
