@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::progress::ProgressBars;
@@ -14,8 +15,10 @@ use super::{
     load_scenario, set_thread_count,
 };
 use crate::calibrate::FitVerdict;
+use crate::compile::CompileQuestion;
 use crate::output::OwnershipProof;
 use crate::run::calibration::{CalibrationRecord, CalibrationSettings, calibrate};
+use crate::run::readings::read_arms;
 use crate::scenario::ReaderParameter;
 use crate::session::Session;
 
@@ -90,16 +93,15 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
         reads: args.reads.map(|reads| reads as usize),
         date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
     };
-    let calibrated =
-        args.readings.limited(session).and_then(|session| calibrate(&session, &settings));
-    bars.clear();
-    let record = match calibrated {
-        Ok(record) => record,
-        Err(error) => {
-            complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(EXIT_FINDING));
-        }
+    let read = read_arms(session.scenario(), &settings.arms, Some(reader));
+    let prepared = match args.reads {
+        // Only the chosen readings are asked for.
+        Some(_) => Ok(args.readings.limited(session)),
+        None => args.readings.prepare(session, &read, &CompileQuestion::Plain),
     };
+    let calibrated = prepared.and_then(|session| calibrate(&session, &settings));
+    bars.clear();
+    let record = calibrated.with_context(|| args.file.display().to_string())?;
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{}", text(&record))?;
     if let FitVerdict::Rejected { reasons } = &record.checks.verdict {

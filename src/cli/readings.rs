@@ -3,21 +3,20 @@
 use super::terminal::complain;
 use crate::compile::CompileQuestion;
 use crate::run::readings::{self, ReadingEstimate};
-use crate::scenario::{ArmReader, Scenario};
+use crate::scenario::{ArmReader, ReaderSettings, Scenario, ScenarioArm};
 use crate::session::{ReadingMode, Session, UnknownName, index_of};
 use crate::wrong_use::WrongUse;
 
 /// How language models are asked.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ReadingArgs {
-    /// A language model of the section `readers`, in place of the reader of every arm
+    /// A reader of the section `readers`, in place of the reader of every arm
     #[arg(long, value_name = "NAME")]
     reader: Option<String>,
     /// Ask for nothing: use only recorded answers, and fail if one is missing
     #[arg(long, conflicts_with = "max_reads")]
     replay: bool,
-    /// Ask for at most N readings. If more are missing, `record` and `run` use a random sample of the tasks that needs
-    /// no more, and `calibrate` and `validate` fail
+    /// Ask for at most N readings; if more are missing, only a random sample of the tasks that needs no more is used
     #[arg(long, value_name = "N")]
     max_reads: Option<u32>,
 }
@@ -29,10 +28,18 @@ impl ReadingArgs {
     /// An unknown reader.
     pub fn choose_reader(&self, scenario: &mut Scenario) -> Result<(), UnknownName> {
         let Some(name) = &self.reader else { return Ok(()) };
-        let names = scenario.readers.iter().map(|reader| reader.name.as_str());
-        let reader = index_of("reader", name, names)?;
+        let asked = scenario.readers.iter().map(|reader| reader.name.as_str());
+        let measured = scenario.measured_readers.iter().map(|(name, _)| name.as_str());
+        let at = index_of("reader", name, asked.chain(measured))?;
+        let reader = match at.checked_sub(scenario.readers.len()) {
+            None => ArmReader::Asked(at),
+            Some(at) => {
+                let (_, measured) = &scenario.measured_readers[at];
+                ArmReader::Simulated(ReaderSettings::of_measured(measured))
+            }
+        };
         for arm in &mut scenario.arms {
-            arm.reader = ArmReader::Asked(reader);
+            arm.reader = reader.clone();
         }
         Ok(())
     }
@@ -52,14 +59,11 @@ impl ReadingArgs {
     }
 
     /// The session with these limits on what may be asked; nothing is estimated.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn limited<'a>(&self, session: Session<'a>) -> anyhow::Result<Session<'a>> {
-        Ok(match self.replay {
+    pub fn limited<'a>(&self, session: Session<'a>) -> Session<'a> {
+        match self.replay {
             true => session.with_reading_mode(ReadingMode::ReplayOnly),
             false => session.with_reading_budget(self.max_reads.map(|limit| limit as usize)),
-        })
+        }
     }
 
     /// The session with these limits. Says how many readings the question needs and how long they take, and leaves out
@@ -70,14 +74,11 @@ impl ReadingArgs {
     pub fn prepare<'a>(
         &self,
         session: Session<'a>,
-        arms: &[usize],
+        arms: &[ScenarioArm],
         question: &CompileQuestion,
     ) -> anyhow::Result<Session<'a>> {
-        if readings::asked_arms(&session, arms).is_empty() {
-            return Ok(session);
-        }
-        if self.replay {
-            return Ok(session.with_reading_mode(ReadingMode::ReplayOnly));
+        if arms.is_empty() || self.replay {
+            return Ok(self.limited(session));
         }
         let plain = readings::estimate_readings(&session, arms, &CompileQuestion::Plain)?;
         let all = match question {
@@ -87,7 +88,7 @@ impl ReadingArgs {
         if all.unrecorded > 0 {
             complain!("note: {}", estimate_text(&plain, &all));
         }
-        let session = session.with_reading_budget(self.max_reads.map(|limit| limit as usize));
+        let session = self.limited(session);
         let Some(limit) = self.max_reads.filter(|&limit| all.unrecorded > limit as usize) else {
             return Ok(session);
         };

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
+
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
-use super::{
-    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, load_scenario, set_thread_count,
-};
+use super::{EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, load_scenario, set_thread_count};
 use crate::compile::CompileQuestion;
-use crate::run::readings::{asked_arms, record_readings};
+use crate::run::readings::{read_arms, record_readings};
 use crate::session::Session;
 
 /// Ask a language model for the readings of a scenario, and record its answers
@@ -33,6 +33,9 @@ pub struct RecordArgs {
     /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
+    /// Also the readings that `run` needs to find causes: of runs with an error forced or repaired
+    #[arg(long)]
+    causes: bool,
     #[command(flatten)]
     readings: ReadingArgs,
     /// Threads; results do not depend on it [default: all cores]
@@ -55,10 +58,11 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
         Ok(arms) => arms,
         Err(name) => return Ok(super::report_unknown_name("--arms", &name)),
     };
-    let arms = asked_arms(&session, &arms);
-    if arms.is_empty() {
+    let read = read_arms(session.scenario(), &arms, None);
+    if read.is_empty() {
         complain!(
-            "error: {}: no arm is read by a language model: name one of the section `readers` with --reader, or as the `reader` of an arm",
+            "error: {}: no arm is read by a language model: name one of the section `readers` with --reader, or as the \
+             `reader` of an arm",
             args.file.display()
         );
         return Ok(ExitCode::from(EXIT_USAGE));
@@ -66,19 +70,13 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     if let Err(code) = super::preflight(&session, &arms) {
         return Ok(code);
     }
-    let recorded =
-        args.readings.prepare(session, &arms, &CompileQuestion::Plain).and_then(|session| {
-            let totals = record_readings(&session, &arms)?;
-            Ok((session, totals))
-        });
+    let question = if args.causes { CompileQuestion::Run } else { CompileQuestion::Plain };
+    let recorded = args.readings.prepare(session, &read, &question).and_then(|session| {
+        let totals = record_readings(&session, &read, &question)?;
+        Ok((session, totals))
+    });
     bars.clear();
-    let (session, totals) = match recorded {
-        Ok(recorded) => recorded,
-        Err(error) => {
-            complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(EXIT_FINDING));
-        }
-    };
+    let (session, totals) = recorded.with_context(|| args.file.display().to_string())?;
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{} readings, {} of them unparsable", totals.readings, totals.unparsable)?;
     for reason in &totals.reasons {

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
+
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
@@ -15,6 +17,7 @@ use crate::compile::CompileQuestion;
 use crate::report::run_report::PAGE_FILE;
 use crate::report::{self, RunReport};
 use crate::run;
+use crate::run::readings::read_arms;
 use crate::session::Session;
 
 /// Run a scenario: failure rate by arm, and reports that show where failures come from
@@ -88,13 +91,10 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     super::print_notes(&run::effort::notes(scenario, &arms));
-    let session = match args.readings.prepare(session, &arms, &CompileQuestion::Run) {
-        Ok(session) => session,
-        Err(error) => {
-            bars.clear();
-            return Err(error.context(args.file.display().to_string()));
-        }
-    };
+    let read = read_arms(scenario, &arms, None);
+    let prepared = args.readings.prepare(session, &read, &CompileQuestion::Run);
+    bars.clear();
+    let session = prepared.with_context(|| args.file.display().to_string())?;
     let scenario = session.scenario();
     let result = run::run_with_traces(&session, &arms, report::page::worst_tasks_shown(arms.len()))
         .and_then(|record| Ok((record, args.traces.failing_traces(&session, &arms)?)));

@@ -8,13 +8,15 @@ use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
-    load_scenario, report_folder, set_thread_count,
+    EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files, load_scenario,
+    report_folder, set_thread_count,
 };
 use anyhow::Context;
 
+use crate::compile::CompileQuestion;
 use crate::output::{OutputManifest, OutputWriter, OwnershipProof};
 use crate::report::table::columns_table;
+use crate::run::readings::read_arms;
 use crate::scenario::{MeasuredReader, MeasuredValidation};
 use crate::session::{Session, index_of};
 use crate::validate::{self, ValidationRecord, ValidationSettings};
@@ -95,16 +97,13 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let settings = ValidationSettings { reader, fit_arm, arms };
-    let validated =
-        args.readings.limited(session).and_then(|session| validate::validate(&session, &settings));
+    let read = read_arms(session.scenario(), &all, Some(reader));
+    let validated = args
+        .readings
+        .prepare(session, &read, &CompileQuestion::Plain)
+        .and_then(|session| validate::validate(&session, &settings));
     bars.clear();
-    let record = match validated {
-        Ok(record) => record,
-        Err(error) => {
-            complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(EXIT_FINDING));
-        }
-    };
+    let record = validated.with_context(|| args.file.display().to_string())?;
     let tables =
         [validate::validation_table(Some(&record)), validate::indicator_table(Some(&record))];
     let columns = columns_table(COLUMNS, &tables, None);

@@ -101,6 +101,7 @@ pub fn calibrate(
         reads: observations.len(),
         scenario: scenario.name.clone(),
         arms: settings.arms.iter().map(|&arm| scenario.arms[arm].id.clone()).collect(),
+        given: given_rates(&base, &fitted),
         preset: base.preset,
         rates: pooled_rates(&fitted),
         by_field: field_rates(&fitted),
@@ -109,6 +110,15 @@ pub fn calibrate(
         validations: Vec::new(),
     };
     Ok(CalibrationRecord { fit: fitted, checks, dependence, usage, reader })
+}
+
+/// What the scenario gave for rates about which the answers say nothing.
+fn given_rates(base: &ReaderSettings, fit: &ReaderFit) -> BTreeMap<String, f64> {
+    let uninformed =
+        ReaderParameter::ALL.iter().filter(|rate| !fit.rates.get(**rate).is_informed());
+    let given =
+        uninformed.filter_map(|&rate| Some((rate.name().to_owned(), (*base.overrides.get(rate))?)));
+    given.collect()
 }
 
 /// The rates about which the answers say something.

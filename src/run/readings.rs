@@ -8,7 +8,7 @@ use crate::compile::reading_answers::{
 };
 use crate::compile::{CompileQuestion, compile};
 use crate::read::ParsedAnswer;
-use crate::scenario::{ArmReader, Scenario, sample_order};
+use crate::scenario::{ArmReader, Scenario, ScenarioArm, sample_order};
 use crate::session::Session;
 use crate::solve::{compile_progress, search_depth};
 use crate::value::MoneyAmount;
@@ -47,7 +47,7 @@ impl ReadingEstimate {
     }
 }
 
-/// The answers to the readings of plain runs.
+/// The answers to the readings of some arms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadingTotals {
     /// Distinct readings.
@@ -61,10 +61,14 @@ pub struct ReadingTotals {
 /// The maximum number of reasons in [`ReadingTotals::reasons`].
 const MAX_REASONS: usize = 5;
 
-/// Those of `arms` that are read by a language model.
-pub fn asked_arms(session: &Session, arms: &[usize]) -> Vec<usize> {
-    let asked = |arm: &&usize| matches!(session.scenario().arms[**arm].reader, ArmReader::Asked(_));
-    arms.iter().filter(asked).copied().collect()
+/// The arms that are read by a language model: with `reader`, all of them by that one, and otherwise those of `arms` whose
+/// own reader is one.
+pub fn read_arms(scenario: &Scenario, arms: &[usize], reader: Option<usize>) -> Vec<ScenarioArm> {
+    let arms = arms.iter().map(|&arm| scenario.arms[arm].clone()).map(|arm| match reader {
+        Some(reader) => ScenarioArm { reader: ArmReader::Asked(reader), ..arm },
+        None => arm,
+    });
+    arms.filter(|arm| matches!(arm.reader, ArmReader::Asked(_))).collect()
 }
 
 /// Estimates the number of readings that a question about these arms needs. Nothing is asked.
@@ -73,7 +77,7 @@ pub fn asked_arms(session: &Session, arms: &[usize]) -> Vec<usize> {
 /// Those of [`compile`], a recording that cannot be read.
 pub fn estimate_readings(
     session: &Session,
-    arms: &[usize],
+    arms: &[ScenarioArm],
     question: &CompileQuestion,
 ) -> anyhow::Result<ReadingEstimate> {
     let mut estimate = ReadingEstimate::default();
@@ -103,13 +107,17 @@ pub fn estimate_readings(
     Ok(estimate)
 }
 
-/// Asks for all readings of plain runs of these arms that are not recorded.
+/// Asks for all readings that a question about these arms needs and that are not recorded.
 ///
 /// # Errors
 /// Those of [`compile`], a model that cannot be asked.
-pub fn record_readings(session: &Session, arms: &[usize]) -> anyhow::Result<ReadingTotals> {
+pub fn record_readings(
+    session: &Session,
+    arms: &[ScenarioArm],
+    question: &CompileQuestion,
+) -> anyhow::Result<ReadingTotals> {
     let mut totals = ReadingTotals::default();
-    let readings = compile_arms(session, arms, &CompileQuestion::Plain, UnansweredReading::Ask)?;
+    let readings = compile_arms(session, arms, question, UnansweredReading::Ask)?;
     for (_, reading) in readings.all() {
         totals.readings += 1;
         let KnownReading::Answered(replies) = reading else { continue };
@@ -129,15 +137,14 @@ pub fn record_readings(session: &Session, arms: &[usize]) -> anyhow::Result<Read
 
 fn compile_arms(
     session: &Session,
-    arms: &[usize],
+    arms: &[ScenarioArm],
     question: &CompileQuestion,
     unanswered: UnansweredReading,
 ) -> anyhow::Result<Arc<ReadingAnswers>> {
     let (scenario, indices, progress) = (session.scenario(), session.indices(), session.progress());
     let mut searches =
         session.searches(search_depth(&scenario.steps, &scenario.arms)).with_unanswered(unanswered);
-    for arm in asked_arms(session, arms) {
-        let arm = &scenario.arms[arm];
+    for arm in arms {
         let work = compile_progress(scenario, arm, progress);
         compile(scenario, arm, indices, &mut searches, question, &|| work.advance(1))?;
     }

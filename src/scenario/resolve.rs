@@ -162,6 +162,14 @@ impl ScenarioResolver<'_> {
         let questions = questions.into_iter();
         let questions = questions.map(|question| Some(question?.with_rates(rates.as_ref())));
         let questions = questions.collect();
+        let (mut asked, mut measured) = (Vec::new(), Vec::new());
+        let names = self.section_keys("readers");
+        for (name, reader) in names.into_iter().zip(readers) {
+            match reader? {
+                ResolvedReader::Asked(reader) => asked.push(*reader),
+                ResolvedReader::Measured(reader) => measured.push((name, reader)),
+            }
+        }
         let mut tasks = world.tasks?;
         // Sampled last: all tasks have been checked, so another seed reveals no further mistakes.
         let mut other_tasks = BTreeSet::new();
@@ -191,14 +199,8 @@ impl ScenarioResolver<'_> {
             expected,
             fields: world.fields?,
             embedders: embedders.into_iter().collect::<Option<_>>()?,
-            readers: readers
-                .into_iter()
-                .flatten()
-                .filter_map(|reader| match reader {
-                    ResolvedReader::Asked(reader) => Some(*reader),
-                    ResolvedReader::Measured(_) => None,
-                })
-                .collect(),
+            readers: asked,
+            measured_readers: measured,
             questions,
             steps: steps.into_iter().map(|draft| draft.resolved).collect::<Option<_>>()?,
             arms,

@@ -271,6 +271,14 @@ impl<'a> Session<'a> {
         self.retrievers.check_ready(embedder, corpus)
     }
 
+    /// Checks that a language model can be opened; nothing is sent.
+    ///
+    /// # Errors
+    /// As [`SessionReaders::check_ready`].
+    pub(crate) fn check_reader_ready(&self, reader: usize) -> anyhow::Result<()> {
+        self.readers.check_ready(reader)
+    }
+
     /// Notes for the user on how queries were answered so far.
     pub fn notes(&self) -> Vec<String> {
         self.retrievers.notes()

@@ -85,14 +85,16 @@ impl<'a> SessionReaders<'a> {
 
     /// Replaces the progress listener; nothing is open afterwards.
     pub fn with_progress(self, progress: &'a dyn ProgressListener) -> SessionReaders<'a> {
-        let mode = self.mode.get();
-        SessionReaders::new(self.scenario, progress, self.environment).with_mode(mode)
+        let (mode, budget) = (self.mode.get(), self.budget.get());
+        let readers = SessionReaders::new(self.scenario, progress, self.environment);
+        readers.with_mode(mode).with_budget(budget)
     }
 
     /// Replaces the environment; nothing is open afterwards.
     pub fn with_environment(self, environment: Environment) -> SessionReaders<'a> {
-        let mode = self.mode.get();
-        SessionReaders::new(self.scenario, self.progress, environment).with_mode(mode)
+        let (mode, budget) = (self.mode.get(), self.budget.get());
+        let readers = SessionReaders::new(self.scenario, self.progress, environment);
+        readers.with_mode(mode).with_budget(budget)
     }
 
     pub fn with_mode(self, mode: ReadingMode) -> SessionReaders<'a> {
@@ -224,6 +226,22 @@ impl<'a> SessionReaders<'a> {
         })
     }
 
+    /// Checks that a reader can be opened: that its model exists, or its recordings name it; and that its secrets are
+    /// set, unless there are recordings. Nothing is sent.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn check_ready(&self, reader: usize) -> anyhow::Result<()> {
+        let declared = &self.scenario.readers[reader];
+        self.open(reader)?;
+        match &declared.source {
+            LanguageModelSource::Chat(spec) if !declared.recordings.1.exists() => {
+                ChatEndpoint::new((**spec).clone(), &self.environment)?.check_secrets()
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Asks for the prompts that are not recorded.
     fn ask(&self, reader: usize, prompts: &[ChatPrompt]) -> anyhow::Result<()> {
         let declared = &self.scenario.readers[reader];
@@ -279,7 +297,8 @@ impl ReaderSource for SessionReaders<'_> {
                 open.recording.find(&open.identity, first).with_context(|| {
                     let file = &self.scenario.readers[reader].recordings.0;
                     format!(
-                        "the reader {name}: {} of {} prompts are not in {file}, and only recordings may be used",
+                        "the reader {name}: {} of {} prompts are not in {file}, and only recordings may be used; `knockon record` \
+                         adds those of plain runs, and with --causes those that `run` needs as well",
                         missing.len(),
                         prompts.len()
                     )

@@ -12,17 +12,17 @@ mod validation_csv;
 use std::collections::BTreeSet;
 
 use crate::calibrate::{FitSettings, ObservationTable, RatesDraw, ReaderFit, fit};
+use crate::cascade::loss_pricing::TaskLosses;
 use crate::compile::search_cache::SearchCache;
 use crate::kernel::{OUTCOMES, rng};
 use crate::progress::ProgressListener;
-use crate::cascade::loss_pricing::TaskLosses;
 use crate::run::money;
 use crate::run::observed_readings::ObservedReadings;
 use crate::scenario::{ArmReader, ReaderSettings, Scenario, ScenarioArm};
 use crate::session::{ReaderUsage, Session};
 use crate::solve::{SolvedTask, search_depth, solve_plain};
-use crate::step::{RunOutcome, StepEvent};
 use crate::step::reader::{ReaderModel, ReaderRates};
+use crate::step::{RunOutcome, StepEvent};
 
 pub use alternatives::{ArmIndicators, IndicatorOrder};
 pub use interval::PredictedRate;

@@ -31,9 +31,10 @@ pub fn validation_table(record: Option<&ValidationRecord>) -> TypedTable {
                 RateRow { record, arm, measure, rate: Some(*rate), mean, is_failure }
             };
             rows.push(row("failure", &arm.failure, true));
-            rows.extend(arm.outcomes.iter().map(|(outcome, rate)| row(outcome.name(), rate, false)));
-            let means =
-                [("induced_misses", Some(arm.induced_misses)), ("loss_per_case", arm.loss)];
+            rows.extend(
+                arm.outcomes.iter().map(|(outcome, rate)| row(outcome.name(), rate, false)),
+            );
+            let means = [("induced_misses", Some(arm.induced_misses)), ("loss_per_case", arm.loss)];
             rows.extend(means.into_iter().filter_map(|(measure, mean)| {
                 Some(RateRow { record, arm, measure, rate: None, mean: mean?, is_failure: false })
             }));

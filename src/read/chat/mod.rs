@@ -215,6 +215,14 @@ impl ChatEndpoint {
         Ok(ChatEndpoint { spec, endpoint, environment: environment.clone(), identity })
     }
 
+    /// Checks that all environment variables that it names are set; sends nothing.
+    ///
+    /// # Errors
+    /// A variable without a usable value.
+    pub fn check_secrets(&self) -> anyhow::Result<()> {
+        self.json_endpoint().map(drop)
+    }
+
     /// The HTTP endpoint, and the additional keys of each body.
     fn json_endpoint(&self) -> anyhow::Result<(JsonEndpoint, Map<String, Value>)> {
         let (spec, environment) = (&self.spec, &self.environment);

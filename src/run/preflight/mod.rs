@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 
 use super::oracle_check::{self, OracleRecord};
 use crate::compile::ArmOdds;
-use crate::scenario::{Diagnostic, Diagnostics, PipelineStepKind, Scenario, ScenarioArm};
+use crate::scenario::{
+    ArmReader, Diagnostic, Diagnostics, PipelineStepKind, Scenario, ScenarioArm,
+};
 use crate::session::Session;
 
 /// What is right in each task, if nothing prevents these arms (indices into the scenario's) from being run.
@@ -28,6 +30,7 @@ pub fn preflight(session: &Session, arms: &[usize]) -> Result<OracleRecord, Diag
         // The oracle does the same under all arms, so one of them is enough.
         found.extend(loss_amounts::without_amount(scenario, arm, indices));
     }
+    found.extend(language_model_errors(session, &arms));
     // Run files are matched with the queries of the oracle, so the oracle must be valid.
     found.extend(embedder_errors(session, &arms, judged.is_ok()));
     match judged {
@@ -45,6 +48,29 @@ pub fn planned_arms(scenario: &Scenario) -> Vec<ScenarioArm> {
     let Some(plan) = &scenario.plan else { return Vec::new() };
     let base = &scenario.arms[plan.improved_arm];
     (0..plan.candidates.len()).filter_map(|candidate| plan.arm(base, &[candidate])).collect()
+}
+
+/// Language models that cannot be opened.
+fn language_model_errors(session: &Session, arms: &[&ScenarioArm]) -> Vec<Diagnostic> {
+    let scenario = session.scenario();
+    let readers: BTreeSet<usize> = arms
+        .iter()
+        .filter_map(|arm| match arm.reader {
+            ArmReader::Asked(reader) => Some(reader),
+            ArmReader::Simulated(_) => None,
+        })
+        .collect();
+    let unusable = readers.into_iter().filter_map(|reader| {
+        let error = session.check_reader_ready(reader).err()?;
+        let declared = &scenario.readers[reader];
+        let span = scenario.source.span(&["readers", &declared.name]);
+        let message = format!("the reader `{}` cannot be used: {error:#}", declared.name);
+        Some(
+            Diagnostic::new("unusable-model", span, message)
+                .label("no run can start without it, unless all its answers are recorded"),
+        )
+    });
+    unusable.collect()
 }
 
 /// Readers whose parameters are inconsistent once preset, file and arm are combined.

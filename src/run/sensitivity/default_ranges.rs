@@ -19,6 +19,9 @@ pub fn range_factor(tag: ParameterProvenance) -> f64 {
 /// reader can often answer from its own knowledge; without any, it follows more often.
 pub const MAX_FOLLOW: f64 = 0.95;
 
+/// The ends of a measured range are at least this far from 0 and 1.
+const LEAST_CHANCE: f64 = 1e-6;
+
 /// A default range, and how figures are drawn from it.
 pub(super) type DefaultAssumptionRange = Option<(AssumptionRange, AssumptionSpread)>;
 
@@ -52,8 +55,12 @@ pub(super) fn chance_range(of: &SourcedValue) -> DefaultAssumptionRange {
     if let Some((low, high)) = of.range {
         let source = "the 95% interval of the fit".to_owned();
         let backing = FigureSource { tag: ParameterProvenance::Measured, source };
+        // Odds have no value at 0 and 1.
+        let low = low.max(LEAST_CHANCE).min(of.value);
+        let high = high.min(1.0 - LEAST_CHANCE).max(of.value);
         let range = AssumptionRange { low, high, backing };
-        return (low < high).then_some((range, AssumptionSpread::Odds(0.0, 1.0)));
+        let inside = LEAST_CHANCE <= of.value && of.value <= 1.0 - LEAST_CHANCE;
+        return (inside && low < high).then_some((range, AssumptionSpread::Odds(0.0, 1.0)));
     }
     let (low, high) = odds_range(of.value, 0.0, 1.0, range_factor(by.tag))?;
     Some((default_range(low, high, &by, "the odds")?, AssumptionSpread::Odds(0.0, 1.0)))

@@ -45,6 +45,10 @@ pub struct MeasuredReader {
     pub arms: Vec<String>,
     /// The preset of the rates about which the answers say nothing.
     pub preset: String,
+    /// By parameter: values that the scenario gave in place of the preset's, for rates about which the answers say
+    /// nothing.
+    #[serde(default)]
+    pub given: BTreeMap<String, f64>,
     /// By parameter.
     pub rates: BTreeMap<String, MeasuredRate>,
     /// By field, then by parameter: rates that differ from those of other fields.
@@ -118,6 +122,12 @@ impl MeasuredReader {
                 }
             }
         }
+        for (name, value) in &reader.given {
+            parameter(name).ok_or_else(|| format!("there is no rate `{name}`"))?;
+            if !(0.0..=1.0).contains(value) {
+                return Err(format!("`{name}` is {value}; 0 to 1 is allowed"));
+            }
+        }
         Ok(reader)
     }
 
@@ -155,6 +165,10 @@ impl MeasuredReader {
             });
             known.collect::<String>()
         };
+        if !self.given.is_empty() {
+            let given = self.given.iter().map(|(name, value)| format!("{name}: {value}"));
+            text += &format!("given: {{{}}}\n", given.collect::<Vec<_>>().join(", "));
+        }
         match self.rates.is_empty() {
             true => text += "rates: {}\n",
             false => text += &format!("rates:\n{}", lines(&self.rates, "  ")),
@@ -241,6 +255,11 @@ impl ReaderSettings {
             measured: Some(measured.clone()),
             ..ReaderSettings::default()
         };
+        for (name, value) in &measured.given {
+            if let Some(parameter) = parameter(name) {
+                *settings.overrides.get_mut(parameter) = Some(*value);
+            }
+        }
         for (field, rates) in &measured.by_field {
             let own = settings.by_field.entry(field.clone()).or_default();
             for (name, rate) in rates {
@@ -269,6 +288,7 @@ mod tests {
             scenario: "desk".to_owned(),
             arms: vec!["bm25".to_owned()],
             preset: "gpt-4o".to_owned(),
+            given: BTreeMap::from([("lucky".to_owned(), 0.01)]),
             by_field: BTreeMap::from([("notice period".to_owned(), rates.clone())]),
             rates,
             fit: "rejected".to_owned(),
