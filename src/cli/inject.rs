@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::ProgressBars;
+use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
@@ -48,6 +49,8 @@ pub struct InjectArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     force: OverwriteArgs,
+    #[command(flatten)]
+    readings: ReadingArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
@@ -65,13 +68,16 @@ enum InjectionFormat {
 
 pub fn run(args: InjectArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let scenario = match load_scenario(&args.file) {
+    let mut scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
+    if let Err(name) = args.readings.choose_reader(&mut scenario) {
+        return Ok(super::report_unknown_name("--reader", &name));
+    }
     let output = args.force.output().with_inputs(input_files(&scenario));
     let bars = ProgressBars::new();
-    let session = Session::owning(scenario).with_progress(&bars);
+    let session = args.readings.limited(Session::owning(scenario).with_progress(&bars));
     let arm = match super::arm_or_baseline(&session, args.arm.as_deref()) {
         Ok(arm) => arm,
         Err(code) => return Ok(code),

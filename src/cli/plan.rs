@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::ProgressBars;
+use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
@@ -33,6 +34,8 @@ pub struct PlanArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     force: OverwriteArgs,
+    #[command(flatten)]
+    readings: ReadingArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
@@ -46,10 +49,13 @@ const MANIFEST: &str = "plan.manifest.json";
 
 pub fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let scenario = match load_scenario(&args.file) {
+    let mut scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
+    if let Err(name) = args.readings.choose_reader(&mut scenario) {
+        return Ok(super::report_unknown_name("--reader", &name));
+    }
     if scenario.plan.is_none() {
         complain!("error: {} has no section `plan`; see scenarios/README.md", args.file.display());
         return Ok(ExitCode::from(EXIT_USAGE));
@@ -66,7 +72,7 @@ pub fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
     }
     let mut notes = Vec::new();
     let planned = plan::plan(scenario, &mut |scenario| {
-        let session = Session::over(scenario).with_progress(&bars);
+        let session = args.readings.limited(Session::over(scenario).with_progress(&bars));
         let record = run::run(&session, &session.all_arms());
         notes = session.notes();
         record

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::ProgressBars;
+use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, colour, load_scenario, set_thread_count,
@@ -44,6 +45,8 @@ pub struct TraceArgs {
     /// Text to read, or JSON with all details
     #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
     format: TraceFormat,
+    #[command(flatten)]
+    readings: ReadingArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     threads: Option<u16>,
@@ -57,12 +60,15 @@ enum TraceFormat {
 
 pub fn run(args: TraceArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let scenario = match load_scenario(&args.file) {
+    let mut scenario = match load_scenario(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
+    if let Err(name) = args.readings.choose_reader(&mut scenario) {
+        return Ok(super::report_unknown_name("--reader", &name));
+    }
     let bars = ProgressBars::new();
-    let session = Session::owning(scenario).with_progress(&bars);
+    let session = args.readings.limited(Session::owning(scenario).with_progress(&bars));
     let arm = match super::arm_or_baseline(&session, args.arm.as_deref()) {
         Ok(arm) => arm,
         Err(code) => return Ok(code),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::readings::ReadingArgs;
 use crate::cli::{OverwriteArgs, THREAD_RANGE};
 use crate::gate::{AllowedIncrease, GateCriterion, GateSettings};
 
@@ -82,6 +83,8 @@ pub struct GateArgs {
     pub markdown: Option<PathBuf>,
     #[command(flatten)]
     pub force: OverwriteArgs,
+    #[command(flatten)]
+    pub readings: ReadingArgs,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(THREAD_RANGE))]
     pub threads: Option<u16>,

@@ -37,7 +37,7 @@ pub fn compare(
     let file = args.file.display().to_string();
     let baseline = GateBaseline::read(&args.baseline)
         .map_err(|error| refuse(&file, format!("{error:#}"), EXIT_USAGE))?;
-    let scenario = match loaded {
+    let mut scenario = match loaded {
         // A gate compares only results, so the sensitivity analysis is skipped.
         Ok(scenario) => Scenario { sensitivity: None, ..scenario },
         Err(code) => {
@@ -46,6 +46,9 @@ pub fn compare(
             return Err(GateNotCompared { scenario: file, reasons: vec![why], code });
         }
     };
+    if let Err(name) = args.readings.choose_reader(&mut scenario) {
+        return Err(refuse(&scenario.name, format!("--reader: {name}"), EXIT_USAGE));
+    }
     let known: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
     if let Some(wrong) = unknown_arm(args, &baseline, &known) {
         return Err(refuse(&scenario.name, wrong, EXIT_USAGE));
@@ -61,7 +64,7 @@ pub fn compare(
         .filter(|&at| args.arms.is_empty() || args.arms.iter().any(|arm| arm == known[at]))
         .collect();
     let bars = ProgressBars::new();
-    let session = Session::over(&scenario).with_progress(&bars);
+    let session = args.readings.limited(Session::over(&scenario).with_progress(&bars));
     let Ok(right) = preflight(&session, &picked) else {
         let why = format!("{file} cannot be run: see `knockon check {file}`");
         return Err(GateNotCompared {
