@@ -32,9 +32,7 @@ impl LayerCache {
                 let to = &mut self.keys[group];
                 to.resize((token / LANES + 1) * LANES * head, 0.0);
                 let tile = &mut to[token / LANES * LANES * head..];
-                for (row, key) in
-                    tile.chunks_exact_mut(LANES).zip(&keys[group * head..][..head])
-                {
+                for (row, key) in tile.chunks_exact_mut(LANES).zip(&keys[group * head..][..head]) {
                     row[token % LANES] = *key;
                 }
                 self.values[group].extend_from_slice(&values[group * head..][..head]);

@@ -215,7 +215,8 @@ mod vnni {
         let mut add = |block: usize, products: __m512i| {
             let BlockNumbers { scale, start, sum } = numbers[block];
             let products = _mm512_add_epi32(products, _mm512_set1_epi32(start));
-            let product = _mm512_mul_ps(_mm512_cvtepi32_ps(products), load_floats(&band.scales[block]));
+            let product =
+                _mm512_mul_ps(_mm512_cvtepi32_ps(products), load_floats(&band.scales[block]));
             total = _mm512_add_ps(total, _mm512_mul_ps(product, _mm512_set1_ps(scale)));
             if band.form.offsets {
                 let offset = load_floats(&band.offsets[block]);
@@ -253,7 +254,8 @@ mod vnni {
             };
             *p = _mm512_dpbusd_epi32(*p, weights, x);
         }
-        let (u, v) = (sums_of_four([p[0], p[1], p[2], p[3]]), sums_of_four([p[4], p[5], p[6], p[7]]));
+        let (u, v) =
+            (sums_of_four([p[0], p[1], p[2], p[3]]), sums_of_four([p[4], p[5], p[6], p[7]]));
         // The even 128 bits are the first 16 columns.
         [_mm512_shuffle_i32x4::<0b10_00_10_00>(u, v), _mm512_shuffle_i32x4::<0b11_01_11_01>(u, v)]
     }
@@ -289,5 +291,75 @@ mod vnni {
     fn store_floats(register: __m512, floats: &mut [f32; BAND_ROWS]) {
         // SAFETY: there are 16 numbers; the write need not be aligned.
         unsafe { _mm512_storeu_ps(floats.as_mut_ptr(), register) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of rows with plausible scales.
+    fn random_rows(format: GgufNumberFormat, rows: usize, cols: usize) -> Vec<u8> {
+        let mut seed = 9_u32;
+        let mut bytes: Vec<u8> = (0..rows * format.row_bytes(cols).expect("whole blocks"))
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 24) as u8
+            })
+            .collect();
+        let halves: &[usize] = match format {
+            GgufNumberFormat::Q6K => &[208],
+            _ if format.integer_form().is_some_and(|form| form.offsets) => &[0, 2],
+            _ => &[0],
+        };
+        for block in bytes.chunks_exact_mut(format.block().1) {
+            for at in halves {
+                // Between 1/16 and 1/8.
+                block[at + 1] = 0x2c | (block[at + 1] & 3);
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn all_kernels_agree_to_the_bit_and_with_the_converted_weights() {
+        // Neither the tokens nor the rows fill their tiles.
+        let (cols, rows, tokens) = (512, 13, 11);
+        let x: Vec<f32> =
+            (0..tokens * cols).map(|n| ((n * 7919 % 2003) as f32 - 900.0) / 500.0).collect();
+        for format in GgufNumberFormat::ALL {
+            let Some(form) = format.integer_form() else { continue };
+            let size = format.row_bytes(cols).expect("whole blocks");
+            let bytes = random_rows(format, rows, cols);
+            let mut band = WeightBand::new(form, cols);
+            // Leftovers of another band must not be seen.
+            band.rows.fill(7);
+            band.scales.fill([3.0; BAND_ROWS]);
+            band.unpack(format, &bytes, size);
+            band.arrange();
+            let rounded = RoundedActivations::new(&x, cols, form, true);
+            let mut tiles = vec![[[0.0; BAND_ROWS]; TILE_TOKENS]; rounded.tiles.len()];
+            for (tile, out) in tiles.iter_mut().enumerate() {
+                band.tile(&rounded, tile, out);
+            }
+            for token in 0..tokens {
+                let (mut portable, mut one) = ([0.0; BAND_ROWS], [0.0; BAND_ROWS]);
+                multiply_rows(&band, &rounded, token, &mut portable);
+                band.one(&rounded, token, &mut one);
+                assert_eq!(portable, one, "{}", format.name());
+                assert_eq!(portable, tiles.as_flattened()[token], "{}", format.name());
+                assert_eq!(portable[rows..], [0.0; BAND_ROWS][rows..]);
+                for row in 0..rows {
+                    let mut weights = vec![0.0; cols];
+                    format.read(&bytes[row * size..][..size], &mut weights);
+                    let x = &x[token * cols..][..cols];
+                    let products = weights.iter().zip(x).map(|(w, x)| f64::from(w * x));
+                    let exact: f64 = products.clone().sum();
+                    let magnitude: f64 = products.map(f64::abs).sum();
+                    let error = (f64::from(portable[row]) - exact).abs();
+                    assert!(error < 0.005 * magnitude, "{}: {error} {magnitude}", format.name());
+                }
+            }
+        }
     }
 }

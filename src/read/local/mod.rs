@@ -18,6 +18,8 @@ mod processor;
 mod rounded_activations;
 mod shape;
 mod special_tokens;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod transformer;
 mod unpacked_row;

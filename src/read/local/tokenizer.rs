@@ -1,6 +1,6 @@
 //! Tokenization with the vocabulary of a GGUF file, or with a `tokenizer.json` in the same directory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -82,8 +82,8 @@ impl GgufTokenizer {
             true => {
                 let bytes = crate::input_file::read(&beside)
                     .with_context(|| format!("cannot read {}", beside.display()))?;
-                let mut json = serde_json::from_slice(&bytes)
-                    .with_context(|| beside.display().to_string())?;
+                let mut json =
+                    serde_json::from_slice(&bytes).with_context(|| beside.display().to_string())?;
                 take_control_tokens(&mut json, &mut control);
                 Tokenizer::from_bytes(serde_json::to_vec(&json)?)
                     .map_err(|e| anyhow!("{}: {e}", beside.display()))?
@@ -117,7 +117,8 @@ impl GgufTokenizer {
             match part {
                 PromptPart::Control(id) => ids.push(id),
                 PromptPart::Text(text) => {
-                    let encoding = self.tokenizer.encode(text, false).map_err(|e| anyhow!("{e}"))?;
+                    let encoding =
+                        self.tokenizer.encode(text, false).map_err(|e| anyhow!("{e}"))?;
                     let found = encoding.get_ids().iter().find(|id| self.control.contains(**id));
                     if let Some(id) = found {
                         bail!("a text of the prompt becomes the control token {id}");
@@ -168,11 +169,14 @@ fn take_control_tokens(json: &mut Value, control: &mut Vec<ControlToken>) {
         control.retain(|known| known.text != text(token));
         control.extend(id.map(|id| ControlToken { text: text(token), id, strips }));
     }
+    let texts: HashSet<&str> = control.iter().map(|token| token.text.as_str()).collect();
+    if let Some(merges) = json["model"]["merges"].as_array_mut() {
+        drop_merges(merges, &texts);
+    }
     let unknown = json["model"]["unk_token"].as_str().map(str::to_owned);
     if let Some(vocabulary) = json["model"]["vocab"].as_object_mut() {
-        vocabulary.retain(|token, _| {
-            Some(token) == unknown.as_ref() || !control.iter().any(|known| known.text == *token)
-        });
+        vocabulary
+            .retain(|token, _| Some(token) == unknown.as_ref() || !texts.contains(token.as_str()));
         // Added tokens that are not in the vocabulary would be numbered anew, and the numbers of those just taken are
         // missing.
         for token in &others {
@@ -239,7 +243,11 @@ fn tokenizer_json(
                 .iter()
                 .map(|merge| merge.split_once(' ').map(|(a, b)| json!([a, b])))
                 .collect();
-            let merges = merges.context("a merge of tokenizer.ggml.merges is not two tokens")?;
+            let mut merges =
+                merges.context("a merge of tokenizer.ggml.merges is not two tokens")?;
+            let control: HashSet<&str> =
+                (0..tokens.len()).filter(|id| is_control(*id)).map(|id| tokens[id]).collect();
+            drop_merges(&mut merges, &control);
             // Llama's tokenizers take a whole word that is in the vocabulary without applying merges.
             let whole_words = name.starts_with("llama");
             (Value::Null, words, byte_level(true), merges, false, whole_words)
@@ -292,6 +300,17 @@ fn tokenizer_json(
             "byte_fallback": by_bytes, "ignore_merges": whole_words, "vocab": vocabulary, "merges": merges,
         },
     }))
+}
+
+/// Drops merges that make or take a control token: some vocabularies can put one together from the pieces of a text.
+fn drop_merges(merges: &mut Vec<Value>, control: &HashSet<&str>) {
+    merges.retain(|merge| {
+        let (a, b) = match merge {
+            Value::String(both) => both.split_once(' ').unwrap_or((both, "")),
+            pair => (pair[0].as_str().unwrap_or_default(), pair[1].as_str().unwrap_or_default()),
+        };
+        ![a, b, &format!("{a}{b}")].into_iter().any(|text| control.contains(text))
+    });
 }
 
 fn byte_level(use_regex: bool) -> Value {
