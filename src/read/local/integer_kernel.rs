@@ -1,8 +1,8 @@
 //! Products of rounded activations with a band of 16 unpacked rows of weights.
 //!
-//! For each block, the sum of integer products is exact; it is then multiplied by the scale of the weights and by that of
-//! the activations, and blocks are added in their order. So each output is the same number whatever the processor,
-//! the number of tokens and the number of threads.
+//! For each block, the sum of integer products is exact; it is then multiplied by the scale of the weights and by that
+//! of the activations, and blocks are added in their order. So each output is the same number whatever the
+//! processor, the number of tokens and the number of threads.
 
 use super::number_format::GgufNumberFormat;
 use super::processor::for_this_processor;

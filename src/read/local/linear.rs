@@ -1,8 +1,8 @@
 //! Products of activations with weights that stay in the file's format.
 //!
-//! Weights are unpacked band by band when they are used. Quantised ones are multiplied as integers ([`integer_kernel`]),
-//! the others in f32. Each output is computed on its own, in one order: neither the number of threads nor that of tokens
-//! changes a bit of it.
+//! Weights are unpacked band by band when they are used. Quantised ones are multiplied as integers
+//! ([`integer_kernel`]), the others in f32. Each output is computed on its own, in one order: neither the number of
+//! threads nor that of tokens changes a bit of it.
 //!
 //! [`integer_kernel`]: super::integer_kernel
 

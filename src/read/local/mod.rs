@@ -4,8 +4,8 @@
 //! The file is memory-mapped and weights are unpacked when they are used ([`linear`]), so memory use is little more
 //! than the size of the file. Decoding is greedy: the token with the highest score is chosen.
 //!
-//! Keys and values of the previous prompt are kept: of a prompt that begins with the same tokens, only the others are computed.
-//! An answer is the same with and without them.
+//! Keys and values of the previous prompt are kept: of a prompt that begins with the same tokens, only the others are
+//! computed. An answer is the same with and without them.
 
 mod attention;
 mod chat_template;

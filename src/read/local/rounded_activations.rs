@@ -129,7 +129,7 @@ fn round_large(x: &[f32], bytes: &mut [i8]) -> f32 {
 /// The greatest magnitude; NaN or infinite if any number is.
 #[inline(always)]
 fn greatest_magnitude(x: &[f32]) -> f32 {
-    // Without the sign, the bits of floating-point numbers have the order of the numbers, and those of NaN are above all.
+    // Without the sign, the bits of floating-point numbers have the order of the numbers; those of NaN are above all.
     f32::from_bits(x.iter().fold(0, |most, x| most.max(x.abs().to_bits())))
 }
 

@@ -1,8 +1,10 @@
-//! Control tokens, such as the one that ends a message. Only a model's chat template may write them: the same characters in
-//! a passage are plain text, or a passage could end the user's message and pose as somebody else.
+//! Control tokens, such as the one that ends a message. Only a model's chat template may write them: the same
+//! characters in a passage are plain text, or a passage could end the user's message and pose as somebody else.
 //!
 //! Before the template is rendered, a mark is put into each such place of the messages; so what looks like a control
 //! token in the rendered text was written by the template. The marks are then removed.
+
+use std::collections::HashSet;
 
 use crate::read::prompt::ChatMessage;
 
@@ -25,24 +27,27 @@ pub enum PromptPart {
 /// The control tokens of a model.
 #[derive(Debug, Default)]
 pub struct ControlTokens {
-    /// Longest first: where several fit, the longest is meant.
+    /// Longest first: where several fit, the longest is meant. Tokens of a single character are not among them,
+    /// since no mark could tell those of a message apart: they are never written.
     tokens: Vec<ControlToken>,
+    ids: HashSet<u32>,
 }
 
-/// The first characters that are tried as a mark: they are for private use, so texts hardly ever contain them.
-const FIRST_MARK: u32 = 0xf_0000;
+/// The characters that are tried as a mark: they are for private use, so texts hardly ever contain them.
+const MARKS: std::ops::RangeInclusive<u32> = 0xf_0000..=0x10_ffff;
 
 impl ControlTokens {
     pub fn new(mut tokens: Vec<ControlToken>) -> ControlTokens {
-        tokens.retain(|token| !token.text.is_empty());
+        let ids = tokens.iter().map(|token| token.id).collect();
+        tokens.retain(|token| token.text.chars().nth(1).is_some());
         let key = |token: &ControlToken| (std::cmp::Reverse(token.text.len()), token.text.clone());
         tokens.sort_by_key(key);
         tokens.dedup_by(|a, b| a.text == b.text);
-        ControlTokens { tokens }
+        ControlTokens { tokens, ids }
     }
 
     pub fn contains(&self, id: u32) -> bool {
-        self.tokens.iter().any(|token| token.id == id)
+        self.ids.contains(&id)
     }
 
     /// The messages with marks, and the character that is the mark: one that is in none of the messages nor in
@@ -52,7 +57,7 @@ impl ControlTokens {
             !template.contains(*mark) && messages.iter().all(|m| !m.content.contains(*mark))
         };
         // There are more such characters than a prompt has room for, so one is free.
-        let mark = (FIRST_MARK..).filter_map(char::from_u32).find(is_free).unwrap_or(char::MAX);
+        let mark = MARKS.filter_map(char::from_u32).find(is_free).unwrap_or(char::MAX);
         let protected = messages.iter().map(|message| ChatMessage {
             role: message.role,
             content: self.protect_text(&message.content, mark),
@@ -62,11 +67,11 @@ impl ControlTokens {
 
     fn protect_text(&self, text: &str, mark: char) -> String {
         let mut text = text.to_owned();
-        for token in self.tokens.iter().filter(|token| token.text.chars().nth(1).is_some()) {
+        for token in &self.tokens {
             let first = token.text.chars().next().map_or(0, char::len_utf8);
             let (head, tail) = token.text.split_at(first);
-            // Twice, since copies of a token may overlap; each mark breaks what crosses it, and makes nothing new.
-            for _ in 0..2 {
+            // Repeated, since copies of a token may overlap. A mark breaks what crosses it, and makes nothing new.
+            while text.contains(&token.text) {
                 text = text.replace(&token.text, &format!("{head}{mark}{tail}"));
             }
         }

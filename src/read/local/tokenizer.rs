@@ -85,12 +85,12 @@ impl GgufTokenizer {
                 let mut json =
                     serde_json::from_slice(&bytes).with_context(|| beside.display().to_string())?;
                 take_control_tokens(&mut json, &mut control);
-                Tokenizer::from_bytes(serde_json::to_vec(&json)?)
+                Tokenizer::from_bytes(written(json)?)
                     .map_err(|e| anyhow!("{}: {e}", beside.display()))?
             }
             false => {
                 let json = tokenizer_json(header, &tokens, &is_control)?;
-                Tokenizer::from_bytes(serde_json::to_vec(&json)?)
+                Tokenizer::from_bytes(written(json)?)
                     .map_err(|e| anyhow!("the tokens of the file cannot be used: {e}"))?
             }
         };
@@ -147,6 +147,11 @@ impl GgufTokenizer {
         let ids: Vec<u32> = ids.iter().copied().filter(|id| !self.control.contains(*id)).collect();
         self.tokenizer.decode(&ids, true).map_err(|e| anyhow!("{e}"))
     }
+}
+
+/// The text of a JSON value, whose memory is free before the text is parsed: it is large.
+fn written(json: Value) -> anyhow::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(&json)?)
 }
 
 /// The kind of each token, if the file says it.

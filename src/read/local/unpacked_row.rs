@@ -1,7 +1,7 @@
 //! Weights of the quantised formats as small integers, in blocks that share a scale.
 //!
-//! Every format comes out in one form: weight `k` of block `b` is `scale[b] * (q[k] - zero) + offset[b]`, where `q` is a
-//! byte and `zero` belongs to the format. So one kernel multiplies all of them.
+//! Every format comes out in one form: weight `k` of block `b` is `scale[b] * (q[k] - zero) + offset[b]`, where `q` is
+//! a byte and `zero` belongs to the format. So one kernel multiplies all of them.
 
 use half::f16;
 
@@ -180,7 +180,8 @@ const FIFTH_BITS: [u64; 256] = {
     table
 };
 
-/// The low halves of the last 16 bytes of a block, then the high halves; 16 is added to each of the 32 numbers whose bit is set.
+/// The low halves of the last 16 bytes of a block, then the high halves; 16 is added to each of the 32 numbers whose
+/// bit is set.
 #[inline(always)]
 fn five_bits(block: &[u8], bits: [u8; 4], q: &mut [u8; SMALL_BLOCK]) {
     let Some((_, bytes)) = block.split_last_chunk::<16>() else { return };
