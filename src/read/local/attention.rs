@@ -52,8 +52,8 @@ impl LayerCache {
     }
 
     /// For each head of each new token, the values of the tokens up to itself, at most `window` of them, weighted by
-    /// their scores. `queries` is (new tokens, heads, head size), and so is the result; the keys and values of the new tokens have
-    /// been appended.
+    /// their scores. `queries` is (new tokens, heads, head size), and so is the result; the keys and values of the
+    /// new tokens have been appended.
     pub fn attend(&self, shape: &TransformerShape, queries: &[f32], window: usize) -> Vec<f32> {
         let TransformerShape { heads, key_value_heads: groups, head_size: head, .. } = *shape;
         let start = self.tokens - queries.len() / (heads * head);

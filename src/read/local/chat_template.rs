@@ -42,6 +42,11 @@ impl GgufChatTemplate {
         Ok(GgufChatTemplate { environment, source })
     }
 
+    /// The template as the file has it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The text that the model continues.
     ///
     /// # Errors

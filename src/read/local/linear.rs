@@ -1,18 +1,18 @@
 //! Products of activations with weights that stay in the file's format.
 //!
-//! Weights are unpacked band by band when they are used. Quantised ones are multiplied as integers ([`integer_kernel`]),
-//! the others in f32. Each output is computed on its own, in one order: neither the number of threads nor that of tokens
-//! changes a bit of it.
+//! Weights are unpacked band by band when they are used. Quantised ones are multiplied as integers
+//! ([`integer_kernel`]), the others in f32. Each output is computed on its own, in one order: neither the number of
+//! threads nor that of tokens changes a bit of it.
 //!
 //! [`integer_kernel`]: super::integer_kernel
 
 use rayon::prelude::*;
 
-use super::integer_kernel::{BAND_ROWS, BandOutputs, MIN_TILE_TOKENS, TILE_TOKENS, WeightBand};
+use super::integer_kernel::{BAND_ROWS, BandOutputs, MIN_TILE_TOKENS, WeightBand};
 use super::math::dot;
 use super::number_format::GgufNumberFormat;
 use super::processor::for_this_processor;
-use super::rounded_activations::RoundedActivations;
+use super::rounded_activations::{RoundedActivations, TILE_TOKENS};
 use super::unpacked_row::IntegerForm;
 
 /// A weight matrix in the file: `rows` outputs of `cols` inputs.
@@ -54,7 +54,8 @@ impl GgufMatrix<'_> {
     }
 
     fn multiply_integers(&self, form: IntegerForm, x: &[f32], out: &OutputColumns) {
-        let x = RoundedActivations::new(x, self.cols, form);
+        let in_tiles = x.len() >= MIN_TILE_TOKENS * self.cols;
+        let x = RoundedActivations::new(x, self.cols, form, in_tiles);
         let size = self.row_bytes();
         let bands = self.bytes.par_chunks(BAND_ROWS * size).enumerate();
         let scratch = || WeightBand::new(form, self.cols);
@@ -62,7 +63,7 @@ impl GgufMatrix<'_> {
             weights.unpack(self.format, bytes, size);
             let rows = bytes.len() / size;
             let mut sums: [BandOutputs; TILE_TOKENS] = Default::default();
-            if x.tokens < MIN_TILE_TOKENS {
+            if !in_tiles {
                 for token in 0..x.tokens {
                     weights.one(&x, token, &mut sums[0]);
                     out.write(token, band * BAND_ROWS, &sums[0][..rows]);
@@ -70,10 +71,9 @@ impl GgufMatrix<'_> {
                 return;
             }
             weights.arrange();
-            for first in (0..x.tokens).step_by(TILE_TOKENS) {
-                let sums = &mut sums[..TILE_TOKENS.min(x.tokens - first)];
-                weights.tile(&x, first, sums);
-                for (token, sums) in (first..).zip(sums) {
+            for tile in 0..x.tiles.len() {
+                weights.tile(&x, tile, &mut sums);
+                for (token, sums) in (tile * TILE_TOKENS..x.tokens).zip(&sums) {
                     out.write(token, band * BAND_ROWS, &sums[..rows]);
                 }
             }

@@ -4,8 +4,8 @@
 //! The file is memory-mapped and weights are unpacked when they are used ([`linear`]), so memory use is little more
 //! than the size of the file. Decoding is greedy: the token with the highest score is chosen.
 //!
-//! Keys and values of the previous prompt are kept: of a prompt that begins with the same tokens, only the others are computed.
-//! An answer is the same with and without them.
+//! Keys and values of the previous prompt are kept: of a prompt that begins with the same tokens, only the others are
+//! computed. An answer is the same with and without them.
 
 mod attention;
 mod chat_template;
@@ -17,6 +17,9 @@ pub mod number_format;
 mod processor;
 mod rounded_activations;
 mod shape;
+mod special_tokens;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 mod transformer;
 mod unpacked_row;
@@ -100,7 +103,11 @@ impl LocalLanguageModel {
     /// # Errors
     /// A prompt that is too long for the model, or that its template rejects.
     pub fn generate(&self, prompt: &ChatPrompt) -> anyhow::Result<GeneratedText> {
-        let input = self.encode(prompt)?;
+        self.generate_after(&self.encode(prompt)?)
+    }
+
+    /// Continues the tokens of a prompt.
+    fn generate_after(&self, input: &[u32]) -> anyhow::Result<GeneratedText> {
         let (tokens_in, room) = (input.len(), self.network.shape.context);
         ensure!(
             tokens_in + self.max_tokens <= room,
@@ -109,7 +116,7 @@ impl LocalLanguageModel {
         );
         let start = Instant::now();
         let mut memory = self.previous().take().unwrap_or_else(|| self.network.new_cache());
-        let common = self.network.keep_common(&input, &mut memory);
+        let common = self.network.keep_common(input, &mut memory);
         let mut scores = self.network.forward(&self.file, &input[common..], &mut memory);
         let prompt_seconds = start.elapsed().as_secs_f64();
         let mut tokens = Vec::new();
@@ -142,8 +149,9 @@ impl LocalLanguageModel {
     /// # Errors
     /// A prompt that the model's template rejects.
     pub fn encode(&self, prompt: &ChatPrompt) -> anyhow::Result<Vec<u32>> {
-        let text = self.template.render(&prompt.messages, &self.tokens)?;
-        let tokens = self.tokens.encode(&text)?;
+        let template = &self.template;
+        let (messages, mark) = self.tokens.control.protect(&prompt.messages, template.source());
+        let tokens = self.tokens.encode(&template.render(&messages, &self.tokens)?, mark)?;
         ensure!(!tokens.is_empty(), "the prompt is empty");
         Ok(tokens)
     }
@@ -196,10 +204,17 @@ impl LanguageModel for LocalLanguageModel {
         prompts: &[&ChatPrompt],
         take: &mut dyn FnMut(usize, ModelReply) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        let describe = |at: usize| {
+            format!("{}, question {} of {}", self.identity.model, at + 1, prompts.len())
+        };
+        let mut inputs = Vec::with_capacity(prompts.len());
         for (at, prompt) in prompts.iter().enumerate() {
-            let answer = self.generate(prompt).with_context(|| {
-                format!("{}, question {} of {}", self.identity.model, at + 1, prompts.len())
-            })?;
+            inputs.push((self.encode(prompt).with_context(|| describe(at))?, at));
+        }
+        // In this order, each prompt has as much as possible in common with the one before.
+        inputs.sort_unstable();
+        for (input, at) in inputs {
+            let answer = self.generate_after(&input).with_context(|| describe(at))?;
             let mut reply = ModelReply {
                 tokens_in: Some(answer.tokens_in as u64),
                 tokens_out: Some(answer.tokens.len() as u64),

@@ -1,6 +1,6 @@
 //! Tokenization with the vocabulary of a GGUF file, or with a `tokenizer.json` in the same directory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 
 use super::gguf::{GgufHeader, GgufMetaValue};
+use super::special_tokens::{ControlToken, ControlTokens, PromptPart};
 
 /// Token types in a GGUF file.
 const CONTROL: i128 = 3;
@@ -32,7 +33,9 @@ const KNOWN_PRETOKENIZERS: [&str; 6] =
 
 /// A tokenizer with its special tokens.
 pub struct GgufTokenizer {
+    /// Knows no control token, so no text becomes one.
     tokenizer: Tokenizer,
+    pub control: ControlTokens,
     pub vocabulary: usize,
     /// The token that is put before every text unless it is already there.
     begin_token: Option<u32>,
@@ -50,19 +53,6 @@ impl GgufTokenizer {
     /// Missing metadata, or an unknown kind of tokenizer without a `tokenizer.json` beside the model.
     pub fn of(header: &GgufHeader, model: &Path) -> anyhow::Result<GgufTokenizer> {
         let tokens = header.texts("tokenizer.ggml.tokens")?;
-        let beside = model.with_file_name("tokenizer.json");
-        let tokenizer = match beside.is_file() {
-            true => {
-                let bytes = crate::input_file::read(&beside)
-                    .with_context(|| format!("cannot read {}", beside.display()))?;
-                Tokenizer::from_bytes(bytes).map_err(|e| anyhow!("{}: {e}", beside.display()))?
-            }
-            false => {
-                let json = tokenizer_json(header, &tokens)?;
-                Tokenizer::from_bytes(serde_json::to_vec(&json)?)
-                    .map_err(|e| anyhow!("the tokens of the file cannot be used: {e}"))?
-            }
-        };
         let (begin, end) = (
             token_id(header, "bos_token_id", tokens.len()),
             token_id(header, "eos_token_id", tokens.len()),
@@ -76,10 +66,39 @@ impl GgufTokenizer {
         ends.extend(known.filter_map(|(id, _)| u32::try_from(id).ok()));
         ends.sort_unstable();
         ends.dedup();
+        // Tokens that end or begin a text control the model, whatever kind the file gives them.
+        let kinds = token_kinds(header);
+        let is_control = |id: usize| {
+            let listed = u32::try_from(id).is_ok_and(|id| ends.contains(&id) || begin == Some(id));
+            listed || kinds.get(id) == Some(&CONTROL)
+        };
+        let mut control: Vec<ControlToken> = (0_u32..)
+            .zip(&tokens)
+            .filter(|(id, _)| is_control(*id as usize))
+            .map(|(id, text)| ControlToken { text: (*text).to_owned(), id, strips: [false; 2] })
+            .collect();
+        let beside = model.with_file_name("tokenizer.json");
+        let tokenizer = match beside.is_file() {
+            true => {
+                let bytes = crate::input_file::read(&beside)
+                    .with_context(|| format!("cannot read {}", beside.display()))?;
+                let mut json =
+                    serde_json::from_slice(&bytes).with_context(|| beside.display().to_string())?;
+                take_control_tokens(&mut json, &mut control);
+                Tokenizer::from_bytes(written(json)?)
+                    .map_err(|e| anyhow!("{}: {e}", beside.display()))?
+            }
+            false => {
+                let json = tokenizer_json(header, &tokens, &is_control)?;
+                Tokenizer::from_bytes(written(json)?)
+                    .map_err(|e| anyhow!("the tokens of the file cannot be used: {e}"))?
+            }
+        };
         let of_words = header.text("tokenizer.ggml.model") == Some("llama");
         let adds = header.boolean("tokenizer.ggml.add_bos_token").unwrap_or(of_words);
         Ok(GgufTokenizer {
             tokenizer,
+            control: ControlTokens::new(control),
             vocabulary: tokens.len(),
             begin_token: begin.filter(|_| adds),
             end_tokens: ends,
@@ -88,11 +107,26 @@ impl GgufTokenizer {
         })
     }
 
+    /// The tokens of a rendered prompt, whose messages were protected by [`ControlTokens::protect`] with this mark.
+    ///
     /// # Errors
     /// Errors of the tokenizer, and tokens that the model does not have.
-    pub fn encode(&self, text: &str) -> anyhow::Result<Vec<u32>> {
-        let encoding = self.tokenizer.encode(text, false).map_err(|e| anyhow!("{e}"))?;
-        let mut ids = encoding.get_ids().to_vec();
+    pub fn encode(&self, text: &str, mark: char) -> anyhow::Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        for part in self.control.split(text, mark) {
+            match part {
+                PromptPart::Control(id) => ids.push(id),
+                PromptPart::Text(text) => {
+                    let encoding =
+                        self.tokenizer.encode(text, false).map_err(|e| anyhow!("{e}"))?;
+                    let found = encoding.get_ids().iter().find(|id| self.control.contains(**id));
+                    if let Some(id) = found {
+                        bail!("a text of the prompt becomes the control token {id}");
+                    }
+                    ids.extend_from_slice(encoding.get_ids());
+                }
+            }
+        }
         if let Some(first) = self.begin_token.filter(|first| ids.first() != Some(first)) {
             ids.insert(0, first);
         }
@@ -105,11 +139,58 @@ impl GgufTokenizer {
         Ok(ids)
     }
 
+    /// The text of an answer, without control tokens.
+    ///
     /// # Errors
     /// Errors of the tokenizer.
     pub fn decode(&self, ids: &[u32]) -> anyhow::Result<String> {
-        self.tokenizer.decode(ids, true).map_err(|e| anyhow!("{e}"))
+        let ids: Vec<u32> = ids.iter().copied().filter(|id| !self.control.contains(*id)).collect();
+        self.tokenizer.decode(&ids, true).map_err(|e| anyhow!("{e}"))
     }
+}
+
+/// The text of a JSON value, whose memory is free before the text is parsed: it is large.
+fn written(json: Value) -> anyhow::Result<Vec<u8>> {
+    Ok(serde_json::to_vec(&json)?)
+}
+
+/// The kind of each token, if the file says it.
+fn token_kinds(header: &GgufHeader) -> Vec<i128> {
+    let kinds = header.list("tokenizer.ggml.token_type").unwrap_or_default().iter();
+    kinds.map(|kind| if let GgufMetaValue::Integer(n) = kind { *n } else { 1 }).collect()
+}
+
+/// Moves the control tokens of a `tokenizer.json` to `control`.
+fn take_control_tokens(json: &mut Value, control: &mut Vec<ControlToken>) {
+    let Some(added) = json["added_tokens"].as_array().cloned() else { return };
+    let text = |token: &Value| token["content"].as_str().unwrap_or_default().to_owned();
+    let (special, others): (Vec<Value>, Vec<Value>) = added.into_iter().partition(|token| {
+        token["special"] == true || control.iter().any(|known| known.text == text(token))
+    });
+    for token in &special {
+        let id = token["id"].as_u64().and_then(|id| u32::try_from(id).ok());
+        let strips = ["lstrip", "rstrip"].map(|key| token[key] == true);
+        // What the tokenizer says has precedence over the model's file.
+        control.retain(|known| known.text != text(token));
+        control.extend(id.map(|id| ControlToken { text: text(token), id, strips }));
+    }
+    let texts: HashSet<&str> = control.iter().map(|token| token.text.as_str()).collect();
+    if let Some(merges) = json["model"]["merges"].as_array_mut() {
+        drop_merges(merges, &texts);
+    }
+    let unknown = json["model"]["unk_token"].as_str().map(str::to_owned);
+    if let Some(vocabulary) = json["model"]["vocab"].as_object_mut() {
+        vocabulary
+            .retain(|token, _| Some(token) == unknown.as_ref() || !texts.contains(token.as_str()));
+        // Added tokens that are not in the vocabulary would be numbered anew, and the numbers of those just taken are
+        // missing.
+        for token in &others {
+            vocabulary.entry(text(token)).or_insert_with(|| token["id"].clone());
+        }
+    }
+    json["added_tokens"] = Value::Array(others);
+    // It would add control tokens, which is the template's task.
+    json["post_processor"] = Value::Null;
 }
 
 fn token_id(header: &GgufHeader, key: &str, vocabulary: usize) -> Option<u32> {
@@ -118,28 +199,30 @@ fn token_id(header: &GgufHeader, key: &str, vocabulary: usize) -> Option<u32> {
 }
 
 /// The file's tokenizer in the format of `tokenizer.json`.
-fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value> {
-    let kinds: Vec<i128> = header
-        .list("tokenizer.ggml.token_type")
-        .map(|list| {
-            list.iter()
-                .map(|kind| if let GgufMetaValue::Integer(n) = kind { *n } else { 1 })
-                .collect()
-        })
-        .unwrap_or_default();
-    let special = |id: &usize| matches!(kinds.get(*id), Some(&(CONTROL | USER_DEFINED)));
+fn tokenizer_json(
+    header: &GgufHeader,
+    tokens: &[&str],
+    is_control: &impl Fn(usize) -> bool,
+) -> anyhow::Result<Value> {
+    let kinds = token_kinds(header);
+    let is_added = |id: usize| kinds.get(id) == Some(&USER_DEFINED) && !is_control(id);
+    let special = |id: &usize| is_control(*id) || is_added(*id);
     let added: Vec<Value> = (0..tokens.len())
-        .filter(special)
+        .filter(|id| is_added(*id))
         .map(|id| {
             json!({
                 "id": id, "content": tokens[id], "single_word": false, "lstrip": false, "rstrip": false,
-                "normalized": false, "special": kinds[id] == CONTROL,
+                "normalized": false, "special": false,
             })
         })
         .collect();
     // Two tokens may have the same text if their bytes are not valid UTF-8; the first is used.
     let mut vocabulary = serde_json::Map::new();
+    let unknown = header.count("tokenizer.ggml.unknown_token_id");
     for (id, token) in tokens.iter().enumerate() {
+        if is_control(id) && Some(id) != unknown {
+            continue;
+        }
         vocabulary.entry((*token).to_owned()).or_insert_with(|| json!(id));
     }
     let model = header.text("tokenizer.ggml.model").context("tokenizer.ggml.model is missing")?;
@@ -165,7 +248,11 @@ fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value>
                 .iter()
                 .map(|merge| merge.split_once(' ').map(|(a, b)| json!([a, b])))
                 .collect();
-            let merges = merges.context("a merge of tokenizer.ggml.merges is not two tokens")?;
+            let mut merges =
+                merges.context("a merge of tokenizer.ggml.merges is not two tokens")?;
+            let control: HashSet<&str> =
+                (0..tokens.len()).filter(|id| is_control(*id)).map(|id| tokens[id]).collect();
+            drop_merges(&mut merges, &control);
             // Llama's tokenizers take a whole word that is in the vocabulary without applying merges.
             let whole_words = name.starts_with("llama");
             (Value::Null, words, byte_level(true), merges, false, whole_words)
@@ -208,8 +295,7 @@ fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value>
             "its tokenizer is of the kind {other:?}; allowed: gpt2, llama, or a tokenizer.json beside the file"
         ),
     };
-    let unknown =
-        header.count("tokenizer.ggml.unknown_token_id").filter(|id| by_bytes && *id < tokens.len());
+    let unknown = unknown.filter(|id| by_bytes && *id < tokens.len());
     Ok(json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": normalizer,
         "pre_tokenizer": words, "post_processor": null, "decoder": decoder,
@@ -219,6 +305,17 @@ fn tokenizer_json(header: &GgufHeader, tokens: &[&str]) -> anyhow::Result<Value>
             "byte_fallback": by_bytes, "ignore_merges": whole_words, "vocab": vocabulary, "merges": merges,
         },
     }))
+}
+
+/// Drops merges that make or take a control token: some vocabularies can put one together from the pieces of a text.
+fn drop_merges(merges: &mut Vec<Value>, control: &HashSet<&str>) {
+    merges.retain(|merge| {
+        let (a, b) = match merge {
+            Value::String(both) => both.split_once(' ').unwrap_or((both, "")),
+            pair => (pair[0].as_str().unwrap_or_default(), pair[1].as_str().unwrap_or_default()),
+        };
+        ![a, b, &format!("{a}{b}")].into_iter().any(|text| control.contains(text))
+    });
 }
 
 fn byte_level(use_regex: bool) -> Value {

@@ -1,11 +1,11 @@
 //! The transformer: computes the scores of the next token from the tokens so far.
 //!
 //! One forward pass serves all families: RMS norms, rotary positions, grouped attention over a cache of keys and
-//! values, and a gated feed-forward layer. Differences between families are in [`TransformerShape`] or follow from the tensors
-//! that are present.
+//! values, and a gated feed-forward layer. Differences between families are in [`TransformerShape`] or follow from the
+//! tensors that are present.
 //!
-//! All arithmetic of a token is independent of which other tokens pass through the layers with it. So tokens whose keys and values
-//! are still in the cache need not pass again, without any change of the answer.
+//! All arithmetic of a token is independent of which other tokens pass through the layers with it. So tokens whose
+//! keys and values are still in the cache need not pass again, without any change of the answer.
 
 use anyhow::{Context, ensure};
 use rayon::prelude::*;
@@ -150,8 +150,8 @@ impl GgufTransformer {
         KeyValueCache { layers: vec![layer; self.shape.layers], tokens: Vec::new() }
     }
 
-    /// Reduces `memory` to the tokens at its beginning that are also at the beginning of `tokens`, and returns their number. The
-    /// last of `tokens` is not counted: it must pass through the layers to be continued.
+    /// Reduces `memory` to the tokens at its beginning that are also at the beginning of `tokens`, and returns their
+    /// number. The last of `tokens` is not counted: it must pass through the layers to be continued.
     pub fn keep_common(&self, tokens: &[u32], memory: &mut KeyValueCache) -> usize {
         let others = &tokens[..tokens.len().saturating_sub(1)];
         let common = memory.tokens.iter().zip(others).take_while(|(a, b)| a == b).count();

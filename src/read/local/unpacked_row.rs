@@ -1,7 +1,7 @@
 //! Weights of the quantised formats as small integers, in blocks that share a scale.
 //!
-//! Every format comes out in one form: weight `k` of block `b` is `scale[b] * (q[k] - zero) + offset[b]`, where `q` is a
-//! byte and `zero` belongs to the format. So one kernel multiplies all of them.
+//! Every format comes out in one form: weight `k` of block `b` is `scale[b] * (q[k] - zero) + offset[b]`, where `q` is
+//! a byte and `zero` belongs to the format. So one kernel multiplies all of them.
 
 use half::f16;
 
@@ -65,24 +65,22 @@ impl GgufNumberFormat {
             GgufNumberFormat::Q5_0 => {
                 for (b, (block, q)) in small_blocks::<22>(bytes, q) {
                     scale(b, half_at(block, 0));
-                    nibbles(&block[6..], q);
-                    add_fifth_bits([block[2], block[3], block[4], block[5]], q);
+                    five_bits(block, [block[2], block[3], block[4], block[5]], q);
                 }
             }
             GgufNumberFormat::Q5_1 => {
                 for (b, (block, q)) in small_blocks::<24>(bytes, q) {
                     scale(b, half_at(block, 0));
                     offset(b, half_at(block, 2));
-                    nibbles(&block[8..], q);
-                    add_fifth_bits([block[4], block[5], block[6], block[7]], q);
+                    five_bits(block, [block[4], block[5], block[6], block[7]], q);
                 }
             }
             GgufNumberFormat::Q8_0 => {
                 for (b, (block, q)) in small_blocks::<34>(bytes, q) {
                     scale(b, half_at(block, 0));
                     // Flipping the highest bit adds 128 to a number of two's complement.
-                    for (q, byte) in q.iter_mut().zip(&block[2..]) {
-                        *q = byte ^ 128;
+                    if let Some(bytes) = block.last_chunk::<SMALL_BLOCK>() {
+                        *q = bytes.map(|byte| byte ^ 128);
                     }
                 }
             }
@@ -167,15 +165,31 @@ fn nibbles(bytes: &[u8], q: &mut [u8; SMALL_BLOCK]) {
     }
 }
 
-/// Adds 16 to each of the 32 numbers whose bit is set.
+/// For each byte, eight bytes that are 16 where the byte has a bit.
+const FIFTH_BITS: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut bit = 0;
+        while bit < 8 {
+            table[byte] |= ((byte as u64 >> bit) & 1) << (8 * bit + 4);
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The low halves of the last 16 bytes of a block, then the high halves; 16 is added to each of the 32 numbers whose
+/// bit is set.
 #[inline(always)]
-fn add_fifth_bits(bits: [u8; 4], q: &mut [u8; SMALL_BLOCK]) {
-    for (bits, q) in bits.iter().zip(q.as_chunks_mut::<8>().0) {
-        // Eight numbers at a time: byte `i` keeps bit `i`; adding 127 carries any bit into the highest one, which is
-        // then moved to the fifth.
-        let spread = (u64::from(*bits) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
-        let fifth = ((spread + 0x7f7f_7f7f_7f7f_7f7f) >> 3) & 0x1010_1010_1010_1010;
-        *q = (u64::from_le_bytes(*q) | fifth).to_le_bytes();
+fn five_bits(block: &[u8], bits: [u8; 4], q: &mut [u8; SMALL_BLOCK]) {
+    let Some((_, bytes)) = block.split_last_chunk::<16>() else { return };
+    let both = u128::from_le_bytes(*bytes);
+    let words = [both as u64, (both >> 64) as u64];
+    let halves = [words[0], words[1], words[0] >> 4, words[1] >> 4];
+    for ((q, half), bits) in q.as_chunks_mut::<8>().0.iter_mut().zip(halves).zip(bits) {
+        *q = ((half & 0x0f0f_0f0f_0f0f_0f0f) | FIFTH_BITS[usize::from(bits)]).to_le_bytes();
     }
 }
 
