@@ -47,10 +47,11 @@ impl<'t> PosteriorModel<'t> {
         PosteriorModel { table, counts, coordinates, fixed }
     }
 
-    /// A point with the fixed rates as values and no offsets.
+    /// A point near the fixed rates, without offsets. It stays away from 0 and 1, where likelihoods are too steep or too
+    /// flat for a search.
     pub fn start(&self) -> Vec<f64> {
         let start = |coordinate: &Coordinate| match *coordinate {
-            Coordinate::Rate(rate) => self.fixed[rate as usize],
+            Coordinate::Rate(rate) => self.fixed[rate as usize].clamp(-2.5, 2.5),
             Coordinate::Offset { .. } => 0.0,
         };
         self.coordinates.iter().map(start).collect()
@@ -129,9 +130,9 @@ impl<'t> PosteriorModel<'t> {
                     }
                 }
                 for (place, (rate, slope)) in slopes.iter().enumerate() {
-                    let observed = counts.iter().zip(&p).filter(|(count, _)| **count > 0.0);
-                    let score: f64 =
-                        observed.zip(slope).map(|((count, p), slope)| count * slope / p).sum();
+                    let observed = counts.iter().zip(&p).zip(slope);
+                    let observed = observed.filter(|((count, _), _)| **count > 0.0);
+                    let score: f64 = observed.map(|((count, p), slope)| count * slope / p).sum();
                     for &target in &targets[*rate] {
                         gradient[target] += score;
                     }

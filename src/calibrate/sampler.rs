@@ -1,8 +1,8 @@
 //! Draws from a posterior density by Metropolis' algorithm with proposals from its approximation at the maximum.
 //!
 //! Each coordinate x is a monotone function of a standard normal z, chosen such that the marginal distribution of x is
-//! about right: for a rate, the Beta distribution with the mode and the curvature found; for an offset, a normal one. The
-//! z are correlated as at the maximum: z = L w with independent w. Chains move in w by the preconditioned
+//! about right: for a rate, the Beta distribution with the mode and the curvature found, mixed with a little of the prior;
+//! for an offset, a normal one. The z are correlated as at the maximum: z = L w with independent w. Chains move in w by the preconditioned
 //! Crank-Nicolson proposal (Cotter, Roberts, Stuart and White, Statistical Science 2013), w' = sqrt(1 - b^2) w + b e,
 //! which leaves the normal distribution unchanged, so that a proposal is accepted with the ratio of the weights,
 //! density over approximation. With b = 1 proposals are independent of the state; smaller b help where the
@@ -19,20 +19,41 @@ use statrs::function::beta::beta_reg;
 
 use super::convergence::{effective_draws, split_r_hat};
 use super::model::{Coordinate, PosteriorMode, PosteriorModel};
-use super::working_rates::logistic;
+use super::working_rates::{logistic, logit, prior_exponents};
 
 /// The number of independent chains.
 const CHAINS: usize = 4;
-/// Draws of each chain before any is kept.
-const WARM_UP: usize = 100;
+/// Before draws are kept, the approximation is adjusted this often, each time to so many draws of each chain.
+const ADJUSTMENTS: usize = 3;
+const WARM_UP: usize = 150;
 /// Draws of each chain that are kept at first. The chains are extended until they pass, at most by [`MOST_DOUBLINGS`].
 const FIRST_LENGTH: usize = 600;
-const MOST_DOUBLINGS: u32 = 5;
+const MOST_DOUBLINGS: u32 = 7;
 /// Chains are accepted below this R-hat and with this many effective draws, for every coordinate.
-pub const LARGEST_R_HAT: f64 = 1.02;
-pub const FEWEST_EFFECTIVE: f64 = 400.0;
-/// The b of successive proposals.
-const STEP_SIZES: [f64; 3] = [1.0, 0.6, 0.3];
+pub const LARGEST_R_HAT: f64 = 1.03;
+pub const FEWEST_EFFECTIVE: f64 = 200.0;
+/// Successive proposals, with their b. Moves of single coordinates lead back from places where one coordinate is far in
+/// its tail: there the correlations found elsewhere no longer hold, and joint proposals are hardly ever accepted.
+const PROPOSALS: [Proposal; 5] = [
+    Proposal::Joint(1.0),
+    Proposal::Joint(0.5),
+    Proposal::Joint(1.0),
+    Proposal::Single(1.0),
+    Proposal::Joint(0.25),
+];
+
+/// What a proposal moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Proposal {
+    /// All components of w.
+    Joint(f64),
+    /// The z of one coordinate, as if it were standard normal by itself.
+    Single(f64),
+}
+
+/// The share of the prior in proposals. Where an error can be explained by another rate as well, the density falls only
+/// like the prior's towards a rate of 0; proposals that fall faster would leave chains stuck there.
+const PRIOR_SHARE: f64 = 0.01;
 
 /// How well the chains mixed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +61,7 @@ pub struct SamplerDiagnostics {
     pub chains: usize,
     /// Draws kept of each chain.
     pub length: usize,
-    /// The share of proposals that were accepted.
+    /// The share of accepted proposals among those that are independent of the state.
     pub accepted: f64,
     /// The largest split R-hat of a coordinate.
     pub r_hat: f64,
@@ -57,22 +78,31 @@ pub(super) fn sample(
     mode: &PosteriorMode,
     seed: u64,
 ) -> anyhow::Result<(Vec<Vec<f64>>, SamplerDiagnostics)> {
-    let proposal = ProposalMap::new(model, mode)?;
+    let mut proposal = ProposalMap::new(model, mode)?;
     let mut chains: Vec<MarkovChain> =
         (0..CHAINS).map(|chain| MarkovChain::new(model, &proposal, seed, chain as u64)).collect();
-    chains.par_iter_mut().for_each(|chain| chain.extend(WARM_UP));
-    for chain in &mut chains {
-        chain.kept.clear();
-        (chain.tried, chain.accepted) = (0, 0);
+    for _ in 0..ADJUSTMENTS {
+        chains.par_iter_mut().for_each(|chain| chain.extend(&proposal, WARM_UP));
+        let visited: Vec<Vec<f64>> =
+            chains.iter_mut().flat_map(|chain| std::mem::take(&mut chain.kept)).collect();
+        proposal.adjust(model, &visited)?;
+        for chain in &mut chains {
+            chain.restart(&proposal);
+        }
     }
     let mut diagnostics = None;
     for doubling in 0..=MOST_DOUBLINGS {
         let more = if doubling == 0 { FIRST_LENGTH } else { chains[0].kept.len() };
-        chains.par_iter_mut().for_each(|chain| chain.extend(more));
+        chains.par_iter_mut().for_each(|chain| chain.extend(&proposal, more));
         let (mut r_hat, mut effective) = (1.0f64, f64::INFINITY);
         for at in 0..model.coordinates.len() {
+            // Convergence is judged by rates: far from zero, logits move a lot when rates hardly do.
+            let shown = |point: &Vec<f64>| match model.coordinates[at] {
+                Coordinate::Rate(_) => logistic(point[at]),
+                Coordinate::Offset { .. } => point[at],
+            };
             let series: Vec<Vec<f64>> =
-                chains.iter().map(|c| c.kept.iter().map(|point| point[at]).collect()).collect();
+                chains.iter().map(|chain| chain.kept.iter().map(shown).collect()).collect();
             r_hat = r_hat.max(split_r_hat(&series));
             effective = effective.min(effective_draws(&series));
         }
@@ -93,9 +123,11 @@ pub(super) fn sample(
     anyhow::bail!("the draws of the rates did not converge: {diagnostics:?}")
 }
 
-/// The map from independent standard normal variables to coordinates.
+/// The map from independent standard normal variables w to coordinates, by way of z = m + L w.
 struct ProposalMap {
-    /// The factor L of the correlations at the maximum.
+    /// m.
+    center: DVector<f64>,
+    /// L.
     factor: DMatrix<f64>,
     margins: Vec<MonotoneMap>,
 }
@@ -116,17 +148,71 @@ impl ProposalMap {
         let factor = correlation.cholesky().context("the correlations are not positive")?.unpack();
         let margins = model.coordinates.iter().zip(&mode.point).zip(&deviation);
         let margins = margins.map(|((coordinate, &at), &deviation)| match coordinate {
-            Coordinate::Rate(_) => MonotoneMap::of_beta(at, deviation),
-            Coordinate::Offset { .. } => {
-                Ok(MonotoneMap { knots: vec![(0.0, at), (1.0, at + deviation)] })
+            Coordinate::Rate(rate) => {
+                // The logit of a Beta variable with exponents a and b has its mode at the logit of a / (a + b), and
+                // there the information (a + b) p (1 - p).
+                let p = logistic(at);
+                let total = 1.0 / (deviation.powi(2) * p * (1.0 - p));
+                MonotoneMap::of_beta((total * p, total * (1.0 - p)), prior_exponents(*rate))
             }
+            Coordinate::Offset { .. } => Ok(MonotoneMap::of_normal(at, deviation)),
         });
-        Ok(ProposalMap { factor, margins: margins.collect::<anyhow::Result<_>>()? })
+        let margins = margins.collect::<anyhow::Result<_>>()?;
+        Ok(ProposalMap { center: DVector::zeros(size), factor, margins })
+    }
+
+    /// Gives the approximation the moments of these points: mean and variance of each rate or offset, then mean and
+    /// covariance of z. A tenth of the covariance remains as it was, in case the points are few.
+    fn adjust(&mut self, model: &PosteriorModel, points: &[Vec<f64>]) -> anyhow::Result<()> {
+        let (count, size) = (points.len() as f64, self.center.len());
+        let mut margins = Vec::new();
+        for (at, coordinate) in model.coordinates.iter().enumerate() {
+            let moments = |value: &dyn Fn(f64) -> f64| {
+                let mean = points.iter().map(|point| value(point[at])).sum::<f64>() / count;
+                let square = |point: &Vec<f64>| (value(point[at]) - mean).powi(2);
+                (mean, points.iter().map(square).sum::<f64>() / count)
+            };
+            margins.push(match coordinate {
+                Coordinate::Rate(rate) => {
+                    let (mean, variance) = moments(&logistic);
+                    let prior = prior_exponents(*rate);
+                    // No posterior is wider than the prior.
+                    let total = (mean * (1.0 - mean) / variance - 1.0).max(prior.0 + prior.1);
+                    let exponents = (total * mean, total * (1.0 - mean));
+                    MonotoneMap::of_beta(exponents, prior)?
+                }
+                Coordinate::Offset { .. } => {
+                    let (mean, variance) = moments(&|x| x);
+                    MonotoneMap::of_normal(mean, variance.sqrt())
+                }
+            });
+        }
+        self.margins = margins;
+        let zs: Vec<DVector<f64>> = points.iter().map(|point| self.z_of_point(point)).collect();
+        let mean = zs.iter().fold(DVector::zeros(size), |sum, z| sum + z) / count;
+        let spread = zs.iter().fold(DMatrix::zeros(size, size), |sum, z| {
+            let off = z - &mean;
+            sum + &off * off.transpose()
+        });
+        let before = &self.factor * self.factor.transpose();
+        let covariance = spread * (0.9 / count) + before * 0.1;
+        self.factor = covariance.cholesky().context("the draws have no spread")?.unpack();
+        self.center = mean;
+        Ok(())
+    }
+
+    fn z_of_point(&self, point: &[f64]) -> DVector<f64> {
+        let zs = self.margins.iter().zip(point).map(|(margin, &x)| margin.inverse(x));
+        DVector::from_iterator(point.len(), zs)
+    }
+
+    fn z(&self, w: &DVector<f64>) -> DVector<f64> {
+        &self.center + &self.factor * w
     }
 
     /// The point at w, and the logarithm of the proposal density there, up to a constant.
     fn point(&self, w: &DVector<f64>) -> (Vec<f64>, f64) {
-        let z = &self.factor * w;
+        let z = self.z(w);
         let mut log_density = -0.5 * w.norm_squared();
         let point = self.margins.iter().zip(z.iter()).map(|(margin, &z)| {
             let (x, slope) = margin.value(z);
@@ -138,31 +224,41 @@ impl ProposalMap {
 }
 
 impl MonotoneMap {
-    /// From a standard normal to the logit of a Beta variable whose density on the logit scale has its mode at `mode`
-    /// and, there, the curvature of a normal density with this deviation.
-    fn of_beta(mode: f64, deviation: f64) -> anyhow::Result<MonotoneMap> {
-        let p = logistic(mode);
-        let total = 1.0 / (deviation.powi(2) * p * (1.0 - p));
-        let (a, b) = (total * p, total * (1.0 - p));
+    fn of_normal(mean: f64, deviation: f64) -> MonotoneMap {
+        MonotoneMap { knots: vec![(0.0, mean), (1.0, mean + deviation)] }
+    }
+
+    /// From a standard normal to the logit of a Beta variable with these exponents. A share of [`PRIOR_SHARE`] is drawn
+    /// from the prior instead.
+    fn of_beta(exponents: (f64, f64), prior: (f64, f64)) -> anyhow::Result<MonotoneMap> {
+        let total = exponents.0 + exponents.1;
+        let p = exponents.0 / total;
+        let (mode, deviation) = (logit(p), (total * p * (1.0 - p)).powf(-0.5));
+        let below = |x: f64| {
+            (1.0 - PRIOR_SHARE) * beta_reg(exponents.0, exponents.1, logistic(x))
+                + PRIOR_SHARE * beta_reg(prior.0, prior.1, logistic(x))
+        };
+        let above = |x: f64| {
+            (1.0 - PRIOR_SHARE) * beta_reg(exponents.1, exponents.0, logistic(-x))
+                + PRIOR_SHARE * beta_reg(prior.1, prior.0, logistic(-x))
+        };
         let normal = Normal::standard();
         let quantile = |x: f64| {
             // Both tails from their own end, where their probability has full precision.
-            let (p, q) = (logistic(x), logistic(-x));
-            let below = beta_reg(a, b, p);
-            if below < 0.5 {
-                normal.inverse_cdf(below)
-            } else {
-                -normal.inverse_cdf(beta_reg(b, a, q))
-            }
+            let below = below(x);
+            if below < 0.5 { normal.inverse_cdf(below) } else { -normal.inverse_cdf(above(x)) }
         };
-        // Towards either end the density falls at least as fast as exp(-a |x|).
-        let reach = |exponent: f64| (7.0 * deviation).max(20.0 / exponent);
+        // Towards either end the density falls like exp(-a |x|), where a is the prior's exponent.
+        let reach = |exponent: f64| (7.0 * deviation).max(16.0 / exponent);
+        // Narrow steps where most draws are, wider ones towards the tails.
         let steps = 40;
-        let side = |sign: f64, reach: f64| {
-            (0..=steps)
-                .map(move |i| mode + sign * reach * (f64::from(i) / f64::from(steps)).powi(2))
-        };
-        let mut xs: Vec<f64> = side(-1.0, reach(a)).chain(side(1.0, reach(b)).skip(1)).collect();
+        let share = |step: i32| f64::from(step) / f64::from(steps);
+        let mut xs: Vec<f64> =
+            (-steps..=steps).map(|step| mode + 4.0 * deviation * share(step)).collect();
+        for (sign, reach) in [(-1.0, reach(prior.0)), (1.0, reach(prior.1))] {
+            let tail = (1..=steps).map(|step| 4.0 * deviation + reach * share(step).powi(2));
+            xs.extend(tail.map(|distance| mode + sign * distance));
+        }
         xs.sort_by(f64::total_cmp);
         let mut knots: Vec<(f64, f64)> = Vec::new();
         for x in xs {
@@ -172,8 +268,15 @@ impl MonotoneMap {
                 knots.push((z, x));
             }
         }
-        ensure!(knots.len() >= 2, "a rate has no width: mode {mode}, deviation {deviation}");
+        ensure!(knots.len() >= 2, "a rate has no width: {exponents:?}");
         Ok(MonotoneMap { knots })
+    }
+
+    fn inverse(&self, x: f64) -> f64 {
+        let right = self.knots.partition_point(|(_, knot)| *knot < x);
+        let right = right.clamp(1, self.knots.len() - 1);
+        let ((z0, x0), (z1, x1)) = (self.knots[right - 1], self.knots[right]);
+        z0 + (x - x0) * (z1 - z0) / (x1 - x0)
     }
 
     /// The value at z, and the slope there.
@@ -188,10 +291,10 @@ impl MonotoneMap {
 
 struct MarkovChain<'m, 't> {
     model: &'m PosteriorModel<'t>,
-    proposal: &'m ProposalMap,
     rng: ChaCha8Rng,
     w: DVector<f64>,
     point: Vec<f64>,
+    log_density: f64,
     /// The logarithm of density over approximation.
     log_weight: f64,
     kept: Vec<Vec<f64>>,
@@ -203,7 +306,7 @@ struct MarkovChain<'m, 't> {
 impl<'m, 't> MarkovChain<'m, 't> {
     fn new(
         model: &'m PosteriorModel<'t>,
-        proposal: &'m ProposalMap,
+        proposal: &ProposalMap,
         seed: u64,
         number: u64,
     ) -> MarkovChain<'m, 't> {
@@ -212,10 +315,10 @@ impl<'m, 't> MarkovChain<'m, 't> {
         let size = model.coordinates.len();
         let mut chain = MarkovChain {
             model,
-            proposal,
             rng,
             w: DVector::zeros(size),
             point: Vec::new(),
+            log_density: f64::NEG_INFINITY,
             log_weight: f64::NEG_INFINITY,
             kept: Vec::new(),
             tried: 0,
@@ -224,7 +327,7 @@ impl<'m, 't> MarkovChain<'m, 't> {
         };
         // Chains start at independent draws of the approximation, so that R-hat can show that one of them is stuck.
         let start = chain.normals();
-        chain.propose(start);
+        chain.propose(proposal, start);
         chain
     }
 
@@ -232,26 +335,74 @@ impl<'m, 't> MarkovChain<'m, 't> {
         DVector::from_fn(self.w.len(), |_, _| self.rng.sample(StandardNormal))
     }
 
-    fn extend(&mut self, draws: usize) {
+    /// Forgets what was kept, and continues from the same point with an approximation that was adjusted.
+    fn restart(&mut self, proposal: &ProposalMap) {
+        self.locate(proposal);
+        self.kept.clear();
+        (self.tried, self.accepted) = (0, 0);
+    }
+
+    fn extend(&mut self, proposal: &ProposalMap, draws: usize) {
         for draw in 0..draws {
-            let size = STEP_SIZES[draw % STEP_SIZES.len()];
-            let fresh = self.normals();
-            let next = (1.0 - size * size).sqrt() * &self.w + size * fresh;
-            self.propose(next);
+            match PROPOSALS[draw % PROPOSALS.len()] {
+                Proposal::Joint(size) => {
+                    let next = (1.0 - size * size).sqrt() * &self.w + size * self.normals();
+                    let accepted = self.propose(proposal, next);
+                    if size == 1.0 {
+                        self.tried += 1;
+                        self.accepted += usize::from(accepted);
+                    }
+                }
+                Proposal::Single(size) => self.propose_single(proposal, size),
+            }
             self.kept.push(self.point.clone());
         }
     }
 
-    fn propose(&mut self, next: DVector<f64>) {
-        let (point, log_proposal) = self.proposal.point(&next);
-        let log_weight = self.model.log_density(&point, &mut self.scratch) - log_proposal;
+    /// Moves one coordinate, drawn at random, or stays. The proposal leaves the coordinate's marginal approximation
+    /// unchanged, so the ratio has the density over that.
+    fn propose_single(&mut self, proposal: &ProposalMap, size: f64) {
+        let at = self.rng.random_range(0..self.point.len());
+        let fresh: f64 = self.rng.sample(StandardNormal);
+        let u: f64 = self.rng.random();
+        let margin = &proposal.margins[at];
+        let z = margin.inverse(self.point[at]);
+        let next_z = (1.0 - size * size).sqrt() * z + size * fresh;
+        let ((_, slope), (x, next_slope)) = (margin.value(z), margin.value(next_z));
+        let mut point = self.point.clone();
+        point[at] = x;
+        let log_density = self.model.log_density(&point, &mut self.scratch);
+        // The approximation's density at x is the normal one at z, divided by the slope.
+        let log_ratio = (log_density + 0.5 * next_z * next_z + next_slope.ln())
+            - (self.log_density + 0.5 * z * z + slope.ln());
+        if log_ratio >= 0.0 || u < log_ratio.exp() {
+            (self.point, self.log_density) = (point, log_density);
+            self.locate(proposal);
+        }
+    }
+
+    /// Finds w and the weight of the point.
+    fn locate(&mut self, proposal: &ProposalMap) {
+        let z = proposal.z_of_point(&self.point) - &proposal.center;
+        if let Some(w) = proposal.factor.solve_lower_triangular(&z) {
+            self.log_weight = self.log_density - proposal.point(&w).1;
+            self.w = w;
+        }
+    }
+
+    /// Moves to the proposal, or stays; returns whether it moved.
+    fn propose(&mut self, proposal: &ProposalMap, next: DVector<f64>) -> bool {
+        let (point, log_proposal) = proposal.point(&next);
+        let log_density = self.model.log_density(&point, &mut self.scratch);
+        let log_weight = log_density - log_proposal;
         // The proposal leaves the normal density of w unchanged, so only the weights remain in the ratio.
         let log_ratio = log_weight - self.log_weight;
         let u: f64 = self.rng.random();
-        self.tried += 1;
-        if self.point.is_empty() || log_ratio >= 0.0 || u < log_ratio.exp() {
-            self.accepted += 1;
-            (self.w, self.point, self.log_weight) = (next, point, log_weight);
+        let accepted = self.point.is_empty() || log_ratio >= 0.0 || u < log_ratio.exp();
+        if accepted {
+            (self.w, self.point) = (next, point);
+            (self.log_density, self.log_weight) = (log_density, log_weight);
         }
+        accepted
     }
 }
