@@ -25,21 +25,21 @@ use super::working_rates::{logistic, logit, prior_exponents};
 const CHAINS: usize = 4;
 /// Before draws are kept, the approximation is adjusted this often, each time to so many draws of each chain.
 const ADJUSTMENTS: usize = 3;
-const WARM_UP: usize = 200;
+const WARM_UP: usize = 150;
 /// Draws of each chain that are kept at first. The chains are extended until they pass, at most by [`MOST_DOUBLINGS`].
 const FIRST_LENGTH: usize = 600;
-const MOST_DOUBLINGS: u32 = 5;
+const MOST_DOUBLINGS: u32 = 7;
 /// Chains are accepted below this R-hat and with this many effective draws, for every coordinate.
-pub const LARGEST_R_HAT: f64 = 1.02;
-pub const FEWEST_EFFECTIVE: f64 = 400.0;
+pub const LARGEST_R_HAT: f64 = 1.03;
+pub const FEWEST_EFFECTIVE: f64 = 200.0;
 /// Successive proposals, with their b. Moves of single coordinates lead back from places where one coordinate is far in
 /// its tail: there the correlations found elsewhere no longer hold, and joint proposals are hardly ever accepted.
 const PROPOSALS: [Proposal; 5] = [
     Proposal::Joint(1.0),
+    Proposal::Joint(0.5),
+    Proposal::Joint(1.0),
     Proposal::Single(1.0),
-    Proposal::Joint(0.4),
-    Proposal::Single(0.5),
-    Proposal::Single(1.0),
+    Proposal::Joint(0.25),
 ];
 
 /// What a proposal moves.
