@@ -10,8 +10,7 @@ use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
-    load_scenario, set_thread_count,
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, RATES_MARK, THREAD_RANGE, load_scenario, set_thread_count,
 };
 use crate::calibrate::FitVerdict;
 use crate::output::OwnershipProof;
@@ -53,9 +52,6 @@ pub struct CalibrateArgs {
     threads: Option<u16>,
 }
 
-/// The text by which a file of rates is recognised.
-const FILE_MARK: &str = "knockon_reader:";
-
 pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
     let scenario = match load_scenario(&args.file) {
@@ -73,7 +69,8 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
         let folder = args.file.parent().map(PathBuf::from).unwrap_or_default();
         folder.join("readers").join(format!("{}.yaml", scenario.readers[reader].name))
     });
-    let output = args.force.output().with_inputs(input_files(&scenario));
+    let output = args.force.output().with_inputs(super::inputs_but_rates(&scenario, &out));
+    output.check_file(&out, OwnershipProof::Marked(RATES_MARK))?;
     let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let arms = match session.arms(&args.arms) {
@@ -89,14 +86,18 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
         reads: args.reads.map(|reads| reads as usize),
         date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
     };
-    let calibrated =
-        args.readings.limited(session).and_then(|session| calibrate(&session, &settings));
+    let prepared = match settings.reads {
+        // The limit on readings leaves out readings, not tasks.
+        Some(_) => Ok(args.readings.limited(session)),
+        None => args.readings.prepare_for(session, &settings.arms, reader),
+    };
+    let calibrated = prepared.and_then(|session| calibrate(&session, &settings));
     bars.clear();
     let record = match calibrated {
         Ok(record) => record,
         Err(error) => {
             complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(EXIT_FINDING));
+            return Ok(ExitCode::from(super::exit_code(&error)));
         }
     };
     let mut stdout = terminal::text_output();
@@ -113,7 +114,7 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     } else {
         writeln!(stdout, "No check speaks against these rates.")?;
     }
-    output.write_file(&out, record.reader.yaml().as_bytes(), OwnershipProof::Marked(FILE_MARK))?;
+    output.write_file(&out, record.reader.yaml().as_bytes(), OwnershipProof::Marked(RATES_MARK))?;
     writeln!(stdout, "Reader: {}", out.display())?;
     Ok(ExitCode::from(EXIT_SUCCESS))
 }

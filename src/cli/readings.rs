@@ -3,7 +3,7 @@
 use super::terminal::complain;
 use crate::compile::CompileQuestion;
 use crate::run::readings::{self, ReadingEstimate};
-use crate::scenario::{ArmReader, Scenario};
+use crate::scenario::{ArmReader, ReaderSettings, Scenario, ScenarioArm};
 use crate::session::{ReadingMode, Session, UnknownName, index_of};
 use crate::wrong_use::WrongUse;
 
@@ -28,10 +28,18 @@ impl ReadingArgs {
     /// An unknown reader.
     pub fn choose_reader(&self, scenario: &mut Scenario) -> Result<(), UnknownName> {
         let Some(name) = &self.reader else { return Ok(()) };
-        let names = scenario.readers.iter().map(|reader| reader.name.as_str());
-        let reader = index_of("reader", name, names)?;
+        let asked = scenario.readers.iter().map(|reader| reader.name.as_str());
+        let measured = scenario.measured_readers.iter().map(|(name, _)| name.as_str());
+        let at = index_of("reader", name, asked.chain(measured))?;
+        let reader = match at.checked_sub(scenario.readers.len()) {
+            None => ArmReader::Asked(at),
+            Some(measured) => {
+                let (_, measured) = &scenario.measured_readers[measured];
+                ArmReader::Simulated(ReaderSettings::of_measured(measured))
+            }
+        };
         for arm in &mut scenario.arms {
-            arm.reader = ArmReader::Asked(reader);
+            arm.reader = reader.clone();
         }
         Ok(())
     }
@@ -44,22 +52,14 @@ impl ReadingArgs {
         let names: Vec<&str> =
             scenario.readers.iter().map(|reader| reader.name.as_str()).collect();
         match (&self.reader, names.as_slice()) {
+            (Some(name), _) if scenario.measured_readers.iter().any(|(known, _)| known == name) => {
+                anyhow::bail!("--reader {name}: it is simulated; name the language model that is asked")
+            }
             (Some(name), _) => Ok(index_of("reader", name, names.iter().copied())?),
             (None, [_]) => Ok(0),
             (None, []) => anyhow::bail!("it declares no language model under `readers`"),
             (None, names) => anyhow::bail!("choose one with --reader: {}", names.join(", ")),
         }
-    }
-
-    /// The session with these limits on what may be asked; nothing is estimated.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn limited<'a>(&self, session: Session<'a>) -> anyhow::Result<Session<'a>> {
-        Ok(match self.replay {
-            true => session.with_reading_mode(ReadingMode::ReplayOnly),
-            false => session.with_reading_budget(self.max_reads.map(|limit| limit as usize)),
-        })
     }
 
     /// The session with these limits. Says how many readings the question needs and how long they take, and leaves out
@@ -73,7 +73,40 @@ impl ReadingArgs {
         arms: &[usize],
         question: &CompileQuestion,
     ) -> anyhow::Result<Session<'a>> {
-        if readings::asked_arms(&session, arms).is_empty() {
+        let arms: Vec<ScenarioArm> =
+            arms.iter().map(|&arm| session.scenario().arms[arm].clone()).collect();
+        self.prepare_arms(session, &arms, question)
+    }
+
+    /// As [`ReadingArgs::prepare`], for plain runs of these arms as read by one reader.
+    ///
+    /// # Errors
+    /// As [`ReadingArgs::prepare`].
+    pub fn prepare_for<'a>(
+        &self,
+        session: Session<'a>,
+        arms: &[usize],
+        reader: usize,
+    ) -> anyhow::Result<Session<'a>> {
+        let arms = readings::arms_read_by(&session, arms, reader);
+        self.prepare_arms(session, &arms, &CompileQuestion::Plain)
+    }
+
+    /// The session with a hard limit on what may be asked, for a command that itself limits its readings.
+    pub fn limited<'a>(&self, session: Session<'a>) -> Session<'a> {
+        match self.replay {
+            true => session.with_reading_mode(ReadingMode::ReplayOnly),
+            false => session.with_reading_budget(self.max_reads.map(|limit| limit as usize)),
+        }
+    }
+
+    fn prepare_arms<'a>(
+        &self,
+        session: Session<'a>,
+        arms: &[ScenarioArm],
+        question: &CompileQuestion,
+    ) -> anyhow::Result<Session<'a>> {
+        if arms.iter().all(|arm| matches!(arm.reader, ArmReader::Simulated(_))) {
             return Ok(session);
         }
         if self.replay {
@@ -94,7 +127,9 @@ impl ReadingArgs {
         let kept = all.tasks_within(session.scenario(), limit as usize);
         let total = session.scenario().tasks.tasks.len();
         if kept.is_empty() {
-            let message = format!("--max-reads {limit}: no task can be read with so few readings");
+            let message = format!(
+                "--max-reads {limit}: the first task that would be drawn needs more readings; give a larger number"
+            );
             return Err(WrongUse::new(message).into());
         }
         complain!(

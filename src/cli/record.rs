@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
-use super::{EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, load_scenario, set_thread_count};
+use super::{EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, load_scenario, set_thread_count};
 use crate::compile::CompileQuestion;
 use crate::run::readings::{asked_arms, record_readings};
 use crate::session::Session;
@@ -73,7 +73,7 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
         Ok(recorded) => recorded,
         Err(error) => {
             complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(EXIT_FINDING));
+            return Ok(ExitCode::from(super::exit_code(&error)));
         }
     };
     let mut stdout = terminal::text_output();
@@ -91,5 +91,6 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
             )?;
         }
     }
+    super::print_notes(&session.notes());
     Ok(ExitCode::from(EXIT_SUCCESS))
 }

@@ -7,7 +7,7 @@ use crate::compile::reading_answers::{
     KnownReading, ReadingAnswers, ReadingKey, UnansweredReading,
 };
 use crate::compile::{CompileQuestion, compile};
-use crate::scenario::{ArmReader, Scenario, sample_order};
+use crate::scenario::{ArmReader, Scenario, ScenarioArm, sample_order};
 use crate::session::Session;
 use crate::solve::{compile_progress, search_depth};
 use crate::read::ParsedAnswer;
@@ -67,13 +67,23 @@ pub fn asked_arms(session: &Session, arms: &[usize]) -> Vec<usize> {
     arms.iter().filter(asked).copied().collect()
 }
 
-/// Estimates the number of readings that a question about these arms needs. Nothing is asked.
+/// These arms as read by a reader of the scenario.
+pub fn arms_read_by(session: &Session, arms: &[usize], reader: usize) -> Vec<ScenarioArm> {
+    let read_by = |&arm: &usize| ScenarioArm {
+        reader: ArmReader::Asked(reader),
+        ..session.scenario().arms[arm].clone()
+    };
+    arms.iter().map(read_by).collect()
+}
+
+/// Estimates the number of readings that a question about these arms needs. Nothing is asked. Arms with a simulated
+/// reader need none.
 ///
 /// # Errors
 /// Those of [`compile`], a recording that cannot be read.
 pub fn estimate_readings(
     session: &Session,
-    arms: &[usize],
+    arms: &[ScenarioArm],
     question: &CompileQuestion,
 ) -> anyhow::Result<ReadingEstimate> {
     let mut estimate = ReadingEstimate::default();
@@ -108,7 +118,9 @@ pub fn estimate_readings(
 /// Those of [`compile`], a model that cannot be asked.
 pub fn record_readings(session: &Session, arms: &[usize]) -> anyhow::Result<ReadingTotals> {
     let mut totals = ReadingTotals::default();
-    let readings = compile_arms(session, arms, &CompileQuestion::Plain, UnansweredReading::Ask)?;
+    let arms: Vec<ScenarioArm> =
+        arms.iter().map(|&arm| session.scenario().arms[arm].clone()).collect();
+    let readings = compile_arms(session, &arms, &CompileQuestion::Plain, UnansweredReading::Ask)?;
     for (_, reading) in readings.all() {
         totals.readings += 1;
         let KnownReading::Answered(replies) = reading else { continue };
@@ -128,7 +140,7 @@ pub fn record_readings(session: &Session, arms: &[usize]) -> anyhow::Result<Read
 
 fn compile_arms(
     session: &Session,
-    arms: &[usize],
+    arms: &[ScenarioArm],
     question: &CompileQuestion,
     unanswered: UnansweredReading,
 ) -> anyhow::Result<Arc<ReadingAnswers>> {
@@ -136,8 +148,7 @@ fn compile_arms(
     let mut searches = session
         .searches(search_depth(&scenario.steps, &scenario.arms))
         .with_unanswered(unanswered);
-    for arm in asked_arms(session, arms) {
-        let arm = &scenario.arms[arm];
+    for arm in arms.iter().filter(|arm| matches!(arm.reader, ArmReader::Asked(_))) {
         let work = compile_progress(scenario, arm, progress);
         compile(scenario, arm, indices, &mut searches, question, &|| work.advance(1))?;
     }

@@ -132,6 +132,8 @@ pub struct Scenario {
     pub embedders: Vec<EmbedderDeclaration>,
     /// The language models that can read the passages; arms refer to them by index.
     pub readers: Vec<ReaderDeclaration>,
+    /// The simulated readers of the section `readers`, by name.
+    pub measured_readers: Vec<(String, Arc<MeasuredReader>)>,
     /// By step: what a language model is asked; `Some` for read steps.
     pub questions: Vec<Option<ReadQuestion>>,
     /// In topological order. Independent steps keep the order of the file, unless another order keeps fewer outputs in

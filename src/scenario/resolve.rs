@@ -191,6 +191,15 @@ impl ScenarioResolver<'_> {
             expected,
             fields: world.fields?,
             embedders: embedders.into_iter().collect::<Option<_>>()?,
+            measured_readers: self
+                .section_keys("readers")
+                .into_iter()
+                .zip(&readers)
+                .filter_map(|(name, reader)| match reader {
+                    Some(ResolvedReader::Measured(measured)) => Some((name, measured.clone())),
+                    _ => None,
+                })
+                .collect(),
             readers: readers
                 .into_iter()
                 .flatten()

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::oracle_check::{self, OracleRecord};
 use crate::compile::ArmOdds;
-use crate::scenario::{Diagnostic, Diagnostics, PipelineStepKind, Scenario, ScenarioArm};
+use crate::scenario::{ArmReader, Diagnostic, Diagnostics, PipelineStepKind, Scenario, ScenarioArm};
 use crate::session::Session;
 
 /// What is right in each task, if nothing prevents these arms (indices into the scenario's) from being run.
@@ -28,6 +28,7 @@ pub fn preflight(session: &Session, arms: &[usize]) -> Result<OracleRecord, Diag
         // The oracle does the same under all arms, so one of them is enough.
         found.extend(loss_amounts::without_amount(scenario, arm, indices));
     }
+    found.extend(language_model_errors(session, &arms));
     // Run files are matched with the queries of the oracle, so the oracle must be valid.
     found.extend(embedder_errors(session, &arms, judged.is_ok()));
     match judged {
@@ -57,6 +58,35 @@ fn reader_errors(scenario: &Scenario, arms: &[&ScenarioArm]) -> Vec<Diagnostic> 
             Diagnostic::new("out-of-range", span, message)
                 .label("what the arm does not set comes from the file and its preset"),
         )
+    });
+    wrong.collect()
+}
+
+/// Language models that can neither be asked nor have recorded answers. Those that no arm names are not checked.
+fn language_model_errors(session: &Session, arms: &[&ScenarioArm]) -> Vec<Diagnostic> {
+    let scenario = session.scenario();
+    let mut used: BTreeSet<usize> = BTreeSet::new();
+    for arm in arms {
+        if let ArmReader::Asked(reader) = arm.reader {
+            used.insert(reader);
+        }
+    }
+    let wrong = used.into_iter().filter_map(|reader| {
+        let declared = &scenario.readers[reader];
+        let (setting, error) = session.check_reader_ready(reader).err()?;
+        let (code, label) = match setting {
+            "recordings" => ("bad-data", "recorded answers, one JSON object a line".to_owned()),
+            "model" => {
+                let label = format!("and no answers are recorded in {}", declared.recordings.0);
+                ("unusable-model", label)
+            }
+            _ => {
+                let label = format!("it is needed: no answers are recorded in {}", declared.recordings.0);
+                ("unset-variable", label)
+            }
+        };
+        let span = scenario.source.span(&["readers", &declared.name, setting]);
+        Some(Diagnostic::new(code, span, format!("{error:#}")).label(label))
     });
     wrong.collect()
 }
