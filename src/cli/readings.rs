@@ -173,3 +173,29 @@ fn duration_text(seconds: f64) -> String {
         s => format!("{:.1} hours", s / 3600.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::MoneyAmount;
+
+    #[test]
+    fn an_estimate_says_how_many_readings_for_what_how_long_and_at_which_price() {
+        let cost = Some(MoneyAmount { currency: "USD".to_owned(), amount: 1.234 });
+        let plain = ReadingEstimate { unrecorded: 60, ..ReadingEstimate::default() };
+        let unknown = estimate_text(&plain, &plain);
+        assert!(unknown.starts_with("60 readings are not recorded yet and will be asked for; how long"));
+        let all = ReadingEstimate { recorded: 5, unrecorded: 180, seconds: Some(200.0), cost, ..plain.clone() };
+        let text = estimate_text(&plain, &all);
+        assert!(
+            text.starts_with(
+                "180 readings are not recorded yet and will be asked for: 60 of the runs as they are, 120 of runs with \
+                 an error forced or repaired, from which causes are computed; about 3 minutes, about USD 1.23 (5 are \
+                 recorded). "
+            ),
+            "{text}"
+        );
+        let durations = [0.4, 89.0, 90.0, 5399.0, 5400.0].map(duration_text);
+        assert_eq!(durations, ["0 seconds", "89 seconds", "2 minutes", "90 minutes", "1.5 hours"]);
+    }
+}

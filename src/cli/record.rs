@@ -15,20 +15,24 @@ use crate::session::Session;
 /// Ask a language model for the readings of a scenario, and record its answers
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b
+  knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --plain
   knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --arms bm25,minilm --max-reads 200
   knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --replay
 
 Asks the readers of the section `readers`, of the kinds chat and local, for every reading of the arms that name them. \
 Answers are recorded in the file that the reader names (recordings), one JSON object a line, as they arrive: an \
 interrupted command goes on where it stopped, and no prompt is asked twice. `run`, `calibrate` and `validate` replay \
-them.")]
+them; for the last two, --plain is enough and asks for far less.")]
 pub struct RecordArgs {
     /// Scenario file (YAML)
     file: PathBuf,
     /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
+    /// Only the readings of the runs as they are: enough for `calibrate` and `validate`. `run` also needs those of runs
+    /// with an error forced or repaired, from which it computes causes
+    #[arg(long)]
+    plain: bool,
     #[command(flatten)]
     readings: ReadingArgs,
     /// Threads; results do not depend on it [default: all cores]
@@ -62,12 +66,11 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     if let Err(code) = super::preflight(&session, &arms) {
         return Ok(code);
     }
-    let recorded = args.readings.prepare(session, &arms, &CompileQuestion::Plain).and_then(
-        |session| {
-            let totals = record_readings(&session, &arms)?;
-            Ok((session, totals))
-        },
-    );
+    let question = if args.plain { CompileQuestion::Plain } else { CompileQuestion::Run };
+    let recorded = args.readings.prepare(session, &arms, &question).and_then(|session| {
+        let totals = record_readings(&session, &arms, &question)?;
+        Ok((session, totals))
+    });
     bars.clear();
     let (session, totals) = match recorded {
         Ok(recorded) => recorded,

@@ -1,4 +1,4 @@
-//! The readings of arms whose reader is a language model: how many there will be, and asking for those of plain runs.
+//! The readings of arms whose reader is a language model: how many there will be, and asking for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl ReadingEstimate {
     }
 }
 
-/// The answers to the readings of plain runs.
+/// The answers to readings that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadingTotals {
     /// Distinct readings.
@@ -112,15 +112,19 @@ pub fn estimate_readings(
     Ok(estimate)
 }
 
-/// Asks for all readings of plain runs of these arms that are not recorded.
+/// Asks for all readings that a question about these arms needs and that are not recorded.
 ///
 /// # Errors
 /// Those of [`compile`], a model that cannot be asked.
-pub fn record_readings(session: &Session, arms: &[usize]) -> anyhow::Result<ReadingTotals> {
+pub fn record_readings(
+    session: &Session,
+    arms: &[usize],
+    question: &CompileQuestion,
+) -> anyhow::Result<ReadingTotals> {
     let mut totals = ReadingTotals::default();
     let arms: Vec<ScenarioArm> =
         arms.iter().map(|&arm| session.scenario().arms[arm].clone()).collect();
-    let readings = compile_arms(session, &arms, &CompileQuestion::Plain, UnansweredReading::Ask)?;
+    let readings = compile_arms(session, &arms, question, UnansweredReading::Ask)?;
     for (_, reading) in readings.all() {
         totals.readings += 1;
         let KnownReading::Answered(replies) = reading else { continue };

@@ -329,3 +329,25 @@ fn preset_of(arm: &ScenarioArm) -> ReaderSettings {
 fn reference_rates(arm: &ScenarioArm) -> anyhow::Result<ReaderRates> {
     Ok(ReaderModel::of_settings(&preset_of(arm))?.rates(""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario;
+
+    #[test]
+    fn halves_are_equal_whatever_the_order_of_the_tasks() {
+        let path = std::path::Path::new("scenarios/renewal_desk.yaml");
+        let mut scenario = scenario::load(path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let split = |scenario: &Scenario| {
+            let second = halves(scenario, &scenario.clusters());
+            let tasks = scenario.tasks.tasks.iter().zip(second);
+            tasks.map(|(task, second)| (scenario.unit_of(task), second)).collect::<BTreeSet<_>>()
+        };
+        let before = split(&scenario);
+        assert_eq!(before.len(), 40, "no unit is in both halves");
+        assert_eq!(before.iter().filter(|(_, second)| *second).count(), 20);
+        scenario.tasks.tasks.reverse();
+        assert_eq!(split(&scenario), before);
+    }
+}

@@ -296,5 +296,8 @@ mod tests {
         assert_eq!(MeasuredReader::parse(&wrong).unwrap_err(), "there is no rate `misred`");
         let wrong = reader.yaml().replace("low: 0.125000", "low: 0.3");
         assert!(MeasuredReader::parse(&wrong).unwrap_err().contains("low <= value"));
+        let later = format!("of_a_later_version: {{}}\n{}", reader.yaml());
+        let later = later.replace("knockon_reader: 1", "knockon_reader: 2");
+        assert!(MeasuredReader::parse(&later).unwrap_err().starts_with("a later version of knockon"));
     }
 }
