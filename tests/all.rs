@@ -46,6 +46,7 @@ mod probe;
 mod pull;
 mod read;
 mod reader;
+mod readers;
 mod retrieval_table;
 mod retrieve;
 mod right;

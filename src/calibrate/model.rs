@@ -245,3 +245,62 @@ impl Coordinate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::observation::{ObservedAnswer, ObservedReading};
+    use super::super::working_rates::to_working;
+    use super::*;
+    use crate::step::reader::{FieldReading, ReaderModel, ValuePool};
+    use crate::value::TypedValue;
+    use crate::world::{Corpus, Passage};
+
+    /// Readings of a model that is right wherever it can be, so that most kinds of answers never occur.
+    #[test]
+    fn the_gradient_is_that_of_the_density_where_few_kinds_of_answers_occur() {
+        let passages = (0..4).map(|n| Passage {
+            id: n.to_string(),
+            text: String::new(),
+            entity: None,
+            attribute: None,
+            facts: [("n".to_owned(), TypedValue::Number(f64::from(n)))].into_iter().collect(),
+            of: None,
+            variant: None,
+        });
+        let corpus =
+            Corpus { name: "c".to_owned(), passages: passages.collect(), ..Corpus::default() };
+        let pool = ValuePool::for_field(&corpus, "n");
+        let gold = BTreeSet::from([1]);
+        let contexts: [&[u32]; 5] = [&[1], &[0, 1, 2], &[1, 3], &[2, 3], &[]];
+        let observed: Vec<ObservedReading> = contexts
+            .into_iter()
+            .enumerate()
+            .map(|(unit, context)| {
+                let reading =
+                    FieldReading { corpus: &corpus, gold: &gold, field: "n", pool: &pool, context };
+                let answer = match context.contains(&1) {
+                    true => ObservedAnswer::Value(TypedValue::Number(1.0)),
+                    false => ObservedAnswer::NotStated,
+                };
+                ObservedReading { reading, unit, step: 0, answers: vec![(answer, 1.0)] }
+            })
+            .collect();
+        let table = ObservationTable::new(&observed);
+        let reference = ReaderModel::new("gpt-4o", &Default::default()).unwrap().rates("");
+        let model = PosteriorModel::pooled(&table, table.counts(|_| true), to_working(&reference));
+        let (point, mut scratch) = (model.start(), Vec::new());
+        let (gradient, _) = model.derivatives(&point);
+        for at in 0..point.len() {
+            let mut height = |by: f64| {
+                let mut moved = point.clone();
+                moved[at] += by;
+                model.log_density(&moved, &mut scratch)
+            };
+            let slope = (height(1e-5) - height(-1e-5)) / 2e-5;
+            assert!((gradient[at] - slope).abs() < 1e-5, "{at}: {} against {slope}", gradient[at]);
+        }
+        model.maximise().unwrap();
+    }
+}

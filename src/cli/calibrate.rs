@@ -4,15 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
-    load_scenario, set_thread_count,
+    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, RATES_MARK, THREAD_RANGE, load_scenario,
+    set_thread_count,
 };
 use crate::calibrate::FitVerdict;
 use crate::compile::CompileQuestion;
@@ -57,9 +56,6 @@ pub struct CalibrateArgs {
     threads: Option<u16>,
 }
 
-/// The text by which a file of rates is recognised.
-const FILE_MARK: &str = "knockon_reader:";
-
 pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
     let scenario = match load_scenario(&args.file) {
@@ -77,7 +73,8 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
         let folder = args.file.parent().map(PathBuf::from).unwrap_or_default();
         folder.join("readers").join(format!("{}.yaml", scenario.readers[reader].name))
     });
-    let output = args.force.output().with_inputs(input_files(&scenario));
+    let output = args.force.output().with_inputs(super::inputs_but_rates(&scenario, &out));
+    output.check_file(&out, OwnershipProof::Marked(RATES_MARK))?;
     let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let arms = match session.arms(&args.arms) {
@@ -94,14 +91,20 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
         date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
     };
     let read = read_arms(session.scenario(), &settings.arms, Some(reader));
-    let prepared = match args.reads {
-        // Only the chosen readings are asked for.
+    let prepared = match settings.reads {
+        // The limit on readings leaves out readings, not tasks.
         Some(_) => Ok(args.readings.limited(session)),
         None => args.readings.prepare(session, &read, &CompileQuestion::Plain),
     };
     let calibrated = prepared.and_then(|session| calibrate(&session, &settings));
     bars.clear();
-    let record = calibrated.with_context(|| args.file.display().to_string())?;
+    let record = match calibrated {
+        Ok(record) => record,
+        Err(error) => {
+            complain!("error: {}: {error:#}", args.file.display());
+            return Ok(ExitCode::from(super::exit_code(&error)));
+        }
+    };
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{}", text(&record))?;
     if let FitVerdict::Rejected { reasons } = &record.checks.verdict {
@@ -116,7 +119,7 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     } else {
         writeln!(stdout, "No check speaks against these rates.")?;
     }
-    output.write_file(&out, record.reader.yaml().as_bytes(), OwnershipProof::Marked(FILE_MARK))?;
+    output.write_file(&out, record.reader.yaml().as_bytes(), OwnershipProof::Marked(RATES_MARK))?;
     writeln!(stdout, "Reader: {}", out.display())?;
     Ok(ExitCode::from(EXIT_SUCCESS))
 }

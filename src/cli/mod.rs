@@ -16,7 +16,7 @@ use terminal::{colour, complain};
 use crate::output::{OutputWriter, WriteRefused};
 use crate::report::run_report::input_paths as input_files;
 use crate::run::oracle_check::OracleRecord;
-use crate::scenario::{self, Diagnostics, Scenario};
+use crate::scenario::{self, Diagnostics, MeasuredReader, Scenario};
 use crate::session::{Session, UnknownName};
 use crate::wrong_use::WrongUse;
 
@@ -294,6 +294,19 @@ fn set_thread_count(threads: Option<u16>) -> anyhow::Result<()> {
         });
         format!("cannot start {count}: give a smaller number with --threads")
     })
+}
+
+/// The text by which a file of `calibrate` is recognised.
+const RATES_MARK: &str = "knockon_reader:";
+
+/// The files that a scenario names, except `rates` if it is a file of `calibrate`: a reader may be measured again, or
+/// validated, while the scenario names its file.
+fn inputs_but_rates(scenario: &Scenario, rates: &Path) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(rates).unwrap_or_default();
+    let is_rates = text.contains(RATES_MARK) && MeasuredReader::parse(&text).is_ok();
+    let (inputs, rates) = (input_files(scenario), rates.canonicalize().ok());
+    let is_kept = |input: &PathBuf| !is_rates || input.canonicalize().ok() != rates;
+    inputs.into_iter().filter(is_kept).collect()
 }
 
 /// The default folder for a scenario's reports.

@@ -33,8 +33,8 @@ impl ReadingArgs {
         let at = index_of("reader", name, asked.chain(measured))?;
         let reader = match at.checked_sub(scenario.readers.len()) {
             None => ArmReader::Asked(at),
-            Some(at) => {
-                let (_, measured) = &scenario.measured_readers[at];
+            Some(measured) => {
+                let (_, measured) = &scenario.measured_readers[measured];
                 ArmReader::Simulated(ReaderSettings::of_measured(measured))
             }
         };
@@ -51,6 +51,11 @@ impl ReadingArgs {
     pub fn reader_index(&self, scenario: &Scenario) -> anyhow::Result<usize> {
         let names: Vec<&str> = scenario.readers.iter().map(|reader| reader.name.as_str()).collect();
         match (&self.reader, names.as_slice()) {
+            (Some(name), _) if scenario.measured_readers.iter().any(|(known, _)| known == name) => {
+                anyhow::bail!(
+                    "--reader {name}: it is simulated; name the language model that is asked"
+                )
+            }
             (Some(name), _) => Ok(index_of("reader", name, names.iter().copied())?),
             (None, [_]) => Ok(0),
             (None, []) => anyhow::bail!("it declares no language model under `readers`"),
@@ -58,7 +63,7 @@ impl ReadingArgs {
         }
     }
 
-    /// The session with these limits on what may be asked; nothing is estimated.
+    /// The session with a hard limit on what may be asked, for a command that itself limits its readings.
     pub fn limited<'a>(&self, session: Session<'a>) -> Session<'a> {
         match self.replay {
             true => session.with_reading_mode(ReadingMode::ReplayOnly),
@@ -95,7 +100,9 @@ impl ReadingArgs {
         let kept = all.tasks_within(session.scenario(), limit as usize);
         let total = session.scenario().tasks.tasks.len();
         if kept.is_empty() {
-            let message = format!("--max-reads {limit}: no task can be read with so few readings");
+            let message = format!(
+                "--max-reads {limit}: the first task that would be drawn needs more readings; give a larger number"
+            );
             return Err(WrongUse::new(message).into());
         }
         complain!(
@@ -138,5 +145,39 @@ fn duration_text(seconds: f64) -> String {
         s if s < 90.0 => format!("{s:.0} seconds"),
         s if s < 5400.0 => format!("{:.0} minutes", s / 60.0),
         s => format!("{:.1} hours", s / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::MoneyAmount;
+
+    #[test]
+    fn an_estimate_says_how_many_readings_for_what_how_long_and_at_which_price() {
+        let cost = Some(MoneyAmount { currency: "USD".to_owned(), amount: 1.234 });
+        let plain = ReadingEstimate { unrecorded: 60, ..ReadingEstimate::default() };
+        let unknown = estimate_text(&plain, &plain);
+        assert!(
+            unknown.starts_with("60 readings are not recorded yet and will be asked for; how long")
+        );
+        let all = ReadingEstimate {
+            recorded: 5,
+            unrecorded: 180,
+            seconds: Some(200.0),
+            cost,
+            ..plain.clone()
+        };
+        let text = estimate_text(&plain, &all);
+        assert!(
+            text.starts_with(
+                "180 readings are not recorded yet and will be asked for: 60 of the runs as they are, 120 of runs with \
+                 an error forced or repaired, from which causes are computed; about 3 minutes, about USD 1.23 (5 are \
+                 recorded). "
+            ),
+            "{text}"
+        );
+        let durations = [0.4, 89.0, 90.0, 5399.0, 5400.0].map(duration_text);
+        assert_eq!(durations, ["0 seconds", "89 seconds", "2 minutes", "90 minutes", "1.5 hours"]);
     }
 }

@@ -4,8 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
@@ -17,25 +15,24 @@ use crate::session::Session;
 /// Ask a language model for the readings of a scenario, and record its answers
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b
+  knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --plain
   knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --arms bm25,minilm --max-reads 200
   knockon record scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --replay
 
-Asks a language model of the section `readers` (kind chat or local) for every reading of the arms that it reads: those \
-that name it, or all of them with --reader. Sends the question of a step and the texts of the passages, nothing else. \
-Each answer is written to the reader's recording when it arrives (recordings/READER.jsonl unless the reader names \
-another file), and a recorded prompt is never sent again, so an interrupted command continues where it stopped. \
-`calibrate` and `validate` need no other readings; `run` also asks for those from which causes are computed. Begin with \
---max-reads 20: later estimates then include time and cost.")]
+Asks the readers of the section `readers`, of the kinds chat and local, for every reading of the arms that name them. \
+Answers are recorded in the file that the reader names (recordings), one JSON object a line, as they arrive: an \
+interrupted command goes on where it stopped, and no prompt is asked twice. `run`, `calibrate` and `validate` replay \
+them; for the last two, --plain is enough and asks for far less.")]
 pub struct RecordArgs {
     /// Scenario file (YAML)
     file: PathBuf,
     /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
-    /// Also the readings that `run` needs to find causes: of runs with an error forced or repaired
+    /// Only the readings of the runs as they are: enough for `calibrate` and `validate`. `run` also needs those of runs
+    /// with an error forced or repaired, from which it computes causes
     #[arg(long)]
-    causes: bool,
+    plain: bool,
     #[command(flatten)]
     readings: ReadingArgs,
     /// Threads; results do not depend on it [default: all cores]
@@ -70,13 +67,19 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     if let Err(code) = super::preflight(&session, &arms) {
         return Ok(code);
     }
-    let question = if args.causes { CompileQuestion::Run } else { CompileQuestion::Plain };
+    let question = if args.plain { CompileQuestion::Plain } else { CompileQuestion::Run };
     let recorded = args.readings.prepare(session, &read, &question).and_then(|session| {
         let totals = record_readings(&session, &read, &question)?;
         Ok((session, totals))
     });
     bars.clear();
-    let (session, totals) = recorded.with_context(|| args.file.display().to_string())?;
+    let (session, totals) = match recorded {
+        Ok(recorded) => recorded,
+        Err(error) => {
+            complain!("error: {}: {error:#}", args.file.display());
+            return Ok(ExitCode::from(super::exit_code(&error)));
+        }
+    };
     let mut stdout = terminal::text_output();
     writeln!(stdout, "{} readings, {} of them unparsable", totals.readings, totals.unparsable)?;
     for reason in &totals.reasons {
@@ -92,5 +95,6 @@ pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
             )?;
         }
     }
+    super::print_notes(&session.notes());
     Ok(ExitCode::from(EXIT_SUCCESS))
 }

@@ -8,7 +8,7 @@ use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files, load_scenario,
+    EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, RATES_MARK, THREAD_RANGE, input_files, load_scenario,
     report_folder, set_thread_count,
 };
 use anyhow::Context;
@@ -82,8 +82,16 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
         Err(name) => return Ok(super::report_unknown_name("--fit-arm", &name)),
     };
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
-    let output = args.force.output().with_inputs(input_files(&scenario));
+    let inputs = match &args.note_in {
+        Some(rates) => super::inputs_but_rates(&scenario, rates),
+        None => input_files(&scenario),
+    };
+    let output = args.force.output().with_inputs(inputs);
     output.check_folder(&out, &[FILES[0], FILES[1], COLUMNS], Some(MANIFEST))?;
+    if let Some(path) = &args.note_in {
+        read_rates(path)?;
+        output.check_file(path, OwnershipProof::Marked(RATES_MARK))?;
+    }
     let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let arms = match session.arms(&args.arms) {
@@ -98,12 +106,17 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
     }
     let settings = ValidationSettings { reader, fit_arm, arms };
     let read = read_arms(session.scenario(), &all, Some(reader));
-    let validated = args
-        .readings
-        .prepare(session, &read, &CompileQuestion::Plain)
+    let validated = validate::check(session.scenario(), &settings)
+        .and_then(|()| args.readings.prepare(session, &read, &CompileQuestion::Plain))
         .and_then(|session| validate::validate(&session, &settings));
     bars.clear();
-    let record = validated.with_context(|| args.file.display().to_string())?;
+    let record = match validated {
+        Ok(record) => record,
+        Err(error) => {
+            complain!("error: {}: {error:#}", args.file.display());
+            return Ok(ExitCode::from(super::exit_code(&error)));
+        }
+    };
     let tables =
         [validate::validation_table(Some(&record)), validate::indicator_table(Some(&record))];
     let columns = columns_table(COLUMNS, &tables, None);
@@ -118,13 +131,17 @@ pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(EXIT_SUCCESS))
 }
 
+/// A file of `calibrate`.
+fn read_rates(path: &Path) -> anyhow::Result<MeasuredReader> {
+    let cannot = || format!("cannot read {}", path.display());
+    let bytes = crate::input_file::InputSource::Disk.file(path).read().with_context(cannot)?;
+    let text = String::from_utf8(bytes).with_context(cannot)?;
+    MeasuredReader::parse(&text).map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))
+}
+
 /// Adds the result to a file of `calibrate`, in place of an earlier one on the same scenario.
 fn note_in(path: &Path, record: &ValidationRecord, output: &OutputWriter) -> anyhow::Result<()> {
-    let bytes = crate::input_file::InputSource::Disk.file(path).read();
-    let text = String::from_utf8(bytes.with_context(|| format!("cannot read {}", path.display()))?)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let reader = MeasuredReader::parse(&text);
-    let mut reader = reader.map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?;
+    let mut reader = read_rates(path)?;
     let (Some(median_error), Some(greatest_error)) =
         (record.median_error(), record.greatest_error())
     else {
@@ -138,5 +155,5 @@ fn note_in(path: &Path, record: &ValidationRecord, output: &OutputWriter) -> any
         median_error,
         greatest_error,
     });
-    output.write_file(path, reader.yaml().as_bytes(), OwnershipProof::Marked("knockon_reader:"))
+    output.write_file(path, reader.yaml().as_bytes(), OwnershipProof::Marked(RATES_MARK))
 }

@@ -33,6 +33,9 @@ pub enum UnansweredReading {
     Ask,
     /// It counts as read without an error, and is counted: for an estimate of the number of readings.
     AssumeRight,
+    /// It counts as read without an error, even if its answer is recorded: which readings there are then does not
+    /// depend on answers.
+    AssumeAllRight,
 }
 
 /// Asks a reader of the scenario, by its index: the answers to each prompt with their number among the samples, or
@@ -119,9 +122,14 @@ impl ReadingAnswers {
             return Ok(false);
         }
         for of_reader in missing.chunk_by(|a, b| a.reader == b.reader) {
-            let prompts = of_reader.iter().map(|key| prompt(scenario, key));
-            let prompts = prompts.collect::<anyhow::Result<Vec<ChatPrompt>>>()?;
-            let answers = source.answers(of_reader[0].reader, &prompts, self.policy)?;
+            let answers = match self.policy {
+                UnansweredReading::AssumeAllRight => vec![None; of_reader.len()],
+                UnansweredReading::Ask | UnansweredReading::AssumeRight => {
+                    let prompts = of_reader.iter().map(|key| prompt(scenario, key));
+                    let prompts = prompts.collect::<anyhow::Result<Vec<ChatPrompt>>>()?;
+                    source.answers(of_reader[0].reader, &prompts, self.policy)?
+                }
+            };
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             for (key, raw) in of_reader.iter().zip(answers) {
                 let reading = match raw {

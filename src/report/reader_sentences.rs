@@ -74,3 +74,68 @@ fn really_read(asked: &AskedReaderRecord) -> String {
         asked.model, asked.reads
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::scenario::{MEASURED_READER_FORMAT, MeasuredValidation, ReaderSettings};
+
+    fn sentence(measured: MeasuredReader) -> String {
+        let settings = ReaderSettings::of_measured(&Arc::new(measured));
+        simulated(&ReaderModel::of_settings(&settings).unwrap(), "desk")
+    }
+
+    #[test]
+    fn a_sentence_says_what_the_rates_were_compared_with() {
+        let preset = ReaderModel::of_settings(&ReaderSettings::default()).unwrap();
+        assert_eq!(
+            simulated(&preset, "desk"),
+            "Simulated with the reader preset gpt-4o; this reader was never compared with a real one."
+        );
+        let measured = MeasuredReader {
+            format: MEASURED_READER_FORMAT,
+            model: "m".to_owned(),
+            date: "2026-01-31".to_owned(),
+            reads: 120,
+            scenario: "desk".to_owned(),
+            arms: Vec::new(),
+            preset: "gpt-4o".to_owned(),
+            rates: Default::default(),
+            by_field: Default::default(),
+            fit: "fits".to_owned(),
+            reasons: Vec::new(),
+            validations: Vec::new(),
+        };
+        assert_eq!(
+            sentence(measured.clone()),
+            "Simulated with rates measured on m, 120 readings; its predictions were never compared with real runs."
+        );
+        let rejected = MeasuredReader {
+            fit: "rejected".to_owned(),
+            reasons: vec!["units differ".to_owned()],
+            ..measured.clone()
+        };
+        assert!(
+            sentence(rejected)
+                .contains("readings, which do not describe it fully (units differ); its")
+        );
+        let validated = |scenario: &str| {
+            let validation = MeasuredValidation {
+                scenario: scenario.to_owned(),
+                arms: 4,
+                held: 3,
+                median_error: 0.01,
+                greatest_error: 0.0525,
+            };
+            sentence(MeasuredReader { validations: vec![validation], ..measured.clone() })
+        };
+        let result = "predictions were within 5.2 points of real runs (3 of 4 intervals held).";
+        assert!(validated("desk").ends_with(&format!("; on this scenario {result}")));
+        assert!(
+            validated("shop")
+                .ends_with(&format!("; never validated on this scenario; on shop {result}"))
+        );
+    }
+}

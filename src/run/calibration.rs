@@ -53,9 +53,10 @@ pub fn calibrate(
     let (scenario, indices, progress) = (session.scenario(), session.indices(), session.progress());
     let units = scenario.clusters();
     let mut observed = ObservedReadings::default();
-    // Which readings are chosen must not depend on answers, so candidates are those of errorless runs.
+    // Which readings are chosen must not depend on answers, not even on recorded ones, so candidates are those of
+    // errorless runs.
     let unanswered = match settings.reads {
-        Some(_) => UnansweredReading::AssumeRight,
+        Some(_) => UnansweredReading::AssumeAllRight,
         None => UnansweredReading::Ask,
     };
     let mut searches =

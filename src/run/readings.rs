@@ -1,4 +1,4 @@
-//! The readings of arms whose reader is a language model: how many there will be, and asking for those of plain runs.
+//! The readings of arms whose reader is a language model: how many there will be, and asking for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl ReadingEstimate {
     }
 }
 
-/// The answers to the readings of some arms.
+/// The answers to readings that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadingTotals {
     /// Distinct readings.

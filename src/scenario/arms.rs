@@ -9,7 +9,9 @@ use super::readers::{self, ReaderChoiceEntry, ResolvedReader};
 use super::resolve::{ScenarioData, ScenarioResolver};
 use super::spanned_de::Spanned;
 use super::steps::StepDraft;
-use super::{ArmReader, EmbedderDeclaration, ReaderSettings, RetrievalSettings, ScenarioArm};
+use super::{
+    ArmReader, EmbedderDeclaration, READER_PRESETS, ReaderSettings, RetrievalSettings, ScenarioArm,
+};
 use crate::expr::suggest;
 
 /// The reader preset of a scenario that names none.
@@ -38,6 +40,13 @@ impl ScenarioResolver<'_> {
                 let span = choice.map(|choice| choice.span.clone()).unwrap_or_default();
                 let name = Spanned { value: name.clone(), span };
                 let known = self.resolve_name("reader", "unknown-reader", &name, &readers.names);
+                if known.is_none() && READER_PRESETS.contains(&name.value.as_str()) {
+                    let help =
+                        format!("a simulated reader with this preset: {{preset: {}}}", name.value);
+                    if let Some(mistake) = self.mistakes.last_mut() {
+                        mistake.help = Some(help);
+                    }
+                }
                 let reader = known.and_then(|at| readers::arm_reader(readers.resolved, at));
                 reader.unwrap_or_else(|| base.clone())
             }

@@ -132,7 +132,7 @@ pub struct Scenario {
     pub embedders: Vec<EmbedderDeclaration>,
     /// The language models that can read the passages; arms refer to them by index.
     pub readers: Vec<ReaderDeclaration>,
-    /// Simulated readers with measured rates, by name.
+    /// The simulated readers of the section `readers`, by name.
     pub measured_readers: Vec<(String, Arc<MeasuredReader>)>,
     /// By step: what a language model is asked; `Some` for read steps.
     pub questions: Vec<Option<ReadQuestion>>,

@@ -79,7 +79,21 @@ impl ScenarioResolver<'_> {
                 self.mistakes.push(mistake.label("the question that a language model is asked"));
                 None
             }
-            Some(question) => self.template(question, &scope),
+            Some(question) => {
+                let before = self.mistakes.len();
+                let template = self.template(question, &scope);
+                // It must not depend on what earlier steps found, which is wrong in some runs.
+                let ids = || steps.iter().map(|step| step.id.value.as_str());
+                for mistake in self.mistakes[before..].iter_mut() {
+                    if ids().any(|id| mistake.message == format!("nothing is called `{id}`")) {
+                        mistake.help = Some(
+                            "a question is the same whatever earlier steps found: name only fields of the task"
+                                .to_owned(),
+                        );
+                    }
+                }
+                template
+            }
             None => retrieve.and_then(StepDraft::retrieve_entry).and_then(|retrieve| {
                 let (text, _) = phrasings(retrieve).into_iter().next()?;
                 ParsedTemplate::new(&text.value).ok()?.check(&scope).ok()

@@ -208,7 +208,10 @@ impl SchemaChecker<'_> {
                 used.push((key.clone(), value.clone()));
                 continue;
             }
-            let message = format!("an embedder of kind {kind} has no `{name}`");
+            let whose =
+                schema.get("title").and_then(Json::as_str).unwrap_or("entry").to_lowercase();
+            let article = if whose.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+            let message = format!("{article} {whose} of kind {kind} has no `{name}`");
             self.mistakes.push(
                 Diagnostic::new("setting-unused", value.span.clone(), message)
                     .label(format!("{kind} takes {}", keys.join(", "))),

@@ -202,6 +202,17 @@ impl<'a> Session<'a> {
         Ok(parsed.collect())
     }
 
+    /// Checks that a language model can answer something, without loading or asking it.
+    ///
+    /// # Errors
+    /// As [`SessionReaders::check_ready`].
+    pub(crate) fn check_reader_ready(
+        &self,
+        reader: usize,
+    ) -> Result<(), (&'static str, anyhow::Error)> {
+        self.readers.check_ready(reader)
+    }
+
     /// Allows at most this many prompts to be sent to language models.
     #[must_use]
     pub(crate) fn with_reading_budget(mut self, budget: Option<usize>) -> Session<'a> {
@@ -271,17 +282,11 @@ impl<'a> Session<'a> {
         self.retrievers.check_ready(embedder, corpus)
     }
 
-    /// Checks that a language model can be opened; nothing is sent.
-    ///
-    /// # Errors
-    /// As [`SessionReaders::check_ready`].
-    pub(crate) fn check_reader_ready(&self, reader: usize) -> anyhow::Result<()> {
-        self.readers.check_ready(reader)
-    }
-
-    /// Notes for the user on how queries were answered so far.
+    /// Notes for the user on how queries and readings were answered so far.
     pub fn notes(&self) -> Vec<String> {
-        self.retrievers.notes()
+        let mut notes = self.retrievers.notes();
+        notes.extend(self.readers.notes());
+        notes
     }
 
     /// By embedder: a hash of everything except the corpus that its rankings depend on. `None` for embedders that were

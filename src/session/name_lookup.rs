@@ -31,7 +31,10 @@ pub(crate) fn index_of<'n>(
         let more =
             if count > MAX_LISTED { format!(", ... ({count} in all)") } else { String::new() };
         let near = suggest(name, names).map_or_else(String::new, |near| format!("; {near}"));
-        let known = format!("; there are {}{more}{near}", listed.join(", "));
+        let known = match count {
+            0 => "; the scenario declares none".to_owned(),
+            _ => format!("; there are {}{more}{near}", listed.join(", ")),
+        };
         UnknownName { what, name: name.to_owned(), known }
     })
 }

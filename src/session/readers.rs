@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
@@ -46,6 +47,8 @@ struct OpenedReader {
     /// `None` while only recordings are needed.
     model: Option<Box<dyn LanguageModel>>,
     recording: Recording,
+    /// What was wrong with the recording's last line.
+    note: Option<String>,
     /// Whether the recording is open for appending.
     appends: bool,
     /// The keys of all entries that were used.
@@ -113,6 +116,49 @@ impl<'a> SessionReaders<'a> {
         (self.environment, self.mode.get(), self.budget.get())
     }
 
+    /// Notes for the user on the recordings so far.
+    pub fn notes(&self) -> Vec<String> {
+        let opened = self.opened.borrow();
+        opened.iter().flatten().filter_map(|open| open.note.clone()).collect()
+    }
+
+    /// Checks that a reader can answer something: it has recorded answers, or what its model needs is here. Nothing is
+    /// sent, and no model is loaded.
+    ///
+    /// # Errors
+    /// The setting of the reader that is wrong, and why.
+    pub fn check_ready(&self, reader: usize) -> Result<(), (&'static str, anyhow::Error)> {
+        let declared = &self.scenario.readers[reader];
+        let path = &declared.recordings.1;
+        let recording = match path.exists() {
+            true => Recording::replay(path).map_err(|error| ("recordings", error))?,
+            false => Recording::default(),
+        };
+        match &declared.source {
+            LanguageModelSource::Local { model, max_tokens } => {
+                match (self.local_file(model), recorded_identity(&recording, *max_tokens)) {
+                    (Err(error), None) => Err(("model", error)),
+                    _ => Ok(()),
+                }
+            }
+            LanguageModelSource::Chat(spec) if recording.entries().len() == 0 => {
+                let endpoint = ChatEndpoint::new((**spec).clone(), &self.environment);
+                let endpoint = endpoint.map_err(|error| ("url", error))?;
+                endpoint.check_secrets().map_err(|error| ("api_key_env", error))
+            }
+            LanguageModelSource::Chat(_) => Ok(()),
+        }
+    }
+
+    /// The GGUF file of a local model.
+    fn local_file(&self, model: &str) -> anyhow::Result<PathBuf> {
+        let file = self.scenario.path.parent().map(|dir| dir.join(model));
+        match file.filter(|file| file.is_file()) {
+            Some(file) => Ok(file),
+            None => reader_file(model, &self.environment),
+        }
+    }
+
     /// What was used of a reader so far.
     pub fn usage(&self, reader: usize) -> ReaderUsage {
         let opened = self.opened.borrow();
@@ -174,6 +220,7 @@ impl<'a> SessionReaders<'a> {
         self.opened.borrow_mut()[reader] = Some(OpenedReader {
             identity,
             model,
+            note: recording.dropped().map(str::to_owned),
             recording,
             appends: false,
             used: BTreeSet::new(),
@@ -194,18 +241,8 @@ impl<'a> SessionReaders<'a> {
                 let LanguageModelSource::Local { max_tokens, .. } = &declared.source else {
                     return Err(error);
                 };
-                let mut identities: Vec<ReaderModelIdentity> = Vec::new();
-                for entry in recording.entries() {
-                    let limit = entry.settings.get("max_tokens").and_then(|n| n.as_u64());
-                    let identity = entry.identity();
-                    if limit == Some(*max_tokens as u64) && !identities.contains(&identity) {
-                        identities.push(identity);
-                    }
-                }
-                match identities.as_slice() {
-                    [identity] => Ok((identity.clone(), None)),
-                    _ => Err(error),
-                }
+                let recorded = recorded_identity(recording, *max_tokens);
+                recorded.map(|identity| (identity, None)).ok_or(error)
             }
         }
     }
@@ -216,30 +253,9 @@ impl<'a> SessionReaders<'a> {
                 Box::new(ChatEndpoint::new((**spec).clone(), &self.environment)?)
             }
             LanguageModelSource::Local { model, max_tokens } => {
-                let file = self.scenario.path.parent().map(|dir| dir.join(model));
-                let file = match file.filter(|file| file.is_file()) {
-                    Some(file) => file,
-                    None => reader_file(model, &self.environment)?,
-                };
-                Box::new(LocalLanguageModel::open(&file, *max_tokens)?)
+                Box::new(LocalLanguageModel::open(&self.local_file(model)?, *max_tokens)?)
             }
         })
-    }
-
-    /// Checks that a reader can be opened: that its model exists, or its recordings name it; and that its secrets are
-    /// set, unless there are recordings. Nothing is sent.
-    ///
-    /// # Errors
-    /// What is missing.
-    pub fn check_ready(&self, reader: usize) -> anyhow::Result<()> {
-        let declared = &self.scenario.readers[reader];
-        self.open(reader)?;
-        match &declared.source {
-            LanguageModelSource::Chat(spec) if !declared.recordings.1.exists() => {
-                ChatEndpoint::new((**spec).clone(), &self.environment)?.check_secrets()
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Asks for the prompts that are not recorded.
@@ -248,8 +264,9 @@ impl<'a> SessionReaders<'a> {
         if let Some(budget) = self.budget.get() {
             let left = budget.checked_sub(prompts.len()).with_context(|| {
                 format!(
-                    "{} further readings are needed, and only {budget} may be asked: wrong answers lead to readings \
-                     that no estimate knows. Raise --max-reads, or run again: what was answered is recorded",
+                    "{} more readings are needed, but --max-reads allows only {budget} more: wrong answers led to \
+                     readings that no estimate knew of. Raise --max-reads, or repeat the command: it goes on with \
+                     what was recorded",
                     prompts.len()
                 )
             })?;
@@ -271,6 +288,22 @@ impl<'a> SessionReaders<'a> {
         read::answer_prompts(model, &mut open.recording, prompts, &done)
             .with_context(|| format!("the reader {}", declared.name))?;
         Ok(())
+    }
+}
+
+/// The identity of a local model whose file is not here: that of its recording, if it has only one.
+fn recorded_identity(recording: &Recording, max_tokens: usize) -> Option<ReaderModelIdentity> {
+    let mut identities: Vec<ReaderModelIdentity> = Vec::new();
+    for entry in recording.entries() {
+        let limit = entry.settings.get("max_tokens").and_then(|n| n.as_u64());
+        let identity = entry.identity();
+        if limit == Some(max_tokens as u64) && !identities.contains(&identity) {
+            identities.push(identity);
+        }
+    }
+    match identities.len() {
+        1 => identities.pop(),
+        _ => None,
     }
 }
 
@@ -312,6 +345,8 @@ impl ReaderSource for SessionReaders<'_> {
             sorted.sort_by_cached_key(|prompt| {
                 prompt.messages.iter().map(|message| message.content.clone()).collect::<Vec<_>>()
             });
+            // Readings of several steps or corpora may have the same prompt, which counts once.
+            sorted.dedup();
             self.ask(reader, &sorted)?;
         }
         let mut opened = self.opened.borrow_mut();
@@ -320,7 +355,8 @@ impl ReaderSource for SessionReaders<'_> {
         for key in keys {
             let entry = open.recording.get(&key);
             answers.push(entry.map(|entry| entry.answers.clone()));
-            if entry.is_some() {
+            // An estimate looks at answers that the runs themselves may not need.
+            if entry.is_some() && unrecorded == UnansweredReading::Ask {
                 open.used.insert(key);
             }
         }

@@ -104,6 +104,17 @@ mod tests {
     }
 
     #[test]
+    fn a_number_falls_on_an_outcome_in_proportion_to_its_probability() {
+        let mut all = [0.0; OUTCOMES];
+        (all[1], all[3]) = (0.25, 0.75);
+        let at = |number| outcome_at(&all, number);
+        assert_eq!([at(0.0), at(0.249), at(0.25), at(0.999_999), at(1.0)], [1, 1, 3, 3, 3]);
+        // Sums that rounding leaves a little off 1.
+        (all[1], all[3]) = (0.1, 0.3);
+        assert_eq!([outcome_at(&all, 0.2), outcome_at(&all, 0.3)], [1, 3]);
+    }
+
+    #[test]
     fn certain_outcomes_have_no_width_and_units_widen_an_interval() {
         let certain = vec![vec![outcomes(0.0), outcomes(1.0)]];
         let weights = [1.0; 2];

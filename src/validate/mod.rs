@@ -11,6 +11,8 @@ mod validation_csv;
 
 use std::collections::BTreeSet;
 
+use anyhow::{Context, ensure};
+
 use crate::calibrate::{FitSettings, ObservationTable, RatesDraw, ReaderFit, fit};
 use crate::cascade::loss_pricing::TaskLosses;
 use crate::compile::search_cache::SearchCache;
@@ -148,6 +150,24 @@ struct ValidationRun<'s, 'a> {
     second_half: Vec<bool>,
 }
 
+/// Checks that there is something to predict and something to predict it from, before anything is asked.
+///
+/// # Errors
+/// No arm besides the one that is fitted, fewer than two units.
+pub fn check(scenario: &Scenario, settings: &ValidationSettings) -> anyhow::Result<()> {
+    let fit_arm = &scenario.arms[settings.fit_arm].id;
+    ensure!(
+        settings.arms.iter().any(|arm| *arm != settings.fit_arm),
+        "there is no arm to predict besides '{fit_arm}', to whose answers the reader is fitted; name another arm"
+    );
+    let units: BTreeSet<usize> = scenario.clusters().into_iter().collect();
+    ensure!(
+        units.len() >= 2,
+        "the tasks are one unit, and two are needed: the reader is fitted to one half and predicts the other"
+    );
+    Ok(())
+}
+
 /// Validates the simulation of some arms.
 ///
 /// # Errors
@@ -157,6 +177,7 @@ pub fn validate(
     settings: &ValidationSettings,
 ) -> anyhow::Result<ValidationRecord> {
     let scenario = session.scenario();
+    check(scenario, settings)?;
     let units = scenario.clusters();
     let second_half = halves(scenario, &units);
     let mut run = ValidationRun {
@@ -214,6 +235,7 @@ impl ValidationRun<'_, '_> {
         let by_task = readings.take_by_task();
         observed.add_arm(self.scenario, &solved, (&by_task, &readings.all()), &self.units);
         let reference = reference_rates(&self.scenario.arms[settings.fit_arm])?;
+        let fit_arm = &self.scenario.arms[settings.fit_arm].id;
         let fit_half = |second: bool| {
             let in_half = |unit: usize| {
                 let task = self.units.iter().position(|known| *known == unit);
@@ -222,7 +244,14 @@ impl ValidationRun<'_, '_> {
             let observations = observed.observations(self.scenario, in_half);
             let table = ObservationTable::new(&observations);
             let settings = FitSettings { draws: DRAWS, ..FitSettings::default() };
-            anyhow::Ok((fit(&table, &reference, &settings)?, observations.len()))
+            let fitted = fit(&table, &reference, &settings).with_context(|| {
+                format!(
+                    "the reader cannot be fitted to one half of the units of '{}', with {} readings",
+                    fit_arm,
+                    observations.len()
+                )
+            })?;
+            anyhow::Ok((fitted, observations.len()))
         };
         let ((first, n_first), (second, n_second)) = (fit_half(false)?, fit_half(true)?);
         Ok(([first, second], [n_first, n_second]))
@@ -379,4 +408,26 @@ fn preset_of(arm: &ScenarioArm) -> ReaderSettings {
 /// The rates that stand where answers say nothing.
 fn reference_rates(arm: &ScenarioArm) -> anyhow::Result<ReaderRates> {
     Ok(ReaderModel::of_settings(&preset_of(arm))?.rates(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario;
+
+    #[test]
+    fn halves_are_equal_whatever_the_order_of_the_tasks() {
+        let path = std::path::Path::new("scenarios/renewal_desk.yaml");
+        let mut scenario = scenario::load(path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let split = |scenario: &Scenario| {
+            let second = halves(scenario, &scenario.clusters());
+            let tasks = scenario.tasks.tasks.iter().zip(second);
+            tasks.map(|(task, second)| (scenario.unit_of(task), second)).collect::<BTreeSet<_>>()
+        };
+        let before = split(&scenario);
+        assert_eq!(before.len(), 40, "no unit is in both halves");
+        assert_eq!(before.iter().filter(|(_, second)| *second).count(), 20);
+        scenario.tasks.tasks.reverse();
+        assert_eq!(split(&scenario), before);
+    }
 }

@@ -1,7 +1,7 @@
 //! Chat endpoints: models behind OpenAI's `POST /v1/chat/completions`, as served by llama.cpp, Ollama, vLLM, Azure and
 //! OpenAI. No part of a reply may be handed over before the whole reply is checked ([`wire`]).
 //!
-//! [`crate::remote`] handles requests, retries and secrets.
+//! [`crate::http_client`] handles requests, retries and secrets.
 
 mod wire;
 
@@ -215,10 +215,10 @@ impl ChatEndpoint {
         Ok(ChatEndpoint { spec, endpoint, environment: environment.clone(), identity })
     }
 
-    /// Checks that all environment variables that it names are set; sends nothing.
+    /// Checks that the secrets of its requests are set; sends nothing.
     ///
     /// # Errors
-    /// A variable without a usable value.
+    /// An environment variable that is not set, or holds nothing that can be sent.
     pub fn check_secrets(&self) -> anyhow::Result<()> {
         self.json_endpoint().map(drop)
     }

@@ -138,7 +138,10 @@ pub fn open(path: &Path) -> anyhow::Result<(RecordingFileContent, File)> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            bail!("{}: another process is recording into it", cannot())
+            bail!(
+                "{}: another process is recording into it, or another reader of the same scenario",
+                cannot()
+            )
         }
         // File systems without locks give no protection against other processes.
         Err(TryLockError::Error(_)) => {}

@@ -50,29 +50,6 @@ pub fn planned_arms(scenario: &Scenario) -> Vec<ScenarioArm> {
     (0..plan.candidates.len()).filter_map(|candidate| plan.arm(base, &[candidate])).collect()
 }
 
-/// Language models that cannot be opened.
-fn language_model_errors(session: &Session, arms: &[&ScenarioArm]) -> Vec<Diagnostic> {
-    let scenario = session.scenario();
-    let readers: BTreeSet<usize> = arms
-        .iter()
-        .filter_map(|arm| match arm.reader {
-            ArmReader::Asked(reader) => Some(reader),
-            ArmReader::Simulated(_) => None,
-        })
-        .collect();
-    let unusable = readers.into_iter().filter_map(|reader| {
-        let error = session.check_reader_ready(reader).err()?;
-        let declared = &scenario.readers[reader];
-        let span = scenario.source.span(&["readers", &declared.name]);
-        let message = format!("the reader `{}` cannot be used: {error:#}", declared.name);
-        Some(
-            Diagnostic::new("unusable-model", span, message)
-                .label("no run can start without it, unless all its answers are recorded"),
-        )
-    });
-    unusable.collect()
-}
-
 /// Readers whose parameters are inconsistent once preset, file and arm are combined.
 fn reader_errors(scenario: &Scenario, arms: &[&ScenarioArm]) -> Vec<Diagnostic> {
     let wrong = arms.iter().filter_map(|arm| {
@@ -83,6 +60,36 @@ fn reader_errors(scenario: &Scenario, arms: &[&ScenarioArm]) -> Vec<Diagnostic> 
             Diagnostic::new("out-of-range", span, message)
                 .label("what the arm does not set comes from the file and its preset"),
         )
+    });
+    wrong.collect()
+}
+
+/// Language models that can neither be asked nor have recorded answers. Those that no arm names are not checked.
+fn language_model_errors(session: &Session, arms: &[&ScenarioArm]) -> Vec<Diagnostic> {
+    let scenario = session.scenario();
+    let mut used: BTreeSet<usize> = BTreeSet::new();
+    for arm in arms {
+        if let ArmReader::Asked(reader) = arm.reader {
+            used.insert(reader);
+        }
+    }
+    let wrong = used.into_iter().filter_map(|reader| {
+        let declared = &scenario.readers[reader];
+        let (setting, error) = session.check_reader_ready(reader).err()?;
+        let (code, label) = match setting {
+            "recordings" => ("bad-data", "recorded answers, one JSON object a line".to_owned()),
+            "model" => {
+                let label = format!("and no answers are recorded in {}", declared.recordings.0);
+                ("unusable-model", label)
+            }
+            _ => {
+                let label =
+                    format!("it is needed: no answers are recorded in {}", declared.recordings.0);
+                ("unset-variable", label)
+            }
+        };
+        let span = scenario.source.span(&["readers", &declared.name, setting]);
+        Some(Diagnostic::new(code, span, format!("{error:#}")).label(label))
     });
     wrong.collect()
 }

@@ -135,6 +135,7 @@ impl JsonSchema for EmbedderEntry {
         // Each alternative lists all keys of its kind. The property `kind` is repeated outside of them for its
         // description, and so that an editor can offer the kinds before one is chosen.
         schemars::json_schema!({
+            "title": "Embedder",
             "description": "Something that ranks passages. A setting that the kind does not have is a mistake.",
             "type": "object",
             "properties": {

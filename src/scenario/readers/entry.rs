@@ -54,6 +54,7 @@ impl JsonSchema for LanguageReaderEntry {
             kind_schema::with_kind(MeasuredReaderEntry::json_schema(generator), &["measured"]),
         ];
         schemars::json_schema!({
+            "title": "Reader",
             "description": "A language model that reads the passages, or a simulated reader with measured rates. A setting that the kind does not have is a mistake.",
             "type": "object",
             "properties": {

@@ -78,6 +78,12 @@ pub struct MeasuredValidation {
     pub greatest_error: f64,
 }
 
+/// The version of a file, whatever else it holds.
+#[derive(Deserialize)]
+struct MeasuredReaderVersion {
+    knockon_reader: u32,
+}
+
 /// A rate with the central 95% of its posterior.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +101,15 @@ impl MeasuredReader {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<MeasuredReader, String> {
+        // A later version may have further keys, so its number comes first.
+        if let Ok(MeasuredReaderVersion { knockon_reader: format }) = serde_yaml::from_str(text)
+            && format > MEASURED_READER_FORMAT
+        {
+            return Err(format!(
+                "a later version of knockon wrote it: `knockon_reader` is {format}, and this one reads \
+                 {MEASURED_READER_FORMAT}"
+            ));
+        }
         let reader: MeasuredReader =
             serde_yaml::from_str(text).map_err(|error| error.to_string())?;
         if reader.format != MEASURED_READER_FORMAT {
@@ -232,13 +247,12 @@ impl ScenarioResolver<'_> {
         };
         let parsed = match text {
             Some(text) => MeasuredReader::parse(&text),
-            None => Err("it is no text, or too large".to_owned()),
+            None => Err("it is not UTF-8 text, or is larger than 1 MiB".to_owned()),
         };
         match parsed {
             Ok(reader) => Some(Arc::new(reader)),
             Err(why) => {
-                let message =
-                    format!("`{}` is no file of `knockon calibrate`: {why}", entry.file.value);
+                let message = format!("`{}` cannot be used: {why}", entry.file.value);
                 let mistake = Diagnostic::new("bad-reader", entry.file.span.clone(), message);
                 self.mistakes.push(mistake.label("a file that `knockon calibrate` wrote"));
                 None
@@ -306,5 +320,10 @@ mod tests {
         assert_eq!(MeasuredReader::parse(&wrong).unwrap_err(), "there is no rate `misred`");
         let wrong = reader.yaml().replace("low: 0.125000", "low: 0.3");
         assert!(MeasuredReader::parse(&wrong).unwrap_err().contains("low <= value"));
+        let later = format!("of_a_later_version: {{}}\n{}", reader.yaml());
+        let later = later.replace("knockon_reader: 1", "knockon_reader: 2");
+        assert!(
+            MeasuredReader::parse(&later).unwrap_err().starts_with("a later version of knockon")
+        );
     }
 }

@@ -8,7 +8,7 @@ mod measured;
 mod prompts;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostics::Diagnostic;
@@ -136,17 +136,35 @@ impl ScenarioResolver<'_> {
         let structured = matches!(&source, Some(LanguageModelSource::Chat(spec))
             if spec.structured != crate::read::StructuredOutput::None);
         let prompts = self.reader_prompts(prompt, prompts, structured);
+        let recordings_entry = recordings.as_ref();
         let recordings = match recordings {
             Some(written) => written.value.clone(),
             None => format!("recordings/{}.jsonl", name.value),
         };
         let path = self.source.simplified(&self.dir.join(&recordings));
+        if let Some(written) = recordings_entry {
+            self.check_recordings(written, &path);
+        }
         Some(ResolvedReader::Asked(Box::new(ReaderDeclaration {
             name: name.value.clone(),
             source: source?,
             prompts: prompts?,
             recordings: (recordings, path),
         })))
+    }
+
+    /// Reports a place where no answers can be recorded.
+    fn check_recordings(&mut self, written: &Spanned<String>, path: &Path) {
+        let label = "the file in which answers are recorded, such as recordings/reader.jsonl";
+        if written.value.trim().is_empty() {
+            let message = "`recordings` is empty";
+            let mistake = Diagnostic::new("empty-value", written.span.clone(), message);
+            self.mistakes.push(mistake.label(label));
+        } else if self.source.is_folder(path) {
+            let message = format!("`{}` is a folder", written.value);
+            let mistake = Diagnostic::new("missing-file", written.span.clone(), message);
+            self.mistakes.push(mistake.label(label));
+        }
     }
 
     fn reader_prompts(
