@@ -330,8 +330,8 @@ impl ReaderSource for SessionReaders<'_> {
                 open.recording.find(&open.identity, first).with_context(|| {
                     let file = &self.scenario.readers[reader].recordings.0;
                     format!(
-                        "the reader {name}: {} of {} prompts are not in {file}, and only recordings may be used; `knockon record` \
-                         adds those of plain runs, and with --causes those that `run` needs as well",
+                        "the reader {name}: {} of {} prompts are not in {file}, and only recordings may be used; \
+                         `knockon record` adds them",
                         missing.len(),
                         prompts.len()
                     )
