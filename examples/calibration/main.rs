@@ -26,7 +26,9 @@ fn main() -> Result<()> {
     let argument = |at: usize, default: usize| arguments.get(at).copied().unwrap_or(default);
     let (sets, units, reads) = (argument(0, 200), argument(1, 40), argument(2, 10));
     println!("{sets} data sets of {units} units with {reads} readings each");
-    if sets > 20 { speed()?; }
+    if sets > 20 {
+        speed()?;
+    }
     coverage(sets, units, reads)?;
     for (name, planted) in READERS {
         rejections(name, *planted, sets, units, reads)?;

@@ -1,8 +1,7 @@
 //! Draws from a posterior density by Metropolis' algorithm with proposals from its approximation at the maximum.
 //!
 //! Each coordinate x is a monotone function of a standard normal z, chosen such that the marginal distribution of x is
-//! about right: for a rate, the Beta distribution with the mode and the curvature found, mixed with a little of the prior;
-//! for an offset, a normal one. The z are correlated as at the maximum: z = L w with independent w. Chains move in w by the preconditioned
+//! about right: the logit of a Beta variable, mixed with a little of the prior. The z are correlated as at the maximum: z = L w with independent w. Chains move in w by the preconditioned
 //! Crank-Nicolson proposal (Cotter, Roberts, Stuart and White, Statistical Science 2013), w' = sqrt(1 - b^2) w + b e,
 //! which leaves the normal distribution unchanged, so that a proposal is accepted with the ratio of the weights,
 //! density over approximation. With b = 1 proposals are independent of the state; smaller b help where the
@@ -19,7 +18,7 @@ use statrs::function::beta::beta_reg;
 
 use super::convergence::{effective_draws, split_r_hat};
 use super::model::{Coordinate, PosteriorMode, PosteriorModel};
-use super::working_rates::{logistic, logit, prior_exponents};
+use super::working_rates::{logistic, logit};
 
 /// The number of independent chains.
 const CHAINS: usize = 4;
@@ -97,10 +96,7 @@ pub(super) fn sample(
         let (mut r_hat, mut effective) = (1.0f64, f64::INFINITY);
         for at in 0..model.coordinates.len() {
             // Convergence is judged by rates: far from zero, logits move a lot when rates hardly do.
-            let shown = |point: &Vec<f64>| match model.coordinates[at] {
-                Coordinate::Rate(_) => logistic(point[at]),
-                Coordinate::Offset { .. } => point[at],
-            };
+            let shown = |point: &Vec<f64>| logistic(point[at]);
             let series: Vec<Vec<f64>> =
                 chains.iter().map(|chain| chain.kept.iter().map(shown).collect()).collect();
             r_hat = r_hat.max(split_r_hat(&series));
@@ -147,45 +143,30 @@ impl ProposalMap {
         });
         let factor = correlation.cholesky().context("the correlations are not positive")?.unpack();
         let margins = model.coordinates.iter().zip(&mode.point).zip(&deviation);
-        let margins = margins.map(|((coordinate, &at), &deviation)| match coordinate {
-            Coordinate::Rate(rate) => {
-                // The logit of a Beta variable with exponents a and b has its mode at the logit of a / (a + b), and
-                // there the information (a + b) p (1 - p).
-                let p = logistic(at);
-                let total = 1.0 / (deviation.powi(2) * p * (1.0 - p));
-                MonotoneMap::of_beta((total * p, total * (1.0 - p)), prior_exponents(*rate))
-            }
-            Coordinate::Offset { .. } => Ok(MonotoneMap::of_normal(at, deviation)),
+        let margins = margins.map(|((coordinate, &at), &deviation)| {
+            // The logit of a Beta variable with exponents a and b has its mode at the logit of a / (a + b), and there the
+            // information (a + b) p (1 - p).
+            let p = logistic(at);
+            let total = 1.0 / (deviation.powi(2) * p * (1.0 - p));
+            MonotoneMap::of_beta((total * p, total * (1.0 - p)), coordinate.prior_exponents())
         });
         let margins = margins.collect::<anyhow::Result<_>>()?;
         Ok(ProposalMap { center: DVector::zeros(size), factor, margins })
     }
 
-    /// Gives the approximation the moments of these points: mean and variance of each rate or offset, then mean and
-    /// covariance of z. A tenth of the covariance remains as it was, in case the points are few.
+    /// Gives the approximation the moments of these points: mean and variance of each rate, then mean and covariance of z.
+    /// A tenth of the covariance remains as it was, in case the points are few.
     fn adjust(&mut self, model: &PosteriorModel, points: &[Vec<f64>]) -> anyhow::Result<()> {
         let (count, size) = (points.len() as f64, self.center.len());
         let mut margins = Vec::new();
         for (at, coordinate) in model.coordinates.iter().enumerate() {
-            let moments = |value: &dyn Fn(f64) -> f64| {
-                let mean = points.iter().map(|point| value(point[at])).sum::<f64>() / count;
-                let square = |point: &Vec<f64>| (value(point[at]) - mean).powi(2);
-                (mean, points.iter().map(square).sum::<f64>() / count)
-            };
-            margins.push(match coordinate {
-                Coordinate::Rate(rate) => {
-                    let (mean, variance) = moments(&logistic);
-                    let prior = prior_exponents(*rate);
-                    // No posterior is wider than the prior.
-                    let total = (mean * (1.0 - mean) / variance - 1.0).max(prior.0 + prior.1);
-                    let exponents = (total * mean, total * (1.0 - mean));
-                    MonotoneMap::of_beta(exponents, prior)?
-                }
-                Coordinate::Offset { .. } => {
-                    let (mean, variance) = moments(&|x| x);
-                    MonotoneMap::of_normal(mean, variance.sqrt())
-                }
-            });
+            let mean = points.iter().map(|point| logistic(point[at])).sum::<f64>() / count;
+            let squares = points.iter().map(|point| (logistic(point[at]) - mean).powi(2));
+            let variance = squares.sum::<f64>() / count;
+            let prior = coordinate.prior_exponents();
+            // No posterior is wider than the prior.
+            let total = (mean * (1.0 - mean) / variance - 1.0).max(prior.0 + prior.1);
+            margins.push(MonotoneMap::of_beta((total * mean, total * (1.0 - mean)), prior)?);
         }
         self.margins = margins;
         let zs: Vec<DVector<f64>> = points.iter().map(|point| self.z_of_point(point)).collect();
@@ -224,10 +205,6 @@ impl ProposalMap {
 }
 
 impl MonotoneMap {
-    fn of_normal(mean: f64, deviation: f64) -> MonotoneMap {
-        MonotoneMap { knots: vec![(0.0, mean), (1.0, mean + deviation)] }
-    }
-
     /// From a standard normal to the logit of a Beta variable with these exponents. A share of [`PRIOR_SHARE`] is drawn
     /// from the prior instead.
     fn of_beta(exponents: (f64, f64), prior: (f64, f64)) -> anyhow::Result<MonotoneMap> {
@@ -371,6 +348,17 @@ impl<'m, 't> MarkovChain<'m, 't> {
         let ((_, slope), (x, next_slope)) = (margin.value(z), margin.value(next_z));
         let mut point = self.point.clone();
         point[at] = x;
+        // Where a rate is nearly 0, only its order of magnitude is uncertain, which its fields share: half of the moves
+        // of a common rate take them along. A translation has no effect on the ratio.
+        if let Coordinate::Rate(common) = self.model.coordinates[at]
+            && self.rng.random_bool(0.5)
+        {
+            for (coordinate, own) in self.model.coordinates.iter().zip(&mut point) {
+                if matches!(coordinate, Coordinate::Field { rate, .. } if *rate == common) {
+                    *own += x - self.point[at];
+                }
+            }
+        }
         let log_density = self.model.log_density(&point, &mut self.scratch);
         // The approximation's density at x is the normal one at z, divided by the slope.
         let log_ratio = (log_density + 0.5 * next_z * next_z + next_slope.ln())

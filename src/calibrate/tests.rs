@@ -80,7 +80,8 @@ fn reasons_are_given_in_plain_words() {
     let cases = PlantedCases::new(3, 40, 8);
     let checks = verdict(&cases.dependent_answers(&random_rates(3), 0.5, 3));
     let FitVerdict::Rejected { reasons } = checks.verdict else { panic!("{checks:?}") };
-    let gathers = reasons.iter().find(|reason| reason.starts_with("errors gather at some units: unit "));
+    let gathers =
+        reasons.iter().find(|reason| reason.starts_with("errors gather at some units: unit "));
     assert!(gathers.is_some_and(|reason| reason.ends_with("p = .001")), "{reasons:?}");
 }
 
@@ -91,8 +92,7 @@ fn a_common_cause_is_estimated() {
             .into_par_iter()
             .map(|seed| {
                 let (cases, rates) = (PlantedCases::new(seed, 60, 10), random_rates(seed));
-                let (table, fitted) =
-                    fit_of(&cases.dependent_answers(&rates, correlation, seed));
+                let (table, fitted) = fit_of(&cases.dependent_answers(&rates, correlation, seed));
                 common_cause(&table, &fitted.mean)
             })
             .collect();
@@ -108,8 +108,7 @@ fn the_mean_of_a_conditional_rate_is_the_rate() {
     for (rate, correlation) in [(0.02, 0.5), (0.3, 0.1), (0.7, 0.9)] {
         let nodes = (-800..=800).map(|step| f64::from(step) / 100.0);
         let density = |z: f64| (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt() / 100.0;
-        let mean: f64 =
-            nodes.map(|z| density(z) * conditional_rate(rate, correlation, z)).sum();
+        let mean: f64 = nodes.map(|z| density(z) * conditional_rate(rate, correlation, z)).sum();
         assert!((mean - rate).abs() < 1e-6, "{rate} {correlation}: {mean}");
     }
 }
@@ -119,12 +118,14 @@ fn a_field_that_differs_gets_its_own_rate() {
     let cases = PlantedCases::new(5, 60, 12);
     let rates = random_rates(5);
     let misread = [0.05, 0.05, 0.5];
-    let observed =
-        cases.answers(|case| ReaderRates { misread: misread[case.field], ..rates }, 5);
+    let observed = cases.answers(|case| ReaderRates { misread: misread[case.field], ..rates }, 5);
     let table = ObservationTable::new(&observed);
     let fitted = fit(&table, &ReaderRates::default(), &FitSettings::default()).unwrap();
     for (field, misread) in planted::FIELDS.iter().zip(misread) {
-        let own = fitted.by_field.iter().find(|of| of.field == *field && of.rate == ReaderParameter::Misread);
+        let own = fitted
+            .by_field
+            .iter()
+            .find(|of| of.field == *field && of.rate == ReaderParameter::Misread);
         let (low, high) = own.unwrap().interval;
         assert!(low - 0.05 < misread && misread < high + 0.05, "{field}: {own:?}");
     }
@@ -137,9 +138,12 @@ fn rates_without_observations_keep_the_reference() {
     let cases = PlantedCases::new(7, 40, 10);
     let observed = cases.answers(|_| random_rates(7), 7);
     // Gold is in the context, and nothing else is.
-    let alone: Vec<ObservedReading> =
-        observed.into_iter().filter(|of| of.reading.context.len() == 1
-            && of.reading.gold.contains(&of.reading.context[0])).collect();
+    let alone: Vec<ObservedReading> = observed
+        .into_iter()
+        .filter(|of| {
+            of.reading.context.len() == 1 && of.reading.gold.contains(&of.reading.context[0])
+        })
+        .collect();
     let reference = ReaderRates { follow: 0.6, lucky: 0.125, ..ReaderRates::default() };
     let table = ObservationTable::new(&alone);
     let fitted = fit(&table, &reference, &COMMON).unwrap();
