@@ -1,5 +1,5 @@
 //! Measures the calibration of the simulated reader on answers with known rates: how often intervals cover the truth, how
-//! often right and wrong readers are rejected, and how long it takes.
+//! often right and wrong readers are rejected (on a quarter of the data sets), and how long it takes.
 //!
 //! `cargo run --profile ci --example calibration -- [DATA SETS] [UNITS] [READS PER UNIT]`
 
@@ -26,12 +26,16 @@ fn main() -> Result<()> {
     let argument = |at: usize, default: usize| arguments.get(at).copied().unwrap_or(default);
     let (sets, units, reads) = (argument(0, 200), argument(1, 40), argument(2, 10));
     println!("{sets} data sets of {units} units with {reads} readings each");
+<<<<<<< HEAD
     if sets > 20 {
         speed()?;
     }
+=======
+    speed()?;
+>>>>>>> df381673473b028cdee6cb5ac35b437715799f59
     coverage(sets, units, reads)?;
     for (name, planted) in READERS {
-        rejections(name, *planted, sets, units, reads)?;
+        rejections(name, *planted, sets.div_ceil(4), units, reads)?;
     }
     Ok(())
 }
@@ -125,11 +129,16 @@ fn rejections(
         let cause = common_cause(&table, &fit.mean);
         Ok((fit, checks, cause))
     });
-    let results: Vec<(ReaderFit, FitChecks, calibrate::CommonCause)> =
-        results.collect::<Result<_>>()?;
+    let results: Vec<Result<(ReaderFit, FitChecks, calibrate::CommonCause)>> = results.collect();
+    let failed = results.iter().filter(|result| result.is_err()).count();
+    let results: Vec<_> = results.into_iter().flatten().collect();
     let share = |count: usize| count as f64 / sets as f64;
     let rejected = results.iter().filter(|(_, checks, _)| checks.verdict != FitVerdict::Fits);
-    println!("\n{name}: rejected {:.3}", share(rejected.clone().count()));
+    println!(
+        "\n{name}: rejected {:.3} of {}; {failed} fits did not converge",
+        rejected.clone().count() as f64 / results.len() as f64,
+        results.len()
+    );
     for kind in [
         CheckKind::Step,
         CheckKind::Field,
@@ -186,7 +195,8 @@ fn speed() -> Result<()> {
     );
     let start = Instant::now();
     let plain = fit(&table, &rates, &FitSettings { by_field: false, ..FitSettings::default() })?;
-    let evaluations = plain.diagnostics.chains * (plain.diagnostics.length + 100);
+    // Each chain also evaluates 450 points before any is kept.
+    let evaluations = plain.diagnostics.chains * (plain.diagnostics.length + 450);
     println!("fit of common rates: {:?}, about {evaluations} evaluations", start.elapsed());
     let start = Instant::now();
     let fitted = fit(&table, &rates, &FitSettings::default())?;

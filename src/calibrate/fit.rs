@@ -133,8 +133,8 @@ pub fn fit(
     let mut coordinates: Vec<Coordinate> =
         rates.iter().map(|&rate| Coordinate::Rate(rate)).collect();
     for of in comparisons.iter().filter(|of| of.spread > 0.0) {
-        let offset = |field| Coordinate::Offset { rate: of.rate, field, spread: of.spread };
-        coordinates.extend((0..table.fields.len()).map(offset));
+        let own = |field| Coordinate::Field { rate: of.rate, field, spread: of.spread };
+        coordinates.extend((0..table.fields.len()).map(own));
     }
     let model = PosteriorModel { table, counts: table.counts(|_| true), coordinates, fixed };
     let (points, diagnostics) = sample(&model, &model.maximise()?, settings.seed)?;

@@ -19,6 +19,7 @@ mod fields;
 mod fit;
 mod model;
 mod observation;
+mod proposal_map;
 mod sampler;
 mod simulate;
 mod table;

@@ -11,10 +11,11 @@ use crate::step::reader::ReaderRates;
 /// A number that is fitted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Coordinate {
-    /// A rate in [`WorkingRates`]; of all fields, apart from offsets.
+    /// A rate in [`WorkingRates`], of all fields that have none of their own.
     Rate(ReaderParameter),
-    /// What is added to a rate when this field is read. Normal around zero with this standard deviation.
-    Offset { rate: ReaderParameter, field: usize, spread: f64 },
+    /// The rate of a field. A priori it is normal around the common one, which must be a coordinate, with this standard
+    /// deviation. (Offsets from the common rate would say the same, but depend on it in the posterior.)
+    Field { rate: ReaderParameter, field: usize, spread: f64 },
 }
 
 /// The posterior density of some coordinates.
@@ -37,7 +38,7 @@ pub(super) struct PosteriorMode {
 const DERIVATIVE_STEP: f64 = 1e-4;
 
 impl<'t> PosteriorModel<'t> {
-    /// All rates as coordinates, without offsets.
+    /// All rates as coordinates, the same for all fields.
     pub fn pooled(
         table: &'t ObservationTable,
         counts: SlotCounts,
@@ -47,12 +48,13 @@ impl<'t> PosteriorModel<'t> {
         PosteriorModel { table, counts, coordinates, fixed }
     }
 
-    /// A point near the fixed rates, without offsets. It stays away from 0 and 1, where likelihoods are too steep or too
+    /// A point near the fixed rates. It stays away from 0 and 1, where likelihoods are too steep or too
     /// flat for a search.
     pub fn start(&self) -> Vec<f64> {
         let start = |coordinate: &Coordinate| match *coordinate {
-            Coordinate::Rate(rate) => self.fixed[rate as usize].clamp(-2.5, 2.5),
-            Coordinate::Offset { .. } => 0.0,
+            Coordinate::Rate(rate) | Coordinate::Field { rate, .. } => {
+                self.fixed[rate as usize].clamp(-2.5, 2.5)
+            }
         };
         self.coordinates.iter().map(start).collect()
     }
@@ -67,8 +69,8 @@ impl<'t> PosteriorModel<'t> {
         }
         let mut by_field = vec![pooled; self.table.fields.len()];
         for (coordinate, value) in self.coordinates.iter().zip(point) {
-            if let Coordinate::Offset { rate, field, .. } = *coordinate {
-                by_field[field][rate as usize] += value;
+            if let Coordinate::Field { rate, field, .. } = *coordinate {
+                by_field[field][rate as usize] = *value;
             }
         }
         by_field
@@ -82,9 +84,7 @@ impl<'t> PosteriorModel<'t> {
     /// The logarithm of the posterior density, up to a constant. `p` is scratch space.
     pub fn log_density(&self, point: &[f64], p: &mut Vec<f64>) -> f64 {
         self.table.write_probabilities(&self.rates_by_field(point), p);
-        let coordinates = self.coordinates.iter().zip(point);
-        let prior: f64 = coordinates.map(|(coordinate, x)| coordinate.log_prior(*x)).sum();
-        prior + self.counts.log_likelihood(p)
+        self.log_prior(point) + self.counts.log_likelihood(p)
     }
 
     /// The gradient of the log density, and the information: Fisher's, expected at this point, and the prior's.
@@ -152,24 +152,69 @@ impl<'t> PosteriorModel<'t> {
                 }
             }
         }
-        for (at, (coordinate, x)) in self.coordinates.iter().zip(point).enumerate() {
-            let (slope, curvature) = coordinate.prior_derivatives(*x);
-            gradient[at] += slope;
-            information[(at, at)] += curvature;
-        }
+        self.add_prior_derivatives(point, &mut gradient, &mut information);
         (gradient, information)
     }
 
-    /// By rate: the positions of the coordinates that move it for this field.
+    /// The log density of the prior on the working scale, up to a constant.
+    fn log_prior(&self, point: &[f64]) -> f64 {
+        let log_prior = |(coordinate, &x): (&Coordinate, &f64)| match *coordinate {
+            // The derivative of the logistic function, p (1-p), raises both exponents of the density by one.
+            Coordinate::Rate(rate) => {
+                let (a, b) = prior_exponents(rate);
+                // ln p and ln (1-p) without loss of precision at either end.
+                a * -(-x).exp().ln_1p() - b * x.exp().ln_1p()
+            }
+            Coordinate::Field { rate, spread, .. } => {
+                -0.5 * ((x - point[self.common(rate)]) / spread).powi(2)
+            }
+        };
+        self.coordinates.iter().zip(point).map(log_prior).sum()
+    }
+
+    fn add_prior_derivatives(
+        &self,
+        point: &[f64],
+        gradient: &mut DVector<f64>,
+        information: &mut DMatrix<f64>,
+    ) {
+        for (at, (coordinate, &x)) in self.coordinates.iter().zip(point).enumerate() {
+            match *coordinate {
+                Coordinate::Rate(rate) => {
+                    let ((a, b), p) = (prior_exponents(rate), logistic(x));
+                    gradient[at] += a - (a + b) * p;
+                    information[(at, at)] += (a + b) * p * (1.0 - p);
+                }
+                Coordinate::Field { rate, spread, .. } => {
+                    let (common, precision) = (self.common(rate), spread.powi(-2));
+                    let pull = (x - point[common]) * precision;
+                    gradient[at] -= pull;
+                    gradient[common] += pull;
+                    information[(at, at)] += precision;
+                    information[(common, common)] += precision;
+                    information[(at, common)] -= precision;
+                    information[(common, at)] -= precision;
+                }
+            }
+        }
+    }
+
+    /// The position of a rate common to fields; of the first coordinate, if it is none.
+    fn common(&self, rate: ReaderParameter) -> usize {
+        self.coordinates.iter().position(|of| *of == Coordinate::Rate(rate)).unwrap_or_default()
+    }
+
+    /// By rate: the position of the coordinate that is its value for this field, if any.
     fn coordinates_by_rate(&self, field: usize) -> Vec<Vec<usize>> {
         let mut targets = vec![Vec::new(); RATES];
         for (at, coordinate) in self.coordinates.iter().enumerate() {
             match *coordinate {
                 Coordinate::Rate(rate) => targets[rate as usize].push(at),
-                Coordinate::Offset { rate, field: of, .. } if of == field => {
-                    targets[rate as usize].push(at);
+                // A field's own rate replaces the common one, which comes first.
+                Coordinate::Field { rate, field: of, .. } if of == field => {
+                    targets[rate as usize] = vec![at];
                 }
-                Coordinate::Offset { .. } => {}
+                Coordinate::Field { .. } => {}
             }
         }
         targets
@@ -220,28 +265,10 @@ impl<'t> PosteriorModel<'t> {
 }
 
 impl Coordinate {
-    /// The log density of the prior on the working scale, up to a constant.
-    fn log_prior(self, x: f64) -> f64 {
+    /// Those of the rate that it is the value of.
+    pub fn prior_exponents(self) -> (f64, f64) {
         match self {
-            // The derivative of the logistic function, p (1-p), raises both exponents of the density by one.
-            Coordinate::Rate(rate) => {
-                let (a, b) = prior_exponents(rate);
-                // ln p and ln (1-p) without loss of precision at either end.
-                let (low, high) = (-(-x).exp().ln_1p(), -x.exp().ln_1p());
-                a * low + b * high
-            }
-            Coordinate::Offset { spread, .. } => -0.5 * (x / spread).powi(2),
-        }
-    }
-
-    /// The slope of the log prior, and its negative curvature.
-    fn prior_derivatives(self, x: f64) -> (f64, f64) {
-        match self {
-            Coordinate::Rate(rate) => {
-                let ((a, b), p) = (prior_exponents(rate), logistic(x));
-                (a - (a + b) * p, (a + b) * p * (1.0 - p))
-            }
-            Coordinate::Offset { spread, .. } => (-x / spread.powi(2), spread.powi(-2)),
+            Coordinate::Rate(rate) | Coordinate::Field { rate, .. } => prior_exponents(rate),
         }
     }
 }
