@@ -26,13 +26,7 @@ fn main() -> Result<()> {
     let argument = |at: usize, default: usize| arguments.get(at).copied().unwrap_or(default);
     let (sets, units, reads) = (argument(0, 200), argument(1, 40), argument(2, 10));
     println!("{sets} data sets of {units} units with {reads} readings each");
-<<<<<<< HEAD
-    if sets > 20 {
-        speed()?;
-    }
-=======
     speed()?;
->>>>>>> df381673473b028cdee6cb5ac35b437715799f59
     coverage(sets, units, reads)?;
     for (name, planted) in READERS {
         rejections(name, *planted, sets.div_ceil(4), units, reads)?;
