@@ -87,11 +87,11 @@ impl GgufNumberFormat {
             GgufNumberFormat::Q4K => {
                 for (n, (block, q)) in large_blocks::<144>(bytes, q) {
                     scales_and_minima(n, block, &mut scale, &mut offset);
-                    for (half, q) in block[16..].chunks_exact(32).zip(q.chunks_exact_mut(64)) {
-                        let (low, high) = q.split_at_mut(32);
-                        for ((low, high), byte) in low.iter_mut().zip(high).zip(half) {
-                            (*low, *high) = (byte & 15, byte >> 4);
-                        }
+                    let halves = block[16..].as_chunks::<32>().0.iter();
+                    for (half, q) in halves.zip(q.as_chunks_mut::<64>().0) {
+                        // Whole arrays: byte by byte, the compiler would have to assume that `q` overlaps `half`.
+                        q[..32].copy_from_slice(&half.map(|byte| byte & 15));
+                        q[32..].copy_from_slice(&half.map(|byte| byte >> 4));
                     }
                 }
             }
@@ -117,9 +117,11 @@ impl GgufNumberFormat {
                     for (part, byte) in block[192..208].iter().enumerate() {
                         scale(16 * n + part, d * f32::from(byte.cast_signed()));
                     }
-                    for (half, q) in q.chunks_exact_mut(128).enumerate() {
-                        let (low, low2) = block[64 * half..][..64].split_at(32);
-                        let high = &block[128 + 32 * half..][..32];
+                    // Arrays of known sizes, or the loop would check each index and not use vector instructions.
+                    let bytes = block.as_chunks::<32>().0;
+                    for (half, q) in q.as_chunks_mut::<128>().0.iter_mut().enumerate() {
+                        let (low, low2, high) =
+                            (bytes[2 * half], bytes[2 * half + 1], bytes[4 + half]);
                         for l in 0..32 {
                             q[l] = (low[l] & 15) | ((high[l] & 3) << 4);
                             q[l + 32] = (low2[l] & 15) | (((high[l] >> 2) & 3) << 4);
