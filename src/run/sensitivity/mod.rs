@@ -5,6 +5,7 @@
 //! ([`crate::compile::reweight`]), so every answer is exact at its point. Means of variables and the volume only multiply
 //! the results of an arm, which needs no new sweep.
 
+mod assumption_spread;
 mod assumptions;
 mod default_ranges;
 mod preparation;
