@@ -71,7 +71,7 @@ struct AssumptionCandidate {
 }
 
 impl AssumptionCandidate {
-    /// The figure with its range; `None` if the settings leave it out, or has no range.
+    /// The figure with its range; `None` if the settings leave it out, or it has no range.
     fn varied(self, settings: &SensitivitySettings) -> Option<VariedAssumption> {
         let (range, spread) = match &settings.assumptions {
             None => self.default?,
