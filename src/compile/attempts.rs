@@ -47,15 +47,15 @@ impl<'a> CompileContext<'a> {
         if !self.guarded(step) {
             return Vec::new();
         }
-        let of = &self.scenario.steps[step];
-        let from = match of.kind {
+        let current = &self.scenario.steps[step];
+        let from = match current.kind {
             PipelineStepKind::Read { from, .. } => from,
             _ => step,
         };
         let base = self.search(from);
-        let guards = of.guards.iter().enumerate();
-        let retries = guards.flat_map(|(guard, of)| {
-            of.retries.iter().enumerate().map(move |(turn, retry)| (guard, turn, retry))
+        let guards = current.guards.iter().enumerate();
+        let retries = guards.flat_map(|(guard, settings)| {
+            settings.retries.iter().enumerate().map(move |(turn, retry)| (guard, turn, retry))
         });
         retries
             .map(|(guard, turn, retry)| {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::line_ends::count_line_ends;
+
 /// Number of characters before and after an invalid byte that a message shows.
 const CONTEXT_CHARS: usize = 20;
 
@@ -80,7 +82,7 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, TextDecodeError> {
         let start = start.map_or(0, |at| at + 1);
         let end = bytes[good..].iter().position(|b| matches!(b, b'\n' | b'\r'));
         let end = end.map_or(bytes.len(), |at| good + at);
-        let line = 1 + super::lines::count_line_ends(&bytes[..start]);
+        let line = 1 + count_line_ends(&bytes[..start]);
         TextDecodeError {
             line,
             reason: describe_invalid_utf8(&bytes[start..end], "column").unwrap_or_default(),
@@ -92,7 +94,7 @@ fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Vec<u8>, TextDec
     let (pairs, rest) = bytes.as_chunks::<2>();
     let mut text = String::with_capacity(bytes.len());
     let wrong = |text: &str, what: &str| {
-        let line = 1 + super::lines::count_line_ends(text.as_bytes());
+        let line = 1 + count_line_ends(text.as_bytes());
         let column = 1 + text.chars().rev().take_while(|c| !matches!(c, '\n' | '\r')).count();
         let what = format!("the file is UTF-16, and {what} at column {column}; save it as UTF-8");
         TextDecodeError { line, reason: what }

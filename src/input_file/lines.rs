@@ -6,31 +6,10 @@ use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Result};
 use std::path::Path;
 
 use super::encoding::{self, TextEncoding};
+pub use super::line_ends::{count_line_ends, numbered_lines};
 
 /// The longest line that is read, in bytes.
 pub const MAX_LINE_BYTES: usize = 64 << 20;
-
-/// The lines of a text with their numbers, from 1.
-pub fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut rest = text;
-    let line = move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let Some(at) = rest.find(['\n', '\r']) else { return Some(std::mem::take(&mut rest)) };
-        let line = &rest[..at];
-        let end = if rest[at..].starts_with("\r\n") { 2 } else { 1 };
-        rest = &rest[at + end..];
-        Some(line)
-    };
-    (1..).zip(std::iter::from_fn(line))
-}
-
-/// The number of line ends in `bytes`.
-pub fn count_line_ends(bytes: &[u8]) -> usize {
-    let pairs = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
-    bytes.iter().filter(|b| matches!(b, b'\n' | b'\r')).count() - pairs
-}
 
 /// Reads a file line by line, as bytes in UTF-8.
 pub struct TextLineReader {
@@ -83,7 +62,7 @@ impl TextLineReader {
     /// number of bytes that were read for it.
     ///
     /// # Errors
-    /// What the system reports, and a line of more than [`LONGEST`] bytes.
+    /// What the system reports, and a line of more than [`MAX_LINE_BYTES`] bytes.
     pub fn next_line(&mut self) -> Result<Option<(usize, &[u8], usize)>> {
         self.line.clear();
         let read = match &mut self.source {

@@ -10,6 +10,7 @@
 //! - A line ends with LF, CR LF or CR ([`lines`]), as in Python's text files.
 
 pub mod encoding;
+mod line_ends;
 pub mod lines;
 pub mod source;
 

@@ -12,6 +12,7 @@ use crate::scenario::{
 };
 use crate::step::reader::ArmReaderModel;
 
+use super::assumption_spread::AssumptionSpread;
 use super::default_ranges::{
     DefaultAssumptionRange, backing_of, chance_range, default_range, follow_range, mean_range,
     range_factor,
@@ -26,41 +27,11 @@ pub struct VariedAssumption {
     pub spread: AssumptionSpread,
 }
 
-/// How a figure is drawn from its range.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum AssumptionSpread {
-    /// Uniform, for ranges that the file gives.
-    Even,
-    /// Half of the draws lie below the figure and half above, so that the figure is the median. Within each half the
-    /// logarithm is uniform, since a factor says how far the figure may be off.
-    Factor,
-    /// As [`AssumptionSpread::Factor`], for the odds of the figure between these ends.
-    Odds(f64, f64),
-}
-
 impl VariedAssumption {
     /// The value at the quantile `u`.
     pub fn quantile(&self, u: f64) -> f64 {
-        let AssumptionRecord { value, low, high, .. } = self.record;
-        let (up, down): (&dyn Fn(f64) -> f64, &dyn Fn(f64) -> f64) = match self.spread {
-            AssumptionSpread::Even => return between(low, high, u),
-            AssumptionSpread::Factor => (&f64::ln, &f64::exp),
-            AssumptionSpread::Odds(from, to) => {
-                (&move |x| ((x - from) / (to - x)).ln(), &move |y: f64| {
-                    from + (to - from) / (1.0 + (-y).exp())
-                })
-            }
-        };
-        let value = match u < 0.5 {
-            true => down(between(up(low), up(value), 2.0 * u)),
-            false => down(between(up(value), up(high), 2.0 * u - 1.0)),
-        };
-        value.clamp(low, high) // rounding may leave the range
+        self.spread.quantile(self.record.value, self.record.low, self.record.high, u)
     }
-}
-
-fn between(from: f64, to: f64, u: f64) -> f64 {
-    from + u * (to - from)
 }
 
 /// What a figure describes.
@@ -100,9 +71,9 @@ struct AssumptionCandidate {
 }
 
 impl AssumptionCandidate {
-    /// The figure with its range; `None` if it is not asked for, or has no range.
-    fn varied(self, asked: &SensitivitySettings) -> Option<VariedAssumption> {
-        let (range, spread) = match &asked.assumptions {
+    /// The figure with its range; `None` if the settings leave it out, or it has no range.
+    fn varied(self, settings: &SensitivitySettings) -> Option<VariedAssumption> {
+        let (range, spread) = match &settings.assumptions {
             None => self.default?,
             Some(named) => match named.iter().find(|(known, _)| *known == self.name)? {
                 (_, Some(range)) => (range.clone(), AssumptionSpread::Even),
@@ -126,7 +97,7 @@ impl AssumptionCandidate {
 pub fn assumptions(
     scenario: &Scenario,
     arms: &[usize],
-    asked: &SensitivitySettings,
+    settings: &SensitivitySettings,
 ) -> anyhow::Result<Vec<VariedAssumption>> {
     let mut candidates = Vec::new();
     for &parameter in ReaderParameter::ALL {
@@ -134,7 +105,7 @@ pub fn assumptions(
     }
     candidates.extend(guard_candidates(scenario, arms));
     candidates.extend(scenario.impact.iter().flat_map(impact_candidates));
-    Ok(candidates.into_iter().filter_map(|candidate| candidate.varied(asked)).collect())
+    Ok(candidates.into_iter().filter_map(|candidate| candidate.varied(settings)).collect())
 }
 
 fn reader_candidates(
@@ -144,7 +115,7 @@ fn reader_candidates(
 ) -> anyhow::Result<Vec<AssumptionCandidate>> {
     let groups = reader_values(scenario, arms, parameter)?;
     let mut candidates = Vec::new();
-    for (of, arms) in &groups {
+    for (rate, arms) in &groups {
         let name = reader_assumption(parameter);
         let shown = match groups.len() {
             1 => name.clone(),
@@ -155,18 +126,18 @@ fn reader_candidates(
         };
         let default = match parameter {
             ReaderParameter::Follow
-                if of.tag != ParameterProvenance::Scenario && of.range.is_none() =>
+                if rate.tag != ParameterProvenance::Scenario && rate.range.is_none() =>
             {
-                follow_range(of)
+                follow_range(rate)
             }
-            _ => chance_range(of),
+            _ => chance_range(rate),
         };
         candidates.push(AssumptionCandidate {
             name,
             shown,
             target: AssumptionTarget::Reader { parameter, arms: arms.clone() },
-            value: of.value,
-            backing: backing_of(of),
+            value: rate.value,
+            backing: backing_of(rate),
             default,
         });
     }
@@ -180,14 +151,14 @@ fn guard_candidates(scenario: &Scenario, arms: &[usize]) -> Vec<AssumptionCandid
         if !arms.iter().any(|&arm| scenario.arms[arm].guarded[at]) {
             continue;
         }
-        for AssumedGuardRate { guard, rate, name, value: of } in step.assumed_rates() {
+        for AssumedGuardRate { guard, rate, name, value: figure } in step.assumed_rates() {
             candidates.push(AssumptionCandidate {
                 shown: name.clone(),
                 name,
                 target: AssumptionTarget::Rate { step: at, guard, rate },
-                value: of.value,
-                backing: backing_of(&of),
-                default: chance_range(&of),
+                value: figure.value,
+                backing: backing_of(&figure),
+                default: chance_range(&figure),
             });
         }
     }
@@ -255,7 +226,7 @@ pub fn adjusted_odds(
     let mut odds = base.clone();
     for (assumption, &value) in assumptions.iter().zip(values) {
         match &assumption.target {
-            what if !what.affects(scenario, arm) => {}
+            target if !target.affects(scenario, arm) => {}
             AssumptionTarget::Reader { parameter, .. } => {
                 if let ArmReaderModel::Simulated(reader) = &mut odds.reader {
                     reader.shift(*parameter, value);
@@ -289,40 +260,4 @@ pub fn variable_means(
         }
     }
     means
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn assumption(value: f64, low: f64, high: f64, spread: AssumptionSpread) -> VariedAssumption {
-        let backing = FigureSource { tag: ParameterProvenance::Assumed, source: String::new() };
-        let range = backing.clone();
-        let told = AssumptionRecord { name: String::new(), value, low, high, backing, range };
-        VariedAssumption { target: AssumptionTarget::Volume, record: told, spread }
-    }
-
-    #[test]
-    fn the_figure_is_in_the_middle_of_its_own_range() {
-        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * b.abs(), "{a} {b}");
-        for (value, low, high, spread) in [
-            (100.0, 50.0, 200.0, AssumptionSpread::Factor),
-            (0.608, 0.554, 0.95, AssumptionSpread::Odds(0.0, 1.0)),
-            (0.05, 0.0256, 0.0952, AssumptionSpread::Odds(0.0, 1.0)),
-            (2.5, 1.5, 7.0, AssumptionSpread::Odds(1.0, 9.0)),
-        ] {
-            let of = assumption(value, low, high, spread);
-            for (u, x) in [(0.0, low), (0.5, value), (1.0, high)] {
-                near(of.quantile(u), x);
-            }
-            let draws: Vec<f64> = (0..=100).map(|u| of.quantile(f64::from(u) / 100.0)).collect();
-            assert!(draws.windows(2).all(|pair| pair[0] < pair[1]));
-        }
-        // A quarter of the draws are below the geometric mean of the lower end and the figure.
-        near(
-            assumption(100.0, 50.0, 200.0, AssumptionSpread::Factor).quantile(0.25),
-            5000f64.sqrt(),
-        );
-        near(assumption(0.0, 0.1, 0.3, AssumptionSpread::Even).quantile(0.25), 0.15);
-    }
 }

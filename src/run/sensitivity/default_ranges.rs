@@ -1,6 +1,6 @@
 //! The default ranges of assumptions: the weaker the source of a figure, the wider its range.
 
-use super::assumptions::AssumptionSpread;
+use super::assumption_spread::AssumptionSpread;
 use crate::scenario::{
     AssumptionRange, FigureSource, ImpactVariable, ParameterProvenance, SourcedValue,
 };
@@ -25,8 +25,8 @@ const LEAST_CHANCE: f64 = 1e-6;
 /// A default range, and how figures are drawn from it.
 pub(super) type DefaultAssumptionRange = Option<(AssumptionRange, AssumptionSpread)>;
 
-pub(super) fn backing_of(of: &SourcedValue) -> FigureSource {
-    FigureSource { tag: of.tag, source: of.source.clone() }
+pub(super) fn backing_of(figure: &SourcedValue) -> FigureSource {
+    FigureSource { tag: figure.tag, source: figure.source.clone() }
 }
 
 /// A default range; `None` if its ends are equal.
@@ -34,10 +34,10 @@ pub(super) fn default_range(
     low: f64,
     high: f64,
     by: &FigureSource,
-    of: &str,
+    quantity: &str,
 ) -> Option<AssumptionRange> {
     let source = format!(
-        "ours: {of} divided and multiplied by {}, for a figure that is {}",
+        "ours: {quantity} divided and multiplied by {}, for a figure that is {}",
         range_factor(by.tag),
         by.tag.name()
     );
@@ -50,19 +50,19 @@ pub(super) fn default_range(
 
 /// The default range of a chance: of a measured one its interval, of others the odds divided and multiplied. What is
 /// impossible or certain has none.
-pub(super) fn chance_range(of: &SourcedValue) -> DefaultAssumptionRange {
-    let by = backing_of(of);
-    if let Some((low, high)) = of.range {
+pub(super) fn chance_range(rate: &SourcedValue) -> DefaultAssumptionRange {
+    let by = backing_of(rate);
+    if let Some((low, high)) = rate.range {
         let source = "the 95% interval of the fit".to_owned();
         let backing = FigureSource { tag: ParameterProvenance::Measured, source };
         // Odds have no value at 0 and 1.
-        let low = low.max(LEAST_CHANCE).min(of.value);
-        let high = high.min(1.0 - LEAST_CHANCE).max(of.value);
+        let low = low.max(LEAST_CHANCE).min(rate.value);
+        let high = high.min(1.0 - LEAST_CHANCE).max(rate.value);
         let range = AssumptionRange { low, high, backing };
-        let inside = LEAST_CHANCE <= of.value && of.value <= 1.0 - LEAST_CHANCE;
+        let inside = LEAST_CHANCE <= rate.value && rate.value <= 1.0 - LEAST_CHANCE;
         return (inside && low < high).then_some((range, AssumptionSpread::Odds(0.0, 1.0)));
     }
-    let (low, high) = odds_range(of.value, 0.0, 1.0, range_factor(by.tag))?;
+    let (low, high) = odds_range(rate.value, 0.0, 1.0, range_factor(by.tag))?;
     Some((default_range(low, high, &by, "the odds")?, AssumptionSpread::Odds(0.0, 1.0)))
 }
 
@@ -75,32 +75,32 @@ fn odds_range(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> 
 }
 
 /// The default range of `follow`: down as for any chance, and up to [`MAX_FOLLOW`].
-pub(super) fn follow_range(of: &SourcedValue) -> DefaultAssumptionRange {
-    let (mut range, spread) = chance_range(of)?;
+pub(super) fn follow_range(rate: &SourcedValue) -> DefaultAssumptionRange {
+    let (mut range, spread) = chance_range(rate)?;
     range.high = MAX_FOLLOW.max(range.high);
     range.backing.source = format!(
         "ours: the odds divided by {}, for a figure that is {}; up to {MAX_FOLLOW}, since it comes from questions on which \
          the reader knows something of its own",
-        range_factor(of.tag),
-        of.tag.name()
+        range_factor(rate.tag),
+        rate.tag.name()
     );
     Some((range, spread))
 }
 
 /// The default range of a variable's mean: by odds if the variable has two bounds, by a factor if the mean is positive.
-pub(super) fn mean_range(of: &ImpactVariable) -> DefaultAssumptionRange {
-    let (mean, times) = (of.variable.mean(), range_factor(of.backing.tag));
-    match of.variable.bounds() {
+pub(super) fn mean_range(variable: &ImpactVariable) -> DefaultAssumptionRange {
+    let (mean, times) = (variable.variable.mean(), range_factor(variable.backing.tag));
+    match variable.variable.bounds() {
         Some((from, to)) => {
             let (low, high) = odds_range(mean, from, to, times)?;
-            let of_what = "the odds of the mean between the variable's ends";
+            let quantity = "the odds of the mean between the variable's ends";
             Some((
-                default_range(low, high, &of.backing, of_what)?,
+                default_range(low, high, &variable.backing, quantity)?,
                 AssumptionSpread::Odds(from, to),
             ))
         }
         None if mean > 0.0 => Some((
-            default_range(mean / times, mean * times, &of.backing, "the mean")?,
+            default_range(mean / times, mean * times, &variable.backing, "the mean")?,
             AssumptionSpread::Factor,
         )),
         None => None,

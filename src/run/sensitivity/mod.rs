@@ -5,6 +5,7 @@
 //! ([`crate::compile::reweight`]), so every answer is exact at its point. Means of variables and the volume only multiply
 //! the results of an arm, which needs no new sweep.
 
+mod assumption_spread;
 mod assumptions;
 mod default_ranges;
 mod preparation;
@@ -67,18 +68,18 @@ pub fn vary_assumptions<'a>(
     progress: &dyn ProgressListener,
 ) -> anyhow::Result<SensitivityResult> {
     let arms = inquiry.arms(indices, searches, progress)?;
-    let SensitivityPreparation { scenario, settings: asked, assumptions, .. } = inquiry;
+    let SensitivityPreparation { scenario, settings, assumptions, .. } = inquiry;
     let (mut years, mut drawn) = (vec![None; arms.len()], Vec::new());
     if let Some(impact) = &scenario.impact {
         let (assumptions, seed) = (&assumptions, scenario.simulation.seed);
         drawn = assumptions.iter().map(|assumption| assumption.record.clone()).collect();
-        let of = DrawnYears { scenario, impact, assumptions, seed };
+        let drawn_years = DrawnYears { scenario, impact, assumptions, seed };
         for ((year, (at, arm)), sampled) in years.iter_mut().zip(&arms).zip(sampled) {
-            *year = of.record(*at, arm, sampled, progress)?;
+            *year = drawn_years.record(*at, arm, sampled, progress)?;
         }
     }
-    let sensitivity = match asked.computes_indices {
-        true => sensitivity(scenario, asked, assumptions, arms, baseline, progress)?,
+    let sensitivity = match settings.computes_indices {
+        true => sensitivity(scenario, settings, assumptions, arms, baseline, progress)?,
         false => None,
     };
     Ok(SensitivityResult { sensitivity, years, drawn })
@@ -87,7 +88,7 @@ pub fn vary_assumptions<'a>(
 /// How the answers depend on the assumptions; `None` if there is nothing to vary.
 fn sensitivity(
     scenario: &Scenario,
-    asked: &SensitivitySettings,
+    settings: &SensitivitySettings,
     mut assumptions: Vec<VariedAssumption>,
     arms: Vec<(usize, ReweightedArm)>,
     baseline: Option<usize>,
@@ -114,7 +115,7 @@ fn sensitivity(
     let ends = field.answers(&assumptions, &one_at_a_time(&assumptions))?;
     // The design grows with the number of assumptions, so those whose ends change no answer are left out of it.
     let used: Vec<usize> = (0..assumptions.len())
-        .filter(|at| (1..3).any(|end| ends.iter().any(|of| of[2 * at + end] != of[0])))
+        .filter(|at| (1..3).any(|end| ends.iter().any(|values| values[2 * at + end] != values[0])))
         .collect();
     assumptions = used.iter().map(|&at| assumptions[at].clone()).collect();
     if assumptions.is_empty() {
@@ -126,7 +127,7 @@ fn sensitivity(
         MAX_INPUTS,
         assumptions.len()
     );
-    let design = SaltelliDesign::new(asked.base_samples, assumptions.len(), asked.seed)?;
+    let design = SaltelliDesign::new(settings.base_samples, assumptions.len(), settings.seed)?;
     let points: Vec<Vec<f64>> = design
         .points()
         .iter()
@@ -138,7 +139,7 @@ fn sensitivity(
     let mut answers = Vec::new();
     for (place, (kind, at_ends)) in field.kinds().into_iter().zip(&ends).enumerate() {
         let at_points = &sampled[place];
-        let found = answer_indices(at_points, asked)?;
+        let found = answer_indices(at_points, settings)?;
         // Later points reuse columns of earlier ones, so they are not independent draws.
         let mut independent = at_points[..design.independent_points()].to_vec();
         independent.sort_by(f64::total_cmp);
@@ -163,7 +164,7 @@ fn sensitivity(
     let weighty = tasks.iter().filter(|task| task.weight > 0.0).count();
     Ok(Some(SensitivityRecord {
         base_samples: design.samples(),
-        seed: asked.seed,
+        seed: settings.seed,
         points: points.len() + 1 + 2 * assumptions.len(),
         tasks: taken,
         left_out: weighty - taken,
@@ -175,9 +176,9 @@ fn sensitivity(
 
 fn answer_indices(
     answers: &[f64],
-    asked: &SensitivitySettings,
+    settings: &SensitivitySettings,
 ) -> anyhow::Result<Option<Vec<SobolIndex>>> {
-    sobol_indices(answers, asked.base_samples, stats::LEVEL, asked.seed)
+    sobol_indices(answers, settings.base_samples, stats::LEVEL, settings.seed)
 }
 
 /// The points with all assumptions at their values, then with each one at its lower end and at its upper end.
@@ -269,7 +270,7 @@ impl PreparedArms<'_> {
                 (ComparisonMeasure::Money, Some(impact)) => {
                     let volume =
                         assumptions.iter().position(|a| a.target == AssumptionTarget::Volume);
-                    let cases = volume.map_or(impact.volume.mean(), |of| points[at][of]);
+                    let cases = volume.map_or(impact.volume.mean(), |assumption| points[at][assumption]);
                     let means = assumptions::variable_means(&variables, assumptions, &points[at]);
                     cases * answer.total(&self.arms[arm].1.sets, &means)
                 }
@@ -319,8 +320,8 @@ impl PreparedArms<'_> {
                 odds.len() - 1
             }));
         }
-        let told = format!("{}: varying assumptions", self.scenario.arms[arm].id);
-        let work = self.progress.start(&told, odds.len());
+        let title = format!("{}: varying assumptions", self.scenario.arms[arm].id);
+        let work = self.progress.start(&title, odds.len());
         let answers = ready.answers(&odds, &self.weights, &|n| work.advance(n))?;
         Ok(of_point.into_iter().map(|at| answers[at].clone()).collect())
     }

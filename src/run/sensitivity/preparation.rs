@@ -31,13 +31,13 @@ impl<'a> SensitivityPreparation<'a> {
     /// A reader whose parameters are inconsistent.
     pub fn new(
         scenario: &'a Scenario,
-        asked: &'a SensitivitySettings,
+        settings: &'a SensitivitySettings,
         arms: &'a [usize],
     ) -> anyhow::Result<SensitivityPreparation<'a>> {
-        let assumptions = assumptions::assumptions(scenario, arms, asked)?;
+        let assumptions = assumptions::assumptions(scenario, arms, settings)?;
         Ok(SensitivityPreparation {
             scenario,
-            settings: asked,
+            settings,
             assumptions,
             arms,
             prepared: arms.iter().map(|_| None).collect(),
@@ -94,19 +94,19 @@ impl<'a> SensitivityPreparation<'a> {
         let scenario = self.scenario;
         let left: Vec<usize> =
             (0..self.arms.len()).filter(|&p| self.prepared[p].is_none()).collect();
-        let mut laid = Vec::new();
+        let mut compiled = Vec::new();
         for &place in &left {
             let arm = &scenario.arms[self.arms[place]];
-            let told = format!("{}: compiling for other odds", arm.id);
-            let work = progress.start(&told, scenario.steps.len() * scenario.tasks.tasks.len());
+            let title = format!("{}: compiling for other odds", arm.id);
+            let work = progress.start(&title, scenario.steps.len() * scenario.tasks.tasks.len());
             let odds = self.interior_odds(place)?;
-            laid.push(CompiledArm::new(scenario, arm, indices, searches, odds, &|| {
+            compiled.push(CompiledArm::new(scenario, arm, indices, searches, odds, &|| {
                 work.advance(1)
             })?);
         }
         let searches: &SearchCache = searches;
-        for (place, laid) in left.into_iter().zip(laid) {
-            let scales = ReweightableArm::new(laid, searches, self.cost_fn(place))?;
+        for (place, arm) in left.into_iter().zip(compiled) {
+            let scales = ReweightableArm::new(arm, searches, self.cost_fn(place))?;
             self.prepared[place] = Some(self.prepare_arm(place, scales, &[], progress)?);
         }
         let ready = std::mem::take(&mut self.prepared).into_iter().flatten();
@@ -120,8 +120,8 @@ impl<'a> SensitivityPreparation<'a> {
         solved: &[SolvedTask],
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<ReweightedArm<'a>> {
-        let told = format!("{}: grouping ends by loss", self.scenario.arms[self.arms[place]].id);
-        let work = progress.start(&told, self.scenario.tasks.tasks.len());
+        let title = format!("{}: grouping ends by loss", self.scenario.arms[self.arms[place]].id);
+        let work = progress.start(&title, self.scenario.tasks.tasks.len());
         ReweightedArm::new(self.scenario, scales, solved, &|n| work.advance(n))
     }
 
@@ -150,7 +150,7 @@ fn interior_points(assumptions: &[VariedAssumption]) -> [Vec<f64>; 3] {
 }
 
 fn interior_value(assumption: &VariedAssumption, draw: u32) -> f64 {
-    let told = &assumption.record;
+    let range = &assumption.record;
     let low = match &assumption.target {
         AssumptionTarget::Reader { parameter, .. } => {
             matches!(parameter, ReaderParameter::Follow | ReaderParameter::Fabricate)
@@ -163,9 +163,9 @@ fn interior_value(assumption: &VariedAssumption, draw: u32) -> f64 {
         // Any two unrelated points will do. The name is part of the key because two figures may have equal
         // ranges and must still differ here.
         _ => {
-            let key = rng::key(u64::from(draw), "inside", &told.name);
+            let key = rng::key(u64::from(draw), "inside", &range.name);
             (rng::draw(key, 0) >> 11) as f64 / (1u64 << 53) as f64 / 2.0 + 0.25
         }
     };
-    told.low + share * (told.high - told.low)
+    range.low + share * (range.high - range.low)
 }

@@ -73,8 +73,8 @@ fn step_prices(
     step: usize,
 ) -> (f64, Vec<[f64; 3]>) {
     let costs = &impact.costs;
-    let of = &scenario.steps[step];
-    let from = match &of.kind {
+    let current = &scenario.steps[step];
+    let from = match &current.kind {
         PipelineStepKind::Read { from, .. } => *from,
         _ => step,
     };
@@ -85,7 +85,7 @@ fn step_prices(
         Some(retrieval) => costs.search[retrieval.embedder].cost,
         None => 0.0,
     };
-    let guards = of.guards.iter().map(|guard| {
+    let guards = current.guards.iter().map(|guard| {
         let look = guard.check.effort().map_or(0.0, |effort| effort.cost.value);
         let escalate = guard.escalate.as_ref().map_or(0.0, |person| person.effort.cost.value);
         let retry = guard.retries.iter().filter_map(|retry| {

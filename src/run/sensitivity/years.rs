@@ -64,8 +64,8 @@ impl DrawnYears<'_> {
         let total: f64 = tasks.iter().map(|task| task.weight).sum();
         let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
         // Tasks past the cap contribute the losses that they were sampled with, under any odds.
-        let fixed = sampled.iter().filter(|of| !arm.is_swept(of.task)).flat_map(|of| {
-            of.incidents.iter().map(|i| (i.p * weights[of.task], i.parts.as_slice()))
+        let fixed = sampled.iter().filter(|losses| !arm.is_swept(losses.task)).flat_map(|losses| {
+            losses.incidents.iter().map(|i| (i.p * weights[losses.task], i.parts.as_slice()))
         });
         let fixed: Vec<(f64, &[LossTerm])> = fixed.collect();
         let variables: Vec<RandomVariable> = impact.variables.iter().map(|v| v.variable).collect();
@@ -74,8 +74,8 @@ impl DrawnYears<'_> {
             .map(|v| v.sampler())
             .collect::<anyhow::Result<Vec<VariableSampler>>>()?;
         let (odds, of_point) = self.distinct_odds(at)?;
-        let told = format!("{}: sampling years of drawn assumptions", scenario.arms[at].id);
-        let work = progress.start(&told, odds.len());
+        let title = format!("{}: sampling years of drawn assumptions", scenario.arms[at].id);
+        let work = progress.start(&title, odds.len());
         let numbers: Vec<u32> = (0..odds.len() as u32).collect();
         let lanes = odds.par_chunks(LANE_WIDTH).zip(numbers.par_chunks(LANE_WIDTH));
         let losses = lanes.map(|(some, numbers)| -> anyhow::Result<Vec<(f64, u32)>> {
@@ -140,9 +140,9 @@ impl DrawnYears<'_> {
         let mut figures = YearParameters::unshifted(self.impact.volume, variables.len());
         for assumption in self.assumptions {
             match assumption.target {
-                AssumptionTarget::Mean(of) => {
-                    figures.shifts[of] =
-                        variables[of].shift_to_mean(assumption.quantile(rng.random()));
+                AssumptionTarget::Mean(variable) => {
+                    figures.shifts[variable] =
+                        variables[variable].shift_to_mean(assumption.quantile(rng.random()));
                 }
                 AssumptionTarget::Volume => {
                     figures.volume =
