@@ -47,18 +47,19 @@ impl<'a> CompileContext<'a> {
         if !self.guarded(step) {
             return Vec::new();
         }
-        let of = &self.scenario.steps[step];
-        let from = match of.kind {
+        let current = &self.scenario.steps[step];
+        let from = match current.kind {
             PipelineStepKind::Read { from, .. } => from,
             _ => step,
         };
         let base = self.search(from);
-        let guards = of.guards.iter().enumerate();
-        let retries = guards.flat_map(|(guard, of)| {
-            of.retries.iter().enumerate().map(move |(turn, retry)| (guard, turn, retry))
+        let guards = current.guards.iter().enumerate();
+        let retries = guards.flat_map(|(guard, settings)| {
+            settings.retries.iter().enumerate().map(move |(turn, retry)| (guard, turn, retry))
         });
         retries
             .map(|(guard, turn, retry)| {
+                // A read step searches again only if a retry changes the search.
                 let searches = from == step || retry.searches();
                 FurtherAttempt {
                     guard,
@@ -138,5 +139,6 @@ impl<'a> StepSearch<'a> {
 
 /// The query by which a verifier scores a single passage.
 pub(super) fn verifier_query(query: &str, passage: u32) -> SearchQuery {
+    // One passage at a time, so that its score is cached whatever else was found beside it.
     SearchQuery { query: query.to_owned(), scope: SearchScope::Passages(Arc::new([passage])) }
 }

@@ -83,8 +83,8 @@ impl CompileContext<'_> {
     pub(super) fn guard_swaps(&self) -> Vec<(usize, u8)> {
         let steps = self.scenario.steps.iter().enumerate().filter(|(step, _)| self.guarded(*step));
         steps
-            .flat_map(|(step, of)| {
-                (0..max_variants(of)).map(move |at| (step, variant_intervention_id(at)))
+            .flat_map(|(step, settings)| {
+                (0..max_variants(settings)).map(move |at| (step, variant_intervention_id(at)))
             })
             .collect()
     }

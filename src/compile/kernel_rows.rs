@@ -46,8 +46,9 @@ impl CompileContext<'_> {
         if input.reachable_by_repairs && !wrong.is_empty() {
             self.push_detour(draft, step, BREAK, wrong);
         }
-        let asked = *self.question == CompileQuestion::Run && can_err(&self.scenario.steps[step]);
-        if asked && input.reachable_by_repairs && can_be_wrong {
+        let needs_right_row =
+            *self.question == CompileQuestion::Run && can_err(&self.scenario.steps[step]);
+        if needs_right_row && input.reachable_by_repairs && can_be_wrong {
             let right = self.oracle_branch(draft, step);
             self.push_detour(draft, step, RIGHT, vec![GuardedBranch::unguarded(right)]);
         }
@@ -90,7 +91,7 @@ impl CompileContext<'_> {
         step: usize,
         row: Vec<GuardedBranch>,
     ) -> (Vec<KernelBranch>, Vec<Option<GuardTrace>>) {
-        let of = &self.scenario.steps[step];
+        let current = &self.scenario.steps[step];
         let mut branches = Vec::with_capacity(row.len());
         let mut trails = Vec::new();
         for GuardedBranch { branching, trace: trail } in
@@ -98,7 +99,7 @@ impl CompileContext<'_> {
         {
             let StepBranch { output, event, fault, guarded, p, .. } = branching;
             let outcome =
-                deterministic_steps::outcome(step, of, &draft.oracle.outputs, output.as_ref())
+                deterministic_steps::outcome(step, current, &draft.oracle.outputs, output.as_ref())
                     as u8;
             let oracles = draft.oracle.outputs[step].as_ref();
             let state = OutputState::of(output.as_ref(), oracles, &draft.oracle.gold[step]);

@@ -31,7 +31,7 @@ pub struct ReweightableArm<'a> {
 
 /// A compiled arm whose rows are not classified yet.
 pub struct CompiledArm<'a> {
-    room: CompileContext<'a>,
+    context: CompileContext<'a>,
     others: [CompileContext<'a>; 2],
     drafts: Vec<TaskBuilder<'a>>,
     /// By step, then by task.
@@ -52,40 +52,44 @@ impl<'a> CompiledArm<'a> {
         odds: [ArmOdds; 3],
         step_done: &(dyn Fn() + Sync),
     ) -> anyhow::Result<CompiledArm<'a>> {
-        let rooms = odds
+        let contexts = odds
             .map(|odds| CompileContext::new(scenario, arm, indices, odds, &CompileQuestion::Plain))
-            .map(|room| room.with_readings(searches));
-        Ok(CompiledArm::compile_rows(rooms, searches, step_done)?.0)
+            .map(|context| context.with_readings(searches));
+        Ok(CompiledArm::compile_rows(contexts, searches, step_done)?.0)
     }
 
     /// Compiles the rows in the first of the contexts.
     fn compile_rows(
-        [room, second, third]: [CompileContext<'a>; 3],
+        [context, second, third]: [CompileContext<'a>; 3],
         searches: &mut SearchCache,
         step_done: &(dyn Fn() + Sync),
     ) -> anyhow::Result<(CompiledArm<'a>, StepVariants)> {
-        let mut plans = Vec::with_capacity(room.scenario.steps.len());
+        let mut plans = Vec::with_capacity(context.scenario.steps.len());
         let (drafts, variants) =
-            room.compile_steps(searches, step_done, &mut |of_step| plans.push(of_step))?;
-        Ok((CompiledArm { room, others: [second, third], drafts, plans }, variants))
+            context.compile_steps(searches, step_done, &mut |of_step| plans.push(of_step))?;
+        Ok((CompiledArm { context, others: [second, third], drafts, plans }, variants))
     }
 
-    fn classes(&self, answers: &[CorpusRankings], toll: &StepCostFn) -> anyhow::Result<RowClasses> {
-        self.reweight_context(answers, toll).classes([&self.room, &self.others[0], &self.others[1]])
+    fn classes(&self, answers: &[CorpusRankings], cost: &StepCostFn) -> anyhow::Result<RowClasses> {
+        self.reweight_context(answers, cost).classes([
+            &self.context,
+            &self.others[0],
+            &self.others[1],
+        ])
     }
 
     fn reweight_context<'g>(
         &'g self,
         answers: &'g [CorpusRankings<'g>],
-        toll: &'g StepCostFn<'g>,
+        cost: &'g StepCostFn<'g>,
     ) -> ReweightContext<'g, 'a> {
-        ReweightContext { drafts: &self.drafts, plans: &self.plans, answers, cost: toll }
+        ReweightContext { drafts: &self.drafts, plans: &self.plans, answers, cost }
     }
 
     /// The search results of each step's corpus, by step.
     fn answers<'s>(&self, searches: &'s SearchCache) -> Vec<CorpusRankings<'s>> {
         (0..self.plans.len())
-            .map(|step| match self.room.corpus(step) {
+            .map(|step| match self.context.corpus(step) {
                 Some(corpus) => searches.rankings(corpus),
                 None => CorpusRankings::default(),
             })
@@ -104,15 +108,15 @@ pub fn compile_and_classify<'a>(
     indices: &'a [CorpusIndex],
     searches: &mut SearchCache,
     odds: [ArmOdds; 3],
-    toll: &StepCostFn,
+    cost: &StepCostFn,
     step_done: &(dyn Fn() + Sync),
 ) -> anyhow::Result<(Vec<CompiledTask>, ReweightableArm<'a>)> {
-    let rooms =
+    let contexts =
         odds.map(|odds| CompileContext::new(scenario, arm, indices, odds, &CompileQuestion::Run));
-    let rooms = rooms.map(|room| room.with_readings(searches));
-    let (laid, variants) = CompiledArm::compile_rows(rooms, searches, step_done)?;
-    let classes = laid.classes(&laid.answers(searches), toll)?;
-    let compiled = TaskBuilder::finish_all(laid.drafts, &variants);
+    let contexts = contexts.map(|context| context.with_readings(searches));
+    let (compiled_arm, variants) = CompiledArm::compile_rows(contexts, searches, step_done)?;
+    let classes = compiled_arm.classes(&compiled_arm.answers(searches), cost)?;
+    let compiled = TaskBuilder::finish_all(compiled_arm.drafts, &variants);
     Ok((compiled, ReweightableArm { classes, recompile: None }))
 }
 
@@ -122,13 +126,13 @@ impl<'a> ReweightableArm<'a> {
     /// # Errors
     /// See [`ReweightableArm::weigh`].
     pub fn new(
-        laid: CompiledArm<'a>,
+        compiled_arm: CompiledArm<'a>,
         searches: &'a SearchCache,
-        toll: Box<StepCostFn<'a>>,
+        cost: Box<StepCostFn<'a>>,
     ) -> anyhow::Result<ReweightableArm<'a>> {
-        let answers = laid.answers(searches);
-        let classes = laid.classes(&answers, &toll)?;
-        Ok(ReweightableArm { classes, recompile: Some((laid, answers, toll)) })
+        let answers = compiled_arm.answers(searches);
+        let classes = compiled_arm.classes(&answers, &cost)?;
+        Ok(ReweightableArm { classes, recompile: Some((compiled_arm, answers, cost)) })
     }
 
     /// The number of weights that [`ReweightableArm::weigh`] returns.
@@ -138,7 +142,7 @@ impl<'a> ReweightableArm<'a> {
 
     /// The position of a row's weights: see [`crate::kernel::many::Many::new`].
     pub fn start(&self, task: usize, step: usize, row: u32) -> u32 {
-        let class = self.classes.of[task][step][row as usize];
+        let class = self.classes.class_of[task][step][row as usize];
         self.classes.list[class as usize].start as u32
     }
 
@@ -149,18 +153,20 @@ impl<'a> ReweightableArm<'a> {
     pub fn weigh(&self, odds: &ArmOdds) -> anyhow::Result<Vec<f64>> {
         let chances = self.classes.rates_by_step(&odds.reader);
         let mut weights = Vec::with_capacity(self.width());
-        let mut said = Vec::new();
-        let mut room = None;
+        let mut probabilities = Vec::new();
+        let mut context = None;
         for class in &self.classes.list {
             let RowWeights::Recompiled(like) = &class.weights else {
-                class.weights.weigh(&chances[class.place.1], &mut said, &mut weights)?;
+                class.weights.weigh(&chances[class.place.1], &mut probabilities, &mut weights)?;
                 continue;
             };
-            let (laid, answers, toll) = self.recompile.as_ref().context(OUTSIDE_SUPPORT)?;
-            let room = room
-                .get_or_insert_with(|| CompileContext { odds: odds.clone(), ..laid.room.clone() });
-            laid.reweight_context(answers, toll).append_recompiled(
-                room,
+            let (compiled_arm, answers, cost) = self.recompile.as_ref().context(OUTSIDE_SUPPORT)?;
+            let context = context.get_or_insert_with(|| CompileContext {
+                odds: odds.clone(),
+                ..compiled_arm.context.clone()
+            });
+            compiled_arm.reweight_context(answers, cost).append_recompiled(
+                context,
                 class.place,
                 like,
                 &mut weights,
@@ -171,7 +177,8 @@ impl<'a> ReweightableArm<'a> {
 
     /// A task as compiled by [`CompiledArm::new`]; `None` if the arm was compiled by [`compile_and_classify`].
     pub fn compiled(&self, task: usize) -> Option<CompiledTask> {
-        let (laid, ..) = self.recompile.as_ref()?;
-        Some(laid.drafts[task].clone().finish(Arc::default()))
+        let (compiled_arm, ..) = self.recompile.as_ref()?;
+        // Plain runs have no counterfactual rows, so there are no variants to share.
+        Some(compiled_arm.drafts[task].clone().finish(Arc::default()))
     }
 }

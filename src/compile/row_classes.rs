@@ -48,7 +48,7 @@ pub(super) enum RowWeights {
 /// The classes, and by task, step and row of a kernel the index of the row's class.
 pub(super) struct RowClasses {
     pub list: Vec<RowClass>,
-    pub of: Vec<Vec<Vec<u32>>>,
+    pub class_of: Vec<Vec<Vec<u32>>>,
     /// By step: the field that it reads; empty for other steps.
     fields: Vec<String>,
 }
@@ -79,7 +79,7 @@ pub(super) struct ReweightContext<'g, 'a> {
 #[derive(Default)]
 struct DistinctRows {
     /// By step and row: an index into `distinct`.
-    of: Vec<Vec<u32>>,
+    numbers: Vec<Vec<u32>>,
     /// The bits of the weights at all three odds, with the step and the input of the first row that has them.
     distinct: IndexMap<Vec<u64>, (usize, usize), FxBuildHasher>,
 }
@@ -89,33 +89,34 @@ impl<'a> ReweightContext<'_, 'a> {
     ///
     /// # Errors
     /// See [`super::reweight::ReweightableArm::weigh`].
-    pub fn classes(&self, rooms: [&CompileContext<'a>; 3]) -> anyhow::Result<RowClasses> {
+    pub fn classes(&self, contexts: [&CompileContext<'a>; 3]) -> anyhow::Result<RowClasses> {
         let field_at = |step: &PipelineStep| match &step.kind {
             PipelineStepKind::Read { field, .. } => field.clone(),
             _ => String::new(),
         };
-        let fields: Vec<String> = rooms[0].scenario.steps.iter().map(field_at).collect();
-        let chances = rooms.map(|room| rates_by_step(&fields, &room.odds.reader));
+        let fields: Vec<String> = contexts[0].scenario.steps.iter().map(field_at).collect();
+        let chances = contexts.map(|context| rates_by_step(&fields, &context.odds.reader));
         let tasks = (0..self.drafts.len()).into_par_iter();
-        let told = tasks.map(|task| self.distinct_rows(&rooms, &chances, task));
-        let told = told.collect::<anyhow::Result<Vec<DistinctRows>>>()?;
+        let distinct = tasks.map(|task| self.distinct_rows(&contexts, &chances, task));
+        let distinct = distinct.collect::<anyhow::Result<Vec<DistinctRows>>>()?;
         let mut known: FxHashMap<Vec<u64>, u32> = FxHashMap::default();
         let mut list: Vec<RowClass> = Vec::new();
-        let mut of = Vec::with_capacity(told.len());
+        let mut class_of = Vec::with_capacity(distinct.len());
         let mut start = 0;
-        for (task, told) in told.into_iter().enumerate() {
+        for (task, rows_of_task) in distinct.into_iter().enumerate() {
             let mut class = |(bits, (step, input)): (Vec<u64>, (usize, usize))| {
                 if let Some(&class) = known.get(&bits) {
                     return Ok(class);
                 }
-                let width = bits.len() / rooms.len();
+                let width = bits.len() / contexts.len();
+                // Equal at all three points: the weights do not depend on the odds.
                 let fixed = bits.chunks_exact(width).all(|weights| *weights == bits[..width]);
                 let place = (task, step, input);
                 let how = match fixed {
                     true => RowWeights::Fixed(
                         bits[..width].iter().map(|&b| f64::from_bits(b)).collect(),
                     ),
-                    false => self.row_weights(rooms[0], place, &chances[0][step])?,
+                    false => self.row_weights(contexts[0], place, &chances[0][step])?,
                 };
                 let number = list.len() as u32;
                 list.push(RowClass { place, start, width, weights: how });
@@ -123,10 +124,11 @@ impl<'a> ReweightContext<'_, 'a> {
                 known.insert(bits, number);
                 Ok(number)
             };
-            let numbers = told.distinct.into_iter().map(&mut class);
+            let numbers = rows_of_task.distinct.into_iter().map(&mut class);
             let numbers = numbers.collect::<anyhow::Result<Vec<u32>>>()?;
-            of.push(
-                told.of
+            class_of.push(
+                rows_of_task
+                    .numbers
                     .into_iter()
                     .map(|rows| {
                         rows.into_iter()
@@ -136,21 +138,21 @@ impl<'a> ReweightContext<'_, 'a> {
                     .collect(),
             );
         }
-        Ok(RowClasses { list, of, fields })
+        Ok(RowClasses { list, class_of, fields })
     }
 
     fn distinct_rows(
         &self,
-        rooms: &[&CompileContext<'a>; 3],
+        contexts: &[&CompileContext<'a>; 3],
         chances: &[Vec<ReaderRates>; 3],
         task: usize,
     ) -> anyhow::Result<DistinctRows> {
-        let mut told = DistinctRows::default();
+        let mut rows = DistinctRows::default();
         let draft = &self.drafts[task];
         if !matches!(draft.support, InputSupport::Joint(_)) {
-            return Ok(told); // past the cap, nothing is swept
+            return Ok(rows); // past the cap, nothing is swept
         }
-        let (mut said, mut weights) = (Vec::new(), Vec::new());
+        let (mut probabilities, mut weights) = (Vec::new(), Vec::new());
         for (step, plans) in self.plans.iter().enumerate() {
             let mut of_step = vec![UNREACHED; draft.kernels[step].row_count()];
             for (place, input) in
@@ -158,45 +160,50 @@ impl<'a> ReweightContext<'_, 'a> {
             {
                 let row =
                     draft.kernels[step].row(&input.tokens).context("an input without a row")?;
-                let how = self.row_weights(rooms[0], (task, step, place), &chances[0][step])?;
+                let how = self.row_weights(contexts[0], (task, step, place), &chances[0][step])?;
                 weights.clear();
-                for (room, chances) in rooms.iter().zip(chances) {
+                for (context, chances) in contexts.iter().zip(chances) {
                     match &how {
-                        RowWeights::Recompiled(like) => {
-                            self.append_recompiled(room, (task, step, place), like, &mut weights)?
-                        }
-                        how => how.weigh(&chances[step], &mut said, &mut weights)?,
+                        RowWeights::Recompiled(like) => self.append_recompiled(
+                            context,
+                            (task, step, place),
+                            like,
+                            &mut weights,
+                        )?,
+                        how => how.weigh(&chances[step], &mut probabilities, &mut weights)?,
                     }
                 }
                 let bits = weights.iter().map(|weight: &f64| weight.to_bits()).collect();
-                let entry = told.distinct.entry(bits);
+                let entry = rows.distinct.entry(bits);
                 of_step[row as usize] = entry.index() as u32;
                 entry.or_insert((step, place));
             }
-            told.of.push(of_step);
+            rows.numbers.push(of_step);
         }
-        Ok(told)
+        Ok(rows)
     }
 
     /// How the weights of a row are computed that was compiled in this context; `chances` are its reader's rates at
     /// the step.
     fn row_weights(
         &self,
-        room: &CompileContext<'a>,
+        context: &CompileContext<'a>,
         (task, step, place): (usize, usize, usize),
         chances: &ReaderRates,
     ) -> anyhow::Result<RowWeights> {
         let StepInput { tokens, need: wish, .. } = &self.plans[step][task].inputs[place];
         let draft = &self.drafts[task];
-        if room.guarded(step) && !matches!(wish, SearchNeed::NotRun(_)) {
-            return Ok(RowWeights::Recompiled(self.possible_branches(room, (task, step, place))));
+        if context.guarded(step) && !matches!(wish, SearchNeed::NotRun(_)) {
+            return Ok(RowWeights::Recompiled(
+                self.possible_branches(context, (task, step, place)),
+            ));
         }
-        if let ArmReaderModel::Simulated(_) = &room.odds.reader
-            && let PipelineStepKind::Read { from, field } = &room.scenario.steps[step].kind
+        if let ArmReaderModel::Simulated(_) = &context.odds.reader
+            && let PipelineStepKind::Read { from, field } = &context.scenario.steps[step].kind
             && let SearchNeed::NoSearch = wish
-            && let Some(StepOutput::Context(context)) = draft.visible_outputs(step, tokens)[*from]
+            && let Some(StepOutput::Context(passages)) = draft.visible_outputs(step, tokens)[*from]
         {
-            let reading = room.reading(draft, *from, step, field, context);
+            let reading = context.reading(draft, *from, step, field, passages);
             let reading = reading.context("nothing to read from")?;
             let (listed, answers) = answer_distribution(&reading);
             let mut p = Vec::with_capacity(listed.len());
@@ -219,39 +226,40 @@ impl<'a> ReweightContext<'_, 'a> {
     /// The branches of a row; those of probability zero are left out, as in its kernel.
     fn possible_branches(
         &self,
-        room: &CompileContext<'a>,
+        context: &CompileContext<'a>,
         (task, step, place): (usize, usize, usize),
     ) -> Vec<GuardedBranch> {
         let plan = &self.plans[step][task];
         let site =
             RowContext { step, input: &plan.inputs[place], plan, answers: &self.answers[step] };
-        let mut ways = room.row_branches(&self.drafts[task], &site);
-        ways.retain(|way| way.branching.p > 0.0);
-        ways
+        let mut branches = context.row_branches(&self.drafts[task], &site);
+        branches.retain(|branch| branch.branching.p > 0.0);
+        branches
     }
 
     /// Appends the weights of a row compiled in another context. Its branches are a subset of `like`, possibly in
     /// another order, because a branch of probability zero no longer fixes the position of those merged with it.
     pub fn append_recompiled(
         &self,
-        room: &CompileContext<'a>,
+        context: &CompileContext<'a>,
         place: (usize, usize, usize),
         like: &[GuardedBranch],
         weights: &mut Vec<f64>,
     ) -> anyhow::Result<()> {
-        let ways = self.possible_branches(room, place);
-        let total: f64 = ways.iter().map(|way| way.branching.p).sum();
+        let branches = self.possible_branches(context, place);
+        let total: f64 = branches.iter().map(|branch| branch.branching.p).sum();
         let paid = weights.len();
         weights.resize(paid + 1 + like.len(), 0.0);
         let mut next = 0;
-        for way in &ways {
+        for branch in &branches {
             // The order is usually the same, so the search starts at the next position.
             let mut places = (next..like.len()).chain(0..next);
-            let at = places.find(|&at| like[at].is_same_branch(way)).context(OUTSIDE_SUPPORT)?;
+            let at = places.find(|&at| like[at].is_same_branch(branch)).context(OUTSIDE_SUPPORT)?;
             next = at + 1;
-            let share = way.branching.p / total;
+            let share = branch.branching.p / total;
             weights[paid + 1 + at] = share;
-            weights[paid] += share * (self.cost)(place.1, way.branching.event, way.trace.as_ref());
+            weights[paid] +=
+                share * (self.cost)(place.1, branch.branching.event, branch.trace.as_ref());
         }
         Ok(())
     }
@@ -262,23 +270,23 @@ impl RowWeights {
     pub fn weigh(
         &self,
         chances: &ReaderRates,
-        said: &mut Vec<f64>,
+        probabilities: &mut Vec<f64>,
         weights: &mut Vec<f64>,
     ) -> anyhow::Result<()> {
         match self {
             RowWeights::Fixed(fixed) => weights.extend(fixed),
-            RowWeights::Reads { answers, possible: can, costs: tolls } => {
-                answers.write_probabilities(chances, said);
-                let total: f64 = said.iter().sum();
+            RowWeights::Reads { answers, possible, costs } => {
+                answers.write_probabilities(chances, probabilities);
+                let total: f64 = probabilities.iter().sum();
                 let paid = weights.len();
                 weights.push(0.0);
-                for ((p, can), toll) in said.iter().zip(can).zip(tolls) {
+                for ((p, possible), cost) in probabilities.iter().zip(possible).zip(costs) {
                     let share = p / total;
-                    if *can {
-                        weights[paid] += share * toll;
+                    if *possible {
+                        weights[paid] += share * cost;
                         weights.push(share);
                     }
-                    ensure!(*can || *p == 0.0, OUTSIDE_SUPPORT);
+                    ensure!(*possible || *p == 0.0, OUTSIDE_SUPPORT);
                 }
             }
             RowWeights::Recompiled(_) => {}

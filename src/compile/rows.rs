@@ -53,8 +53,8 @@ impl<'a> CompileContext<'a> {
         if let Some(search) = plan.search
             && !draft.oracle.gold[step].is_empty()
         {
-            let asked = plan.oracle_queries.iter().zip(search.queries);
-            draft.quality[step] = asked
+            let phrasings = plan.oracle_queries.iter().zip(search.queries);
+            draft.quality[step] = phrasings
                 .map(|(ask, query)| RetrievalQuality {
                     weight: query.weight,
                     ranking: search.ranking(answers, ask).to_vec(),
@@ -121,8 +121,9 @@ impl<'a> CompileContext<'a> {
         let target = self.target(draft, step, search.retrieve);
         let right: Vec<Vec<u32>> =
             plan.oracle_queries.iter().map(|ask| search.top_passages(answers, ask)).collect();
-        let asked = asks.iter().enumerate();
-        let phrasings: Vec<PhrasingResult> = asked
+        let phrasings: Vec<PhrasingResult> = asks
+            .iter()
+            .enumerate()
             .map(|ask| {
                 phrasing_result(search, answers, target, ask, right.get(ask.0).map(Vec::as_slice))
             })
@@ -211,8 +212,8 @@ impl<'a> CompileContext<'a> {
             return;
         };
         for (kind, asks) in &plan.misses {
-            let asked = asks.iter().zip(&plan.oracle_queries).zip(search.queries).enumerate();
-            let ways = asked.filter_map(|(i, ((best, rest), query))| {
+            let phrasings = asks.iter().zip(&plan.oracle_queries).zip(search.queries).enumerate();
+            let attempts = phrasings.filter_map(|(i, ((best, rest), query))| {
                 let best = search.ranking(answers, best).first().copied();
                 // BM25 returns no passage without a word of the query, in which case this kind of miss cannot occur.
                 if best.is_none() && *kind != MissKind::Empty {
@@ -241,15 +242,18 @@ impl<'a> CompileContext<'a> {
                 }
                 Some(tried)
             });
-            let ways: Vec<AttemptResult> = ways.collect();
-            if ways.is_empty() {
+            let attempts: Vec<AttemptResult> = attempts.collect();
+            if attempts.is_empty() {
                 continue;
             }
             let handled = if self.guarded(step) {
                 let given = vec![GuardSetting::AsDeclared; self.scenario.steps[step].guards.len()];
-                self.follow_alarms(draft, site, &given, &ways)
+                self.follow_alarms(draft, site, &given, &attempts)
             } else {
-                ways.into_iter().map(|tried| GuardedBranch::unguarded(tried.branching)).collect()
+                attempts
+                    .into_iter()
+                    .map(|tried| GuardedBranch::unguarded(tried.branching))
+                    .collect()
             };
             self.push_detour(draft, step, miss_intervention_id(*kind), handled);
         }

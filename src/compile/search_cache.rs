@@ -104,7 +104,7 @@ impl<'a> SearchCache<'a> {
 
     /// All rankings found in a corpus so far.
     pub fn rankings(&self, corpus: usize) -> CorpusRankings<'_> {
-        let shelves = self.retrievers.iter().filter(|((_, of), _)| *of == corpus);
+        let shelves = self.retrievers.iter().filter(|((_, searched), _)| *searched == corpus);
         CorpusRankings {
             by_embedder: shelves
                 .map(|((embedder, _), shelf)| (*embedder, &shelf.rankings))

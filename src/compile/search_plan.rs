@@ -105,7 +105,7 @@ impl<'a> CompileContext<'a> {
         step: usize,
         held: &CompileMemory,
     ) -> anyhow::Result<StepPlan<'a>> {
-        let of = &self.scenario.steps[step];
+        let current = &self.scenario.steps[step];
         let inputs = match &draft.support {
             InputSupport::Joint(frontier) => frontier.inputs(&self.shape),
             InputSupport::Walk(walk) => {
@@ -119,7 +119,7 @@ impl<'a> CompileContext<'a> {
         let mut planned = Vec::with_capacity(inputs.len());
         for (tokens, straight) in inputs {
             let seen = draft.visible_outputs(step, &tokens);
-            let gate = deterministic_steps::gate(of, draft.task, &seen);
+            let gate = deterministic_steps::gate(current, draft.task, &seen);
             let wish = match (gate, &search) {
                 (StepGate::Run, None) => SearchNeed::NoSearch,
                 (StepGate::Run, Some(search)) => search
@@ -154,6 +154,7 @@ impl<'a> CompileContext<'a> {
             }
             _ => Vec::new(),
         };
+        // What the oracle would search, to tell own misses from induced ones.
         let right_again = again.iter().map(|again| right(again.search.as_ref())).collect();
         let right = right(search.as_ref());
         let misses = self.misses(draft, step, &right);
