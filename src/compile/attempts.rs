@@ -59,6 +59,7 @@ impl<'a> CompileContext<'a> {
         });
         retries
             .map(|(guard, turn, retry)| {
+                // A read step searches again only if a retry changes the search.
                 let searches = from == step || retry.searches();
                 FurtherAttempt {
                     guard,
@@ -138,5 +139,6 @@ impl<'a> StepSearch<'a> {
 
 /// The query by which a verifier scores a single passage.
 pub(super) fn verifier_query(query: &str, passage: u32) -> SearchQuery {
+    // One passage at a time, so that its score is cached whatever else was found beside it.
     SearchQuery { query: query.to_owned(), scope: SearchScope::Passages(Arc::new([passage])) }
 }

@@ -43,7 +43,10 @@ pub(super) type StepVariants = Arc<Vec<Vec<GuardVariant>>>;
 
 impl TaskBuilder<'_> {
     /// Finishes all tasks of an arm, on all threads.
-    pub(super) fn finish_all(drafts: Vec<TaskBuilder>, variants: &StepVariants) -> Vec<CompiledTask> {
+    pub(super) fn finish_all(
+        drafts: Vec<TaskBuilder>,
+        variants: &StepVariants,
+    ) -> Vec<CompiledTask> {
         drafts.into_par_iter().map(|draft| draft.finish(variants.clone())).collect()
     }
 
@@ -56,6 +59,7 @@ impl TaskBuilder<'_> {
             InputSupport::Walk(_) => None,
         };
         CompiledTask {
+            // Past the limit, counting stopped early, so the number would be too small.
             states: trellis.as_ref().map(|_| self.states),
             model: KernelModel { kernels, trellis },
             outputs: self.tokens.into_iter().map(|t| t.into_iter().collect()).collect(),

@@ -43,6 +43,7 @@ impl<'a> CompileContext<'a> {
             arm,
             indices,
             odds,
+            // Shared with copies of the context, since the pools do not depend on the odds.
             pools: Arc::new(pools(scenario, arm)),
             fields: (0..scenario.steps.len()).map(|step| fields(scenario, step)).collect(),
             shape: TrellisShape::new(inputs(scenario, arm)),

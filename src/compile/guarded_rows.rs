@@ -30,6 +30,7 @@ impl CompileContext<'_> {
                 let mut settings = given.clone();
                 settings[variant.guard] = variant.setting;
                 let other = self.follow_alarms(draft, site, &settings, &first.branches);
+                // Without a row of its own, a setting leaves the row as it is.
                 if other != branches {
                     others.push((variant_intervention_id(at), other));
                 }
@@ -60,7 +61,7 @@ impl CompileContext<'_> {
         draft: &'b TaskBuilder,
         site: &RowContext,
         settings: &[GuardSetting],
-        ways: &[AttemptResult<'b>],
+        attempts: &[AttemptResult<'b>],
     ) -> Vec<GuardedBranch> {
         let seen = draft.visible_outputs(site.step, &site.input.tokens);
         let right = draft.oracle.outputs[site.step].as_ref();
@@ -82,7 +83,7 @@ impl CompileContext<'_> {
             state: &state,
             retry: &retry,
         };
-        guarding.follow_alarms(ways)
+        guarding.follow_alarms(attempts)
     }
 
     /// The results of the further attempt with index `at`. If the retry has no phrasings of its own and the phrasing of
@@ -134,6 +135,7 @@ impl CompileContext<'_> {
                     (i, ask),
                 ),
             };
+            // The row of a search carries the weight of its phrasing, that of a reading does not.
             let whole: f64 = row.branches.iter().map(|b| b.p).sum();
             for mut branching in row.branches {
                 branching.p *= share / whole;

@@ -81,6 +81,7 @@ pub fn what_if_runs(
     for trial in 0..what_if {
         lanes.extend(alone.iter().map(|what| SimulatedRun { trial, interventions: what.clone() }));
         let mut what = vec![Intervention::Nothing; steps];
+        // Each order is one sample of what a repair changes after those before it.
         for step in random_order(key, trial, errs) {
             what[step] = Intervention::Repair;
             lanes.push(SimulatedRun { trial, interventions: what.clone().into() });
@@ -117,7 +118,7 @@ pub fn repaired_runs(trial: u32, steps: usize, errs: &[usize]) -> Vec<SimulatedR
 pub fn injected_runs(trials: u32, steps: &[PipelineStep], misses: &[usize]) -> Vec<SimulatedRun> {
     let mut lanes = Vec::new();
     for (at, step) in steps.iter().enumerate() {
-        let ways: Vec<Intervention> = match step.kind {
+        let errors: Vec<Intervention> = match step.kind {
             PipelineStepKind::Retrieve(_) if misses.contains(&at) => MissKind::ALL
                 .map(|kind| Intervention::CounterfactualOrRepair(miss_intervention_id(kind)))
                 .to_vec(),
@@ -128,7 +129,7 @@ pub fn injected_runs(trials: u32, steps: &[PipelineStep], misses: &[usize]) -> V
                 .collect(),
             _ => Vec::new(),
         };
-        for what in ways {
+        for what in errors {
             let what = repaired_except(steps.len(), at, what);
             lanes.extend(
                 (0..trials.min(INJECTED_TRIALS))

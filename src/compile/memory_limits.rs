@@ -46,6 +46,7 @@ impl CompileContext<'_> {
         (draft, step): (&TaskBuilder, usize),
         (bytes, added): (usize, usize),
     ) -> anyhow::Result<()> {
+        // No other data depends on the total, so its order among threads does not matter.
         let all = held.text.fetch_add(added, Ordering::Relaxed) + added;
         let (arm, step) = (&self.arm.id, &self.scenario.steps[step].id);
         let what =

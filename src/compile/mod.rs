@@ -109,11 +109,13 @@ impl<'a> CompileContext<'a> {
             let held = CompileMemory::of_tasks(&drafts);
             let plans = drafts.par_iter().map(|draft| self.plan(draft, step, &held));
             let plans = plans.collect::<anyhow::Result<Vec<StepPlan<'a>>>>()?;
+            // Added here, since planning reads the drafts on all threads at once.
             for (draft, plan) in drafts.iter_mut().zip(&plans) {
                 draft.text_bytes += plan.text_bytes;
             }
             self.run_searches(searches, step, &drafts, &plans)?;
             let answers = self.rankings(searches, step);
+            // After the searches: a reading is of passages that were found.
             self.run_readings(searches, step, (&drafts, &plans), &answers)?;
             let found = self.variants(step, &plans, &answers);
             drafts.par_iter_mut().zip(&plans).try_for_each(|(draft, plan)| {

@@ -59,9 +59,8 @@ impl CompileContext<'_> {
     fn sampled_walk(&self, draft: &TaskBuilder, step: usize) -> ForwardSimulation {
         let simulation = &self.scenario.simulation;
         let steps = self.scenario.steps.len();
-        let errs: Vec<usize> = (0..steps)
-            .filter(|&s| intervention_runs::can_err(&self.scenario.steps[s]))
-            .collect();
+        let errs: Vec<usize> =
+            (0..steps).filter(|&s| intervention_runs::can_err(&self.scenario.steps[s])).collect();
         let seed = intervention_runs::order_key(simulation.seed, &draft.task.id);
         let mut runs = match self.question {
             CompileQuestion::Trial { trial, .. } => {

@@ -154,6 +154,7 @@ impl<'a> CompileContext<'a> {
             }
             _ => Vec::new(),
         };
+        // What the oracle would search, to tell own misses from induced ones.
         let right_again = again.iter().map(|again| right(again.search.as_ref())).collect();
         let right = right(search.as_ref());
         let misses = self.misses(draft, step, &right);

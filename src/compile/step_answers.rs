@@ -45,7 +45,11 @@ impl<'a> CompileContext<'a> {
     }
 
     /// The rankings in the corpus of a step.
-    pub(super) fn rankings<'b>(&self, searches: &'b SearchCache, step: usize) -> CorpusRankings<'b> {
+    pub(super) fn rankings<'b>(
+        &self,
+        searches: &'b SearchCache,
+        step: usize,
+    ) -> CorpusRankings<'b> {
         self.corpus(step).map_or_else(CorpusRankings::default, |corpus| searches.rankings(corpus))
     }
 

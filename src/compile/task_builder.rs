@@ -66,6 +66,7 @@ impl<'a> TaskBuilder<'a> {
     pub(super) fn token(&mut self, step: usize, output: StepOutput) -> u32 {
         let bytes = text_bytes(&output);
         let (token, new) = self.tokens[step].insert_full(output);
+        // An output that is known already shares its text.
         self.text_bytes += if new { bytes } else { 0 };
         token as u32
     }

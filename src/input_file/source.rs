@@ -97,6 +97,7 @@ impl<'a> InputSource<'a> {
             }
             InputSource::Memory(memory) => {
                 let folder = normalized(folder);
+                // Memory holds only files: a folder is the beginning of their names.
                 let inside = memory.files.keys().filter(|name| name.parent() == Some(&folder));
                 inside.filter_map(|name| Some(name.file_name()?.to_owned())).collect()
             }

@@ -8,34 +8,45 @@
 //! 1. parse: the text becomes a tree of nodes with source spans;
 //! 2. schema check: the tree is checked against the JSON Schema generated from the types of the file format;
 //! 3. deserialization: what passed the check becomes those types;
-//! 4. resolution: names, files, expressions, types and the step graph become the [`Scenario`] below.
+//! 4. resolution: names, files, expressions, types and the step graph become the [`Scenario`].
 
+mod arm_settings;
 mod arms;
 mod currencies;
+mod data_files;
 mod diagnostics;
 pub mod embedders;
 mod expected;
 mod explain;
+mod expressions;
 mod extract;
+mod field_extraction;
 mod file;
 mod file_schema;
 mod gold_check;
 mod guards;
 mod impact;
 mod kind_schema;
+mod loading;
 mod masked_source;
 mod name_advice;
 mod name_values;
+mod named_files;
 mod node;
 mod node_de;
 mod parameters;
+mod pipeline;
 mod plan;
 mod questions;
 mod readers;
 mod request_additions;
 mod resolve;
+mod resolved_scenario;
 mod schema_check;
+mod sections;
 mod sensitivity;
+mod shared_checks;
+mod simulation;
 mod source;
 mod span_map;
 mod spanned_de;
@@ -46,19 +57,7 @@ mod task_sample;
 mod text_lengths;
 mod yaml_extent;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use serde::Deserialize;
-
-use self::resolve::MissingRunPolicy;
-use crate::expr::{Expression, GoldRule, QueryTemplate};
-use crate::input_file::{InMemoryFiles, InputFile, InputSource, encoding};
-use crate::progress::{NoProgress, ProgressListener};
-use crate::value::ValueType;
-use crate::world::{Corpus, LookupTable, Task, TaskSet};
-
+pub use arm_settings::{ArmReader, READER_PRESETS, ReaderSettings, RetrievalSettings, ScenarioArm};
 pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use embedders::{
@@ -78,8 +77,14 @@ pub use impact::{
     CallPrice, DEFAULT_YEARS, FigureSource, ImpactSettings, ImpactVariable, LossRule, MISS_KINDS,
     OUTCOMES, RUN_END_NAMES, RunningCosts,
 };
+pub use loading::{load, load_for_queries, load_from, load_with_progress};
+pub use named_files::ScenarioInputFile;
 pub use parameters::{
     ParameterProvenance, ReaderParameter, ReaderParameters, SourcedParameter, SourcedValue,
+};
+pub use pipeline::{
+    ActionRule, GoldSource, MissingInputPolicy, PipelineStep, PipelineStepKind, QueryPhrasing,
+    RetrieveStep,
 };
 pub use plan::{DEFAULT_MAX_COMBINATIONS, MitigationCandidate, MitigationPlan};
 pub use questions::ReadQuestion;
@@ -87,12 +92,15 @@ pub use readers::{
     LanguageModelSource, MEASURED_READER_FORMAT, MeasuredRate, MeasuredReader, MeasuredValidation,
     ReaderDeclaration, ReaderPrompts,
 };
+pub use resolved_scenario::{Scenario, TaskSampleSize, UnsolvableScenario};
 pub use sensitivity::{
     AssumedGuardRate, AssumptionRange, DEFAULT_BASE_SAMPLES, SensitivitySettings,
     VOLUME_ASSUMPTION, reader_assumption, variable_assumption,
 };
+pub use simulation::{InferenceMethod, SimulationSettings};
 pub use source::ScenarioSource;
 pub use task_sample::sample_order;
+<<<<<<< HEAD
 
 /// The names of the reader presets.
 pub const READER_PRESETS: [&str; 6] =
@@ -558,3 +566,5 @@ fn resolve_text(
         None => Err(found),
     }
 }
+=======
+>>>>>>> a7ab74e3d572bc725273576e0765f160546c90db

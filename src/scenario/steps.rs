@@ -141,8 +141,8 @@ impl ScenarioResolver<'_> {
             // A step with a mistake is not resolved, so that later steps report no consequences of it.
             let mut step = step.filter(|_| self.mistakes.len() == before);
             if let Some(step) = &mut step {
-                let renumbered = |of: &mut dyn Iterator<Item = &usize>| {
-                    of.map(|p| new_index[*p]).collect::<BTreeSet<_>>().into_iter().collect()
+                let renumbered = |positions: &mut dyn Iterator<Item = &usize>| {
+                    positions.map(|p| new_index[*p]).collect::<BTreeSet<_>>().into_iter().collect()
                 };
                 // Dependencies were found by position in the file; a scenario numbers steps in topological order.
                 step.parents = renumbered(&mut parents[old].iter());

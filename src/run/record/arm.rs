@@ -74,6 +74,7 @@ impl ArmRecord {
 /// The cause with the largest positive share; of equal ones the first.
 pub(in crate::run) fn main_cause(causes: &[CauseShareRecord]) -> Option<&CauseShareRecord> {
     let positive = causes.iter().filter(|cause| cause.share > 0.0);
+    // Not `>=`: of equal shares the first wins, so the order of the steps decides.
     positive.reduce(|best, next| if next.share > best.share { next } else { best })
 }
 

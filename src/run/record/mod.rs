@@ -9,8 +9,8 @@ mod guard;
 mod step;
 mod task;
 
-pub use arm::{ArmRecord, ArmSummary};
 pub(super) use arm::main_cause;
+pub use arm::{ArmRecord, ArmSummary};
 pub use failures::{
     CauseShareRecord, CutSetRecord, FailureFlowRecord, FailurePathEvent, FailurePathRecord,
     MissKindRecord,

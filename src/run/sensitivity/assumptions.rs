@@ -125,6 +125,7 @@ fn reader_candidates(
             }
         };
         let default = match parameter {
+            // Only the figures of presets are too low for it: see `MAX_FOLLOW`.
             ReaderParameter::Follow
                 if rate.tag != ParameterProvenance::Scenario && rate.range.is_none() =>
             {

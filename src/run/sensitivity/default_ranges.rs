@@ -68,6 +68,7 @@ pub(super) fn chance_range(rate: &SourcedValue) -> DefaultAssumptionRange {
 
 /// The ends of a range around `value`, whose odds between `from` and `to` are divided and multiplied by `times`.
 fn odds_range(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> {
+    // What is impossible or certain has odds of zero or infinity, which no factor changes.
     let ratio = (value - from) / (to - value);
     let [low, high] =
         [ratio / times, ratio * times].map(|ratio| from + (to - from) * ratio / (1.0 + ratio));

@@ -97,6 +97,7 @@ fn sensitivity(
     let tasks = &scenario.tasks.tasks;
     let mut weights = vec![0.0; tasks.len()];
     for (task, weight) in weights.iter_mut().enumerate() {
+        // Arms are compared on the same tasks, so a task counts only if all of them sweep it.
         if arms.iter().all(|(_, arm)| arm.is_swept(task)) {
             *weight = tasks[task].weight;
         }
@@ -270,7 +271,8 @@ impl PreparedArms<'_> {
                 (ComparisonMeasure::Money, Some(impact)) => {
                     let volume =
                         assumptions.iter().position(|a| a.target == AssumptionTarget::Volume);
-                    let cases = volume.map_or(impact.volume.mean(), |assumption| points[at][assumption]);
+                    let cases =
+                        volume.map_or(impact.volume.mean(), |assumption| points[at][assumption]);
                     let means = assumptions::variable_means(&variables, assumptions, &points[at]);
                     cases * answer.total(&self.arms[arm].1.sets, &means)
                 }
