@@ -46,12 +46,8 @@ impl CompileContext<'_> {
         if input.reachable_by_repairs && !wrong.is_empty() {
             self.push_detour(draft, step, BREAK, wrong);
         }
-<<<<<<< HEAD
-        let needs_right_row = *self.question == CompileQuestion::Run && can_err(&self.scenario.steps[step]);
-=======
         let needs_right_row =
             *self.question == CompileQuestion::Run && can_err(&self.scenario.steps[step]);
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
         if needs_right_row && input.reachable_by_repairs && can_be_wrong {
             let right = self.oracle_branch(draft, step);
             self.push_detour(draft, step, RIGHT, vec![GuardedBranch::unguarded(right)]);

@@ -71,15 +71,11 @@ impl<'a> CompiledArm<'a> {
     }
 
     fn classes(&self, answers: &[CorpusRankings], cost: &StepCostFn) -> anyhow::Result<RowClasses> {
-<<<<<<< HEAD
-        self.reweight_context(answers, cost).classes([&self.context, &self.others[0], &self.others[1]])
-=======
         self.reweight_context(answers, cost).classes([
             &self.context,
             &self.others[0],
             &self.others[1],
         ])
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
     }
 
     fn reweight_context<'g>(
@@ -165,15 +161,10 @@ impl<'a> ReweightableArm<'a> {
                 continue;
             };
             let (compiled_arm, answers, cost) = self.recompile.as_ref().context(OUTSIDE_SUPPORT)?;
-<<<<<<< HEAD
-            let context = context
-                .get_or_insert_with(|| CompileContext { odds: odds.clone(), ..laid.context.clone() });
-=======
             let context = context.get_or_insert_with(|| CompileContext {
                 odds: odds.clone(),
                 ..compiled_arm.context.clone()
             });
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
             compiled_arm.reweight_context(answers, cost).append_recompiled(
                 context,
                 class.place,
@@ -187,10 +178,7 @@ impl<'a> ReweightableArm<'a> {
     /// A task as compiled by [`CompiledArm::new`]; `None` if the arm was compiled by [`compile_and_classify`].
     pub fn compiled(&self, task: usize) -> Option<CompiledTask> {
         let (compiled_arm, ..) = self.recompile.as_ref()?;
-<<<<<<< HEAD
-=======
         // Plain runs have no counterfactual rows, so there are no variants to share.
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
         Some(compiled_arm.drafts[task].clone().finish(Arc::default()))
     }
 }

@@ -109,10 +109,7 @@ impl<'a> ReweightContext<'_, 'a> {
                     return Ok(class);
                 }
                 let width = bits.len() / contexts.len();
-<<<<<<< HEAD
-=======
                 // Equal at all three points: the weights do not depend on the odds.
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
                 let fixed = bits.chunks_exact(width).all(|weights| *weights == bits[..width]);
                 let place = (task, step, input);
                 let how = match fixed {
@@ -130,12 +127,8 @@ impl<'a> ReweightContext<'_, 'a> {
             let numbers = rows_of_task.distinct.into_iter().map(&mut class);
             let numbers = numbers.collect::<anyhow::Result<Vec<u32>>>()?;
             class_of.push(
-<<<<<<< HEAD
-                rows_of_task.numbers
-=======
                 rows_of_task
                     .numbers
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
                     .into_iter()
                     .map(|rows| {
                         rows.into_iter()
@@ -171,18 +164,12 @@ impl<'a> ReweightContext<'_, 'a> {
                 weights.clear();
                 for (context, chances) in contexts.iter().zip(chances) {
                     match &how {
-<<<<<<< HEAD
-                        RowWeights::Recompiled(like) => {
-                            self.append_recompiled(context, (task, step, place), like, &mut weights)?
-                        }
-=======
                         RowWeights::Recompiled(like) => self.append_recompiled(
                             context,
                             (task, step, place),
                             like,
                             &mut weights,
                         )?,
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
                         how => how.weigh(&chances[step], &mut probabilities, &mut weights)?,
                     }
                 }
@@ -207,13 +194,9 @@ impl<'a> ReweightContext<'_, 'a> {
         let StepInput { tokens, need: wish, .. } = &self.plans[step][task].inputs[place];
         let draft = &self.drafts[task];
         if context.guarded(step) && !matches!(wish, SearchNeed::NotRun(_)) {
-<<<<<<< HEAD
-            return Ok(RowWeights::Recompiled(self.possible_branches(context, (task, step, place))));
-=======
             return Ok(RowWeights::Recompiled(
                 self.possible_branches(context, (task, step, place)),
             ));
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
         }
         if let ArmReaderModel::Simulated(_) = &context.odds.reader
             && let PipelineStepKind::Read { from, field } = &context.scenario.steps[step].kind
@@ -275,12 +258,8 @@ impl<'a> ReweightContext<'_, 'a> {
             next = at + 1;
             let share = branch.branching.p / total;
             weights[paid + 1 + at] = share;
-<<<<<<< HEAD
-            weights[paid] += share * (self.cost)(place.1, branch.branching.event, branch.trace.as_ref());
-=======
             weights[paid] +=
                 share * (self.cost)(place.1, branch.branching.event, branch.trace.as_ref());
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
         }
         Ok(())
     }

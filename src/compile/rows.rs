@@ -250,14 +250,10 @@ impl<'a> CompileContext<'a> {
                 let given = vec![GuardSetting::AsDeclared; self.scenario.steps[step].guards.len()];
                 self.follow_alarms(draft, site, &given, &attempts)
             } else {
-<<<<<<< HEAD
-                attempts.into_iter().map(|tried| GuardedBranch::unguarded(tried.branching)).collect()
-=======
                 attempts
                     .into_iter()
                     .map(|tried| GuardedBranch::unguarded(tried.branching))
                     .collect()
->>>>>>> a7ab74e3d572bc725273576e0765f160546c90db
             };
             self.push_detour(draft, step, miss_intervention_id(*kind), handled);
         }

@@ -2,10 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
-use super::prompt_template::NOT_STATED;
 use crate::extract::phrase::{CuePhrase, PhraseMeaning};
 use crate::extract::{ExtractorKind, field_cues};
 use crate::value::{CalendarPeriod, TypedValue, ValueType};
+
+/// The answer of a model if the passages do not state the value.
+pub const NOT_STATED: &str = "NOT STATED";
 
 /// The unit of time in which a duration is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

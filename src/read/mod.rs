@@ -24,13 +24,13 @@ pub use chat::{
     ChatEndpoint, ChatEndpointSpec, RESERVED_KEYS as CHAT_RESERVED_KEYS, SamplingMode,
     StructuredOutput, completions_url,
 };
-pub use field::{DurationUnit, ReadField};
+pub use field::{DurationUnit, NOT_STATED, ReadField};
 pub use language_model::{
     FinishReason, LanguageModel, ModelReply, RawModelAnswer, ReaderModelIdentity, TokenPrices,
 };
 pub use local::LocalLanguageModel;
 pub use prompt::{ChatMessage, ChatPrompt, ChatRole};
-pub use prompt_template::{NOT_STATED, PromptTemplate};
+pub use prompt_template::PromptTemplate;
 pub use recording::{
     Recording, RecordingEntry, UnrecordedPromptError, key as recording_key, merge, write,
 };

@@ -3,12 +3,9 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use super::field::ReadField;
+use super::field::{NOT_STATED, ReadField};
 use super::prompt::{ChatMessage, ChatPrompt, ChatRole};
 use crate::expr::suggest;
-
-/// The answer of a model if the passages do not state the value.
-pub const NOT_STATED: &str = "NOT STATED";
 
 /// The variables of a template.
 const VARIABLES: [&str; 7] =

@@ -102,6 +102,7 @@ mod tests {
             scenario: "desk".to_owned(),
             arms: Vec::new(),
             preset: "gpt-4o".to_owned(),
+            given: Default::default(),
             rates: Default::default(),
             by_field: Default::default(),
             fit: "fits".to_owned(),

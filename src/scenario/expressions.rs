@@ -1,6 +1,6 @@
 //! Parses and checks expressions and templates, and reports their faults where they stand in the file.
 
-use super::currencies::CombinedAmounts;
+use super::combined_amounts::CombinedAmounts;
 use super::diagnostics::Diagnostic;
 use super::resolve::ScenarioResolver;
 use super::span_map::file_span;

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::currencies::CombinedAmounts;
+use super::combined_amounts::CombinedAmounts;
 use super::diagnostics::Diagnostic;
 use super::field_extraction::FieldExtraction;
 use super::named_files::ScenarioInputFile;

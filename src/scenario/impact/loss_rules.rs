@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::currencies::CombinedAmounts;
+use super::super::combined_amounts::CombinedAmounts;
 use super::super::diagnostics::Diagnostic;
 use super::super::file::{ImpactEntry, LossEntry};
 use super::super::name_values::loss_rule_values;
