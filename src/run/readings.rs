@@ -26,7 +26,7 @@ pub struct ReadingEstimate {
     /// What these will cost.
     pub cost: Option<MoneyAmount>,
     /// By task id: its readings that must be asked for.
-    by_task: BTreeMap<String, BTreeSet<ReadingKey>>,
+    pub by_task: BTreeMap<String, BTreeSet<ReadingKey>>,
 }
 
 impl ReadingEstimate {
