@@ -182,10 +182,12 @@ mod tests {
     #[test]
     fn an_estimate_says_how_many_readings_for_what_how_long_and_at_which_price() {
         let cost = Some(MoneyAmount { currency: "USD".to_owned(), amount: 1.234 });
-        let plain = ReadingEstimate { unrecorded: 60, ..ReadingEstimate::default() };
+        let mut plain = ReadingEstimate::default();
+        plain.unrecorded = 60;
         let unknown = estimate_text(&plain, &plain);
         assert!(unknown.starts_with("60 readings are not recorded yet and will be asked for; how long"));
-        let all = ReadingEstimate { recorded: 5, unrecorded: 180, seconds: Some(200.0), cost, ..plain.clone() };
+        let mut all = plain.clone();
+        (all.recorded, all.unrecorded, all.seconds, all.cost) = (5, 180, Some(200.0), cost);
         let text = estimate_text(&plain, &all);
         assert!(
             text.starts_with(

@@ -35,7 +35,7 @@ fn a_model_that_reads_as_a_simulated_reader_gives_the_same_tables() {
         assert_eq!(requests.count(), desk.recorded().len());
         if reader == FOLLOWS {
             let summary = rows(&desk.path().join("asked/summary.csv"));
-            assert!(summary[0]["wrong_action"].parse::<f64>().unwrap() > 0.1, "{:?}", summary[0]);
+            assert!(summary[0]["p_wrong_action"].parse::<f64>().unwrap() > 0.1, "{:?}", summary[0]);
         }
     }
 }
