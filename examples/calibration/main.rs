@@ -127,7 +127,7 @@ fn rejections(
     let failed = results.iter().filter(|result| result.is_err()).count();
     let results: Vec<_> = results.into_iter().flatten().collect();
     let share = |count: usize| count as f64 / sets as f64;
-    let rejected = results.iter().filter(|(_, checks, _)| checks.verdict != FitVerdict::Fits);
+    let mut rejected = results.iter().filter(|(_, checks, _)| checks.verdict != FitVerdict::Fits);
     println!(
         "\n{name}: rejected {:.3} of {}; {failed} fits did not converge",
         rejected.clone().count() as f64 / results.len() as f64,
@@ -165,7 +165,7 @@ fn rejections(
         );
     }
     println!(" have fields that differ");
-    if let Some((_, checks, _)) = rejected.last() {
+    if let Some((_, checks, _)) = rejected.next_back() {
         println!("  such as {:?}", checks.verdict);
     }
     println!(

@@ -161,13 +161,8 @@ mod tests {
         assert!(
             unknown.starts_with("60 readings are not recorded yet and will be asked for; how long")
         );
-        let all = ReadingEstimate {
-            recorded: 5,
-            unrecorded: 180,
-            seconds: Some(200.0),
-            cost,
-            ..plain.clone()
-        };
+        let mut all = plain.clone();
+        (all.recorded, all.unrecorded, all.seconds, all.cost) = (5, 180, Some(200.0), cost);
         let text = estimate_text(&plain, &all);
         assert!(
             text.starts_with(

@@ -10,6 +10,9 @@ use crate::session::Session;
 use crate::solve::SolvedTask;
 use crate::step::reader::{FieldReading, ReaderReply, ValuePool};
 
+/// By task id: its readings.
+type ReadingsByTask = BTreeMap<String, BTreeSet<ReadingKey>>;
+
 /// A reading with everything that an observation refers to.
 #[derive(Clone, Debug)]
 struct ReadingRecord {
@@ -37,7 +40,7 @@ impl ObservedReadings {
         &mut self,
         scenario: &Scenario,
         solved: &[SolvedTask],
-        (by_task, all): (&BTreeMap<String, BTreeSet<ReadingKey>>, &[(ReadingKey, KnownReading)]),
+        (by_task, all): (&ReadingsByTask, &[(ReadingKey, KnownReading)]),
         units: &[usize],
     ) {
         let answers: BTreeMap<&ReadingKey, &KnownReading> =

@@ -11,6 +11,7 @@ use crate::value::MoneyAmount;
 /// The reader of an arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each arm")]
 pub enum ReaderRecord {
     /// Simulated with these rates.
     Simulated(ReaderModel),

@@ -26,6 +26,7 @@ pub struct ScenarioArm {
 
 /// The reader of an arm.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each arm")]
 pub enum ArmReader {
     /// A probabilistic model of a reader.
     Simulated(ReaderSettings),

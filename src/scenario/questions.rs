@@ -84,7 +84,7 @@ impl ScenarioResolver<'_> {
                 let template = self.template(question, &scope);
                 // It must not depend on what earlier steps found, which is wrong in some runs.
                 let ids = || steps.iter().map(|step| step.id.value.as_str());
-                for mistake in self.mistakes[before..].iter_mut() {
+                for mistake in &mut self.mistakes[before..] {
                     if ids().any(|id| mistake.message == format!("nothing is called `{id}`")) {
                         mistake.help = Some(
                             "a question is the same whatever earlier steps found: name only fields of the task"

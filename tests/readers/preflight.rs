@@ -33,7 +33,7 @@ fn a_missing_model_is_reported_unless_answers_are_recorded() {
             stderr.contains("error[unusable-model]: there is no language model nowhere.gguf: neither a GGUF file nor"),
             "{stderr}"
         );
-        assert!(stderr.contains("--> s.yaml:8:29"), "{stderr}");
+        assert!(stderr.contains("--> s.yaml:8:30"), "{stderr}");
         assert!(stderr.contains("and no answers are recorded in r.jsonl"), "{stderr}");
     }
     // A model that can be fetched.

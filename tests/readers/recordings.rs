@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use knockon::Session;
-use knockon::run::readings::record_readings;
+use knockon::run::readings::{read_arms, record_readings};
 use knockon::session::ReadingMode;
 use knockon::step::reader::ReaderRates;
 
@@ -35,7 +35,7 @@ fn a_model_that_reads_as_a_simulated_reader_gives_the_same_tables() {
         assert_eq!(requests.count(), desk.recorded().len());
         if reader == FOLLOWS {
             let summary = rows(&desk.path().join("asked/summary.csv"));
-            assert!(summary[0]["wrong_action"].parse::<f64>().unwrap() > 0.1, "{:?}", summary[0]);
+            assert!(summary[0]["p_wrong_action"].parse::<f64>().unwrap() > 0.1, "{:?}", summary[0]);
         }
     }
 }
@@ -140,7 +140,7 @@ fn a_prompt_that_is_not_recorded_is_one_error() {
     let (start, rest) = stderr.split_once("; the nearest recorded prompt is ").unwrap();
     assert!(start.starts_with("error: asked.yaml: the reader stand_in: 1 of "), "{stderr}");
     assert!(
-        start.contains(" prompts are not in recordings/stand_in.jsonl, and only recordings may be used: not recorded: "),
+        start.contains(" prompts are not in recordings/stand_in.jsonl, and only recordings may be used; `knockon record` adds them: not recorded: "),
         "{stderr}"
     );
     assert!(keys.contains(&rest[..12]) && key(&lines[gone]) != rest[..12], "{stderr}");
@@ -150,10 +150,13 @@ fn a_prompt_that_is_not_recorded_is_one_error() {
     let scenario = load(&desk.path().join("asked.yaml"));
     let session = Session::over(&scenario).with_reading_mode(ReadingMode::ReplayOnly);
     let question = knockon::compile::CompileQuestion::Run;
-    let error = record_readings(&session, &[0, 1], &question).unwrap_err();
+    let error = record_readings(&session, &read_arms(session.scenario(), &[0, 1], None), &question)
+        .unwrap_err();
     assert!(format!("{error:#}").contains("only recordings may be used"), "{error:#}");
     let session = Session::over(&scenario);
-    let totals = record_readings(&session, &[0, 1], &question).unwrap();
+    let totals =
+        record_readings(&session, &read_arms(session.scenario(), &[0, 1], None), &question)
+            .unwrap();
     assert_eq!((totals.unparsable, requests.count()), (0, asked + 1));
 }
 

@@ -38,10 +38,11 @@ fn a_model_that_errs_as_simulated_is_predicted() {
         let of_arm = rows(&desk.path().join("v/validation.csv"));
         let of_arm: Vec<_> = of_arm.iter().filter(|row| row["arm"] == arm).collect();
         for column in ["real", "predicted"] {
-            let (failure, outcomes): (Vec<_>, Vec<_>) =
-                of_arm.iter().partition(|row| row["outcome"] == "failure");
-            let sum: f64 = outcomes.iter().map(|row| number(row, column)).sum();
-            assert!((sum - number(failure[0], column)).abs() < 1e-5, "{arm}, {column}");
+            let of = |failure: bool| -> f64 {
+                let rows = of_arm.iter().filter(|row| (row["outcome"] == "failure") == failure);
+                rows.map(|row| number(row, column)).sum()
+            };
+            assert!((of(true) - of(false)).abs() < 1e-5, "{arm}, {column}");
         }
     }
     let orders = rows(&desk.path().join("v/validation_orders.csv"));

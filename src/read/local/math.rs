@@ -74,7 +74,7 @@ pub fn exp(x: f32) -> f32 {
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let whole = shifted - ROUND;
     // ln 2 in two parts: the product of the first with a small whole number is exact.
-    let r = (x - whole * 0.693_359_375) - whole * -2.121_944_4e-4;
+    let r = (x - whole * 0.693_359_4) - whole * -2.121_944_4e-4;
     let poly = 1.0 / 720.0;
     let poly = poly * r + 1.0 / 120.0;
     let poly = poly * r + 1.0 / 24.0;

@@ -111,7 +111,7 @@ impl MeasuredReader {
             ));
         }
         let reader: MeasuredReader =
-            serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+            serde_yaml::from_str(text).map_err(|error| first_line(&error.to_string()))?;
         if reader.format != MEASURED_READER_FORMAT {
             return Err(format!(
                 "`knockon_reader` is {}; {MEASURED_READER_FORMAT} is allowed",
@@ -142,6 +142,10 @@ impl MeasuredReader {
             if !(0.0..=1.0).contains(value) {
                 return Err(format!("`{name}` is {value}; 0 to 1 is allowed"));
             }
+        }
+        let mean = |name: &str| reader.rates.get(name).map_or(0.0, |rate| rate.value);
+        if mean("follow") + mean("fabricate") > 1.0 {
+            return Err("`follow` and `fabricate` add up to more than 1".to_owned());
         }
         Ok(reader)
     }
@@ -228,6 +232,11 @@ impl MeasuredReader {
             range: Some((low, high)),
         })
     }
+}
+
+/// The first line of an error of the YAML library, which shows the file below it.
+fn first_line(error: &str) -> String {
+    error.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 fn parameter(name: &str) -> Option<ReaderParameter> {

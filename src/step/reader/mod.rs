@@ -70,6 +70,7 @@ fn as_lists<S: serde::Serializer>(by_field: &FieldRates, serializer: S) -> Resul
 
 /// The reader of an arm.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each arm")]
 pub enum ArmReaderModel {
     Simulated(ReaderModel),
     /// A language model whose answers are looked up: an index into the scenario's readers.
