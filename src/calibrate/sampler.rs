@@ -27,7 +27,7 @@ const CHAINS: usize = 4;
 const WARM_UP: usize = 100;
 /// Draws of each chain that are kept at first. The chains are extended until they pass, at most by [`MOST_DOUBLINGS`].
 const FIRST_LENGTH: usize = 600;
-const MOST_DOUBLINGS: u32 = 5;
+const MOST_DOUBLINGS: u32 = 7;
 /// Chains are accepted below this R-hat and with this many effective draws, for every coordinate.
 pub const LARGEST_R_HAT: f64 = 1.02;
 pub const FEWEST_EFFECTIVE: f64 = 400.0;
@@ -65,7 +65,6 @@ pub(super) fn sample(
         chain.kept.clear();
         (chain.tried, chain.accepted) = (0, 0);
     }
-    let mut diagnostics = None;
     for doubling in 0..=MOST_DOUBLINGS {
         let more = if doubling == 0 { FIRST_LENGTH } else { chains[0].kept.len() };
         chains.par_iter_mut().for_each(|chain| chain.extend(more));
@@ -85,12 +84,15 @@ pub(super) fn sample(
             r_hat,
             effective,
         };
-        diagnostics = Some(reached);
         if r_hat <= LARGEST_R_HAT && effective >= FEWEST_EFFECTIVE {
             return Ok((chains.into_iter().flat_map(|chain| chain.kept).collect(), reached));
         }
     }
-    anyhow::bail!("the draws of the rates did not converge: {diagnostics:?}")
+    anyhow::bail!(
+        "the draws of the rates did not converge within {} steps: these answers leave too much open, and more readings \
+         are needed",
+        chains[0].kept.len()
+    )
 }
 
 /// The map from independent standard normal variables to coordinates.

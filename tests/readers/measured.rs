@@ -135,7 +135,7 @@ fn what_cannot_be_written_is_said_before_anything_is_asked() {
     for (arguments, why) in [
         (&["calibrate", "desk.yaml", "--out", "mine.yaml"][..], "mine.yaml"),
         (&["calibrate", "desk.yaml", "--out", "desk.yaml", "--force"], "desk.yaml"),
-        (&["validate", "desk.yaml", "--out", "v", "--note-in", "mine.yaml"], "mine.yaml: missing field"),
+        (&["validate", "desk.yaml", "--out", "v", "--note-in", "mine.yaml"], "mine.yaml: line 1 column 1: unknown field `mine`"),
         (&["validate", "desk.yaml", "--out", "v", "--note-in", "nowhere.yaml"], "cannot read nowhere.yaml"),
     ] {
         let output = crate::support::program::run_in(desk.path(), arguments);
