@@ -1,7 +1,7 @@
 //! The simulated reader, calibrated to recorded answers of a real one.
 //!
 //! An [`ObservedReading`] is a reading with the answers that a language model gave. [`ObservationTable`] groups them by
-//! structure, [`fit`] finds the rates at which the simulated reader would answer like that, with their uncertainty,
+//! structure, [`fit()`] finds the rates at which the simulated reader would answer like that, with their uncertainty,
 //! [`check`] decides whether it then does, and [`common_cause`] estimates how much errors at one unit depend on each
 //! other. [`choose_reads`] selects the readings that are worth recording.
 //!

@@ -83,7 +83,6 @@ pub(super) fn sample(
             chain.restart(&proposal);
         }
     }
-    let mut diagnostics = None;
     for doubling in 0..=MOST_DOUBLINGS {
         let more = if doubling == 0 { FIRST_LENGTH } else { chains[0].kept.len() };
         chains.par_iter_mut().for_each(|chain| chain.extend(&proposal, more));
@@ -105,12 +104,15 @@ pub(super) fn sample(
             r_hat,
             effective,
         };
-        diagnostics = Some(reached);
         if r_hat <= LARGEST_R_HAT && effective >= FEWEST_EFFECTIVE {
             return Ok((chains.into_iter().flat_map(|chain| chain.kept).collect(), reached));
         }
     }
-    anyhow::bail!("the draws of the rates did not converge: {diagnostics:?}")
+    anyhow::bail!(
+        "the draws of the rates did not converge within {} steps: these answers leave too much open, and more readings \
+         are needed",
+        chains[0].kept.len()
+    )
 }
 
 struct MarkovChain<'m, 't> {

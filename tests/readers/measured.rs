@@ -181,7 +181,7 @@ fn what_cannot_be_written_is_said_before_anything_is_asked() {
         (&["calibrate", "desk.yaml", "--out", "desk.yaml", "--force"], "desk.yaml"),
         (
             &["validate", "desk.yaml", "--out", "v", "--note-in", "mine.yaml"],
-            "mine.yaml: missing field",
+            "mine.yaml: line 1 column 1: unknown field `mine`",
         ),
         (
             &["validate", "desk.yaml", "--out", "v", "--note-in", "nowhere.yaml"],

@@ -22,21 +22,22 @@ pub const UNPARSABLE: &str = "12 Foos or 13 Bars, on 31 February";
 pub struct SimulatedModel {
     scenario: Scenario,
     rates: ReaderRates,
-    /// By text.
-    passages: BTreeMap<String, u32>,
+    /// By text, which several passages may have.
+    passages: BTreeMap<String, Vec<u32>>,
     /// By field and question.
     gold: BTreeMap<(String, String), BTreeSet<u32>>,
     pools: BTreeMap<String, ValuePool>,
 }
 
 impl SimulatedModel {
-    /// A model for the readings of a scenario with one corpus, in which no two passages have the same text.
+    /// A model for the readings of a scenario with one corpus.
     pub fn new(path: &Path, rates: ReaderRates) -> SimulatedModel {
         let scenario = load(path);
         let corpus = &scenario.corpora[0];
-        let texts = corpus.passages.iter().map(|passage| passage.text.trim().to_owned());
-        let passages: BTreeMap<String, u32> = texts.zip(0..).collect();
-        assert_eq!(passages.len(), corpus.passages.len(), "two passages have the same text");
+        let mut passages: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for (passage, at) in corpus.passages.iter().zip(0..) {
+            passages.entry(passage.text.trim().to_owned()).or_default().push(at);
+        }
         let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
         let (mut gold, mut pools) = (BTreeMap::new(), BTreeMap::new());
         for task in &scenario.tasks.tasks {
@@ -60,17 +61,18 @@ impl SimulatedModel {
         let quantile = (bits >> 11) as f64 / (1u64 << 53) as f64;
         let mut lines = prompt.splitn(3, '\n');
         let (field, question) = (lines.next().unwrap(), lines.next().unwrap());
-        let context: Vec<u32> = lines
-            .next()
-            .unwrap_or_default()
-            .split("<<")
-            .skip(1)
-            .map(|passage| self.passages[passage.split(">>").next().unwrap().trim()])
-            .collect();
         let key = (field.to_owned(), question.to_owned());
+        let gold = self.gold.get(&key).unwrap_or_else(|| panic!("nobody asks {key:?}"));
+        let passage = |text: &str| {
+            let same = &self.passages[text.split(">>").next().unwrap().trim()];
+            // Of passages with the same text, the model cannot know that one of them is not meant.
+            *same.iter().find(|passage| gold.contains(passage)).unwrap_or(&same[0])
+        };
+        let context: Vec<u32> =
+            lines.next().unwrap_or_default().split("<<").skip(1).map(passage).collect();
         let reading = FieldReading {
             corpus: &self.scenario.corpora[0],
-            gold: self.gold.get(&key).unwrap_or_else(|| panic!("nobody asks {key:?}")),
+            gold,
             field,
             pool: &self.pools[field],
             context: &context,

@@ -5,7 +5,7 @@ use super::synthetic_desk::{ARMS, SyntheticDesk, planted};
 
 #[test]
 fn a_model_that_errs_as_simulated_is_predicted() {
-    let desk = SyntheticDesk::new(24, planted());
+    let desk = SyntheticDesk::new(40, planted());
     let (stdout, _) = desk.runs(&["validate", "desk.yaml", "--out", "v", "--threads", "4"], 0);
     assert!(stdout.contains("Simulated with rates fitted to answers of some-model ("), "{stdout}");
     let asked = desk.requests.count();
@@ -99,7 +99,7 @@ fn two_units_are_few_but_no_panic() {
 
 #[test]
 fn a_limit_restricts_the_tasks_of_a_validation() {
-    let desk = SyntheticDesk::new(24, planted());
+    let desk = SyntheticDesk::new(40, planted());
     let (_, stderr) = desk.runs(&["validate", "desk.yaml", "--out", "v", "--max-reads", "500"], 0);
     assert!(
         stderr.contains(" of the ") && stderr.contains("tasks are run, drawn at random"),
