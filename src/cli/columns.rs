@@ -5,7 +5,7 @@ use std::io::Write;
 use super::terminal;
 use crate::report::table::{TypedTable, dictionary_page};
 use crate::report::{csv, injection};
-use crate::{plan, probe};
+use crate::{plan, probe, validate};
 
 /// The page without the sections that the definitions of the tables fill in.
 const TEMPLATE: &str = include_str!("columns.md");
@@ -26,5 +26,7 @@ fn all_tables() -> Vec<TypedTable> {
     tables.push(plan::plan_table(None));
     tables.push(injection::injection_table(None));
     tables.push(probe::scorecard_table(&[]));
+    tables.push(validate::validation_table(None));
+    tables.push(validate::indicator_table(None));
     tables
 }
