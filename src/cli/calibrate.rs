@@ -20,6 +20,7 @@ use crate::run::calibration::{CalibrationRecord, CalibrationSettings, calibrate}
 use crate::run::readings::read_arms;
 use crate::scenario::ReaderParameter;
 use crate::session::Session;
+use crate::stats::ALPHA;
 
 /// Fit the rates of the simulated reader to the recorded answers of a language model
 #[derive(clap::Args)]
@@ -158,14 +159,19 @@ fn text(record: &CalibrationRecord) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let cause = &record.dependence;
+    // The estimate itself says little where nothing speaks against 0.
+    let dependence = match cause.p_value < ALPHA {
+        true => format!(
+            "Errors at one unit have a common cause, with a correlation of {:.2} (95% interval {:.2} to {:.2}), which no \
+             simulation includes.",
+            cause.correlation, cause.interval.0, cause.interval.1
+        ),
+        false => {
+            "These answers do not show that errors at one unit have a common cause.".to_owned()
+        }
+    };
     format!(
-        "{} readings by {} in {}\n\n{table}\n\nErrors at one unit have a common cause with correlation {:.2} (95% \
-         interval {:.2} to {:.2}).",
-        record.reader.reads,
-        record.reader.model,
-        record.reader.scenario,
-        cause.correlation,
-        cause.interval.0,
-        cause.interval.1,
+        "{} readings by {} in {}\n\n{table}\n\n{dependence}",
+        record.reader.reads, record.reader.model, record.reader.scenario,
     )
 }

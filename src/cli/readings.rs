@@ -142,6 +142,7 @@ fn estimate_text(plain: &ReadingEstimate, all: &ReadingEstimate) -> String {
 
 fn duration_text(seconds: f64) -> String {
     match seconds {
+        s if s < 1.5 => "1 second".to_owned(),
         s if s < 90.0 => format!("{s:.0} seconds"),
         s if s < 5400.0 => format!("{:.0} minutes", s / 60.0),
         s => format!("{:.1} hours", s / 3600.0),

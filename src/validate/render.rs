@@ -12,12 +12,15 @@ pub fn sentence(record: &ValidationRecord) -> String {
     };
     format!(
         "Simulated with rates fitted to answers of {model} ({} and {} readings of the arm '{}', one half of the units \
-         each): on {} other arms the failure rate was off by {:.1} points (median; at most {:.1}), and {} of {} 95% \
+         each): on {} the failure rate was off by {:.1} points (median; at most {:.1}), and {} of {} 95% \
          intervals held.",
         record.fitted_reads[0],
         record.fitted_reads[1],
         record.fit_arm,
-        record.arms.len(),
+        match record.arms.len() {
+            1 => "one other arm".to_owned(),
+            count => format!("{count} other arms"),
+        },
         100.0 * median,
         100.0 * greatest,
         record.held(),

@@ -72,7 +72,7 @@ fn definition<'a>() -> TableDefinition<AssumptionEffectRow<'a>> {
             text_column(
                 "tag",
                 ColumnUnit::Name,
-                "how far to trust the figure: `cited`, `indicative`, `assumed` or `scenario`",
+                "how far to trust the figure: `measured`, `cited`, `indicative`, `assumed` or `scenario`",
                 |row| row.assumption.backing.tag.name().to_owned(),
             ),
             text_column("source", ColumnUnit::Text, "of the figure", |row| {
