@@ -24,7 +24,8 @@ pub struct FitSettings {
     /// The number of posterior draws to return.
     pub draws: usize,
     pub seed: u64,
-    /// Whether to look for differences between fields.
+    /// Whether to look for differences between fields. They are left out all the same if the rates of single fields do
+    /// not converge.
     pub by_field: bool,
 }
 
@@ -127,7 +128,8 @@ pub fn fit(
         ReaderParameter::ALL.iter().filter(informed).copied().collect();
     ensure!(!rates.is_empty(), "{} readings are too few to fit any rate", table.reads());
     let comparisons = match settings.by_field {
-        true => compare_fields(table, &rates, fixed)?,
+        // What cannot be compared, because a part of the readings is too small to be fitted, shows no difference.
+        true => compare_fields(table, &rates, fixed).unwrap_or_default(),
         false => Vec::new(),
     };
     let mut coordinates: Vec<Coordinate> =
@@ -137,7 +139,15 @@ pub fn fit(
         coordinates.extend((0..table.fields.len()).map(own));
     }
     let model = PosteriorModel { table, counts: table.counts(|_| true), coordinates, fixed };
-    let (points, diagnostics) = sample(&model, &model.maximise()?, settings.seed)?;
+    let sampled = model.maximise().and_then(|mode| sample(&model, &mode, settings.seed));
+    // With few readings a field, what is common to the fields and what is a field's own cannot always be told apart.
+    let without_fields = FitSettings { by_field: false, ..*settings };
+    let (points, diagnostics) = match sampled {
+        Err(_) if model.coordinates.len() > rates.len() => {
+            return fit(table, reference, &without_fields);
+        }
+        sampled => sampled?,
+    };
     let differing: Vec<ReaderParameter> =
         comparisons.iter().filter(|of| of.spread > 0.0).map(|of| of.rate).collect();
     let all: Vec<RatesDraw> =

@@ -37,6 +37,9 @@ pub(super) struct PosteriorMode {
 /// The step of numerical derivatives, on the logit scale.
 const DERIVATIVE_STEP: f64 = 1e-4;
 
+/// The most steps of the search for the maximum. Along a ridge, where two rates explain the same answers, it is slow.
+const MOST_SEARCH_STEPS: usize = 3000;
+
 impl<'t> PosteriorModel<'t> {
     /// All rates as coordinates, the same for all fields.
     pub fn pooled(
@@ -228,7 +231,7 @@ impl<'t> PosteriorModel<'t> {
         let (mut point, mut scratch) = (DVector::from_vec(self.start()), Vec::new());
         let mut height = self.log_density(point.as_slice(), &mut scratch);
         ensure!(height.is_finite(), "an observed answer is impossible at the reference rates");
-        for _ in 0..200 {
+        for _ in 0..MOST_SEARCH_STEPS {
             let (gradient, information) = self.derivatives(point.as_slice());
             let factor = information.cholesky().context("the information is not positive")?;
             let mut step = factor.solve(&gradient);

@@ -25,19 +25,28 @@ const ADJUSTMENTS: usize = 3;
 const WARM_UP: usize = 150;
 /// Draws of each chain that are kept at first. The chains are extended until they pass, at most by [`MOST_DOUBLINGS`].
 const FIRST_LENGTH: usize = 600;
-const MOST_DOUBLINGS: u32 = 7;
+const MOST_DOUBLINGS: u32 = 5;
 /// Chains are accepted below this R-hat and with this many effective draws, for every coordinate.
 pub const LARGEST_R_HAT: f64 = 1.03;
 pub const FEWEST_EFFECTIVE: f64 = 200.0;
+/// The same for the longest chains: with few readings a rate near 0 has a tail that chains visit rarely.
+const LARGEST_R_HAT_AT_LAST: f64 = 1.1;
+const FEWEST_EFFECTIVE_AT_LAST: f64 = 100.0;
 /// Successive proposals, with their b. Moves of single coordinates lead back from places where one coordinate is far in
 /// its tail: there the correlations found elsewhere no longer hold, and joint proposals are hardly ever accepted.
-const PROPOSALS: [Proposal; 5] = [
+const PROPOSALS: [Proposal; 7] = [
     Proposal::Joint(1.0),
+    Proposal::Slice,
     Proposal::Joint(0.5),
     Proposal::Joint(1.0),
     Proposal::Single(1.0),
+    Proposal::Slice,
     Proposal::Joint(0.25),
 ];
+
+/// The width of the first interval of a slice, as a logit, and the most steps by which it is widened at each end.
+const SLICE_WIDTH: f64 = 3.0;
+const MOST_SLICE_STEPS: usize = 20;
 
 /// What a proposal moves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +55,9 @@ enum Proposal {
     Joint(f64),
     /// The z of one coordinate, as if it were standard normal by itself.
     Single(f64),
+    /// One coordinate, by slice sampling (Neal, Annals of Statistics 2003), which needs no approximation: it moves where
+    /// the approximation is poor, as with rates of which the answers say little.
+    Slice,
 }
 
 /// How well the chains mixed.
@@ -104,7 +116,11 @@ pub(super) fn sample(
             r_hat,
             effective,
         };
-        if r_hat <= LARGEST_R_HAT && effective >= FEWEST_EFFECTIVE {
+        let (largest, fewest) = match doubling {
+            MOST_DOUBLINGS => (LARGEST_R_HAT_AT_LAST, FEWEST_EFFECTIVE_AT_LAST),
+            _ => (LARGEST_R_HAT, FEWEST_EFFECTIVE),
+        };
+        if r_hat <= largest && effective >= fewest {
             return Ok((chains.into_iter().flat_map(|chain| chain.kept).collect(), reached));
         }
     }
@@ -180,6 +196,7 @@ impl<'m, 't> MarkovChain<'m, 't> {
                     }
                 }
                 Proposal::Single(size) => self.propose_single(proposal, size),
+                Proposal::Slice => self.draw_from_slice(proposal),
             }
             self.kept.push(self.point.clone());
         }
@@ -215,6 +232,51 @@ impl<'m, 't> MarkovChain<'m, 't> {
         if log_ratio >= 0.0 || u < log_ratio.exp() {
             (self.point, self.log_density) = (point, log_density);
             self.locate(proposal);
+        }
+    }
+
+    /// Draws one coordinate anew from the part of its line on which the density is above a random height. Half of the
+    /// moves of a common rate take its fields along, as in [`MarkovChain::propose_single`].
+    fn draw_from_slice(&mut self, proposal: &ProposalMap) {
+        let at = self.rng.random_range(0..self.point.len());
+        let together = self.rng.random_bool(0.5);
+        let coordinates = &self.model.coordinates;
+        let moves: Vec<bool> = coordinates
+            .iter()
+            .enumerate()
+            .map(|(other, coordinate)| match (&coordinates[at], coordinate) {
+                (Coordinate::Rate(common), Coordinate::Field { rate, .. }) => {
+                    together && rate == common
+                }
+                _ => other == at,
+            })
+            .collect();
+        let (start, model) = (self.point.clone(), self.model);
+        let shifted = |by: f64| -> Vec<f64> {
+            start.iter().zip(&moves).map(|(x, moves)| if *moves { x + by } else { *x }).collect()
+        };
+        let height = self.log_density + self.rng.random::<f64>().max(f64::MIN_POSITIVE).ln();
+        let mut low = -SLICE_WIDTH * self.rng.random::<f64>();
+        let mut high = low + SLICE_WIDTH;
+        for (end, step) in [(&mut low, -SLICE_WIDTH), (&mut high, SLICE_WIDTH)] {
+            for _ in 0..MOST_SLICE_STEPS {
+                if model.log_density(&shifted(*end), &mut self.scratch) <= height {
+                    break;
+                }
+                *end += step;
+            }
+        }
+        while high - low > 1e-9 {
+            let by = low + (high - low) * self.rng.random::<f64>();
+            let point = shifted(by);
+            let log_density = model.log_density(&point, &mut self.scratch);
+            if log_density > height {
+                (self.point, self.log_density) = (point, log_density);
+                self.locate(proposal);
+                return;
+            }
+            // The interval shrinks towards the current point.
+            if by < 0.0 { low = by } else { high = by }
         }
     }
 

@@ -174,6 +174,6 @@ mod tests {
             "{text}"
         );
         let durations = [0.4, 89.0, 90.0, 5399.0, 5400.0].map(duration_text);
-        assert_eq!(durations, ["0 seconds", "89 seconds", "2 minutes", "90 minutes", "1.5 hours"]);
+        assert_eq!(durations, ["1 second", "89 seconds", "2 minutes", "90 minutes", "1.5 hours"]);
     }
 }

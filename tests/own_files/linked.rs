@@ -115,6 +115,7 @@ fn every_command_checks_its_output_path_before_its_work() {
         }
     }
     let known = [
+        "calibrate --out",
         "embed --out",
         "gate --junit",
         "gate --markdown",
@@ -135,6 +136,7 @@ fn every_command_checks_its_output_path_before_its_work() {
         "synth-contracts --out",
         "synth-ledger --out",
         "tune --out",
+        "validate --out",
         "verifier --out",
     ];
     writing.sort();
@@ -143,7 +145,10 @@ fn every_command_checks_its_output_path_before_its_work() {
     write(here, "t.csv", "part,price\na,1\n");
     write(here, "empty.json", "{}");
     std::fs::create_dir(here.join("cuad")).unwrap();
-    let work: [&[&str]; 19] = [
+    let reader = "readers:\n  m: {kind: chat, url: \"http://127.0.0.1:9/v1\", model: m}\n";
+    write(here, "asked.yaml", &format!("{}{reader}", read(here, "scenario.yaml")));
+    let work: [&[&str]; 21] = [
+        &["calibrate", "asked.yaml", "--out", "file/x"],
         &["embed", "--model", "potion-base-8M", "passages.jsonl", "--out", "file/x.jsonl"],
         &["gate", "scenario.yaml", "--baseline", "base", "--junit", "file/x"],
         &["gate", "scenario.yaml", "--baseline", "base", "--markdown", "file/x"],
@@ -162,6 +167,7 @@ fn every_command_checks_its_output_path_before_its_work() {
         &["run", "scenario.yaml", "--out", "file/x"],
         &["synth", "contracts", "--out", "file/x"],
         &["synth", "ledger", "--out", "file/x"],
+        &["validate", "asked.yaml", "--out", "file/x"],
         &["verifier", "--triplets", "t.csv", "--out", "file/x"],
     ];
     let mut late = Vec::new();
