@@ -4,23 +4,19 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, RATES_MARK, THREAD_RANGE, load_scenario,
-    set_thread_count,
+    EXIT_FINDING, EXIT_SUCCESS, OverwriteArgs, RATES_MARK, THREAD_RANGE, set_thread_count,
 };
 use crate::calibrate::FitVerdict;
 use crate::compile::CompileQuestion;
 use crate::output::OwnershipProof;
-use crate::run::calibration::{CalibrationRecord, CalibrationSettings, calibrate};
+use crate::report;
+use crate::run::calibration::{CalibrationSettings, calibrate};
 use crate::run::readings::read_arms;
-use crate::scenario::ReaderParameter;
 use crate::session::Session;
-use crate::stats::ALPHA;
 
 /// Fit the rates of the simulated reader to the recorded answers of a language model
 #[derive(clap::Args)]
@@ -29,9 +25,9 @@ use crate::stats::ALPHA;
   knockon calibrate scenarios/validation/renewal_desk.yaml --reader qwen_0.5b --arms bm25 --reads 100
 
 Fits misread, follow, fabricate and the other rates, with 95% intervals, by field where fields differ. Writes them to a \
-file that a scenario names as a reader of kind `measured`; `sensitivity` then varies them within these intervals. Answers \
-that are not recorded are asked for, as by `record`; --replay asks for none. With --reads, only the readings that say \
-most about the rates are asked for. If a simulated reader with these rates would answer differently, the reasons are \
+file that a scenario names as a reader of kind `measured`; `sensitivity` then varies them within these intervals. The \
+model is asked for answers that are not recorded, as by `record`; with --replay it is not asked. With --reads, it is asked \
+only for the readings that say most about the rates. If a simulated reader with these rates would answer differently, the reasons are \
 printed, nothing is written and the exit code is 1, unless --accept is given.")]
 pub struct CalibrateArgs {
     /// Scenario file (YAML)
@@ -59,16 +55,9 @@ pub struct CalibrateArgs {
 
 pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let scenario = match load_scenario(&args.file) {
-        Ok(scenario) => scenario,
+    let (scenario, reader) = match args.readings.load_with_language_model(&args.file) {
+        Ok(loaded) => loaded,
         Err(code) => return Ok(code),
-    };
-    let reader = match args.readings.reader_index(&scenario) {
-        Ok(reader) => reader,
-        Err(error) => {
-            complain!("error: {}: {error}", args.file.display());
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
     };
     let out = args.out.clone().unwrap_or_else(|| {
         let folder = args.file.parent().map(PathBuf::from).unwrap_or_default();
@@ -107,7 +96,7 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let mut stdout = terminal::text_output();
-    writeln!(stdout, "{}", text(&record))?;
+    writeln!(stdout, "{}", report::terminal::calibration::text(&record))?;
     if let FitVerdict::Rejected { reasons } = &record.checks.verdict {
         writeln!(stdout, "This reader is not described by these rates:")?;
         for reason in reasons {
@@ -123,55 +112,4 @@ pub fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     output.write_file(&out, record.reader.yaml().as_bytes(), OwnershipProof::Marked(RATES_MARK))?;
     writeln!(stdout, "Reader: {}", out.display())?;
     Ok(ExitCode::from(EXIT_SUCCESS))
-}
-
-/// The rates as a table, and how much errors at one unit depend on each other.
-fn text(record: &CalibrationRecord) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.force_no_tty();
-    table.set_header(["rate", "field", "value", "95% interval", "readings"]);
-    for &parameter in ReaderParameter::ALL {
-        let estimate = record.fit.rates.get(parameter);
-        let interval = match estimate.interval {
-            Some((low, high)) => format!("{low:.3} to {high:.3}"),
-            None => "not informed, the preset's".to_owned(),
-        };
-        table.add_row([
-            parameter.name().to_owned(),
-            "all".to_owned(),
-            format!("{:.3}", estimate.value),
-            interval,
-            estimate.reads.to_string(),
-        ]);
-        for of in record.fit.by_field.iter().filter(|of| of.rate == parameter) {
-            table.add_row([
-                String::new(),
-                of.field.clone(),
-                format!("{:.3}", of.value),
-                format!("{:.3} to {:.3}", of.interval.0, of.interval.1),
-                of.reads.to_string(),
-            ]);
-        }
-    }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let cause = &record.dependence;
-    // The estimate itself says little where nothing speaks against 0.
-    let dependence = match cause.p_value < ALPHA {
-        true => format!(
-            "Errors at one unit have a common cause, with a correlation of {:.2} (95% interval {:.2} to {:.2}), which no \
-             simulation includes.",
-            cause.correlation, cause.interval.0, cause.interval.1
-        ),
-        false => {
-            "These answers do not show that errors at one unit have a common cause.".to_owned()
-        }
-    };
-    format!(
-        "{} readings by {} in {}\n\n{table}\n\n{dependence}",
-        record.reader.reads, record.reader.model, record.reader.scenario,
-    )
 }

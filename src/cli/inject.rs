@@ -9,7 +9,7 @@ use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
-    load_scenario, set_thread_count,
+    set_thread_count,
 };
 use crate::cascade::inject;
 use crate::output::OwnershipProof;
@@ -68,13 +68,10 @@ enum InjectionFormat {
 
 pub fn run(args: InjectArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let mut scenario = match load_scenario(&args.file) {
+    let scenario = match args.readings.load(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    if let Err(name) = args.readings.choose_reader(&mut scenario) {
-        return Ok(super::report_unknown_name("--reader", &name));
-    }
     let output = args.force.output().with_inputs(input_files(&scenario));
     let bars = ProgressBars::new();
     let session = args.readings.limited(Session::owning(scenario).with_progress(&bars));

@@ -9,7 +9,7 @@ use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, input_files,
-    load_scenario, report_folder, set_thread_count,
+    report_folder, set_thread_count,
 };
 use crate::output::OutputManifest;
 use crate::plan;
@@ -49,13 +49,10 @@ const MANIFEST: &str = "plan.manifest.json";
 
 pub fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let mut scenario = match load_scenario(&args.file) {
+    let scenario = match args.readings.load(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    if let Err(name) = args.readings.choose_reader(&mut scenario) {
-        return Ok(super::report_unknown_name("--reader", &name));
-    }
     if scenario.plan.is_none() {
         complain!("error: {} has no section `plan`; see scenarios/README.md", args.file.display());
         return Ok(ExitCode::from(EXIT_USAGE));

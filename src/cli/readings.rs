@@ -1,6 +1,10 @@
 //! The options for readings by language models, and the estimate of their number that commands print before they start.
 
+use std::path::Path;
+use std::process::ExitCode;
+
 use super::terminal::complain;
+use super::{EXIT_USAGE, load_scenario, report_unknown_name};
 use crate::compile::CompileQuestion;
 use crate::run::readings::{self, ReadingEstimate};
 use crate::scenario::{ArmReader, ReaderSettings, Scenario, ScenarioArm};
@@ -22,6 +26,29 @@ pub struct ReadingArgs {
 }
 
 impl ReadingArgs {
+    /// Loads a scenario, and replaces the readers of its arms if one is given. If that cannot be done, says why and
+    /// returns the exit code.
+    pub fn load(&self, file: &Path) -> Result<Scenario, ExitCode> {
+        let mut scenario = load_scenario(file)?;
+        match self.choose_reader(&mut scenario) {
+            Ok(()) => Ok(scenario),
+            Err(name) => Err(report_unknown_name("--reader", &name)),
+        }
+    }
+
+    /// Loads a scenario for a command that compares its simulated readers with a language model: that of --reader, or
+    /// its only one, by its index. If that cannot be done, says why and returns the exit code.
+    pub fn load_with_language_model(&self, file: &Path) -> Result<(Scenario, usize), ExitCode> {
+        let scenario = load_scenario(file)?;
+        match self.reader_index(&scenario) {
+            Ok(reader) => Ok((scenario, reader)),
+            Err(error) => {
+                complain!("error: {}: {error}", file.display());
+                Err(ExitCode::from(EXIT_USAGE))
+            }
+        }
+    }
+
     /// Replaces the readers of all arms, if a reader is given.
     ///
     /// # Errors
@@ -48,7 +75,7 @@ impl ReadingArgs {
     ///
     /// # Errors
     /// An unknown reader; none or several in the scenario, and none given.
-    pub fn reader_index(&self, scenario: &Scenario) -> anyhow::Result<usize> {
+    fn reader_index(&self, scenario: &Scenario) -> anyhow::Result<usize> {
         let names: Vec<&str> = scenario.readers.iter().map(|reader| reader.name.as_str()).collect();
         match (&self.reader, names.as_slice()) {
             (Some(name), _) if scenario.measured_readers.iter().any(|(known, _)| known == name) => {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
-use super::{EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, load_scenario, set_thread_count};
+use super::{EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, set_thread_count};
 use crate::compile::CompileQuestion;
 use crate::run::readings::{read_arms, record_readings};
 use crate::session::Session;
@@ -42,13 +42,10 @@ pub struct RecordArgs {
 
 pub fn run(args: RecordArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let mut scenario = match load_scenario(&args.file) {
+    let scenario = match args.readings.load(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    if let Err(name) = args.readings.choose_reader(&mut scenario) {
-        return Ok(super::report_unknown_name("--reader", &name));
-    }
     let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let arms = match session.arms(&args.arms) {

@@ -11,7 +11,7 @@ use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
     EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, THREAD_RANGE, colour, input_files,
-    load_scenario, report_folder, set_thread_count, trace_export,
+    report_folder, set_thread_count, trace_export,
 };
 use crate::compile::CompileQuestion;
 use crate::report::run_report::PAGE_FILE;
@@ -68,13 +68,10 @@ pub fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         complain!("error: --parquet: {error}");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
-    let mut scenario = match load_scenario(&args.file) {
+    let scenario = match args.readings.load(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    if let Err(name) = args.readings.choose_reader(&mut scenario) {
-        return Ok(super::report_unknown_name("--reader", &name));
-    }
     let bars = ProgressBars::new();
     let session = Session::owning(scenario).with_progress(&bars);
     let scenario = session.scenario();

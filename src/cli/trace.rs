@@ -7,9 +7,7 @@ use std::process::ExitCode;
 use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
-use super::{
-    EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, colour, load_scenario, set_thread_count,
-};
+use super::{EXIT_FINDING, EXIT_SUCCESS, EXIT_USAGE, THREAD_RANGE, colour, set_thread_count};
 use crate::cascade::arm_runs::{ArmRuns, search_depth};
 use crate::cascade::run_selection::SelectedRun;
 use crate::cascade::trace::RunTrace;
@@ -60,13 +58,10 @@ enum TraceFormat {
 
 pub fn run(args: TraceArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let mut scenario = match load_scenario(&args.file) {
+    let scenario = match args.readings.load(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    if let Err(name) = args.readings.choose_reader(&mut scenario) {
-        return Ok(super::report_unknown_name("--reader", &name));
-    }
     let bars = ProgressBars::new();
     let session = args.readings.limited(Session::owning(scenario).with_progress(&bars));
     let arm = match super::arm_or_baseline(&session, args.arm.as_deref()) {

@@ -8,8 +8,8 @@ use super::progress::ProgressBars;
 use super::readings::ReadingArgs;
 use super::terminal::{self, complain};
 use super::{
-    EXIT_SUCCESS, EXIT_USAGE, OverwriteArgs, RATES_MARK, THREAD_RANGE, input_files, load_scenario,
-    report_folder, set_thread_count,
+    EXIT_SUCCESS, OverwriteArgs, RATES_MARK, THREAD_RANGE, input_files, report_folder,
+    set_thread_count,
 };
 use anyhow::Context;
 
@@ -29,8 +29,8 @@ use crate::validate::{self, ValidationRecord, ValidationSettings};
 
 Fits the simulated reader to the model's answers in one arm and one half of the sampling units, predicts all other arms \
 in the other half, and does the same with the halves exchanged. Compares the predicted failure rates and outcomes with \
-the real ones, and the order of the arms with their order by nDCG@10, recall and other indicators. Answers that are not \
-recorded are asked for, as by `record`; --replay asks for none. Writes validation.csv, validation_orders.csv and \
+the real ones, and the order of the arms with their order by nDCG@10, recall and other indicators. The model is \
+asked for answers that are not recorded, as by `record`; with --replay it is not asked. Writes validation.csv, validation_orders.csv and \
 validation.columns.csv.")]
 pub struct ValidateArgs {
     /// Scenario file (YAML)
@@ -64,16 +64,9 @@ const MANIFEST: &str = "validation.manifest.json";
 
 pub fn run(args: ValidateArgs) -> anyhow::Result<ExitCode> {
     set_thread_count(args.threads)?;
-    let scenario = match load_scenario(&args.file) {
-        Ok(scenario) => scenario,
+    let (scenario, reader) = match args.readings.load_with_language_model(&args.file) {
+        Ok(loaded) => loaded,
         Err(code) => return Ok(code),
-    };
-    let reader = match args.readings.reader_index(&scenario) {
-        Ok(reader) => reader,
-        Err(error) => {
-            complain!("error: {}: {error}", args.file.display());
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
     };
     let ids = scenario.arms.iter().map(|arm| arm.id.as_str());
     let fit_arm = args.fit_arm.as_deref().map(|id| index_of("arm", id, ids)).transpose();

@@ -74,12 +74,4 @@ impl ReaderRecord {
             cost: usage.cost,
         }))
     }
-
-    /// The name by which traces refer to it: the preset, or the model.
-    pub fn label(&self) -> &str {
-        match self {
-            ReaderRecord::Simulated(model) => &model.preset,
-            ReaderRecord::Asked(asked) => &asked.model,
-        }
-    }
 }

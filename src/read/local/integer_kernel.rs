@@ -6,7 +6,7 @@
 
 use super::number_format::GgufNumberFormat;
 use super::processor::for_this_processor;
-use super::rounded_activations::{BlockNumbers, QUAD, RoundedActivations, TILE_TOKENS};
+use super::rounded_activations::{BlockNumbers, QUAD, RoundedActivationBlocks, TILE_TOKENS};
 use super::unpacked_row::IntegerForm;
 
 /// The rows of a band: the 32-bit lanes of a 512-bit register.
@@ -63,7 +63,12 @@ impl WeightBand {
     }
 
     /// The outputs of the tokens of a tile. The band must have been arranged, and the activations as well.
-    pub fn tile(&self, x: &RoundedActivations, tile: usize, out: &mut [BandOutputs; TILE_TOKENS]) {
+    pub fn tile(
+        &self,
+        x: &RoundedActivationBlocks,
+        tile: usize,
+        out: &mut [BandOutputs; TILE_TOKENS],
+    ) {
         self.check(x);
         assert!(self.quads.len() == self.cols / QUAD);
         #[cfg(target_arch = "x86_64")]
@@ -79,7 +84,7 @@ impl WeightBand {
     }
 
     /// The outputs of one token.
-    pub fn one(&self, x: &RoundedActivations, token: usize, out: &mut BandOutputs) {
+    pub fn one(&self, x: &RoundedActivationBlocks, token: usize, out: &mut BandOutputs) {
         self.check(x);
         #[cfg(target_arch = "x86_64")]
         if vnni::is_available() {
@@ -91,7 +96,7 @@ impl WeightBand {
     }
 
     /// Activations for other weights would be multiplied in part, which would not show.
-    fn check(&self, x: &RoundedActivations) {
+    fn check(&self, x: &RoundedActivationBlocks) {
         assert!(x.cols == self.cols && x.blocks == self.blocks);
     }
 }
@@ -123,7 +128,7 @@ for_this_processor! {
 
 for_this_processor! {
     /// The portable kernel.
-    fn multiply_rows(band: &WeightBand, x: &RoundedActivations, token: usize, out: &mut BandOutputs) {
+    fn multiply_rows(band: &WeightBand, x: &RoundedActivationBlocks, token: usize, out: &mut BandOutputs) {
         let size = band.form.block;
         let bytes = &x.bytes[token * x.cols..][..x.cols];
         *out = [0.0; BAND_ROWS];
@@ -155,7 +160,7 @@ for_this_processor! {
 mod vnni {
     use std::arch::x86_64::*;
 
-    use super::{BAND_ROWS, BandOutputs, QUAD, RoundedActivations, TILE_TOKENS, WeightBand};
+    use super::{BAND_ROWS, BandOutputs, QUAD, RoundedActivationBlocks, TILE_TOKENS, WeightBand};
     use crate::read::local::rounded_activations::{ActivationTile, BlockNumbers};
 
     pub fn is_available() -> bool {
@@ -204,7 +209,12 @@ mod vnni {
 
     /// The outputs of one token.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    pub fn one(band: &WeightBand, x: &RoundedActivations, token: usize, out: &mut BandOutputs) {
+    pub fn one(
+        band: &WeightBand,
+        x: &RoundedActivationBlocks,
+        token: usize,
+        out: &mut BandOutputs,
+    ) {
         let bytes = x.bytes[token * x.cols..][..x.cols].as_chunks::<32>().0;
         let numbers = &x.numbers[token * x.blocks..][..x.blocks];
         let mut rows: [&[[u8; 32]]; BAND_ROWS] = [&[]; BAND_ROWS];
@@ -337,7 +347,7 @@ mod tests {
             band.scales.fill([3.0; BAND_ROWS]);
             band.unpack(format, &bytes, size);
             band.arrange();
-            let rounded = RoundedActivations::new(&x, cols, form, true);
+            let rounded = RoundedActivationBlocks::new(&x, cols, form, true);
             let mut tiles = vec![[[0.0; BAND_ROWS]; TILE_TOKENS]; rounded.tiles.len()];
             for (tile, out) in tiles.iter_mut().enumerate() {
                 band.tile(&rounded, tile, out);

@@ -12,7 +12,7 @@ use super::integer_kernel::{BAND_ROWS, BandOutputs, MIN_TILE_TOKENS, WeightBand}
 use super::math::dot;
 use super::number_format::GgufNumberFormat;
 use super::processor::for_this_processor;
-use super::rounded_activations::{RoundedActivations, TILE_TOKENS};
+use super::rounded_activations::{RoundedActivationBlocks, TILE_TOKENS};
 use super::unpacked_row::IntegerForm;
 
 /// A weight matrix in the file: `rows` outputs of `cols` inputs.
@@ -55,7 +55,7 @@ impl GgufMatrix<'_> {
 
     fn multiply_integers(&self, form: IntegerForm, x: &[f32], out: &OutputColumns) {
         let in_tiles = x.len() >= MIN_TILE_TOKENS * self.cols;
-        let x = RoundedActivations::new(x, self.cols, form, in_tiles);
+        let x = RoundedActivationBlocks::new(x, self.cols, form, in_tiles);
         let size = self.row_bytes();
         let bands = self.bytes.par_chunks(BAND_ROWS * size).enumerate();
         let scratch = || WeightBand::new(form, self.cols);

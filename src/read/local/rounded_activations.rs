@@ -14,7 +14,7 @@ pub const QUAD: usize = 4;
 
 /// The activations of some tokens in the form that the kernels take: activation `k` of block `b` is about
 /// `scales[b] * bytes[k]`. `blocks` are the blocks of the weights, which may be smaller than those that were rounded.
-pub struct RoundedActivations {
+pub struct RoundedActivationBlocks {
     pub tokens: usize,
     pub cols: usize,
     pub blocks: usize,
@@ -43,9 +43,14 @@ pub struct ActivationTile {
     pub numbers: Vec<[BlockNumbers; TILE_TOKENS]>,
 }
 
-impl RoundedActivations {
+impl RoundedActivationBlocks {
     /// Rounds `x` of shape (tokens, cols) for weights of this form. Tiles are made if `in_tiles`.
-    pub fn new(x: &[f32], cols: usize, form: IntegerForm, in_tiles: bool) -> RoundedActivations {
+    pub fn new(
+        x: &[f32],
+        cols: usize,
+        form: IntegerForm,
+        in_tiles: bool,
+    ) -> RoundedActivationBlocks {
         let (tokens, blocks) = (x.len() / cols, cols / form.block);
         let mut bytes = vec![0; tokens * cols];
         let mut numbers = vec![BlockNumbers::default(); tokens * blocks];
@@ -61,7 +66,7 @@ impl RoundedActivations {
                 .map(|(bytes, numbers)| ActivationTile::new(bytes, cols, numbers, blocks))
                 .collect(),
         };
-        RoundedActivations { tokens, cols, blocks, bytes, numbers, tiles }
+        RoundedActivationBlocks { tokens, cols, blocks, bytes, numbers, tiles }
     }
 }
 
@@ -153,14 +158,14 @@ mod tests {
         for format in [GgufNumberFormat::Q8_0, GgufNumberFormat::Q6K] {
             let form = format.integer_form().expect("a quantised format");
             let mut x: Vec<f32> = (0..512).map(|n| ((n * 37 % 101) as f32 - 50.0) / 7.0).collect();
-            let rounded = RoundedActivations::new(&x, 256, form, false);
+            let rounded = RoundedActivationBlocks::new(&x, 256, form, false);
             for (n, (x, byte)) in x.iter().zip(&rounded.bytes).enumerate() {
                 let back = f32::from(*byte) * rounded.numbers[n / form.block].scale;
                 assert!((x - back).abs() < 50.0 / 7.0 / 127.0, "{x} became {back}");
             }
             for bad in [f32::NAN, f32::INFINITY] {
                 x[3] = bad;
-                let rounded = RoundedActivations::new(&x, 256, form, false);
+                let rounded = RoundedActivationBlocks::new(&x, 256, form, false);
                 assert!(!rounded.numbers[0].scale.is_finite());
             }
         }

@@ -1,6 +1,7 @@
-//! Prints the results of a run as tables: outcomes here, money, guards, ranks and sensitivity in the submodules.
+//! Prints the results of a run as tables: outcomes here; money, guards, ranks, sensitivity and calibration in the submodules.
 //! Nothing is computed here: every number is a field of the record, and this folder only sorts and formats.
 
+pub mod calibration;
 pub mod guards;
 pub mod money;
 pub mod ranks;

@@ -187,66 +187,71 @@ pub(super) struct TableEntry {
     pub columns: NamedEntries<ValueType>,
 }
 
-/// A preset, and parameters that override the preset's.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReaderEntry {
-    /// A named set of parameters with cited sources.
-    pub preset: Option<Spanned<ReaderPresetEntry>>,
-    /// The probability of reading a wrong value from the passage that is read, gold or distractor.
-    pub misread: Option<Spanned<f64>>,
-    /// With gold in context: the probability of following a distractor that ranks above it.
-    pub distracted_above: Option<Spanned<f64>>,
-    /// With gold in context: the probability of following a distractor that ranks below it.
-    pub distracted_below: Option<Spanned<f64>>,
-    /// Without gold: the probability of following the best distractor.
-    pub follow: Option<Spanned<f64>>,
-    /// Without gold, if a distractor states the field: the probability of making up a wrong value. With `follow` it
-    /// adds up to at most 1; in the remaining reads the reader abstains.
-    pub fabricate: Option<Spanned<f64>>,
-    /// Without any passage that states the field: the probability of making up a wrong value.
-    pub fabricate_empty: Option<Spanned<f64>>,
-    /// Without gold: the probability of the right value nevertheless. `follow`, `fabricate` and `fabricate_empty` apply
-    /// to the remaining reads.
-    pub lucky: Option<Spanned<f64>>,
-    /// With gold in context: the probability of overlooking it, for each passage between it and the nearer end of the
-    /// context. An overlooked passage is treated as absent.
-    pub overlooked: Option<Spanned<f64>>,
-    /// With gold in context, not overlooked, and no distractor followed: the probability of reporting nevertheless that
-    /// the value is not stated.
-    pub declined: Option<Spanned<f64>>,
-    /// The probability of an answer that cannot be parsed into a value. It applies first: the other parameters apply to
-    /// the remaining reads.
-    pub unparsable: Option<Spanned<f64>>,
-    /// Parameters that differ for some fields, by the field that is read. They replace the reader's.
-    #[serde(default)]
-    pub by_field: NamedEntries<FieldRatesEntry>,
+/// Defines the two entries with one key a parameter of the reader: that of the reader itself, which has further keys,
+/// and that of a field.
+macro_rules! reader_rate_entries {
+    ($($(#[$about:meta])* $rate:ident)+) => {
+        /// A preset, and parameters that override the preset's.
+        #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct ReaderEntry {
+            /// A named set of parameters with cited sources.
+            pub preset: Option<Spanned<ReaderPresetEntry>>,
+            $($(#[$about])* pub $rate: Option<Spanned<f64>>,)+
+            /// Parameters that differ for some fields, by the field that is read. They replace the reader's.
+            #[serde(default)]
+            pub by_field: NamedEntries<FieldRatesEntry>,
+        }
+
+        /// The parameters of the reader for one field.
+        #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct FieldRatesEntry {
+            $($(#[$about])* pub $rate: Option<Spanned<f64>>,)+
+        }
+
+        impl ReaderEntry {
+            /// The parameters that it gives.
+            pub fn parameters(&self) -> ReaderParameters<Option<&Spanned<f64>>> {
+                ReaderParameters { $($rate: self.$rate.as_ref(),)+ }
+            }
+        }
+
+        impl FieldRatesEntry {
+            /// The parameters that it gives.
+            pub fn parameters(&self) -> ReaderParameters<Option<&Spanned<f64>>> {
+                ReaderParameters { $($rate: self.$rate.as_ref(),)+ }
+            }
+        }
+    };
 }
 
-/// The parameters of the reader for one field.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FieldRatesEntry {
-    /// As the reader's.
-    pub misread: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub distracted_above: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub distracted_below: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub follow: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub fabricate: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub fabricate_empty: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub lucky: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub overlooked: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub declined: Option<Spanned<f64>>,
-    /// As the reader's.
-    pub unparsable: Option<Spanned<f64>>,
+reader_rate_entries! {
+    /// The probability of reading a wrong value from the passage that is read, gold or distractor.
+    misread
+    /// With gold in context: the probability of following a distractor that ranks above it.
+    distracted_above
+    /// With gold in context: the probability of following a distractor that ranks below it.
+    distracted_below
+    /// Without gold: the probability of following the best distractor.
+    follow
+    /// Without gold, if a distractor states the field: the probability of making up a wrong value. With `follow` it
+    /// adds up to at most 1; in the remaining reads the reader abstains.
+    fabricate
+    /// Without any passage that states the field: the probability of making up a wrong value.
+    fabricate_empty
+    /// Without gold: the probability of the right value nevertheless. `follow`, `fabricate` and `fabricate_empty` apply
+    /// to the remaining reads.
+    lucky
+    /// With gold in context: the probability of overlooking it, for each passage between it and the nearer end of the
+    /// context. An overlooked passage is treated as absent.
+    overlooked
+    /// With gold in context, not overlooked, and no distractor followed: the probability of reporting nevertheless that
+    /// the value is not stated.
+    declined
+    /// The probability of an answer that cannot be parsed into a value. It applies first: the other parameters apply to
+    /// the remaining reads.
+    unparsable
 }
 
 /// The name of a reader preset.
@@ -266,23 +271,6 @@ pub(super) enum ReaderPresetEntry {
     #[serde(rename = "perfect")]
     Perfect,
 }
-
-/// Defines the method that lists the given parameters, for an entry with one key a parameter.
-macro_rules! given_parameters {
-    ($Entry:ident: $($field:ident)+) => {
-        impl $Entry {
-            /// The parameters that it gives.
-            pub fn parameters(&self) -> ReaderParameters<Option<&Spanned<f64>>> {
-                ReaderParameters { $($field: self.$field.as_ref(),)+ }
-            }
-        }
-    };
-}
-
-given_parameters!(ReaderEntry: misread distracted_above distracted_below follow fabricate fabricate_empty lucky
-    overlooked declined unparsable);
-given_parameters!(FieldRatesEntry: misread distracted_above distracted_below follow fabricate fabricate_empty lucky
-    overlooked declined unparsable);
 
 impl ReaderPresetEntry {
     /// Its name, one of [`super::READER_PRESETS`].

@@ -60,7 +60,7 @@ pub(in crate::scenario) struct ChatReaderEntry {
     /// Concurrent requests. Default: 4.
     concurrency: Option<Spanned<u32>>,
     /// What the service charges. Default: no cost is computed.
-    price: Option<PriceEntry>,
+    price: Option<TokenPricesEntry>,
     /// The file in which answers are recorded, relative to this file; `.jsonl.gz` is only replayed. Default:
     /// recordings/NAME.jsonl.
     pub recordings: Option<Spanned<String>>,
@@ -100,7 +100,7 @@ enum StructuredEntry {
 /// Prices for a million tokens.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PriceEntry {
+struct TokenPricesEntry {
     /// The code of the currency, such as USD.
     currency: Spanned<String>,
     /// Per million tokens of prompts.
@@ -203,7 +203,7 @@ impl ScenarioResolver<'_> {
         (url.is_some() && model.is_some()).then(|| LanguageModelSource::Chat(Box::new(spec)))
     }
 
-    fn token_prices(&mut self, entry: &PriceEntry) -> TokenPrices {
+    fn token_prices(&mut self, entry: &TokenPricesEntry) -> TokenPrices {
         self.check_currency_code(&entry.currency.value, &entry.currency.span);
         self.check_range("input", &entry.input, 0.0, 1e9);
         self.check_range("output", &entry.output, 0.0, 1e9);

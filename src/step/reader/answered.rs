@@ -1,7 +1,8 @@
 //! Reading by a language model: its answers become the branches of a row. At temperature 0 there is one answer; with
 //! several samples, each distinct answer has its share of them.
 
-use super::{FieldReading, StepBranch, StepEvent, StepOutput, StepRow, row_with_faults};
+use super::reading_row::row_with_faults;
+use super::{FieldReading, StepBranch, StepEvent, StepOutput, StepRow};
 use crate::read::ParsedAnswer;
 use crate::value::TypedValue;
 
