@@ -109,19 +109,10 @@ fn planted_rates_are_fitted_named_and_validated() {
     }
 
     // Validated, the sentence changes.
-    let (stdout, _) = desk.runs(
-        &[
-            "validate",
-            "measured.yaml",
-            "--reader",
-            "stand_in",
-            "--out",
-            "v",
-            "--note-in",
-            "readers/stand_in.yaml",
-        ],
-        0,
-    );
+    let validate =
+        "validate measured.yaml --reader stand_in --out v --note-in readers/stand_in.yaml";
+    let validate: Vec<&str> = validate.split(' ').collect();
+    let (stdout, _) = desk.runs(&validate, 0);
     assert!(stdout.contains("95% intervals held"), "{stdout}");
     let noted = MeasuredReader::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let [validation] = noted.validations.as_slice() else { panic!("{noted:?}") };
@@ -136,19 +127,7 @@ fn planted_rates_are_fitted_named_and_validated() {
     assert!(sentence.ends_with(&expected), "{sentence} should end with {expected}");
     assert_eq!(manifest(&desk, "r")["readers"], serde_json::json!([sentence]));
     // Once more: the note is replaced.
-    desk.runs(
-        &[
-            "validate",
-            "measured.yaml",
-            "--reader",
-            "stand_in",
-            "--out",
-            "v",
-            "--note-in",
-            "readers/stand_in.yaml",
-        ],
-        0,
-    );
+    desk.runs(&validate, 0);
     let again = MeasuredReader::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(again.validations, noted.validations);
 }
